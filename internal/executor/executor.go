@@ -1,0 +1,127 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// An Executor starts tasks. Implementations are safe for concurrent use.
+type Executor interface {
+	// Name is the name by which steps and handles call it, such as "process".
+	Name() string
+	// Start starts the task and returns at once with a handle from which
+	// [Executor.Wait] finds it again, also in another process of the same
+	// machine. Starting is not idempotent: a *[StartError] means that nothing
+	// was started; any other error means that nobody knows.
+	Start(ctx context.Context, task Task) (Handle, error)
+	// Wait waits for the end of the task. It returns [ErrNotFound] when the
+	// handle's task is not known here any more and its result cannot be had:
+	// its outcome is unknown. Ending ctx ends the waiting, not the task.
+	Wait(ctx context.Context, h Handle) (Result, error)
+	// Stop asks the task to end (TERM), and makes it end after grace (KILL),
+	// with everything it started. It returns at once. Idempotent; stopping a
+	// task that has ended or is not found is no error.
+	Stop(h Handle, grace time.Duration) error
+	// Release forgets the task and what was kept for its result (not its
+	// logs). Idempotent.
+	Release(h Handle) error
+}
+
+// Handle names a started task; opaque to everybody but its executor, plain
+// text that can be stored.
+type Handle string
+
+// Task is what to start.
+type Task struct {
+	RunID   string
+	Step    string // path of the activation, such as settle[0]
+	Attempt int
+	// Script is a shell script; Args, if Script is empty, an argument vector
+	// that no shell sees. Shell is the interpreter of Script with its
+	// arguments, default /bin/sh -e.
+	Script string
+	Args   []string
+	Shell  []string
+	// Env is what the task gets besides the allow-list of the executor and the
+	// REGIE_ variables, which the executor sets.
+	Env []EnvVar
+	// Dir is the attempt's directory, made by the caller and empty: the
+	// executor puts its own files under it and runs the task in Dir/work.
+	Dir string
+	// Files are put into the working directory before the start.
+	Files []File
+	// Checkpoint is what the last attempt left in $REGIE_CHECKPOINT.
+	Checkpoint []byte
+	// IdempotencyKey is the same for all attempts of the activation.
+	IdempotencyKey string
+	// Timeout ends the task with the error "timeout"; 0 means none. Grace is
+	// the time between TERM and KILL, default 10 s.
+	Timeout time.Duration
+	Grace   time.Duration
+	// SuccessCodes are the exit codes that count as success; empty means 0
+	// only. Those beside 0 succeed with a warning.
+	SuccessCodes []int
+	// Output receives what the task prints, in the order of arrival, in
+	// pieces of at most 64 KiB; it must not block for long. Mask is applied by
+	// the receiver. Never called after Wait returned.
+	Output func(Chunk)
+	// MaxLogBytes bounds what is kept and passed to Output; the rest is
+	// dropped with one clear mark. Default 64 MiB.
+	MaxLogBytes int64
+}
+
+// EnvVar is one environment variable.
+type EnvVar struct{ Name, Value string }
+
+// File is a file of the workflow's bundle. Mode is masked to 0644 or 0755.
+type File struct {
+	Path string // slash-separated, relative, clean
+	Mode uint32
+	Data []byte
+}
+
+// Stream tells the output streams apart.
+type Stream uint8
+
+// The streams; System marks lines that Regie wrote.
+const (
+	Stdout Stream = 1
+	Stderr Stream = 2
+	System Stream = 3
+)
+
+// Chunk is a piece of output.
+type Chunk struct {
+	At     time.Time
+	Stream Stream
+	Data   []byte // may end in the middle of a line or character
+}
+
+// Result is how a task ended. ErrorName is empty when it succeeded, else a
+// name such as "exit.75", "signal.KILL", "timeout", "canceled",
+// "output_invalid", "start".
+type Result struct {
+	ErrorName    string
+	ErrorMessage string
+	ExitCode     int    // -1 when ended by a signal
+	Signal       string // such as "KILL"; empty when it exited
+	Warning      string // such as "exit code 4 counts as success"
+	// Output is what the task wrote to $REGIE_OUTPUT; undefined if nothing.
+	Output value.Value
+	// Checkpoint is what is in $REGIE_CHECKPOINT at the end; nil if nothing.
+	Checkpoint []byte
+	StartedAt  time.Time
+	EndedAt    time.Time
+	Usage      Usage
+}
+
+// Usage is what the task used, with its children as far as the system tells.
+type Usage struct {
+	CPUSeconds float64
+	PeakMemory int64 // bytes
+	BytesIn    int64 // read from disk and pipes, as far as the system tells
+	BytesOut   int64
+	LogBytes   int64 // printed, also what was dropped
+}
