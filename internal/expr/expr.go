@@ -94,23 +94,23 @@ const (
 
 // Type is a static type. The zero Type is Any.
 type Type struct {
-	Kind TypeKind
+	Kind TypeKind `json:"kind,omitempty"`
 	// Elem is the type of list items (nil: Any).
-	Elem *Type
+	Elem *Type `json:"elem,omitempty"`
 	// Fields are the known members of an object, in order. A closed object
 	// has no others: reading one is a problem with "did you mean".
-	Fields []Field
-	Closed bool
+	Fields []Field `json:"fields,omitempty"`
+	Closed bool    `json:"closed,omitempty"`
 	// Nullable marks a value that may be null where the expression has not
 	// guarded against it; reading a member of it without a guard
 	// (x != null, has(x.y), x.?y) is a problem.
-	Nullable bool
+	Nullable bool `json:"nullable,omitempty"`
 }
 
 // Field is a member of an object type.
 type Field struct {
-	Name string
-	Type Type
+	Name string `json:"name"`
+	Type Type   `json:"type"`
 }
 
 // Problem is a fault found while compiling.
