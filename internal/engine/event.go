@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// EventKind names a kind of event in storage.
+type EventKind string
+
+// The kinds of events of format 1.
+const (
+	EvAccepted     EventKind = "accepted"      // the run exists
+	EvFrameOpened  EventKind = "frame_opened"  //
+	EvFrameVerdict EventKind = "frame_verdict" // nothing more starts in it
+	EvFrameEnded   EventKind = "frame_ended"   //
+	EvEntered      EventKind = "entered"       // an activation began
+	EvNotEntered   EventKind = "not_entered"   // nodes that will not run
+	EvAttempt      EventKind = "attempt"       // an attempt is handed out
+	EvAttemptEnded EventKind = "attempt_ended" //
+	EvMapOpened    EventKind = "map_opened"    // items are known
+	EvResult       EventKind = "result"        // a node that is no task has its result
+	EvError        EventKind = "error"         // a node has an error, handlers follow
+	EvTimerSet     EventKind = "timer_set"     //
+	EvTimerFired   EventKind = "timer_fired"   //
+	EvRetry        EventKind = "retry"         // the next attempt is decided
+	EvCaught       EventKind = "caught"        // a catch rule took the error
+	EvAssigned     EventKind = "assigned"      // variables changed
+	EvStopping     EventKind = "stopping"      // an activation was told to stop
+	EvUnknown      EventKind = "unknown"       // a person must say what happened
+	EvEnded        EventKind = "ended"         // an activation ended
+	EvCancelAsked  EventKind = "cancel_asked"  // the run was told to stop
+	EvRunEnded     EventKind = "run_ended"     //
+)
+
+// Event is a fact. Which members are set depends on Kind; values hold users'
+// data and are stored apart from the rest (see [EncodeEvents]).
+type Event struct {
+	Kind EventKind `json:"kind"`
+	At   time.Time `json:"at"`
+
+	Frame   FrameID           `json:"frame,omitempty"`
+	Act     ActID             `json:"act,omitempty"`
+	Node    workflow.NodeID   `json:"node,omitempty"`
+	Nodes   []workflow.NodeID `json:"nodes,omitempty"`
+	Body    workflow.BodyID   `json:"body,omitempty"`
+	Role    Role              `json:"role,omitempty"`
+	Of      FrameID           `json:"of,omitempty"`
+	Branch  int               `json:"branch,omitempty"`
+	Index   int               `json:"index,omitempty"`
+	Visit   int               `json:"visit,omitempty"`
+	Attempt int               `json:"attempt,omitempty"`
+	Rule    int               `json:"rule,omitempty"`
+
+	State   State       `json:"state,omitempty"`
+	Reason  Reason      `json:"reason,omitempty"`
+	Handled bool        `json:"handled,omitempty"`
+	Outcome OutcomeKind `json:"outcome,omitempty"`
+
+	Timer     TimerID   `json:"timer,omitempty"`
+	TimerKind TimerKind `json:"timer_kind,omitempty"`
+	Due       time.Time `json:"due,omitzero"`
+
+	Fence     Fence     `json:"fence,omitzero"`
+	Key       string    `json:"key,omitempty"` // idempotency key
+	StartedAt time.Time `json:"started_at,omitzero"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	Usage     Usage     `json:"usage,omitzero"`
+
+	BusinessDate string `json:"business_date,omitempty"`
+	Seed         uint64 `json:"seed,omitempty"`
+	Actor        string `json:"actor,omitempty"`
+	Trigger      string `json:"trigger,omitempty"`
+	Count        int    `json:"count,omitempty"`
+	MaxParallel  int    `json:"max_parallel,omitempty"`
+	MaxFailures  int    `json:"max_failures,omitempty"`
+	// Same says that the output is the result, which an earlier event holds.
+	Same     bool             `json:"same,omitempty"`
+	ExitTo   FrameID          `json:"exit_to,omitempty"`
+	ExitNext *workflow.NodeID `json:"exit_next,omitempty"`
+	Ops      []VarOp          `json:"-"`
+
+	// Users' data.
+	Input      value.Value   `json:"-"`
+	Vars       value.Value   `json:"-"`
+	Output     value.Value   `json:"-"`
+	Items      value.Value   `json:"-"`
+	Error      *Error        `json:"-"`
+	Warning    string        `json:"-"`
+	Text       string        `json:"-"` // a person's reason
+	Checkpoint []byte        `json:"-"`
+	Secrets    []SecretSlot  `json:"-"`
+	Timeout    time.Duration `json:"timeout,omitempty"`
+}
+
+// VarOp is a change of a variable, as recorded.
+type VarOp struct {
+	Frame FrameID             `json:"frame"`
+	Var   string              `json:"var"`
+	Path  []string            `json:"path,omitempty"` // member names, indexes as digits
+	Op    workflow.AssignKind `json:"op,omitempty"`
+	Value value.Value         `json:"value,omitzero"`
+}

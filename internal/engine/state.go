@@ -1,0 +1,338 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// State is where a run or an activation stands: one closed set for both.
+type State string
+
+// The states (docs/design.md §5).
+const (
+	Pending   State = "pending"
+	Queued    State = "queued"
+	Running   State = "running"
+	Waiting   State = "waiting"
+	Succeeded State = "succeeded"
+	Failed    State = "failed"
+	Canceled  State = "canceled"
+	Skipped   State = "skipped"
+)
+
+// Final reports whether nothing follows.
+func (s State) Final() bool {
+	switch s {
+	case Succeeded, Failed, Canceled, Skipped:
+		return true
+	case Pending, Queued, Running, Waiting:
+	}
+	return false
+}
+
+// Reason says why something is in its state.
+type Reason string
+
+// The reasons.
+const (
+	ReasonNone              Reason = ""
+	ReasonConditionFalse    Reason = "condition_false"    // skipped: its own if
+	ReasonJoinFalse         Reason = "join_false"         // skipped: its predecessors ended another way
+	ReasonUpstreamFailed    Reason = "upstream_failed"    // not run
+	ReasonUpstreamCanceled  Reason = "upstream_canceled"  // not run
+	ReasonExited            Reason = "exited"             // an exit ended the frame around it
+	ReasonTimedOut          Reason = "timed_out"          //
+	ReasonCanceled          Reason = "canceled"           // by a person or a rule
+	ReasonSibling           Reason = "sibling_failed"     // canceled by the rule of its frame
+	ReasonError             Reason = "error"              // failed of an error
+	ReasonAttemptsExhausted Reason = "attempts_exhausted" // failed, and every retry too
+	ReasonAttemptLost       Reason = "attempt_lost"       //
+	ReasonHandled           Reason = "handled"            // its error was caught
+	ReasonRetry             Reason = "retry"              // waits for the next attempt
+	ReasonTimer             Reason = "timer"              // waits for an instant
+	ReasonEvaluation        Reason = "evaluation"         // an expression is being evaluated
+	ReasonOutcomeUnknown    Reason = "outcome_unknown"    // at most once: a person must decide
+)
+
+// FrameID and ActID number the frames and activations of a run from 1, in the
+// order in which they came to be. 0 is none.
+type (
+	FrameID uint64
+	ActID   uint64
+	TimerID uint64
+)
+
+// Fence is the fencing number of an attempt: it only grows over the whole
+// installation.
+type Fence struct {
+	Incarnation uint64 `json:"incarnation"`
+	Sequence    uint64 `json:"sequence"`
+}
+
+// Less orders fencing numbers.
+func (f Fence) Less(g Fence) bool {
+	return f.Incarnation < g.Incarnation || f.Incarnation == g.Incarnation && f.Sequence < g.Sequence
+}
+
+// Error is a failure as the workflow's language sees it.
+type Error struct {
+	Name    string      `json:"name,omitempty"`
+	Message string      `json:"message,omitempty"`
+	Details value.Value `json:"details,omitzero"`
+	// Engine is the engine's own name, if the error is the engine's.
+	Engine string `json:"engine,omitempty"`
+	// RetryAfter is how long the other side asked to wait.
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
+}
+
+// Value is the error as data: name, message, details.
+func (e *Error) Value() value.Value {
+	if e == nil {
+		return value.Null
+	}
+	return value.Object(
+		value.M("name", value.String(e.Name)),
+		value.M("message", value.String(e.Message)),
+		value.M("details", nullIfUndefined(e.Details)))
+}
+
+func (e *Error) Error() string { return e.Name + ": " + e.Message }
+
+func nullIfUndefined(v value.Value) value.Value {
+	if v.IsUndefined() {
+		return value.Null
+	}
+	return v
+}
+
+// Run is the state of one run: the fold of its events.
+type Run struct {
+	ID string
+	// Sequence is the number of the last event.
+	Sequence uint64
+
+	State  State
+	Reason Reason
+	// Input is the run's input after defaults; Vars the namespace variables.
+	Input        value.Value
+	Vars         value.Value
+	BusinessDate string
+	AcceptedAt   time.Time
+	EndedAt      time.Time
+	Seed         uint64
+	Output       value.Value
+	Err          *Error
+	CancelReason string // set when a cancel was asked for
+
+	Frames map[FrameID]*Frame
+	Acts   map[ActID]*Activation
+	Timers map[TimerID]*Timer
+
+	lastFrame  FrameID
+	lastAct    ActID
+	lastTimer  TimerID
+	varVersion uint64 // changes of variables so far
+
+	// What is below is not the fold of events but work in hand: it is rebuilt
+	// by Recover.
+	suspended map[uint64]*suspension
+	memo      map[memoKey]memoValue
+	lastEval  uint64
+	parked    []task // assignments that wait for a held evaluation
+	held      bool
+}
+
+// Role says what a frame is to its owner.
+type Role string
+
+// The roles.
+const (
+	RoleMain    Role = "main"    // the run's outermost
+	RoleBody    Role = "body"    // branch, item, turn, case or call of an activation
+	RoleCatch   Role = "catch"   // handles the error of an activation
+	RoleFinally Role = "finally" // the finally part of a frame
+)
+
+// Frame is one execution of a body.
+type Frame struct {
+	ID   FrameID
+	Role Role
+	Body workflow.BodyID
+	// Owner is the activation that opened it; 0 for the main frame and for
+	// finally frames of it. Of is the frame whose finally part this is.
+	Owner ActID
+	Of    FrameID
+	// Outer is the frame lexically around it: that of the owner, or Of.
+	Outer FrameID
+	// Branch is the index of branch or case, Index the map item's or turn's
+	// (-1 for none), Attempt the frame attempt of the owner, from 1.
+	Branch  int
+	Index   int
+	Attempt int
+	Depth   int
+	Path    string
+	Item    value.Value
+	Raw     value.Value // raw input, in bodies of jumps and calls
+	Vars    value.Value // variables, if the body opens a scope
+	Error   *Error      // what a catch frame handles
+
+	Nodes []NodeState
+	// Live counts the activations that have not ended; Settled the nodes of a
+	// joined body that have ended or will not run.
+	Live    int
+	Settled int
+	// Failures are the unhandled failures, in order.
+	Failures []ActID
+	LastEnd  ActID // the activation that ended last
+	Phase    FramePhase
+	// Verdict is the provisional outcome once no more may start.
+	Verdict *Outcome
+	// Finally is the frame of the finally part once it is open.
+	Finally FrameID
+}
+
+// FramePhase is where a frame stands.
+type FramePhase string
+
+// The phases: open; stopping, where nothing more starts and what lives is
+// awaited; finishing, where the finally part runs; ended.
+const (
+	FrameOpen      FramePhase = "open"
+	FrameStopping  FramePhase = "stopping"
+	FrameFinishing FramePhase = "finishing"
+	FrameEnded     FramePhase = "ended"
+)
+
+// Outcome is how a frame ends.
+type Outcome struct {
+	State  State       `json:"state"`
+	Reason Reason      `json:"reason,omitempty"`
+	Output value.Value `json:"output,omitzero"`
+	Error  *Error      `json:"error,omitempty"`
+	// ExitTo is the frame that an exit names, 0 for none: the outcome is its,
+	// and frames between are unwound.
+	ExitTo FrameID `json:"exit_to,omitempty"`
+	// ExitNext continues in ExitTo at this node instead of ending it.
+	ExitNext *workflow.NodeID `json:"exit_next,omitempty"`
+}
+
+// NodeState is what a frame knows of one of its nodes.
+type NodeState struct {
+	Act    ActID // the last activation, 0 before the first
+	Visits int
+	// Ends are the ways in which it ended; 0 while it has not.
+	Ends workflow.Ends
+	// Met counts the needs that are met, for joins that are conjunctions.
+	Met int
+}
+
+// Phase is what an activation is doing.
+type Phase string
+
+// The phases of an activation that has not ended.
+const (
+	PhaseEntered   Phase = "entered"   // to be begun
+	PhaseAttempt   Phase = "attempt"   // an attempt is out
+	PhaseFrames    Phase = "frames"    // frames are open
+	PhaseTimer     Phase = "timer"     // waits for an instant
+	PhaseRetry     Phase = "retry"     // waits for the next attempt
+	PhaseResult    Phase = "result"    // has a result; output is to be made
+	PhaseError     Phase = "error"     // has an error; handlers are to be tried
+	PhaseUnwinding Phase = "unwinding" // its frames are being canceled
+	PhaseUnknown   Phase = "unknown"   // a person must say what happened
+	PhaseEnded     Phase = "ended"
+)
+
+// Activation is a node in a frame, once.
+type Activation struct {
+	ID         ActID
+	Frame      FrameID
+	Node       workflow.NodeID
+	Visit      int
+	Generation int
+	Path       string
+
+	State  State
+	Reason Reason
+	Phase  Phase
+	Raw    value.Value
+	Input  value.Value
+	Result value.Value
+	Output value.Value
+	Err    *Error
+	// Handled says that the failure does not fail the frame.
+	Handled   bool
+	EnteredAt time.Time
+	EndedAt   time.Time
+
+	// Attempt is the number of the last attempt (of a frame owner: the frame
+	// attempt); Failures and Lost count how they ended; Retries counts per
+	// retry rule.
+	Attempt    int
+	Failures   int
+	Lost       int
+	Retries    []int
+	Fence      Fence
+	Checkpoint []byte
+	Warning    string
+	// CancelAsked is set once the attempt or frames were told to stop; Why is
+	// the reason with which the activation will end.
+	CancelAsked bool
+	Why         Reason
+	// TimedOut says that the timeout passed and the frames are being canceled
+	// because of it.
+	TimedOut bool
+	Timer    TimerID // retry, wait
+	Deadline TimerID // timeout of frames or wait
+
+	// Open are the frames that live, in order.
+	Open []FrameID
+	Map  *MapState
+	// Outputs are the outputs of a fork's branches.
+	Outputs []value.Value
+	// Fails counts failed frames of a fork or map; FirstErr is the first's.
+	Fails    int
+	FirstErr *Error
+	Stopped  bool // starts no more frames
+	Caught   int  // index of the catch rule that is running, -1 for none
+}
+
+// MapState is the progress of a map.
+type MapState struct {
+	Items       []value.Value
+	MaxParallel int
+	MaxFailures int // tolerated
+	Next        int // first item that was not started
+	Done        int
+	Outputs     []value.Value
+	Ok          []bool
+}
+
+// TimerKind says what a timer is for.
+type TimerKind string
+
+// The kinds of timers.
+const (
+	TimerWait    TimerKind = "wait"
+	TimerRetry   TimerKind = "retry"
+	TimerTimeout TimerKind = "timeout"
+)
+
+// Timer is an instant that the run waits for.
+type Timer struct {
+	ID   TimerID
+	Act  ActID
+	Kind TimerKind
+	At   time.Time
+}
+
+// NewRun returns the state before the first event.
+func NewRun(id string) *Run {
+	return &Run{
+		ID: id, State: Pending,
+		Frames: map[FrameID]*Frame{}, Acts: map[ActID]*Activation{}, Timers: map[TimerID]*Timer{},
+		suspended: map[uint64]*suspension{}, memo: map[memoKey]memoValue{},
+	}
+}
