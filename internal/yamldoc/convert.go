@@ -17,14 +17,8 @@ func (p *parser) convert(n *yaml.Node, depth int) *Node {
 	if n.Kind == yaml.AliasNode {
 		return p.alias(n, depth)
 	}
-	offset := p.skipProperties(p.src.locate(n.Line, n.Column), n)
-	out := &Node{Pos: p.src.next(offset), src: p.src, offset: offset, size: 1}
-	if p.nodes++; p.nodes > MaxNodes {
-		p.limit(out.Pos, "the file has more than %d values", MaxNodes)
-		return nil
-	}
-	if depth > MaxDepth {
-		p.limit(out.Pos, "nested deeper than %d levels", MaxDepth)
+	out := p.node(p.skipProperties(p.src.locate(n.Line, n.Column), n), depth)
+	if out == nil {
 		return nil
 	}
 	if n.Anchor != "" {
@@ -44,6 +38,20 @@ func (p *parser) convert(n *yaml.Node, depth int) *Node {
 	}
 	if n.Anchor != "" {
 		p.shared[n] = out
+	}
+	return out
+}
+
+// node makes the node at the offset, or nil when a limit is passed.
+func (p *parser) node(offset, depth int) *Node {
+	out := &Node{Pos: p.src.next(offset), src: p.src, offset: offset, size: 1}
+	if p.nodes++; p.nodes > MaxNodes {
+		p.limit(out.Pos, "the file has more than %d values", MaxNodes)
+		return nil
+	}
+	if depth > MaxDepth {
+		p.limit(out.Pos, "nested deeper than %d levels", MaxDepth)
+		return nil
 	}
 	return out
 }
@@ -119,22 +127,29 @@ func (p *parser) mapping(n *yaml.Node, out *Node, depth int) bool {
 		return false
 	}
 	out.Entries = make([]Entry, 0, len(n.Content)/2)
-	seen := make(map[string]diag.Pos, len(n.Content)/2)
+	seen := make(keys, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := p.key(n.Content[i], depth, seen)
 		val := p.convert(n.Content[i+1], depth+1)
 		if key == nil || val == nil {
 			continue
 		}
-		out.Entries = append(out.Entries, Entry{key, val})
-		out.grow(val)
-		out.size++
+		out.add(key, val)
 	}
 	return true
 }
 
+func (n *Node) add(key, val *Node) {
+	n.Entries = append(n.Entries, Entry{key, val})
+	n.grow(val)
+	n.size++
+}
+
+// keys are the keys of a mapping that were read, with their places.
+type keys map[string]diag.Pos
+
 // key reads a key and checks that it is a text that is not there yet.
-func (p *parser) key(n *yaml.Node, depth int, seen map[string]diag.Pos) *Node {
+func (p *parser) key(n *yaml.Node, depth int, seen keys) *Node {
 	if n.Kind == yaml.ScalarNode && n.Value == "<<" && n.Style == 0 {
 		p.errorf(p.src.pos(p.src.locate(n.Line, n.Column)), CodeMergeKey, "merge keys (<<) are not supported").
 			WithHint("repeat the fields, or put what is shared under `defaults`")
@@ -151,13 +166,20 @@ func (p *parser) key(n *yaml.Node, depth int, seen map[string]diag.Pos) *Node {
 		}
 		return nil
 	}
-	if first, dup := seen[key.Text]; dup {
-		p.errorf(key.Pos, CodeDuplicateKey, "the key %q is already there, in line %d, column %d", key.Text, first.Line, first.Column).
-			WithLength(key.Length()).WithHint("remove one of the two")
+	if !p.unique(key, seen) {
 		return nil
 	}
-	seen[key.Text] = key.Pos
 	return key
+}
+
+func (p *parser) unique(key *Node, seen keys) bool {
+	if first, dup := seen[key.Text]; dup {
+		p.errorf(key.Pos, CodeDuplicateKey, "the key %q is already there, in line %d, column %d", shorten(key.Text), first.Line, first.Column).
+			WithLength(key.Length()).WithHint("remove one of the two")
+		return false
+	}
+	seen[key.Text] = key.Pos
+	return true
 }
 
 func (p *parser) collectionTag(n *yaml.Node, out *Node, want string) bool {

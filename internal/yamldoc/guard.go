@@ -6,18 +6,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// limitPrefix begins the text of every limitError.
-const limitPrefix = "limit of "
-
 // limitError says which limit a text passes.
 type limitError struct {
 	limit int
 	what  string
 }
 
-func (e limitError) Error() string {
-	return fmt.Sprintf("%s%d %s exceeded", limitPrefix, e.limit, e.what)
-}
+func (e limitError) Error() string { return fmt.Sprintf("more than %d %s", e.limit, e.what) }
 
 // guard makes the library stop where a limit is passed, before it has built
 // the tree: by depth while it scans, by anchors and aliases while it composes.
@@ -25,11 +20,17 @@ type guard struct {
 	anchors  map[string]*yaml.Node
 	defined  int
 	resolved int
+	passed   error // the limit that made it stop; nil for none
+}
+
+func (g *guard) stop(limit int, what string) error {
+	g.passed = limitError{limit, what}
+	return g.passed
 }
 
 func (g *guard) CheckDepth(depth int, _ *yaml.DepthContext) error {
 	if depth > MaxDepth {
-		return limitError{MaxDepth, "levels of nesting"}
+		return g.stop(MaxDepth, "levels of nesting")
 	}
 	return nil
 }
@@ -48,7 +49,7 @@ func (g *guard) BeginDocument() error {
 
 func (g *guard) DefineAnchor(name string, node *yaml.Node) error {
 	if g.defined++; g.defined > MaxAnchors {
-		return limitError{MaxAnchors, "anchors"}
+		return g.stop(MaxAnchors, "anchors")
 	}
 	g.anchors[name] = node
 	return nil
@@ -56,7 +57,7 @@ func (g *guard) DefineAnchor(name string, node *yaml.Node) error {
 
 func (g *guard) ResolveAlias(name string) (*yaml.Node, bool, error) {
 	if g.resolved++; g.resolved > MaxAliases {
-		return nil, false, limitError{MaxAliases, "aliases"}
+		return nil, false, g.stop(MaxAliases, "aliases")
 	}
 	node, found := g.anchors[name]
 	return node, found, nil

@@ -1,7 +1,9 @@
 package yamldoc
 
 import (
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/regie-dev/regie/internal/diag"
@@ -218,6 +220,9 @@ func (n *Node) align(offset int) (int, bool) {
 		at++
 	case Literal, Folded:
 		at, _, _ = n.src.lineAfter(at, 1)
+		if n.Text != "" && !isSpace(n.Text[0]) {
+			at = skipSpace(s, at, len(s))
+		}
 	}
 	for t := 0; t < offset; {
 		if at >= len(s) {
@@ -225,16 +230,14 @@ func (n *Node) align(offset int) (int, bool) {
 		}
 		c := n.Text[t]
 		switch {
-		case n.Style == DoubleQuoted && s[at] == '\\' && at+1 < len(s):
-			if !escapeIs(s[at+1], c) {
+		case n.Style == DoubleQuoted && s[at] == '\\':
+			written, length := unescape(s[at:])
+			if written == "" || !strings.HasPrefix(n.Text[t:], written) {
 				return 0, false
 			}
-			at, t = at+2, t+1
+			at, t = at+length, t+len(written)
 		case isSpace(c) && isSpace(s[at]):
 			t, at = skipSpace(n.Text, t, offset), skipSpace(s, at, len(s))
-			if t == offset && isSpace(n.Text[t-1]) && offset < len(n.Text) && isSpace(n.Text[offset]) {
-				return at, true
-			}
 		case c == s[at]:
 			if n.Style == SingleQuoted && c == '\'' {
 				at++
@@ -247,10 +250,34 @@ func (n *Node) align(offset int) (int, bool) {
 	return at, true
 }
 
-// escapeIs reports whether \e stands for the one byte c in double quotes.
-func escapeIs(e, c byte) bool {
-	i := strings.IndexByte(`"\/nrt`, e)
-	return i >= 0 && "\"\\/\n\r\t"[i] == c
+// unescape returns the text that the escape at the start of s stands for and
+// the bytes that it takes; "" for a rare one.
+func unescape(s string) (text string, length int) {
+	if len(s) < 2 {
+		return "", 0
+	}
+	if i := strings.IndexByte("\"\\/ bfnrt", s[1]); i >= 0 {
+		return "\"\\/ \b\f\n\r\t"[i : i+1], 2
+	}
+	digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[s[1]]
+	hex := func(from int) rune {
+		if digits == 0 || len(s) < from+digits {
+			return utf8.RuneError
+		}
+		u, err := strconv.ParseUint(s[from:from+digits], 16, 32)
+		if err != nil {
+			return utf8.RuneError
+		}
+		return rune(u)
+	}
+	r, length := hex(2), 2+digits
+	if utf16.IsSurrogate(r) && strings.HasPrefix(s[length:], `\u`) {
+		r, length = utf16.DecodeRune(r, hex(8)), 12
+	}
+	if r == utf8.RuneError {
+		return "", 0
+	}
+	return string(r), length
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }

@@ -20,7 +20,15 @@ const (
 	MaxNodes    = 100_000 // of all documents of the text, aliases expanded
 	MaxAliases  = 100
 	MaxAnchors  = 1000
-	maxProblems = 100 // diagnostics of one text
+	MaxProblems = 100 // errors found after which the reading ends
+
+	// MaxDensity bounds lines and punctuation (commas, brackets, anchors,
+	// tags, aliases, colons and dashes) of a text that is not JSON, and MaxLineDensity
+	// those of one line. They keep memory small: the library builds the whole
+	// tree, and queues a flow collection that stands in one line, before
+	// values can be counted.
+	MaxDensity     = 2 * MaxNodes
+	MaxLineDensity = 10_000
 )
 
 // The codes of diagnostics.
@@ -46,7 +54,15 @@ func Parse(file string, text []byte) ([]*Node, []diag.Diagnostic) {
 		return nil, p.problems.Sorted()
 	}
 	p.src = newSource(file, string(text))
-	docs := p.documents(text)
+	var docs []*Node
+	switch {
+	case isJSON(text):
+		if doc := p.json(text); doc != nil {
+			docs = append(docs, doc)
+		}
+	case p.density(text):
+		docs = p.documents(text)
+	}
 	return docs, p.problems.Sorted()
 }
 
@@ -88,11 +104,42 @@ func (p *parser) encoding(text []byte) bool {
 	return true
 }
 
+// density checks MaxDensity and MaxLineDensity.
+func (p *parser) density(text []byte) bool {
+	total, line := 0, 0
+	for i, c := range text {
+		switch c {
+		case '\n':
+			total, line = total+1, 0
+		case ',', '[', '{':
+			total, line = total+1, line+1
+		case '&', '!', '*':
+			if i > 0 && isSpace(text[i-1]) {
+				total, line = total+1, line+1
+			}
+		case ':', '-', '?':
+			if i+1 < len(text) && isSpace(text[i+1]) {
+				total, line = total+1, line+1
+			}
+		}
+		if line > MaxLineDensity {
+			p.limit(p.src.pos(i), "the line has more than %d commas, brackets and the like", MaxLineDensity).WithHint("break it, or write the file as JSON")
+			return false
+		}
+		if total > MaxDensity {
+			p.limit(p.src.pos(i), "the file has more than %d lines, commas, brackets and the like", MaxDensity).WithHint("move long texts to files of their own")
+			return false
+		}
+	}
+	return true
+}
+
 func (p *parser) documents(text []byte) []*Node {
 	var docs []*Node
-	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(&guard{}))
+	guard := &guard{}
+	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(guard))
 	if err != nil {
-		p.syntax(err)
+		p.syntax(err, nil)
 		return nil
 	}
 	for !p.stopped {
@@ -102,7 +149,7 @@ func (p *parser) documents(text []byte) []*Node {
 			break
 		}
 		if err != nil {
-			p.syntax(err)
+			p.syntax(err, guard.passed)
 			break
 		}
 		if root.Kind != yaml.DocumentNode || len(root.Content) != 1 || isEmpty(root.Content[0]) {
@@ -135,7 +182,7 @@ func isEmpty(n *yaml.Node) bool {
 // errorf adds an error, unless there are too many.
 func (p *parser) errorf(at diag.Pos, code, format string, args ...any) *diag.Diagnostic {
 	p.count++
-	if p.count >= maxProblems {
+	if p.count >= MaxProblems {
 		p.stopped = true
 	}
 	return p.problems.Errorf(at, code, format, args...)
@@ -147,10 +194,11 @@ func (p *parser) limit(at diag.Pos, format string, args ...any) *diag.Diagnostic
 	return p.problems.Errorf(at, CodeLimit, format, args...)
 }
 
-// syntax turns an error of the library into a diagnostic.
-func (p *parser) syntax(err error) {
+// syntax turns an error of the library into a diagnostic; passed is the limit
+// that caused it, if one did.
+func (p *parser) syntax(err, passed error) {
 	p.stopped = true
-	message, code := strings.TrimPrefix(err.Error(), "yaml: "), CodeSyntax
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	at := diag.Pos{File: p.file, Line: 1, Column: 1}
 	var le *yaml.LoadError
 	if errors.As(err, &le) {
@@ -166,13 +214,12 @@ func (p *parser) syntax(err error) {
 			message = fmt.Sprintf("%s (%s that starts in line %d)", message, le.ContextMsg, p.src.pos(p.src.locate(le.ContextMark.Line, 1)).Line)
 		}
 	}
-	var limit limitError
-	if errors.As(err, &limit) || strings.Contains(message, limitPrefix) {
-		code = CodeLimit
+	if passed != nil {
+		p.limit(at, "%s", passed)
+		return
 	}
-	d := p.problems.Errorf(at, code, "%s", message)
-	start, end, ok := p.src.lineAfter(p.src.lines[at.Line-1], 0)
-	if ok && code == CodeSyntax {
+	d := p.errorf(at, CodeSyntax, "%s", message)
+	if start, end, ok := p.src.lineAfter(p.src.lines[at.Line-1], 0); ok {
 		line := p.src.text[start:end]
 		if indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; strings.Contains(indent, "\t") {
 			d.WithHint("indent with spaces, not tabs")

@@ -32,14 +32,9 @@ func (p *parser) scalar(n *yaml.Node, out *Node) bool {
 	case n.Style&yaml.FoldedStyle != 0:
 		out.Style = Folded
 	}
-	if strings.ContainsRune(n.Value, 0) {
-		p.errorf(out.Pos, CodeEncoding, "the text contains a NUL character")
-		return false
-	}
 	tagged := n.Style&yaml.TaggedStyle != 0
 	if n.Tag == "!" || tagged && n.Tag == "!!str" || !tagged && out.Style != Plain {
-		out.Kind, out.Value = String, value.String(n.Value)
-		return true
+		return p.str(out)
 	}
 	if !p.resolve(out) {
 		return false
@@ -54,6 +49,16 @@ func (p *parser) scalar(n *yaml.Node, out *Node) bool {
 	}
 	p.unknownTag(n, out)
 	return false
+}
+
+// str makes the node a text.
+func (p *parser) str(out *Node) bool {
+	if strings.ContainsRune(out.Text, 0) {
+		p.errorf(out.Pos, CodeEncoding, "the text contains a NUL character")
+		return false
+	}
+	out.Kind, out.Value = String, value.String(out.Text)
+	return true
 }
 
 func (k Kind) tag() string {

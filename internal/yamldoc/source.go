@@ -27,27 +27,50 @@ type cursor struct {
 }
 
 func newSource(file, text string) *source {
-	s := &source{file: file, text: text, lines: []int{0}, breaks: []int{0}}
+	s := &source{file: file, text: text}
+	s.lines = append(make([]int, 0, strings.Count(text, "\n")+1), 0)
+	odd := false
 	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '\n':
+		if n := lineBreak(text[i:]); n > 0 && text[i+n-1] == '\n' {
+			i += n - 1
 			s.lines = append(s.lines, i+1)
-			s.breaks = append(s.breaks, i+1)
-		case '\r':
-			if i+1 >= len(text) || text[i+1] != '\n' {
+		} else if n > 0 {
+			odd = true
+		}
+	}
+	s.breaks = s.lines
+	if odd {
+		s.breaks = []int{0}
+		for i := 0; i < len(text); i++ {
+			if n := lineBreak(text[i:]); n > 0 {
+				i += n - 1
 				s.breaks = append(s.breaks, i+1)
-			}
-		case 0xc2:
-			if strings.HasPrefix(text[i:], "\u0085") {
-				s.breaks = append(s.breaks, i+2)
-			}
-		case 0xe2:
-			if strings.HasPrefix(text[i:], "\u2028") || strings.HasPrefix(text[i:], "\u2029") {
-				s.breaks = append(s.breaks, i+3)
 			}
 		}
 	}
 	return s
+}
+
+// lineBreak returns the length of the line break at the start of s, 0 for none.
+func lineBreak(s string) int {
+	switch s[0] {
+	case '\n':
+		return 1
+	case '\r':
+		if len(s) > 1 && s[1] == '\n' {
+			return 2
+		}
+		return 1
+	case 0xc2:
+		if strings.HasPrefix(s, "\u0085") {
+			return 2
+		}
+	case 0xe2:
+		if strings.HasPrefix(s, "\u2028") || strings.HasPrefix(s, "\u2029") {
+			return 3
+		}
+	}
+	return 0
 }
 
 // pos returns the position of a byte offset.
