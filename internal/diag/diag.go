@@ -33,13 +33,14 @@ type Diagnostic struct {
 	Hint     string   `json:"hint"`
 }
 
-// String is the one-line form: file:line:column: severity[code]: message.
+// String is the one-line form: file:line:column: severity[code]: message
+// (hint). Control characters are shown as escapes.
 func (d Diagnostic) String() string {
 	s := fmt.Sprintf("%s:%d:%d: %s[%s]: %s", d.File, d.Line, d.Column, d.Severity, d.Code, d.Message)
 	if d.Hint != "" {
 		s += " (" + d.Hint + ")"
 	}
-	return s
+	return Visible(s)
 }
 
 // List collects diagnostics. The zero value is ready; not safe for concurrent
