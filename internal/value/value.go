@@ -364,3 +364,15 @@ func (v Value) Size() int {
 	}
 	return n
 }
+
+// Text is v as it stands in a text: strings as they are, null and undefined
+// as nothing, everything else as compact JSON.
+func (v Value) Text() string {
+	switch v.kind {
+	case KindUndefined, KindNull:
+		return ""
+	case KindString:
+		return v.ptr.(string)
+	}
+	return v.String()
+}
