@@ -95,7 +95,8 @@ const (
 // Type is a static type. The zero Type is Any.
 type Type struct {
 	Kind TypeKind `json:"kind,omitempty"`
-	// Elem is the type of list items (nil: Any).
+	// Elem is the type of list items, or of the members that an open object
+	// does not declare (nil: Any).
 	Elem *Type `json:"elem,omitempty"`
 	// Fields are the known members of an object, in order. A closed object
 	// has no others: reading one is a problem with "did you mean".
@@ -113,9 +114,20 @@ type Field struct {
 	Type Type   `json:"type"`
 }
 
+// Codes of problems, the same in every language.
+const (
+	CodeSyntax      = "expr_syntax"       // it cannot be parsed
+	CodeLimit       = "expr_limit"        // it is too long or nested too deep
+	CodeUnknownName = "expr_unknown_name" // a root, member or function does not exist
+	CodeForbidden   = "expr_forbidden"    // a root that must not be used here, see [Root].Why
+	CodeType        = "expr_type"         // an operation that cannot work on these types
+	CodeNullable    = "expr_nullable"     // a value that may be null is used without a guard
+	CodeValue       = "expr_value"        // a literal that its function cannot read
+)
+
 // Problem is a fault found while compiling.
 type Problem struct {
-	Code    string // such as "expr_syntax", "expr_unknown_name", "expr_type"
+	Code    string // one of the codes above
 	Message string
 	Hint    string
 	Offset  int // bytes into the source
@@ -126,15 +138,26 @@ func (p Problem) String() string { return fmt.Sprintf("at %d: %s", p.Offset, p.M
 
 // Error is a failed evaluation.
 type Error struct {
-	Code    string // such as "no_such_key", "divide_by_zero", "cost_exceeded"
+	Code    string // one of the codes below
 	Message string
 	Offset  int // bytes into the source, -1 when unknown
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// CostExceeded is the code of an evaluation that was stopped by its budget.
-const CostExceeded = "cost_exceeded"
+// Codes of failed evaluations, the same in every language.
+const (
+	CostExceeded = "cost_exceeded"  // the budget of time or memory is spent
+	NoSuchKey    = "no_such_key"    // a member that the object does not have
+	NoSuchIndex  = "no_such_index"  // an item that the list does not have
+	NotBound     = "not_bound"      // a root that has no value in this evaluation
+	TypeMismatch = "type_mismatch"  // an operation that these values do not have
+	DivideByZero = "divide_by_zero" // an integer or decimal divided by zero
+	Overflow     = "overflow"       // a number or date beyond its range
+	InvalidValue = "invalid_value"  // a text that cannot be read as what it should be
+	NoJSONForm   = "no_json_form"   // a result that JSON cannot express, such as infinity
+	Internal     = "internal"       // a fault of Regie
+)
 
 // IsCostExceeded reports whether err says that the budget was too small.
 func IsCostExceeded(err error) bool {
