@@ -55,7 +55,10 @@ const (
 	RootIndex     Root = "index"     // its index, or the loop's turn
 	RootVar       Root = "var"       // variable Name, seen from here
 	RootVars      Root = "vars"      // all variables, as an object
-	RootNode      Root = "node"      // fact Name of a node: output, state, reason, error, input, ended
+	// RootNode is fact Name of a node: output, state, reason, error, input and
+	// ended; succeeded, skipped, failed, canceled and not_run are booleans that
+	// say whether it ended in the way of that name (see [Ends]).
+	RootNode      Root = "node"
 	RootRun       Root = "run"       // fact Name of the run: id, workflow, business_date, accepted_at, state, error, …
 	RootFrame     Root = "frame"     // fact Name of the frame Up: state, error, report, …
 	RootNamespace Root = "namespace" // namespace variable Name
