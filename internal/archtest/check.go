@@ -167,8 +167,8 @@ func (c *checker) addf(folder, format string, args ...any) {
 	c.found = append(c.found, Violation{File: folder, What: fmt.Sprintf(format, args...)})
 }
 
-// at adds a violation at a place in a file.
-func (c *checker) at(pos token.Pos, format string, args ...any) {
+// atf adds a violation at a place in a file.
+func (c *checker) atf(pos token.Pos, format string, args ...any) {
 	p := c.fset.Position(pos)
 	c.found = append(c.found, Violation{File: p.Filename, Line: p.Line, What: fmt.Sprintf(format, args...)})
 }
@@ -186,7 +186,7 @@ func (c *checker) documentation(p sourcePackage) {
 		want = "Command " + path.Base(p.path) + " "
 	}
 	if !strings.HasPrefix(file.Doc.Text(), want) {
-		c.at(file.Package, "doc.go needs a package comment that begins with %q", strings.TrimSpace(want))
+		c.atf(file.Package, "doc.go needs a package comment that begins with %q", strings.TrimSpace(want))
 	}
 }
 
@@ -209,11 +209,11 @@ func (c *checker) imports(p sourcePackage, f sourceFile, layer int) {
 		switch {
 		case to.TestOnly && (f.test || from.TestOnly):
 		case to.TestOnly:
-			c.at(spec.Pos(), "%s is test support and imported by code that ships; import it in tests only", target)
+			c.atf(spec.Pos(), "%s is test support and imported by code that ships; import it in tests only", target)
 		case other < layer:
-			c.at(spec.Pos(), "layer %q imports %s of layer %q above it; imports point down only: move the shared part below both, or pass it in", from.Name, target, to.Name)
+			c.atf(spec.Pos(), "layer %q imports %s of layer %q above it; imports point down only: move the shared part below both, or pass it in", from.Name, target, to.Name)
 		case other == layer && !from.Neighbours && !f.test && !within(target, p.path) && !within(p.path, target):
-			c.at(spec.Pos(), "packages of layer %q must not import each other (%s); move the shared part below both", from.Name, target)
+			c.atf(spec.Pos(), "packages of layer %q must not import each other (%s); move the shared part below both", from.Name, target)
 		}
 	}
 }

@@ -128,14 +128,14 @@ func (c *checker) mapOrderOf(file *ast.File, info *types.Info) {
 		switch n := n.(type) {
 		case *ast.RangeStmt:
 			if _, ok := info.TypeOf(n.X).Underlying().(*types.Map); ok {
-				c.at(n.Pos(), "ranges over a map, whose order differs each time; range over slices.Sorted(maps.Keys(m))")
+				c.atf(n.Pos(), "ranges over a map, whose order differs each time; range over slices.Sorted(maps.Keys(m))")
 			}
 		case *ast.CallExpr:
 			if isCall(n, info, "slices", "Sorted", "SortedFunc", "SortedStableFunc") && len(n.Args) > 0 {
 				sorted[n.Args[0]] = true
 			}
 			if isCall(n, info, "maps", "Keys", "Values", "All") && !sorted[n] {
-				c.at(n.Pos(), "iterates over a map, whose order differs each time; wrap it in slices.Sorted")
+				c.atf(n.Pos(), "iterates over a map, whose order differs each time; wrap it in slices.Sorted")
 			}
 		}
 		return true

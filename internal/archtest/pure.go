@@ -19,7 +19,7 @@ func (c *checker) purity(f sourceFile) {
 			continue // the parser accepts only quoted paths
 		}
 		if !c.pureImport(imported) {
-			c.at(spec.Pos(), "pure package imports %s; pass in what it would give (now, IDs, seeds, bytes), or add it to the rules if it has no clock, randomness, IO, goroutines or logging", imported)
+			c.atf(spec.Pos(), "pure package imports %s; pass in what it would give (now, IDs, seeds, bytes), or add it to the rules if it has no clock, randomness, IO, goroutines or logging", imported)
 			continue
 		}
 		name := path.Base(imported)
@@ -27,7 +27,7 @@ func (c *checker) purity(f sourceFile) {
 			name = spec.Name.Name
 		}
 		if name == "." {
-			c.at(spec.Pos(), "pure package imports %s into its own names; import it by name", imported)
+			c.atf(spec.Pos(), "pure package imports %s into its own names; import it by name", imported)
 		}
 		packages[name] = imported
 	}
@@ -48,25 +48,25 @@ func (c *checker) pureImport(imported string) bool {
 func (c *checker) pureNode(n ast.Node, packages map[string]string) {
 	switch n := n.(type) {
 	case *ast.GoStmt:
-		c.at(n.Pos(), "pure package starts a goroutine; return what is to be done instead")
+		c.atf(n.Pos(), "pure package starts a goroutine; return what is to be done instead")
 	case *ast.SelectStmt:
-		c.at(n.Pos(), "pure package uses select; concurrency belongs to services")
+		c.atf(n.Pos(), "pure package uses select; concurrency belongs to services")
 	case *ast.SendStmt:
-		c.at(n.Pos(), "pure package sends on a channel; concurrency belongs to services")
+		c.atf(n.Pos(), "pure package sends on a channel; concurrency belongs to services")
 	case *ast.ChanType:
-		c.at(n.Pos(), "pure package has a channel; concurrency belongs to services")
+		c.atf(n.Pos(), "pure package has a channel; concurrency belongs to services")
 	case *ast.UnaryExpr:
 		if n.Op == token.ARROW {
-			c.at(n.Pos(), "pure package receives from a channel; concurrency belongs to services")
+			c.atf(n.Pos(), "pure package receives from a channel; concurrency belongs to services")
 		}
 	case *ast.CallExpr:
 		// A name without declaration in the file set is the builtin.
 		if id, ok := n.Fun.(*ast.Ident); ok && id.Obj == nil && (id.Name == "print" || id.Name == "println") {
-			c.at(n.Pos(), "pure package prints; return the text instead")
+			c.atf(n.Pos(), "pure package prints; return the text instead")
 		}
 	case *ast.FuncDecl:
 		if n.Recv == nil && n.Name.Name == "init" {
-			c.at(n.Pos(), "pure package has init(); compute the value where it is used or in its declaration")
+			c.atf(n.Pos(), "pure package has init(); compute the value where it is used or in its declaration")
 		}
 	case *ast.SelectorExpr:
 		id, ok := n.X.(*ast.Ident)
@@ -75,7 +75,7 @@ func (c *checker) pureNode(n ast.Node, packages map[string]string) {
 		}
 		imported := packages[id.Name]
 		if slices.Contains(c.rules.PureNames[imported], n.Sel.Name) {
-			c.at(n.Pos(), "pure package uses %s.%s; pass in what it would give", imported, n.Sel.Name)
+			c.atf(n.Pos(), "pure package uses %s.%s; pass in what it would give", imported, n.Sel.Name)
 		}
 	}
 }
