@@ -8,7 +8,7 @@
 // by an encoder or printed one character at a time. Masking is a net under
 // those who work with care, not a wall against those who want to read.
 //
-// The package imports value and nothing else of Regie.
+// The package imports pure packages of Regie only.
 //
 //	env := secret.Env(os.LookupEnv, secret.EnvPrefix)
 //	token, err := env.Lookup("TOKEN")

@@ -218,17 +218,18 @@ func TestOpenFile(t *testing.T) {
 func TestOpenFileFaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, text, want string }{
-		"YAML list":          {"s.yaml", "- hunter2\n", "mapping of names"},
-		"YAML empty":         {"s.yaml", "", "mapping of names"},
-		"YAML broken":        {"s.yaml", "a: 'hunter2\n", "not valid YAML"},
+		"YAML list":          {"s.yaml", "- hunter2\n", "one mapping of names"},
+		"YAML empty":         {"s.yaml", "", "one mapping of names"},
+		"YAML broken":        {"s.yaml", "a: 'hunter2\n", "not a valid mapping"},
 		"YAML nested":        {"s.yaml", "a:\n  b: hunter2\n", "line 1: want a name and a text"},
 		"YAML null":          {"s.yaml", "a: hunter2hunter2\nb:\n", "line 2: want a name and a text"},
-		"YAML twice":         {"s.yaml", "a: hunter2\na: hunter2\n", "twice"},
+		"YAML twice":         {"s.yaml", "a: hunter2\na: hunter2\n", "line 2, column 1: not a valid mapping"},
+		"YAML documents":     {"s.yaml", "a: hunter2\n---\nb: hunter2\n", "one mapping of names"},
 		"YAML bad name":      {"s.yaml", "a b: hunter2\n", "letters, digits and _ only"},
 		"YAML empty secret":  {"s.yaml", "a: ''\n", "key a: it is empty"},
-		"JSON list":          {"s.json", `["hunter2"]`, "object of names"},
-		"JSON broken":        {"s.json", "{\"a\":\n hunter2}", "line 2, column 2: not valid JSON"},
-		"JSON number":        {"s.json", `{"a": 1}`, "secret a is not a text"},
+		"JSON list":          {"s.json", `["hunter2"]`, "one mapping of names"},
+		"JSON broken":        {"s.json", "{\"a\":\n hunter2: }", "not a valid mapping"},
+		"JSON list inside":   {"s.json", `{"a": ["hunter2"]}`, "want a name and a text"},
 		"JSON bad name":      {"s.json", `{"a-b": "hunter2"}`, "letters, digits and _ only"},
 		"longer than limits": {"s.yaml", strings.Repeat("#", secret.MaxFileLength+1), "longer than"},
 	} {

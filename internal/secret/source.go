@@ -10,8 +10,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/regie-dev/regie/internal/value"
-	"go.yaml.in/yaml/v4"
+	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/yamldoc"
 )
 
 // EnvPrefix stands before the name of a secret in the environment: the secret
@@ -160,12 +160,7 @@ func OpenFile(path string, warn func(message string)) (Source, error) {
 		return nil, fmt.Errorf("read file of secrets: %w", err)
 	}
 	s := fileSource{path: path, secrets: map[string]Secret{}}
-	if filepath.Ext(path) == ".json" {
-		err = s.parseJSON(text)
-	} else {
-		err = s.parseYAML(text)
-	}
-	if err != nil {
+	if err := s.parse(text); err != nil {
 		return nil, fmt.Errorf("read file of secrets %s: %w", path, err)
 	}
 	return s, nil
@@ -191,52 +186,30 @@ func (s fileSource) add(name, text string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if _, ok := s.secrets[name]; ok {
-		return fmt.Errorf("secret %s is there twice", name)
-	}
 	found, err := wrap(text, "key "+name)
 	s.secrets[name] = found
 	return err
 }
 
-func (s fileSource) parseJSON(text []byte) error {
-	v, err := value.Parse(text)
-	if syntax := (*value.SyntaxError)(nil); errors.As(err, &syntax) {
-		return fmt.Errorf("line %d, column %d: not valid JSON", syntax.Line, syntax.Column)
-	}
-	if v.Kind() != value.KindObject {
-		return errors.New("want an object of names and texts")
-	}
-	for _, m := range v.Members() {
-		plain, ok := m.Value.Str()
-		if !ok {
-			return fmt.Errorf("secret %s is not a text; write it in quotes", m.Key)
-		}
-		if err := s.add(m.Key, plain); err != nil {
-			return err
+// parse takes scalars as they are written, so that 0123 stays 0123. It passes
+// on where the parser found a fault and never its messages, which may quote the
+// file.
+func (s fileSource) parse(text []byte) error {
+	docs, problems := yamldoc.Parse(s.path, text)
+	for _, p := range problems {
+		if p.Severity == diag.Error {
+			return fmt.Errorf("line %d, column %d: not a valid mapping of names to texts (%s)", p.Line, p.Column, p.Code)
 		}
 	}
-	return nil
-}
-
-// parseYAML takes scalars as they are written, so that 0123 stays 0123. Like
-// parseJSON it never repeats the parser's messages, which may quote the file.
-func (s fileSource) parseYAML(text []byte) error {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return errors.New("not valid YAML")
+	if len(docs) != 1 || docs[0].Kind != yamldoc.Map {
+		return errors.New("want one mapping of names to texts")
 	}
-	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
-		return errors.New("want a mapping of names to texts")
-	}
-	pairs := doc.Content[0].Content
-	for i := 0; i+1 < len(pairs); i += 2 {
-		name, node := pairs[i], pairs[i+1]
-		if name.Kind != yaml.ScalarNode || node.Kind != yaml.ScalarNode || node.Tag == "!!null" {
-			return fmt.Errorf("line %d: want a name and a text", name.Line)
+	for _, e := range docs[0].Entries {
+		if !e.Value.IsScalar() || e.Value.Kind == yamldoc.Null {
+			return fmt.Errorf("line %d: want a name and a text", e.Key.Pos.Line)
 		}
-		if err := s.add(name.Value, node.Value); err != nil {
-			return fmt.Errorf("line %d: %w", name.Line, err)
+		if err := s.add(e.Key.Text, e.Value.Text); err != nil {
+			return fmt.Errorf("line %d: %w", e.Key.Pos.Line, err)
 		}
 	}
 	return nil
