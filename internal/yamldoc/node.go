@@ -150,6 +150,36 @@ func (n *Node) ToValue() value.Value {
 	return n.Value
 }
 
+// FromValue returns the node of a value that stands in no file, so that
+// computed data is checked like written data. Undefined becomes null.
+func FromValue(v value.Value) *Node {
+	n := &Node{Value: v}
+	switch v.Kind() {
+	case value.KindUndefined, value.KindNull:
+		n.Value = value.Null
+	case value.KindBool:
+		n.Kind, n.Text = Bool, v.String()
+	case value.KindInt, value.KindBigInt:
+		n.Kind, n.Text = Int, v.String()
+	case value.KindFloat:
+		n.Kind, n.Text = Float, v.String()
+	case value.KindString:
+		n.Kind, n.Style = String, DoubleQuoted
+		n.Text, _ = v.Str()
+	case value.KindList:
+		n.Kind, n.Style, n.Value = List, Flow, value.Undefined
+		for _, item := range v.Items() {
+			n.Items = append(n.Items, FromValue(item))
+		}
+	case value.KindObject:
+		n.Kind, n.Style, n.Value = Map, Flow, value.Undefined
+		for _, m := range v.Members() {
+			n.Entries = append(n.Entries, Entry{FromValue(value.String(m.Key)), FromValue(m.Value)})
+		}
+	}
+	return n
+}
+
 // Length returns the number of characters that a caret should mark at Pos: the
 // scalar as written if it stands in one line, else 1.
 func (n *Node) Length() int {

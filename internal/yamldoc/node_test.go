@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/value"
 )
 
 // TestAt looks for § in the text of the value under a, and says where At finds
@@ -120,6 +121,28 @@ func TestAccessors(t *testing.T) {
 	}
 	if got := doc.Get("c").Kind.String(); got != "a list" {
 		t.Errorf("kind %q", got)
+	}
+}
+
+func TestFromValue(t *testing.T) {
+	t.Parallel()
+	v := value.MustParse(`{"n":null,"b":true,"i":-3,"big":18446744073709551616,"f":1.5,"s":"012","l":[1,[]],"o":{"k":{}}}`)
+	n := FromValue(v)
+	if !value.Equal(n.ToValue(), v) {
+		t.Errorf("%s, want %s", n.ToValue(), v)
+	}
+	docs, _ := Parse("f", []byte(v.String()))
+	for i, e := range docs[0].Entries {
+		got := n.Entries[i]
+		if got.Key.Text != e.Key.Text || got.Value.Kind != e.Value.Kind || got.Value.Kind != Null && got.Value.Text != e.Value.Text || got.Value.IsScalar() != e.Value.IsScalar() {
+			t.Errorf("%s: %+v, want %+v", e.Key.Text, got.Value, e.Value)
+		}
+	}
+	if s := n.Get("s"); s.At(1) != s.Pos || s.Length() != 1 {
+		t.Error("a node without file has positions")
+	}
+	if FromValue(value.Undefined).Kind != Null {
+		t.Error("undefined is not null")
 	}
 }
 
