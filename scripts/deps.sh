@@ -10,8 +10,12 @@ min_postgres=15
 
 missing=()
 
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
 has_compiler() {
-	printf 'int main(void) { return 0; }\n' | gcc -x c -o /dev/null - 2>/dev/null
+	printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' |
+		gcc -x c -o "$scratch/program" - 2>/dev/null
 }
 
 # The highest version among Debian's folders and the PATH.
@@ -52,10 +56,8 @@ fi
 
 # Without this file the package makes a database cluster and starts it.
 no_cluster=/etc/postgresql-common/createcluster.d/regie-tests.conf
-forget_no_cluster() { "${as_root[@]}" rm -f "$no_cluster"; }
-
 if [[ " ${missing[*]} " == *" postgresql "* ]]; then
-	trap forget_no_cluster EXIT
+	trap 'rm -rf "$scratch"; "${as_root[@]}" rm -f "$no_cluster"' EXIT
 	"${as_root[@]}" mkdir -p "$(dirname "$no_cluster")"
 	echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
 fi
