@@ -39,8 +39,6 @@ type HTTPConfig struct {
 	// RootCAs are the authorities that servers' certificates must come from;
 	// nil means the system's.
 	RootCAs *x509.CertPool
-	// NoRedirects returns a redirect as the response.
-	NoRedirects bool
 }
 
 // NewHTTPClient returns a client that calls what the dialer allows, by http
@@ -51,7 +49,7 @@ type HTTPConfig struct {
 // request's context. Close idle connections with the client's
 // CloseIdleConnections.
 func NewHTTPClient(config HTTPConfig) *http.Client {
-	client := &http.Client{
+	return &http.Client{
 		Transport: &guard{
 			policy: config.Dialer.Policy(),
 			next: &http.Transport{
@@ -70,10 +68,14 @@ func NewHTTPClient(config HTTPConfig) *http.Client {
 		},
 		CheckRedirect: checkRedirect,
 	}
-	if config.NoRedirects {
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
-	return client
+}
+
+// WithoutRedirects returns a client that shares the connections of client and
+// returns redirects as responses.
+func WithoutRedirects(client *http.Client) *http.Client {
+	stay := *client
+	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &stay
 }
 
 // URLError is a URL that is never called, whatever is allowed.

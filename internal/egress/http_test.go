@@ -103,7 +103,7 @@ func TestHTTPRedirects(t *testing.T) {
 	if _, err := get(t, client, server.URL+"/loop", nil); !errors.Is(err, egress.ErrTooManyRedirects) {
 		t.Errorf("loop: %v", err)
 	}
-	stay := egress.NewHTTPClient(egress.HTTPConfig{Dialer: dialer, NoRedirects: true})
+	stay := egress.WithoutRedirects(client)
 	if resp, err := get(t, stay, server.URL, nil); err != nil || resp.StatusCode != http.StatusFound {
 		t.Errorf("without redirects: %v, %v", resp, err)
 	}
