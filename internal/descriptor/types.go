@@ -5,10 +5,11 @@ import "github.com/regie-dev/regie/internal/value"
 // Kind is the kind of a field's type.
 type Kind uint8
 
-// The kinds. Duration is text such as 90s, 10m, 1h30m, 2d; Date is
-// 2006-01-02; DateTime is RFC 3339; Decimal is a number or text with digits;
-// Identifier is a step ID; Name is the name of an object; Expression is a bare
-// expression of the language in force.
+// The kinds. Integer is what int64 holds; Duration is text such as 90s, 10m,
+// 1h30m, 2d (package duration); Date is 2006-01-02; DateTime is RFC 3339;
+// Decimal is a number or text with digits; Identifier is a step ID; Name is the
+// name of an object; Expression is a bare expression of the language in force,
+// also a bare number or boolean.
 const (
 	Any Kind = iota
 	String
@@ -25,7 +26,7 @@ const (
 	List   // of Elem
 	Map    // any keys, values of Elem; KeyKind restricts the keys
 	Struct // Fields of Object
-	OneOf  // the first of Options that fits the shape of the node
+	OneOf  // the option that fits best: by shape, then among mappings by keys
 	Const  // exactly the text Text
 )
 
@@ -37,9 +38,13 @@ type Type struct {
 	Object  *Object // of Struct; may refer to itself
 	Options []Type  // of OneOf, told apart by shape: scalar, list or mapping; among mappings by their fields
 	Text    string  // of Const
-	Min     *int64  // smallest integer, shortest list or text
-	Max     *int64  // largest integer, longest list or text
+	// Min and Max bound a number by its value, a text by its characters, a list
+	// by its items and a map by its keys; nil for no bound.
+	Min, Max *int64
 }
+
+// Bound makes a bound for [Type].
+func Bound(n int64) *int64 { return &n }
 
 // Field is one key of a mapping.
 type Field struct {
@@ -50,11 +55,17 @@ type Field struct {
 	// undefined when it has no default.
 	Required bool
 	Default  value.Value
-	// Enum lists the texts allowed, with their meaning.
+	// Enum lists the texts allowed, with their meaning. It binds every String
+	// within the type: of the field itself, of a list's items, of a map's
+	// values, of the options.
 	Enum []EnumValue
 	// Template says that the text, or any text within, may hold ${{ }}; a
 	// text that is one expression may then stand for a value of any kind.
+	// Fields of objects below inherit it.
 	Template bool
+	// NoTemplate is the hint for who writes ${{ }} where Template is false,
+	// such as "pass the value in `env` and use it as \"$NAME\"".
+	NoTemplate string
 	// Secrets says that ${{ secrets.NAME }} may stand here.
 	Secrets bool
 	// Later says which capability brings the field, if it is parsed and
