@@ -7,6 +7,18 @@
 // neither do implementations import each other.
 //
 // A batch is the unit of everything: events of many runs, timers, idempotency
-// keys, programs and one audit leaf that commits to all of it. Nothing that a
-// batch says may leave the process before Commit returned nil.
+// keys, programs, erasures and one audit leaf that commits to all of it. Nothing
+// that a batch says may leave the process before Commit returned nil.
+//
+// What every implementation does in the same way stands here: the rules of a
+// batch ([Batch.Check]), what its leaf covers ([Batch.Leaf]) and how stored data
+// is checked against the leaves ([Verifier]).
+//
+//	lease, err := s.Acquire(ctx, "server on host a")
+//	b := &store.Batch{Sequence: lease.LastSequence + 1, Incarnation: lease.Incarnation, At: now}
+//	b.Records = append(b.Records, store.Record{Run: id, First: 1, Count: 3, Control: facts, Payload: values})
+//	switch err := s.Commit(ctx, b); {
+//	case errors.Is(err, store.ErrUnknown): // read LastSequence
+//	case errors.Is(err, store.ErrLeaseLost): // stop leading
+//	}
 package store

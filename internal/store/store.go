@@ -4,7 +4,13 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/regie-dev/regie/internal/audit"
 )
+
+// Format numbers the encodings of batches, records and leaves that this Regie
+// writes. Data that names another number is refused with [ErrFormat].
+const Format = 1
 
 // Errors that implementations return, wrapped or not.
 var (
@@ -13,32 +19,50 @@ var (
 	// ErrLeaseLost: another holder has taken the lease; nothing was written,
 	// and this process must stop leading.
 	ErrLeaseLost = errors.New("lease lost")
-	// ErrSequence: the batch does not follow the last one; nothing was
-	// written. A fault of the caller.
+	// ErrSequence: the batch does not follow the last one, or a record does not
+	// follow the last one of its run; nothing was written. A fault of the
+	// caller.
 	ErrSequence = errors.New("batch out of sequence")
+	// ErrInvalid: the batch breaks a rule of [Batch.Check]; nothing was written.
+	// A fault of the caller.
+	ErrInvalid = errors.New("batch is not valid")
 	// ErrKeyTaken: a unique key (idempotency key, run ID) of the batch exists;
 	// nothing was written. The error is a *[KeyTakenError].
 	ErrKeyTaken = errors.New("key already taken")
-	// ErrNotFound: there is no such run, program or key.
+	// ErrNotFound: there is no such run, program, key or leaf.
 	ErrNotFound = errors.New("not found")
+	// ErrErased: a record or an erasure names a run that was erased before;
+	// nothing was written. A fault of the caller.
+	ErrErased = errors.New("run was erased")
 	// ErrCorrupt: what was read is not what was written.
 	ErrCorrupt = errors.New("stored data is damaged")
 	// ErrFormat: written by a newer Regie; this one must not touch it.
 	ErrFormat = errors.New("unknown storage format")
+	// ErrWrongKey: the data is sealed under another key-encryption key.
+	ErrWrongKey = errors.New("wrong key-encryption key")
+	// ErrClosed: the store was closed.
+	ErrClosed = errors.New("store is closed")
 )
 
-// KeyTakenError says which unique key exists, and for which run.
+// KeyTakenError says which unique key exists, and for which run. When a run ID
+// is taken, Namespace and Key are empty.
 type KeyTakenError struct {
 	Namespace, Key string
 	Run            RunID
 	BodyHash       [32]byte
 }
 
-func (e *KeyTakenError) Error() string { return "key " + e.Namespace + "/" + e.Key + " already taken by run " + string(e.Run) }
+func (e *KeyTakenError) Error() string {
+	if e.Key == "" {
+		return "run " + string(e.Run) + " already exists"
+	}
+	return "key " + e.Namespace + "/" + e.Key + " already taken by run " + string(e.Run)
+}
 
 func (e *KeyTakenError) Unwrap() error { return ErrKeyTaken }
 
-// RunID names a run. IDs sort by the time of acceptance.
+// RunID names a run. IDs sort by the time of acceptance. They begin with a
+// letter or digit, have only letters, digits and -_. and at most [MaxID] bytes.
 type RunID string
 
 // Store is what an installation stands on.
@@ -54,16 +78,22 @@ type Store interface {
 // one goroutine.
 type Writer interface {
 	// Acquire takes the lease, which raises the incarnation durably, and says
-	// where the sequence stands. It fails with an error that names the holder
-	// while another process holds the data.
+	// where the sequence stands. From then on commits of earlier holders fail
+	// with [ErrLeaseLost]. An implementation that knows a holder to be alive
+	// fails with an error that names it; for files in a data folder the lock of
+	// the folder does that.
 	Acquire(ctx context.Context, holder string) (Lease, error)
 	// Commit writes the batch durably (synced) or not at all. Committing the
 	// same batch again after a definite failure is allowed. Errors: ErrUnknown,
-	// ErrLeaseLost, ErrSequence, ErrKeyTaken; any other error means that
+	// ErrLeaseLost, ErrSequence, ErrKeyTaken, ErrInvalid, ErrErased, ErrNotFound
+	// (of a run to erase), ErrCorrupt, ErrClosed; any other error means that
 	// certainly nothing was written and that trying again may help (disk full).
+	// The batch is not kept: its slices may be used again.
 	Commit(ctx context.Context, b *Batch) error
 	// LastSequence reads the sequence of the last batch on disk, 0 if none. It
-	// is the way to learn the outcome after ErrUnknown.
+	// is the way to learn the outcome after ErrUnknown, and what it says stays
+	// true after a crash. ErrLeaseLost if another holder has taken the lease
+	// since Acquire; any other error means that the outcome cannot be known yet.
 	LastSequence(ctx context.Context) (uint64, error)
 }
 
@@ -85,16 +115,17 @@ type Reader interface {
 	// Runs lists runs, newest first, at most limit (0: 100).
 	Runs(ctx context.Context, before RunID, limit int) ([]RunRow, error)
 	// Events reads the records of a run in order, those that begin at first
-	// (from 1) or later. The data is checked against its commitment:
-	// ErrCorrupt names what is damaged. Records of an erased run have no
-	// Payload.
+	// (from 1) or later; none is no error. The data is checked against its
+	// commitment: ErrCorrupt names what is damaged. Records of an erased run
+	// have no Payload.
 	Events(ctx context.Context, id RunID, first uint64) ([]Record, error)
 	// Program reads a stored program by its hash, or ErrNotFound.
 	Program(ctx context.Context, hash [32]byte) ([]byte, error)
-	// Key looks an idempotency key up, or ErrNotFound.
+	// Key looks an idempotency key up, or ErrNotFound. A key that has expired
+	// may still be found: compare Expires.
 	Key(ctx context.Context, namespace, key string) (Key, error)
-	// Timers lists the stored timers that are due at or before until, the
-	// earliest first, at most limit.
+	// Timers lists the stored timers that are due at or before until, by time,
+	// run and ID, at most limit (0: 100).
 	Timers(ctx context.Context, until time.Time, limit int) ([]Timer, error)
 }
 
@@ -102,17 +133,21 @@ type Reader interface {
 type Auditor interface {
 	// AuditSize is the number of leaves.
 	AuditSize(ctx context.Context) (uint64, error)
-	// AuditLeaf reads what leaf n (from 0) commits to.
+	// AuditLeaf reads what leaf n (from 0) commits to: batch n+1. ErrNotFound
+	// if there is none.
 	AuditLeaf(ctx context.Context, n uint64) (Leaf, error)
 	// AuditHashes reads stored tree hashes by their index as
-	// golang.org/x/mod/sumdb/tlog numbers them.
-	AuditHashes(ctx context.Context, indexes []int64) ([][32]byte, error)
+	// golang.org/x/mod/sumdb/tlog numbers them. ErrNotFound if one is not there.
+	AuditHashes(ctx context.Context, indexes []int64) ([]audit.Hash, error)
 	// Verify recomputes every record's commitment, every batch's root, the
-	// sequence and the tree, and returns an error that names the first fault.
+	// sequence and the tree, checks that all other rows are what some batch
+	// wrote, and returns ErrCorrupt, wrapped, that names the first fault. Of an
+	// erased run it checks everything but the payloads.
 	Verify(ctx context.Context) error
 }
 
-// Batch is one transaction.
+// Batch is one transaction. Times are kept to the microsecond, in UTC: what is
+// finer is cut off, but timers are rounded up, so that none is early.
 type Batch struct {
 	// Sequence is one more than the last; the first batch is 1.
 	Sequence uint64
@@ -134,6 +169,11 @@ type Batch struct {
 	// not there is no error.
 	SetTimers   []Timer
 	ClearTimers []TimerID
+	// Erase names runs whose payloads become unreadable for good: their keys
+	// are destroyed. Rows, control facts and the audit log stay. A run that has
+	// records in the same batch cannot be erased by it, and nothing can be
+	// recorded for a run after its erasure. Backups made before keep their keys.
+	Erase []RunID
 }
 
 // Program is a compiled program, named by the hash of its bytes.
@@ -145,8 +185,9 @@ type Program struct {
 // Record is what happened to one run in one batch.
 type Record struct {
 	Run RunID
-	// First is the number of the first event in the run, from 1; Count is how
-	// many there are. The next record of the run begins at First+Count.
+	// First is the number of the first event in the run, from 1; Count, at
+	// least 1, is how many there are. The next record of the run begins at
+	// First+Count.
 	First uint64
 	Count uint64
 	// Batch is the sequence of the batch; set when read.
@@ -167,14 +208,16 @@ type RunRow struct {
 	Namespace string
 	Workflow  string
 	Program   [32]byte
-	State     string
+	State     string // pending, queued, running, waiting, succeeded, failed, canceled or skipped
 	Reason    string
-	// BusinessDate is 2006-01-02.
+	// BusinessDate is 2006-01-02, or empty.
 	BusinessDate string
 	AcceptedAt   time.Time
 	StartedAt    time.Time // zero until it started
 	EndedAt      time.Time // zero until it ended
-	// Events is the number of the last event.
+	// Events is the number of the last event. It is found when the row is read
+	// and passed over when it is written, so that a row that says nothing new
+	// need not be sent with each record.
 	Events uint64
 }
 
@@ -199,13 +242,12 @@ type Timer struct {
 	At time.Time
 }
 
-// Leaf is what an audit leaf commits to: RecordHash i is the hash of record i
-// of the batch, Root the Merkle root over them, and Hash the leaf's own.
+// Leaf is what an audit leaf commits to. Its Root is the Merkle root over
+// RecordHashes, in the order of the batch, followed by ItemHashes (see
+// [Batch.ItemHashes]).
 type Leaf struct {
-	Sequence     uint64
-	Incarnation  uint64
-	At           time.Time
-	RecordHashes [][32]byte
-	Root         [32]byte
-	Hash         [32]byte
+	audit.Leaf
+
+	RecordHashes []audit.Hash
+	ItemHashes   []audit.Hash
 }
