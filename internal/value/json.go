@@ -293,7 +293,8 @@ func unescape(text []byte) (r rune, n int, msg string) {
 		return rune("\"\\/\b\f\n\r\t"[i]), 2, ""
 	}
 	if text[1] != 'u' {
-		return 0, 0, fmt.Sprintf("unknown escape \\%c", text[1])
+		r, _ := utf8.DecodeRune(text[1:])
+		return 0, 0, fmt.Sprintf("unknown escape \\%c", r)
 	}
 	hex := func(from int) (rune, bool) {
 		if len(text) < from+4 {

@@ -174,7 +174,7 @@ func (v Value) IsUndefined() bool { return v.kind == KindUndefined }
 func (v Value) IsNull() bool { return v.kind <= KindNull }
 
 // Bool returns the boolean, and whether v is one.
-func (v Value) Bool() (b, ok bool) { return v.num == 1, v.kind == KindBool }
+func (v Value) Bool() (b, ok bool) { return v.kind == KindBool && v.num == 1, v.kind == KindBool }
 
 // Int returns the integer if v is one that int64 holds, or a float without a
 // fraction that it holds exactly.
@@ -351,6 +351,8 @@ func (v Value) rat() (*big.Rat, bool) {
 func (v Value) Size() int {
 	n := 40
 	switch v.kind {
+	case KindBigInt:
+		n += v.ptr.(*big.Int).BitLen() / 8
 	case KindString:
 		n += len(v.ptr.(string))
 	case KindList:
