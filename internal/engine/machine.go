@@ -12,62 +12,100 @@ import (
 // expressions. Immutable and safe for concurrent use; the states it works on
 // are not.
 type Machine struct {
-	prog *workflow.Program
+	prog   *workflow.Program
+	bodies []body
+	exprs  map[*workflow.Expr]*linked
+	errs   map[string]*workflow.ErrorMapping
+}
+
+// body is what Prepare derives from a workflow.Body.
+type body struct {
+	*workflow.Body
+	// dependents lists, for each node, the nodes whose joins name it.
+	dependents [][]workflow.NodeID
+	// all is, for each node, the atoms of a join that is a conjunction of one
+	// atom for each need; nil for other joins.
+	all [][]workflow.Ends
+	// jumps says that nodes are entered by jumps instead of joins.
+	jumps bool
+}
+
+// linked is an expression that can be evaluated.
+type linked struct {
+	src      *workflow.Expr
+	index    int
+	compiled expr.Compiled
+	roots    []bindNode
+	readsVar bool
+}
+
+// bindNode is one name of the bindings: a value from a source, or an object of
+// members.
+type bindNode struct {
+	name    string
+	from    *workflow.Source
+	typ     expr.Type
+	members []bindNode
 }
 
 // ErrProtocol is a mistake of the caller: an input that cannot follow.
 var ErrProtocol = errors.New("input does not fit the run's state")
 
-// Prepare links a program. It compiles every expression once and refuses,
-// with all reasons in one error, programs that use what the engine cannot run.
-func Prepare(p *workflow.Program, languages map[string]expr.Language) (*Machine, error) {
-	return &Machine{prog: p}, nil
-}
-
 // Program returns the program; nobody may change it.
 func (m *Machine) Program() *workflow.Program { return m.prog }
 
-// CheckInput fills in defaults and checks the run's input against the
-// program's declarations: type, enum, required, unknown names. Faults name the
-// input and say what is expected.
-func (m *Machine) CheckInput(in value.Value, vars value.Value, businessDate string, ctx Context) (value.Value, []InputFault) {
-	return in, nil
+func (m *Machine) node(f *Frame, id workflow.NodeID) *workflow.Node {
+	return &m.bodies[f.Body].Nodes[id]
 }
 
-// InputFault is one thing wrong with a run's input.
-type InputFault struct{ Name, Message string }
-
-// Decide says what follows from the input, and applies its own events to run.
-// An error is a fault of the caller or of the engine; the state must then be
-// dropped. The same state, input and context give the same decision.
-func (m *Machine) Decide(run *Run, in Input, ctx Context) (Decision, error) {
-	return Decision{}, ErrProtocol
+// engineError makes one of the engine's own errors in the language's words.
+func (m *Machine) engineError(name, message string) *Error {
+	e := &Error{Name: name, Message: message, Engine: name}
+	if mapping := m.errs[name]; mapping != nil {
+		e.Name = mapping.Name
+		if mapping.Message != nil && !mapping.Message.Const.IsUndefined() {
+			e.Message = mapping.Message.Const.Text()
+		}
+	}
+	return e
 }
 
-// Apply folds one event into the state. It refuses what it does not know; it
-// never evaluates anything.
-func (m *Machine) Apply(run *Run, ev *Event) error { return ErrProtocol }
+// The engine's own error names, before a program's error table.
+const (
+	ErrTimeout         = "timeout"
+	ErrHeartbeat       = "heartbeat"
+	ErrEvaluation      = "evaluation"
+	ErrDepth           = "depth"
+	ErrCanceled        = "canceled"
+	ErrAttemptLost     = "attempt_lost"
+	ErrTooManyFailures = "too_many_failures"
+	ErrNoChoice        = "no_choice"
+	ErrInputInvalid    = "input_invalid"
+	ErrFailed          = "failed"
+)
 
-// Evaluate computes what a NeedEval asks for, within the budget of the pool.
-// It is the one part of the machine that other goroutines call.
-func (e *Evaluation) Evaluate() Evaluated { return Evaluated{} }
-
-// Evaluation is an expression with its bindings; immutable.
+// Evaluation is an expression with its bindings; immutable. The zero
+// Evaluation has nothing to compute: it hands the turn back.
 type Evaluation struct {
 	id       uint64
 	compiled expr.Compiled
-	bindings map[string]value.Value
+	request  expr.Request
 }
 
-type suspension struct{}
-type memoKey struct{}
-type memoValue struct{}
-type task struct{}
-
-// EncodeEvents writes events in storage format 1: control facts and users'
-// data apart. Equal events give equal bytes.
-func EncodeEvents(events []Event) (control, payload []byte, err error) { return nil, nil, nil }
-
-// DecodeEvents reads them again. A nil payload gives events without users'
-// data (an erased run).
-func DecodeEvents(control, payload []byte) ([]Event, error) { return nil, nil }
+// Evaluate computes what a NeedEval asks for, within the budget of the pool.
+// It is the one part of the engine that other goroutines call.
+func (e *Evaluation) Evaluate() Evaluated {
+	out := Evaluated{ID: e.id, Value: value.Null}
+	if e.compiled == nil {
+		return out
+	}
+	req := e.request
+	req.Cost = expr.PoolCost
+	v, err := e.compiled.Eval(req)
+	if err != nil {
+		out.Err = &Error{Message: err.Error()}
+		return out
+	}
+	out.Value = v
+	return out
+}

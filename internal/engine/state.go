@@ -138,7 +138,6 @@ type Run struct {
 	// What is below is not the fold of events but work in hand: it is rebuilt
 	// by Recover.
 	suspended map[uint64]*suspension
-	memo      map[memoKey]memoValue
 	lastEval  uint64
 	parked    []task // assignments that wait for a held evaluation
 	held      bool
@@ -153,6 +152,8 @@ const (
 	RoleBody    Role = "body"    // branch, item, turn, case or call of an activation
 	RoleCatch   Role = "catch"   // handles the error of an activation
 	RoleFinally Role = "finally" // the finally part of a frame
+	// RolePredicate decides whether a retry rule takes an error.
+	RolePredicate Role = "predicate"
 )
 
 // Frame is one execution of a body.
@@ -196,9 +197,11 @@ type Frame struct {
 // FramePhase is where a frame stands.
 type FramePhase string
 
-// The phases: open; stopping, where nothing more starts and what lives is
-// awaited; finishing, where the finally part runs; ended.
+// The phases: opening, until its variables are set; open; stopping, where
+// nothing more starts and what lives is awaited; finishing, where the finally
+// part runs; ended.
 const (
+	FrameOpening   FramePhase = "opening"
 	FrameOpen      FramePhase = "open"
 	FrameStopping  FramePhase = "stopping"
 	FrameFinishing FramePhase = "finishing"
@@ -224,6 +227,8 @@ type NodeState struct {
 	Visits int
 	// Ends are the ways in which it ended; 0 while it has not.
 	Ends workflow.Ends
+	// Why is the reason of one that did not run.
+	Why Reason
 	// Met counts the needs that are met, for joins that are conjunctions.
 	Met int
 }
@@ -240,6 +245,7 @@ const (
 	PhaseRetry     Phase = "retry"     // waits for the next attempt
 	PhaseResult    Phase = "result"    // has a result; output is to be made
 	PhaseError     Phase = "error"     // has an error; handlers are to be tried
+	PhasePredicate Phase = "predicate" // a retry rule asks a body
 	PhaseUnwinding Phase = "unwinding" // its frames are being canceled
 	PhaseUnknown   Phase = "unknown"   // a person must say what happened
 	PhaseEnded     Phase = "ended"
@@ -277,15 +283,14 @@ type Activation struct {
 	Fence      Fence
 	Checkpoint []byte
 	Warning    string
+	Secrets    []SecretSlot
+	Timeout    time.Duration
 	// CancelAsked is set once the attempt or frames were told to stop; Why is
 	// the reason with which the activation will end.
 	CancelAsked bool
 	Why         Reason
-	// TimedOut says that the timeout passed and the frames are being canceled
-	// because of it.
-	TimedOut bool
-	Timer    TimerID // retry, wait
-	Deadline TimerID // timeout of frames or wait
+	Timer       TimerID // retry, wait
+	Deadline    TimerID // timeout of frames or wait
 
 	// Open are the frames that live, in order.
 	Open []FrameID
@@ -296,7 +301,11 @@ type Activation struct {
 	Fails    int
 	FirstErr *Error
 	Stopped  bool // starts no more frames
-	Caught   int  // index of the catch rule that is running, -1 for none
+	Winner   int  // frame that won by first success, from 1; 0 for none
+	RuleAt   int  // retry rule to try next
+	Matched  bool // a retry rule matched but had no attempts left
+
+	dropped []TimerID // timers that the last event took away
 }
 
 // MapState is the progress of a map.
@@ -333,6 +342,6 @@ func NewRun(id string) *Run {
 	return &Run{
 		ID: id, State: Pending,
 		Frames: map[FrameID]*Frame{}, Acts: map[ActID]*Activation{}, Timers: map[TimerID]*Timer{},
-		suspended: map[uint64]*suspension{}, memo: map[memoKey]memoValue{},
+		suspended: map[uint64]*suspension{},
 	}
 }

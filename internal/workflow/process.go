@@ -5,7 +5,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
 )
 
@@ -43,7 +42,7 @@ type ProcessInput struct {
 type EnvVar struct{ Name, Value string }
 
 // ProcessInputFrom reads the input of a process task. Members that it does not
-// know are an error. The value of a variable becomes text by [expr.Text]: null
+// know are an error. The value of a variable becomes text by [value.Value.Text]: null
 // is empty, a list or object compact JSON.
 func ProcessInputFrom(v value.Value) (ProcessInput, error) {
 	var in ProcessInput
@@ -77,7 +76,7 @@ func (in *ProcessInput) set(key string, v value.Value) (err error) {
 			return fmt.Errorf("expected an object, got %s", v.Kind())
 		}
 		for _, m := range v.Members() {
-			in.Env = append(in.Env, EnvVar{Name: m.Key, Value: expr.Text(m.Value)})
+			in.Env = append(in.Env, EnvVar{Name: m.Key, Value: m.Value.Text()})
 		}
 	case ProcessSuccessCodes:
 		if v.Kind() != value.KindList {
@@ -108,14 +107,14 @@ func (in *ProcessInput) set(key string, v value.Value) (err error) {
 	return err
 }
 
-// texts reads a list of texts; other values become text by [expr.Text].
+// texts reads a list of texts; other values become text by [value.Value.Text].
 func texts(v value.Value) ([]string, error) {
 	if v.Kind() != value.KindList {
 		return nil, fmt.Errorf("expected a list, got %s", v.Kind())
 	}
 	out := make([]string, 0, v.Len())
 	for _, item := range v.Items() {
-		out = append(out, expr.Text(item))
+		out = append(out, item.Text())
 	}
 	return out, nil
 }

@@ -1,0 +1,517 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Apply folds one event into the state. It refuses what it does not know or
+// what cannot follow; it never evaluates anything.
+func (m *Machine) Apply(run *Run, ev *Event) error {
+	run.Sequence++
+	f, a := run.Frames[ev.Frame], run.Acts[ev.Act]
+	switch ev.Kind {
+	case EvAccepted, EvCancelAsked, EvRunEnded:
+		return m.applyRun(run, ev)
+	case EvFrameOpened:
+		return m.applyFrameOpened(run, ev)
+	case EvAssigned:
+		return applyAssigned(run, f, ev)
+	case EvFrameVerdict, EvFrameEnded, EvEntered, EvNotEntered:
+		if f == nil {
+			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
+		}
+		return m.applyFrame(run, f, ev)
+	case EvAttempt, EvAttemptEnded, EvMapOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded:
+		if a == nil {
+			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
+		}
+		if !ev.Input.IsUndefined() {
+			a.Input = ev.Input
+		}
+		return m.applyAct(run, a, ev)
+	}
+	return fmt.Errorf("%w: unknown event %q", ErrProtocol, ev.Kind)
+}
+
+func (m *Machine) applyRun(run *Run, ev *Event) error {
+	switch ev.Kind {
+	case EvAccepted:
+		run.State, run.Input, run.Vars = Running, ev.Input, ev.Vars
+		run.BusinessDate, run.Seed, run.AcceptedAt = ev.BusinessDate, ev.Seed, ev.At
+	case EvCancelAsked:
+		run.CancelReason = ev.Text
+	default: // EvRunEnded
+		run.State, run.Reason, run.EndedAt = ev.State, ev.Reason, ev.At
+	}
+	return nil
+}
+
+func (m *Machine) applyFrameOpened(run *Run, ev *Event) error {
+	if ev.Frame != run.lastFrame+1 || ev.Body < 0 || int(ev.Body) >= len(m.bodies) {
+		return fmt.Errorf("%w: frame %d of body %d opened after frame %d", ErrProtocol, ev.Frame, ev.Body, run.lastFrame)
+	}
+	run.lastFrame = ev.Frame
+	b := &m.bodies[ev.Body]
+	f := &Frame{
+		ID: ev.Frame, Role: ev.Role, Body: ev.Body, Owner: ev.Act, Of: ev.Of, Branch: ev.Branch, Index: ev.Index,
+		Attempt: ev.Attempt, Raw: ev.Input, Item: ev.Items, Nodes: make([]NodeState, len(b.Nodes)), Phase: FrameOpen,
+	}
+	if len(b.Vars) > 0 {
+		f.Phase = FrameOpening
+	}
+	run.Frames[f.ID] = f
+	switch ev.Role {
+	case RoleMain:
+		f.Raw = run.Input
+		return nil
+	case RoleFinally:
+		of := run.Frames[ev.Of]
+		if of == nil {
+			return fmt.Errorf("%w: finally part of frame %d, which is not there", ErrProtocol, ev.Of)
+		}
+		of.Phase, of.Finally = FrameFinishing, f.ID
+		f.Outer, f.Depth, f.Path, f.Raw = of.ID, of.Depth+1, join(of.Path, "finally"), of.Raw
+		return nil
+	case RoleBody, RoleCatch, RolePredicate:
+	}
+	return m.openOwned(run, f)
+}
+
+// openOwned links a frame to the activation that opened it.
+func (m *Machine) openOwned(run *Run, f *Frame) error {
+	a := run.Acts[f.Owner]
+	if a == nil {
+		return fmt.Errorf("%w: frame of activation %d, which is not there", ErrProtocol, f.Owner)
+	}
+	outer := run.Frames[a.Frame]
+	n := m.node(outer, a.Node)
+	f.Outer, f.Depth, f.Path = outer.ID, outer.Depth+1, a.Path
+	a.Open = append(a.Open, f.ID)
+	switch f.Role {
+	case RoleCatch:
+		f.Error, f.Path = a.Err, join(a.Path, "on_error")
+		return nil
+	case RolePredicate:
+		f.Path = join(tried(a), "retry")
+		if f.Attempt > 0 {
+			f.Path += "[" + strconv.Itoa(f.Attempt) + "]"
+		}
+		f.Error, a.Phase, a.RuleAt = a.Err, PhasePredicate, f.Attempt+1
+		return nil
+	case RoleMain, RoleBody, RoleFinally:
+	}
+	if a.Map != nil {
+		if f.Index < 0 || f.Index >= len(a.Map.Items) {
+			return fmt.Errorf("%w: item %d of %d", ErrProtocol, f.Index, len(a.Map.Items))
+		}
+		a.Map.Next = f.Index + 1
+		if f.Item.IsUndefined() {
+			f.Item = a.Map.Items[f.Index]
+		}
+		if f.Raw.IsUndefined() {
+			f.Raw = f.Item
+		}
+		f.Path += "[" + strconv.Itoa(f.Index) + "]"
+	}
+	if a.Map == nil {
+		f.Path = tried(a)
+	} else if a.Attempt > 1 {
+		f.Path += "~" + strconv.Itoa(a.Attempt)
+	}
+	if n.Fork != nil {
+		if name := n.Fork.Branches[f.Branch].Name; name != "" {
+			f.Path = join(f.Path, escape(name))
+		}
+	}
+	for len(a.Outputs) <= f.Branch && a.Map == nil {
+		a.Outputs = append(a.Outputs, value.Undefined)
+	}
+	a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
+	return nil
+}
+
+// tried is the path of the activation's current try.
+func tried(a *Activation) string {
+	if a.Attempt > 1 {
+		return a.Path + "~" + strconv.Itoa(a.Attempt)
+	}
+	return a.Path
+}
+
+func join(path, step string) string {
+	if path == "" {
+		return step
+	}
+	return path + "/" + step
+}
+
+// escape makes any text a segment of a path: what has a meaning in paths is
+// percent-encoded.
+func escape(s string) string {
+	const special = "/[]#~%"
+	if !strings.ContainsAny(s, special) {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if strings.IndexByte(special, s[i]) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", s[i])
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
+
+func applyAssigned(run *Run, f *Frame, ev *Event) error {
+	run.varVersion++
+	for i := range ev.Ops {
+		op := &ev.Ops[i]
+		target := run.Frames[op.Frame]
+		if target == nil {
+			return fmt.Errorf("%w: variable %s of frame %d, which is not there", ErrProtocol, op.Var, op.Frame)
+		}
+		v, ok := op.apply(target.Vars.Get(op.Var))
+		if !ok {
+			return fmt.Errorf("%w: %s %s", ErrProtocol, op.describe(), op.Var)
+		}
+		target.Vars = setVar(target.Vars, op.Var, v)
+	}
+	if f != nil && f.Phase == FrameOpening {
+		f.Phase = FrameOpen
+	}
+	return nil
+}
+
+func setVar(vars value.Value, name string, v value.Value) value.Value {
+	if !v.IsUndefined() {
+		return vars.With(name, v)
+	}
+	var rest []value.Member
+	for _, m := range vars.Members() {
+		if m.Key != name {
+			rest = append(rest, m)
+		}
+	}
+	return value.Object(rest...)
+}
+
+func (m *Machine) applyFrame(run *Run, f *Frame, ev *Event) error {
+	switch ev.Kind {
+	case EvFrameVerdict:
+		f.Phase = FrameStopping
+		f.Verdict = &Outcome{State: ev.State, Reason: ev.Reason, Output: ev.Output, Error: ev.Error, ExitTo: ev.ExitTo}
+	case EvFrameEnded:
+		m.frameEnded(run, f, ev)
+	case EvEntered:
+		return m.entered(run, f, ev)
+	default: // EvNotEntered
+		for _, n := range ev.Nodes {
+			if n < 0 || int(n) >= len(f.Nodes) {
+				return fmt.Errorf("%w: node %d of frame %d", ErrProtocol, n, f.ID)
+			}
+			m.settleNotEntered(f, n, ev.Reason)
+		}
+	}
+	return nil
+}
+
+func (m *Machine) entered(run *Run, f *Frame, ev *Event) error {
+	if ev.Act != run.lastAct+1 || ev.Node < 0 || int(ev.Node) >= len(f.Nodes) {
+		return fmt.Errorf("%w: activation %d of node %d entered after activation %d", ErrProtocol, ev.Act, ev.Node, run.lastAct)
+	}
+	run.lastAct = ev.Act
+	ns := &f.Nodes[ev.Node]
+	if old := run.Acts[ns.Act]; old != nil {
+		delete(run.Acts, old.ID) // of several visits the last is kept
+	}
+	ns.Visits++
+	ns.Act, ns.Ends = ev.Act, 0
+	a := &Activation{
+		ID: ev.Act, Frame: f.ID, Node: ev.Node, Visit: ns.Visits, Raw: ev.Input,
+		State: Pending, Phase: PhaseEntered, EnteredAt: ev.At,
+	}
+	if !m.bodies[f.Body].jumps {
+		a.Raw = f.Raw
+	}
+	n := m.node(f, ev.Node)
+	if n.Kind != workflow.KindTask {
+		a.Attempt = 1
+	}
+	a.Path = f.Path
+	if n.ID != "" {
+		a.Path = join(f.Path, escape(n.ID))
+	}
+	if a.Visit > 1 {
+		a.Path += "#" + strconv.Itoa(a.Visit)
+	}
+	run.Acts[a.ID] = a
+	f.Live++
+	return nil
+}
+
+// settleNotEntered counts a node of a joined body that will not run.
+func (m *Machine) settleNotEntered(f *Frame, n workflow.NodeID, reason Reason) {
+	ns := &f.Nodes[n]
+	ns.Why = reason
+	switch reason {
+	case ReasonConditionFalse, ReasonJoinFalse:
+		ns.Ends = workflow.EndSkipped
+	default:
+		ns.Ends = workflow.EndNotRun
+	}
+	m.settled(f, n)
+}
+
+// settled counts the end of a node for the joins behind it.
+func (m *Machine) settled(f *Frame, n workflow.NodeID) {
+	b := &m.bodies[f.Body]
+	f.Settled++
+	for _, dep := range b.dependents[n] {
+		all := b.all[dep]
+		if all == nil {
+			continue
+		}
+		for i, need := range b.Nodes[dep].Join.Needs {
+			if need == n && f.Nodes[n].Ends&all[i] != 0 {
+				f.Nodes[dep].Met++
+			}
+		}
+	}
+}
+
+// frameEnded takes the frame and all that lived in it out of memory.
+func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
+	for i := range f.Nodes {
+		delete(run.Acts, f.Nodes[i].Act)
+	}
+	delete(run.Frames, f.ID)
+	f.Phase = FrameEnded
+	switch f.Role {
+	case RoleMain:
+		run.Output, run.Err = ev.Output, ev.Error
+		return
+	case RoleFinally:
+		return
+	case RoleBody, RoleCatch, RolePredicate:
+	}
+	a := run.Acts[f.Owner]
+	if a == nil {
+		return
+	}
+	for i, id := range a.Open {
+		if id == f.ID {
+			a.Open = append(a.Open[:i:i], a.Open[i+1:]...)
+			break
+		}
+	}
+	switch f.Role {
+	case RolePredicate:
+		a.Phase = PhaseError
+	case RoleBody:
+		recordFrame(a, f, ev)
+	case RoleCatch, RoleMain, RoleFinally:
+	}
+}
+
+// recordFrame keeps how one of a node's frames ended.
+func recordFrame(a *Activation, f *Frame, ev *Event) {
+	ok := ev.State == Succeeded
+	if ev.State == Failed {
+		a.Fails++
+		if a.FirstErr == nil {
+			a.FirstErr = ev.Error
+		}
+	}
+	if a.Map != nil {
+		a.Map.Done++
+		a.Map.Ok[f.Index] = ok
+		if ok {
+			a.Map.Outputs[f.Index] = ev.Output
+		}
+	} else if ok {
+		a.Outputs[f.Branch] = ev.Output
+	}
+}
+
+func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
+	a.dropped = nil
+	switch ev.Kind {
+	case EvAttempt:
+		if ev.Attempt != a.Attempt+1 {
+			return fmt.Errorf("%w: attempt %d after %d", ErrProtocol, ev.Attempt, a.Attempt)
+		}
+		a.Attempt, a.Fence = ev.Attempt, ev.Fence
+		if ev.Attempt == 1 {
+			a.Secrets, a.Timeout = ev.Secrets, ev.Timeout
+		}
+		a.Phase, a.State, a.Reason, a.Err, a.RuleAt = PhaseAttempt, Queued, ReasonNone, nil, 0
+	case EvAttemptEnded:
+		applyAttemptEnded(a, ev)
+	case EvMapOpened:
+		a.Map = &MapState{
+			Items: ev.Items.Items(), MaxParallel: ev.MaxParallel, MaxFailures: ev.MaxFailures,
+			Outputs: make([]value.Value, ev.Count), Ok: make([]bool, ev.Count),
+		}
+		a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
+	case EvResult:
+		dropTimer(run, a, &a.Timer)
+		dropTimer(run, a, &a.Deadline)
+		a.Result, a.Phase, a.State, a.Reason, a.Winner = ev.Output, PhaseResult, Running, ReasonNone, ev.Branch
+	case EvError:
+		dropTimer(run, a, &a.Timer)
+		dropTimer(run, a, &a.Deadline)
+		a.Err, a.Phase, a.State, a.RuleAt, a.CancelAsked, a.Why = ev.Error, PhaseError, Running, 0, false, ReasonNone
+	case EvTimerSet, EvTimerFired:
+		return applyTimer(run, a, ev)
+	case EvRetry:
+		m.applyRetry(run, a, ev)
+	case EvCaught:
+		a.Phase, a.State = PhaseFrames, Running
+	case EvStopping:
+		if ev.State == Canceled {
+			a.CancelAsked, a.Why = true, ev.Reason
+			if a.Phase != PhaseAttempt {
+				a.Phase = PhaseUnwinding
+			}
+		} else {
+			a.Stopped, a.Winner = true, ev.Branch
+			if ev.Error != nil {
+				a.FirstErr = ev.Error
+			}
+		}
+	case EvUnknown:
+		a.Phase, a.State, a.Reason = PhaseUnknown, Waiting, ReasonOutcomeUnknown
+	case EvEnded:
+		m.ended(run, a, ev)
+	default:
+		return fmt.Errorf("%w: unknown event %q", ErrProtocol, ev.Kind)
+	}
+	return nil
+}
+
+func applyAttemptEnded(a *Activation, ev *Event) {
+	a.Checkpoint = ev.Checkpoint
+	a.Warning = ev.Warning
+	a.Err = ev.Error
+	a.State, a.Reason = Running, ReasonNone
+	switch ev.Outcome {
+	case OutcomeSucceeded:
+		a.Result, a.Phase = ev.Output, PhaseResult
+	case OutcomeFailed:
+		a.Failures++
+		a.Phase, a.RuleAt = PhaseError, 0
+	case OutcomeLost:
+		a.Lost++
+		a.Phase = PhaseEntered
+	case OutcomeNotStarted:
+		a.Phase = PhaseEntered
+	case OutcomeCanceled:
+		a.Phase = PhaseEntered
+	}
+}
+
+func applyTimer(run *Run, a *Activation, ev *Event) error {
+	if ev.Kind == EvTimerFired {
+		delete(run.Timers, ev.Timer)
+		switch ev.TimerKind {
+		case TimerTimeout:
+			a.Deadline = 0
+		case TimerRetry:
+			a.Timer, a.Phase, a.State, a.Reason = 0, PhaseEntered, Pending, ReasonNone
+		case TimerWait:
+			a.Timer = 0
+		}
+		return nil
+	}
+	if ev.Timer != run.lastTimer+1 {
+		return fmt.Errorf("%w: timer %d after %d", ErrProtocol, ev.Timer, run.lastTimer)
+	}
+	run.lastTimer = ev.Timer
+	run.Timers[ev.Timer] = &Timer{ID: ev.Timer, Act: a.ID, Kind: ev.TimerKind, At: ev.Due}
+	switch ev.TimerKind {
+	case TimerTimeout:
+		a.Deadline = ev.Timer
+	case TimerWait:
+		a.Timer, a.Phase, a.State, a.Reason = ev.Timer, PhaseTimer, Waiting, ReasonTimer
+	case TimerRetry:
+		a.Timer, a.Phase, a.State, a.Reason = ev.Timer, PhaseRetry, Waiting, ReasonRetry
+	}
+	return nil
+}
+
+func dropTimer(run *Run, a *Activation, id *TimerID) {
+	if *id != 0 {
+		delete(run.Timers, *id)
+		a.dropped = append(a.dropped, *id)
+		*id = 0
+	}
+}
+
+// applyRetry begins the next attempt by a rule, or records that a rule matched
+// with no attempts left.
+func (m *Machine) applyRetry(run *Run, a *Activation, ev *Event) {
+	if ev.Same {
+		a.Matched = true
+		a.RuleAt = ev.Rule + 1
+		return
+	}
+	for len(a.Retries) <= ev.Rule {
+		a.Retries = append(a.Retries, 0)
+	}
+	a.Retries[ev.Rule]++
+	a.RuleAt = 0
+	if n := m.node(run.Frames[a.Frame], a.Node); n.Kind != workflow.KindTask {
+		a.Attempt++
+		a.Outputs, a.Map, a.Fails, a.FirstErr, a.Stopped, a.Winner = nil, nil, 0, nil, false, 0
+	}
+	a.Phase, a.State, a.Reason = PhaseEntered, Pending, ReasonNone
+	if ev.Timer != 0 {
+		run.lastTimer = ev.Timer
+		run.Timers[ev.Timer] = &Timer{ID: ev.Timer, Act: a.ID, Kind: TimerRetry, At: ev.Due}
+		a.Timer, a.Phase, a.State, a.Reason = ev.Timer, PhaseRetry, Waiting, ReasonRetry
+	}
+}
+
+func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
+	dropTimer(run, a, &a.Timer)
+	dropTimer(run, a, &a.Deadline)
+	a.State, a.Reason, a.Handled, a.Phase, a.EndedAt = ev.State, ev.Reason, ev.Handled, PhaseEnded, ev.At
+	a.Output = ev.Output
+	if ev.Same {
+		a.Output = a.Result
+	}
+	if ev.Error != nil {
+		a.Err = ev.Error
+	}
+	// What only a living activation needs leaves memory.
+	a.Map, a.Outputs, a.Open, a.Result, a.Secrets, a.Checkpoint = nil, nil, nil, value.Undefined, nil, nil
+	f := run.Frames[a.Frame]
+	f.Live--
+	f.LastEnd = a.ID
+	ns := &f.Nodes[a.Node]
+	switch a.State {
+	case Succeeded:
+		ns.Ends = workflow.EndSucceeded
+	case Failed:
+		ns.Ends = workflow.EndFailed
+		if a.Reason == ReasonTimedOut {
+			ns.Ends |= workflow.EndTimedOut
+		}
+		if a.Handled {
+			ns.Ends |= workflow.EndSucceeded
+		} else {
+			f.Failures = append(f.Failures, a.ID)
+		}
+	default:
+		ns.Ends = workflow.EndCanceled
+	}
+	if !m.bodies[f.Body].jumps {
+		m.settled(f, a.Node)
+	}
+}

@@ -1,0 +1,593 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/regie-dev/regie/internal/duration"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// place is where an expression stands: what the roots of its bindings mean.
+type place struct {
+	f     *Frame
+	a     *Activation // nil before the node is entered
+	raw   value.Value
+	input value.Value
+	stage value.Value
+	// result and err are those of the node, as far as there are any.
+	result value.Value
+	err    *Error
+	// item, if set, is an item whose frame is not open yet.
+	item  *value.Value
+	index int
+	// vars are changes that an assignment has made so far, by VarOp.
+	vars map[varKey]value.Value
+}
+
+type varKey struct {
+	frame FrameID
+	name  string
+}
+
+// placeOf is the place of an activation's own expressions.
+func (d *decider) placeOf(a *Activation) *place {
+	return &place{f: d.run.Frames[a.Frame], a: a, raw: a.Raw, input: a.Input, stage: a.Input, result: a.Result, err: a.Err}
+}
+
+// eval evaluates one expression. The error is an *Error of the language, or
+// errSuspended when the evaluation has been asked for.
+func (d *decider) eval(e *workflow.Expr, p *place) (value.Value, error) {
+	d.ordinal++
+	link := d.m.exprs[e]
+	if d.cur != nil {
+		if a := d.cur.answers[d.ordinal]; a.done && a.expr == link.index {
+			if a.err != nil {
+				return value.Undefined, d.evalError(e, a.err.Message)
+			}
+			return a.value, nil
+		}
+	}
+	req := expr.Request{Bindings: d.bindings(link.roots, p), Cost: d.ctx.InlineCost, Now: d.run.AcceptedAt, Seed: d.run.Seed}
+	if req.Cost == 0 {
+		req.Cost = expr.InlineCost
+	}
+	v, err := link.compiled.Eval(req)
+	if expr.IsCostExceeded(err) {
+		d.suspend(link, req)
+		return value.Undefined, errSuspended
+	}
+	if err != nil {
+		return value.Undefined, d.evalError(e, err.Error())
+	}
+	return v, nil
+}
+
+func (d *decider) evalError(e *workflow.Expr, message string) *Error {
+	at := ""
+	if e.Line > 0 {
+		at = fmt.Sprintf(" (line %d)", e.Line)
+	}
+	err := d.m.engineError(ErrEvaluation, fmt.Sprintf("expression %s%s: %s", e.Source, at, message))
+	err.Details = value.Object(value.M("expression", value.String(e.Source)), value.M("cause", value.String(message)))
+	return err
+}
+
+// suspend asks for the evaluation; the work in hand is done again with the
+// answer.
+func (d *decider) suspend(link *linked, req expr.Request) {
+	s := d.cur
+	if s == nil {
+		s = &suspension{doing: d.doing, answers: map[int]answer{}}
+	}
+	d.run.lastEval++
+	id := d.run.lastEval
+	s.asked, s.version, s.vars = d.ordinal, d.run.varVersion, s.vars || link.readsVar
+	s.answers[d.ordinal] = answer{expr: link.index}
+	d.run.suspended[id] = s
+	d.command(NeedEval{ID: id, Program: d.m.prog.Name, Eval: &Evaluation{id: id, compiled: link.compiled, request: req}})
+}
+
+func (d *decider) bindings(roots []bindNode, p *place) map[string]value.Value {
+	if len(roots) == 0 {
+		return nil
+	}
+	out := make(map[string]value.Value, len(roots))
+	for i := range roots {
+		if v := d.bound(&roots[i], p); !v.IsUndefined() {
+			out[roots[i].name] = v
+		}
+	}
+	return out
+}
+
+func (d *decider) bound(n *bindNode, p *place) value.Value {
+	if n.from != nil {
+		return d.source(n.from, p)
+	}
+	members := make([]value.Member, 0, len(n.members))
+	for i := range n.members {
+		members = append(members, value.M(n.members[i].name, d.bound(&n.members[i], p)))
+	}
+	return value.Object(members...)
+}
+
+// source reads a root of the engine.
+func (d *decider) source(s *workflow.Source, p *place) value.Value {
+	run := d.run
+	switch s.Root {
+	case workflow.RootInput:
+		return member(run.Input, s.Name)
+	case workflow.RootNamespace:
+		return member(run.Vars, s.Name)
+	case workflow.RootRaw:
+		return p.raw
+	case workflow.RootEffective:
+		return p.input
+	case workflow.RootStage:
+		return p.stage
+	case workflow.RootResult:
+		return p.result
+	case workflow.RootError:
+		return d.errorSource(s, p)
+	case workflow.RootAttempt:
+		return attemptFact(p.a, s.Name)
+	case workflow.RootItem:
+		if p.item != nil && s.Up == 0 {
+			return *p.item
+		}
+		if f := d.outward(p, s.Up); f != nil {
+			return f.Item
+		}
+	case workflow.RootIndex:
+		if p.item != nil && s.Up == 0 {
+			return value.Int(int64(p.index))
+		}
+		if f := d.outward(p, s.Up); f != nil && f.Index >= 0 {
+			return value.Int(int64(f.Index))
+		}
+	case workflow.RootVar:
+		return d.variable(p, s.Name)
+	case workflow.RootVars:
+		return d.variables(p)
+	case workflow.RootNode:
+		if f := d.outward(p, s.Up); f != nil {
+			return d.nodeFact(f, s.Node, s.Name)
+		}
+	case workflow.RootRun:
+		return d.runFact(p, s.Name)
+	case workflow.RootFrame:
+		if f := d.outward(p, s.Up); f != nil {
+			return d.frameFact(f, s.Name)
+		}
+	case workflow.RootFacts, workflow.RootContext:
+	}
+	return value.Undefined
+}
+
+func member(v value.Value, name string) value.Value {
+	if name == "" {
+		return v
+	}
+	return v.Get(name)
+}
+
+// outward is the frame that lies up frames around the place. Where an item's
+// frame is not open yet, the place already counts as inside it.
+func (d *decider) outward(p *place, up int) *Frame {
+	f := p.f
+	if p.item != nil {
+		up--
+	}
+	for ; up > 0 && f != nil; up-- {
+		f = d.run.Frames[f.Outer]
+	}
+	return f
+}
+
+func (d *decider) errorSource(s *workflow.Source, p *place) value.Value {
+	if s.Up == 0 && p.err != nil {
+		return member(p.err.Value(), s.Name)
+	}
+	if f := d.outward(p, s.Up); f != nil && f.Error != nil {
+		return member(f.Error.Value(), s.Name)
+	}
+	return value.Undefined
+}
+
+func attemptFact(a *Activation, name string) value.Value {
+	if a == nil {
+		return value.Undefined
+	}
+	switch name {
+	case "number":
+		return value.Int(int64(a.Attempt))
+	case "failures":
+		return value.Int(int64(a.Failures))
+	case "lost":
+		return value.Int(int64(a.Lost))
+	}
+	return value.Undefined
+}
+
+func (d *decider) nodeFact(f *Frame, id workflow.NodeID, name string) value.Value {
+	ns := &f.Nodes[id]
+	a := d.run.Acts[ns.Act]
+	has := func(e workflow.Ends) value.Value { return value.Bool(ns.Ends&e != 0) }
+	switch name {
+	case "succeeded":
+		return has(workflow.EndSucceeded)
+	case "failed":
+		return has(workflow.EndFailed)
+	case "skipped":
+		return has(workflow.EndSkipped)
+	case "canceled":
+		return has(workflow.EndCanceled)
+	case "not_run":
+		return has(workflow.EndNotRun)
+	case "ended":
+		return value.Bool(ns.Ends != 0)
+	}
+	if a == nil { // not run, or not yet
+		switch {
+		case name == "output" && ns.Ends != 0:
+			return skippedOutput(d.m.node(f, id))
+		case name == "state" && ns.Ends != 0:
+			return value.String(string(Skipped))
+		case name == "reason" && ns.Ends != 0:
+			return value.String(string(ns.Why))
+		case name == "error":
+			return value.Null
+		}
+		return value.Undefined
+	}
+	switch name {
+	case "output":
+		if ns.Ends == 0 {
+			return value.Undefined
+		}
+		return nullIfUndefined(a.Output)
+	case "state":
+		return value.String(string(a.State))
+	case "reason":
+		return value.String(string(a.Reason))
+	case "error":
+		return a.Err.Value()
+	case "input":
+		return a.Input
+	case "attempts":
+		return value.Int(int64(a.Attempt))
+	}
+	return value.Undefined
+}
+
+func skippedOutput(n *workflow.Node) value.Value {
+	if n.Default != nil {
+		return n.Default.Const
+	}
+	return value.Null
+}
+
+func (d *decider) runFact(p *place, name string) value.Value {
+	run, prog := d.run, d.m.prog
+	switch name {
+	case "id":
+		return value.String(run.ID)
+	case "workflow":
+		return value.String(prog.Name)
+	case "namespace":
+		return value.String(prog.Namespace)
+	case "business_date":
+		return value.String(run.BusinessDate)
+	case "accepted_at", "started_at":
+		return value.String(run.AcceptedAt.UTC().Format(time.RFC3339Nano))
+	case "state", "error", "reason":
+		if main := run.Frames[1]; main != nil {
+			return d.frameFact(main, name)
+		}
+	}
+	return value.Undefined
+}
+
+func (d *decider) frameFact(f *Frame, name string) value.Value {
+	out := f.Verdict
+	if out == nil {
+		out = &Outcome{State: Running}
+	}
+	switch name {
+	case "state":
+		return value.String(string(out.State))
+	case "reason":
+		return value.String(string(out.Reason))
+	case "error":
+		return out.Error.Value()
+	case "output":
+		return nullIfUndefined(out.Output)
+	}
+	return value.Undefined
+}
+
+// scopeOf reports whether the frame holds variables of its own.
+func (d *decider) scopeOf(f *Frame) workflow.Scope {
+	s := d.m.bodies[f.Body].Scope
+	if s == workflow.ScopeNone && f.Outer == 0 {
+		return workflow.ScopeRead
+	}
+	return s
+}
+
+func (d *decider) variable(p *place, name string) value.Value {
+	for f := p.f; f != nil; f = d.run.Frames[f.Outer] {
+		if v, ok := p.vars[varKey{f.ID, name}]; ok {
+			return v
+		}
+		if v, ok := f.Vars.Lookup(name); ok {
+			return v
+		}
+	}
+	return value.Undefined
+}
+
+func (d *decider) variables(p *place) value.Value {
+	var frames []*Frame
+	for f := p.f; f != nil; f = d.run.Frames[f.Outer] {
+		frames = append(frames, f)
+	}
+	var members []value.Member
+	for i := len(frames) - 1; i >= 0; i-- {
+		members = append(members, frames[i].Vars.Members()...)
+	}
+	return value.Object(members...)
+}
+
+// value evaluates data that may hold no secrets.
+func (d *decider) value(data *workflow.Data, p *place) (value.Value, error) {
+	if data == nil {
+		return value.Undefined, nil
+	}
+	v, slots, err := d.render(data, p, nil)
+	if err == nil && len(slots) > 0 {
+		return value.Undefined, d.m.engineError(ErrEvaluation, "a secret stands where none is allowed")
+	}
+	return v, err
+}
+
+// render evaluates data. Texts with secrets become *** and a slot.
+func (d *decider) render(data *workflow.Data, p *place, path []string) (value.Value, []SecretSlot, error) {
+	switch {
+	case data.Expr != nil:
+		v, err := d.eval(data.Expr, p)
+		return v, nil, err
+	case data.Text != nil:
+		return d.renderText(data.Text, p, path)
+	case data.List != nil:
+		items := make([]value.Value, len(data.List))
+		var slots []SecretSlot
+		for i := range data.List {
+			v, s, err := d.render(&data.List[i], p, extend(path, strconv.Itoa(i)))
+			if err != nil {
+				return value.Undefined, nil, err
+			}
+			items[i], slots = v, append(slots, s...)
+		}
+		return value.List(items...), slots, nil
+	case data.Object != nil:
+		members := make([]value.Member, 0, len(data.Object))
+		var slots []SecretSlot
+		for i := range data.Object {
+			m := &data.Object[i]
+			v, s, err := d.render(&m.Data, p, extend(path, m.Key))
+			if err != nil {
+				return value.Undefined, nil, err
+			}
+			members, slots = append(members, value.M(m.Key, v)), append(slots, s...)
+		}
+		return value.Object(members...), slots, nil
+	}
+	return nullIfUndefined(data.Const), nil, nil
+}
+
+func extend(path []string, step string) []string {
+	return append(path[:len(path):len(path)], step)
+}
+
+func (d *decider) renderText(parts []workflow.Part, p *place, path []string) (value.Value, []SecretSlot, error) {
+	slot := SecretSlot{Path: path}
+	text, secret := "", false
+	for i := range parts {
+		piece := parts[i].Literal
+		switch {
+		case parts[i].Secret != "":
+			secret = true
+			text += "***"
+			slot.Parts = append(slot.Parts, SecretPart{Secret: parts[i].Secret})
+			continue
+		case parts[i].Expr != nil:
+			v, err := d.eval(parts[i].Expr, p)
+			if err != nil {
+				return value.Undefined, nil, err
+			}
+			piece = v.Text()
+		}
+		text += piece
+		slot.Parts = append(slot.Parts, SecretPart{Text: piece})
+	}
+	if secret {
+		return value.String(text), []SecretSlot{slot}, nil
+	}
+	return value.String(text), nil, nil
+}
+
+// truth evaluates a predicate.
+func (d *decider) truth(e *workflow.Expr, p *place) (bool, error) {
+	v, err := d.eval(e, p)
+	if err != nil {
+		return false, err
+	}
+	b, ok := v.Bool()
+	if !ok {
+		return false, d.evalError(e, "is "+v.Kind().String()+", want true or false")
+	}
+	return b, nil
+}
+
+// duration evaluates a length of time: text such as 10m, or seconds.
+func (d *decider) duration(data *workflow.Data, p *place, what string) (time.Duration, error) {
+	v, err := d.value(data, p)
+	if err != nil || v.IsNull() {
+		return 0, err
+	}
+	if text, ok := v.Str(); ok {
+		parsed, err := duration.Parse(text)
+		if err != nil {
+			return 0, d.m.engineError(ErrEvaluation, what+": "+err.Error())
+		}
+		return parsed, nil
+	}
+	seconds, ok := v.Float()
+	if !ok || seconds < 0 || seconds > duration.Max.Seconds() {
+		return 0, d.m.engineError(ErrEvaluation, fmt.Sprintf("%s: %s is no length of time", what, v))
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
+}
+
+// count evaluates a whole number that is not negative.
+func (d *decider) count(data *workflow.Data, p *place, what string, absent int) (int, error) {
+	v, err := d.value(data, p)
+	if err != nil || v.IsNull() {
+		return absent, err
+	}
+	n, ok := v.Int()
+	if !ok || n < 0 || n > 1<<40 {
+		return 0, d.m.engineError(ErrEvaluation, fmt.Sprintf("%s: %s is no whole number from 0", what, v))
+	}
+	return int(n), nil
+}
+
+// stages runs the value through the data stages.
+func (d *decider) stages(stages []workflow.Stage, v value.Value, p *place) (value.Value, error) {
+	for i := range stages {
+		s := &stages[i]
+		p.stage = v
+		if s.Data != nil {
+			next, err := d.value(s.Data, p)
+			if err != nil {
+				return value.Undefined, err
+			}
+			v = next
+		}
+		if s.Into != nil {
+			next, err := d.into(*s.Into, p, v)
+			if err != nil {
+				return value.Undefined, err
+			}
+			v = next
+		}
+		if s.Check != nil {
+			p.stage = v
+			ok, err := d.truth(s.Check, p)
+			if err != nil {
+				return value.Undefined, err
+			}
+			if !ok {
+				return value.Undefined, d.m.engineError(ErrEvaluation, "the value does not meet "+s.Check.Source)
+			}
+		}
+	}
+	return v, nil
+}
+
+// into puts v at a path of the raw input.
+func (d *decider) into(steps []workflow.PathStep, p *place, v value.Value) (value.Value, error) {
+	if len(steps) == 0 {
+		return p.raw, nil
+	}
+	path, err := d.pathOf(steps, p)
+	if err != nil {
+		return value.Undefined, err
+	}
+	out, ok := setAt(p.raw, path, v)
+	if !ok {
+		return value.Undefined, d.m.engineError(ErrEvaluation, fmt.Sprintf("the result cannot be put at %v of the input", path))
+	}
+	return out, nil
+}
+
+// pathOf evaluates the computed steps of a path.
+func (d *decider) pathOf(steps []workflow.PathStep, p *place) ([]string, error) {
+	path := make([]string, len(steps))
+	for i := range steps {
+		s := &steps[i]
+		switch {
+		case s.Index != nil:
+			n, err := d.count(s.Index, p, "index", 0)
+			if err != nil {
+				return nil, err
+			}
+			path[i] = strconv.Itoa(n)
+		case s.Name != nil:
+			v, err := d.value(s.Name, p)
+			if err != nil {
+				return nil, err
+			}
+			path[i] = v.Text()
+		default:
+			path[i] = s.Key
+		}
+	}
+	return path, nil
+}
+
+// setAt returns root with v at the path. Members that are missing are made;
+// of lists an item is replaced, or one added right behind the last.
+func setAt(root value.Value, path []string, v value.Value) (value.Value, bool) {
+	if len(path) == 0 {
+		return v, true
+	}
+	if items := root.Items(); root.Kind() == value.KindList {
+		i, err := strconv.Atoi(path[0])
+		if err != nil || i < 0 || i > len(items) {
+			return value.Undefined, false
+		}
+		var old value.Value
+		if i < len(items) {
+			old = items[i]
+		}
+		next, ok := setAt(old, path[1:], v)
+		if !ok {
+			return value.Undefined, false
+		}
+		out := append(append(make([]value.Value, 0, len(items)+1), items[:i]...), next)
+		if i < len(items) {
+			out = append(out, items[i+1:]...)
+		}
+		return value.List(out...), true
+	}
+	if !root.IsNull() && root.Kind() != value.KindObject {
+		return value.Undefined, false
+	}
+	next, ok := setAt(root.Get(path[0]), path[1:], v)
+	if !ok {
+		return value.Undefined, false
+	}
+	return root.With(path[0], next), true
+}
+
+// getAt reads the value at a path.
+func getAt(root value.Value, path []string) value.Value {
+	for _, step := range path {
+		if root.Kind() == value.KindList {
+			i, err := strconv.Atoi(step)
+			if err != nil {
+				return value.Undefined
+			}
+			root = root.At(i)
+		} else {
+			root = root.Get(step)
+		}
+	}
+	return root
+}

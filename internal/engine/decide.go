@@ -1,0 +1,328 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// turnBudget is how many steps of work one Decide does before it hands the
+// turn back, so that a loop without tasks cannot hold up other runs.
+const turnBudget = 20_000
+
+// maxStale is how often an evaluation is asked for again because variables
+// that it read have changed; then assignments wait for it.
+const maxStale = 3
+
+// errSuspended stops a piece of work until an evaluation is answered.
+var errSuspended = errors.New("suspended")
+
+// decider makes one decision. Work that follows from other work is queued, not
+// called, so that a chain of any length needs no stack.
+type decider struct {
+	m   *Machine
+	run *Run
+	ctx Context
+	dec Decision
+
+	queue []task
+	head  int
+
+	// cur is the suspension that the work in hand continues, nil at first;
+	// ordinal counts the evaluations of the work in hand.
+	cur     *suspension
+	ordinal int
+	doing   task
+}
+
+// task is a piece of work. Each kind can be done again from the state alone.
+type task struct {
+	kind  taskKind
+	frame FrameID
+	node  workflow.NodeID
+	act   ActID
+}
+
+type taskKind uint8
+
+const (
+	taskJoin   taskKind = iota + 1 // judge the join of node in frame, enter it
+	taskBegin                      // begin the entered activation
+	taskMap                        // open item frames
+	taskResult                     // make the output of the result
+	taskError                      // try the handlers of the error
+	taskJudge                      // judge the frame
+	taskVars                       // set the variables of a new frame
+)
+
+// suspension is work that waits for an evaluation.
+type suspension struct {
+	doing   task
+	answers map[int]answer // by ordinal
+	asked   int            // ordinal that was asked for
+	version uint64         // of the variables when it was asked
+	vars    bool           // whether the answer depends on them
+	stale   int
+	holding bool
+	rest    []task // of a turn that was handed back
+}
+
+type answer struct {
+	expr  int
+	done  bool
+	value value.Value
+	err   *Error
+}
+
+// Decide says what follows from the input, and applies its own events to run.
+// An error is a fault of the caller or of the engine; the state must then be
+// dropped. The same state, input and context give the same decision.
+func (m *Machine) Decide(run *Run, in Input, ctx Context) (Decision, error) {
+	d := &decider{m: m, run: run, ctx: ctx}
+	if err := d.input(in); err != nil {
+		return Decision{}, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	for budget := turnBudget; d.head < len(d.queue); budget-- {
+		if budget == 0 {
+			d.yield()
+			break
+		}
+		t := d.queue[d.head]
+		d.head++
+		if err := d.do(t, nil); err != nil {
+			return Decision{}, fmt.Errorf("run %s: %w", run.ID, err)
+		}
+	}
+	return d.dec, nil
+}
+
+func (d *decider) input(in Input) error {
+	run := d.run
+	if _, first := in.(Accept); first != (run.Sequence == 0) {
+		return fmt.Errorf("%w: %T when %d events are there", ErrProtocol, in, run.Sequence)
+	}
+	if run.State.Final() {
+		return nil // whatever comes late changes nothing
+	}
+	switch in := in.(type) {
+	case Accept:
+		return d.accept(in)
+	case TaskEnded:
+		return d.taskEnded(in)
+	case TimerDue:
+		return d.timerDue(in.Timer)
+	case Evaluated:
+		return d.evaluated(in)
+	case Cancel:
+		return d.cancelRun(in)
+	case Recover:
+		return d.recover()
+	}
+	return fmt.Errorf("%w: %T", ErrProtocol, in)
+}
+
+// do does one piece of work, continuing a suspension if there is one.
+func (d *decider) do(t task, s *suspension) error {
+	d.cur, d.ordinal, d.doing = s, 0, t
+	var err error
+	switch t.kind {
+	case taskJoin:
+		err = d.join(t.frame, t.node)
+	case taskBegin:
+		err = d.begin(t.act)
+	case taskMap:
+		err = d.mapNext(t.act)
+	case taskResult:
+		err = d.result(t.act)
+	case taskError:
+		err = d.handle(t.act)
+	case taskJudge:
+		err = d.judge(t.frame)
+	case taskVars:
+		err = d.initVars(t.frame)
+	}
+	if errors.Is(err, errSuspended) {
+		return nil
+	}
+	if s != nil && s.holding {
+		d.release()
+	}
+	return err
+}
+
+func (d *decider) add(t task) { d.queue = append(d.queue, t) }
+
+func (d *decider) emit(ev Event) error {
+	ev.At = d.ctx.Now
+	d.dec.Events = append(d.dec.Events, ev)
+	return d.m.Apply(d.run, &d.dec.Events[len(d.dec.Events)-1])
+}
+
+func (d *decider) command(c Command) { d.dec.Commands = append(d.dec.Commands, c) }
+
+// yield hands the turn back: what is queued goes on with the answer to an
+// evaluation of nothing.
+func (d *decider) yield() {
+	d.run.lastEval++
+	id := d.run.lastEval
+	d.run.suspended[id] = &suspension{rest: append([]task(nil), d.queue[d.head:]...)}
+	d.command(NeedEval{ID: id, Program: d.m.prog.Name, Eval: &Evaluation{id: id}})
+}
+
+// evaluated goes on with the work that waited for an answer.
+func (d *decider) evaluated(in Evaluated) error {
+	s := d.run.suspended[in.ID]
+	if s == nil {
+		return nil // asked for before a restart, or by work that is gone
+	}
+	delete(d.run.suspended, in.ID)
+	if s.rest != nil {
+		d.queue = append(d.queue, s.rest...)
+		return nil
+	}
+	if s.vars && s.version != d.run.varVersion {
+		s.stale++
+		s.answers = map[int]answer{}
+		if s.stale >= maxStale && !d.run.held {
+			s.holding, d.run.held = true, true
+		}
+		return d.do(s.doing, s)
+	}
+	a := s.answers[s.asked]
+	a.done, a.value, a.err = true, in.Value, in.Err
+	s.answers[s.asked] = a
+	return d.do(s.doing, s)
+}
+
+// release lets the assignments go on that waited for a held evaluation.
+func (d *decider) release() {
+	d.run.held = false
+	d.queue = append(d.queue, d.run.parked...)
+	d.run.parked = nil
+}
+
+// accept is the first input.
+func (d *decider) accept(in Accept) error {
+	if err := d.emit(Event{
+		Kind: EvAccepted, Input: in.Input, Vars: in.Vars, BusinessDate: in.BusinessDate,
+		Seed: in.Seed, Actor: in.Actor, Trigger: in.Trigger,
+	}); err != nil {
+		return err
+	}
+	return d.open(opening{role: RoleMain, body: d.m.prog.Main, index: -1, attempt: 1})
+}
+
+func (d *decider) cancelRun(in Cancel) error {
+	if d.run.CancelReason != "" {
+		return nil
+	}
+	reason := in.Reason
+	if reason == "" {
+		reason = "canceled"
+	}
+	if err := d.emit(Event{Kind: EvCancelAsked, Actor: in.Actor, Text: reason}); err != nil {
+		return err
+	}
+	main := d.run.Frames[1]
+	return d.verdict(main, Outcome{
+		State: Canceled, Reason: ReasonCanceled, Error: d.m.engineError(ErrCanceled, reason),
+	}, ReasonCanceled, true)
+}
+
+// recover goes through the state in order and does again what may not have
+// been done.
+func (d *decider) recover() error {
+	for id := TimerID(1); id <= d.run.lastTimer; id++ {
+		if t := d.run.Timers[id]; t != nil {
+			d.command(SetTimer{Timer: id, At: t.At})
+		}
+	}
+	for id := ActID(1); id <= d.run.lastAct; id++ {
+		a := d.run.Acts[id]
+		if a == nil {
+			continue
+		}
+		switch a.Phase {
+		case PhaseEntered:
+			d.add(task{kind: taskBegin, act: id})
+		case PhaseAttempt:
+			d.command(Reattach{Task: d.taskOf(a)})
+			if a.CancelAsked {
+				d.command(CancelTask{Act: id, Attempt: a.Attempt, Path: a.Path})
+			}
+		case PhaseFrames:
+			if a.Map != nil {
+				d.add(task{kind: taskMap, act: id})
+			}
+		case PhaseResult:
+			d.add(task{kind: taskResult, act: id})
+		case PhaseError:
+			d.add(task{kind: taskError, act: id})
+		case PhaseTimer, PhaseRetry, PhasePredicate, PhaseUnwinding, PhaseUnknown, PhaseEnded:
+		}
+	}
+	for id := FrameID(1); id <= d.run.lastFrame; id++ {
+		f := d.run.Frames[id]
+		if f == nil {
+			continue
+		}
+		if f.Phase == FrameOpening {
+			d.add(task{kind: taskVars, frame: id})
+		}
+		if f.Phase == FrameOpen && !d.m.bodies[f.Body].jumps {
+			for n := range f.Nodes {
+				if f.Nodes[n].Act == 0 && f.Nodes[n].Ends == 0 {
+					d.add(task{kind: taskJoin, frame: id, node: workflow.NodeID(n)})
+				}
+			}
+		}
+		d.add(task{kind: taskJudge, frame: id})
+	}
+	return nil
+}
+
+// timerDue fires a timer.
+func (d *decider) timerDue(id TimerID) error {
+	t := d.run.Timers[id]
+	if t == nil {
+		return nil
+	}
+	if d.ctx.Now.Before(t.At) {
+		d.command(SetTimer{Timer: id, At: t.At}) // early: ask again
+		return nil
+	}
+	a := d.run.Acts[t.Act]
+	if a == nil {
+		return fmt.Errorf("%w: timer %d of an activation that is gone", ErrProtocol, id)
+	}
+	if err := d.emit(Event{Kind: EvTimerFired, Timer: id, Act: a.ID, TimerKind: t.Kind}); err != nil {
+		return err
+	}
+	switch t.Kind {
+	case TimerWait:
+		return d.setResult(a, value.Null, value.Undefined)
+	case TimerRetry:
+		return d.again(a)
+	case TimerTimeout:
+		return d.timedOut(a)
+	}
+	return nil
+}
+
+// timedOut ends a wait or the frames of an activation because its time is up.
+func (d *decider) timedOut(a *Activation) error {
+	switch a.Phase {
+	case PhaseFrames, PhasePredicate:
+		return d.stopAct(a, ReasonTimedOut)
+	case PhaseTimer:
+		return d.setError(a, d.timeoutError(a))
+	default:
+		return nil // it is ending anyway
+	}
+}
+
+func (d *decider) timeoutError(a *Activation) *Error {
+	return d.m.engineError(ErrTimeout, fmt.Sprintf("%s took longer than its timeout", a.Path))
+}

@@ -1,0 +1,68 @@
+package engine_test
+
+import (
+	"strings"
+
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// testLanguage is as little of a language as the engine's scripts need: JSON
+// literals, names that the environment declares, `a == b`, `a != b`, `a + b`
+// on integers, and `costly a`, which costs 1000 units.
+type testLanguage struct{}
+
+func (testLanguage) Name() string { return "test" }
+
+func (testLanguage) Compile(src string, _ *expr.Env) (expr.Compiled, []expr.Problem) {
+	return testExpr(src), nil
+}
+
+type testExpr string
+
+func (testExpr) Type() expr.Type   { return expr.Type{} }
+func (testExpr) Reads() [][]string { return nil }
+
+func (e testExpr) Eval(r expr.Request) (value.Value, error) {
+	src := string(e)
+	if rest, ok := strings.CutPrefix(src, "costly "); ok {
+		if r.Cost < 1000 {
+			return value.Undefined, &expr.Error{Code: expr.CostExceeded, Message: "costs 1000"}
+		}
+		return testExpr(rest).Eval(r)
+	}
+	for _, op := range []string{" == ", " != ", " + "} {
+		a, b, ok := strings.Cut(src, op)
+		if !ok {
+			continue
+		}
+		x, err := testExpr(a).Eval(r)
+		if err != nil {
+			return value.Undefined, err
+		}
+		y, err := testExpr(b).Eval(r)
+		if err != nil {
+			return value.Undefined, err
+		}
+		switch op {
+		case " == ":
+			return value.Bool(value.Equal(x, y)), nil
+		case " != ":
+			return value.Bool(!value.Equal(x, y)), nil
+		}
+		i, ok := x.Int()
+		j, ok2 := y.Int()
+		if !ok || !ok2 {
+			return value.Undefined, &expr.Error{Code: "type", Message: "cannot add " + x.String() + " and " + y.String()}
+		}
+		return value.Int(i + j), nil
+	}
+	src = strings.TrimSpace(src)
+	if v, err := value.Parse([]byte(src)); err == nil {
+		return v, nil
+	}
+	if v, ok := r.Bindings[src]; ok {
+		return v, nil
+	}
+	return value.Undefined, &expr.Error{Code: "no_such_name", Message: src + " has no value"}
+}
