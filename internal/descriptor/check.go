@@ -25,6 +25,9 @@ const (
 	CodeIgnored      = "ignored_field" // a warning
 )
 
+// MaxFindings bounds what one check reports; what is beyond it is left out.
+const MaxFindings = 200
+
 // Check checks the structure of a mapping in a file against its descriptor and
 // adds everything that is wrong to l. Expressions within templates are for the
 // expression's language to check. n may be nil, which adds nothing.
@@ -56,6 +59,7 @@ type checker struct {
 	list     *diag.List
 	faults   []Fault
 	computed bool // a value, not a file
+	findings int
 }
 
 // use is what a field hands down to the types within it.
@@ -96,12 +100,17 @@ func (p *path) label(o *Object) string {
 }
 
 func (c *checker) errorf(n *yamldoc.Node, p *path, code, format string, args ...any) *diag.Diagnostic {
+	if c.findings++; c.full() {
+		return &diag.Diagnostic{}
+	}
 	if c.computed {
 		c.faults = append(c.faults, Fault{Path: p.String(), Code: code, Message: fmt.Sprintf(format, args...)})
 		return &diag.Diagnostic{}
 	}
 	return c.list.Errorf(n.Pos, code, format, args...).WithLength(n.Length())
 }
+
+func (c *checker) full() bool { return c.findings > MaxFindings }
 
 // object checks the fields of a mapping.
 func (c *checker) object(n *yamldoc.Node, o *Object, u use, p *path) {
@@ -113,6 +122,9 @@ func (c *checker) object(n *yamldoc.Node, o *Object, u use, p *path) {
 		return
 	}
 	for _, e := range n.Entries {
+		if c.full() {
+			return
+		}
 		f := o.Field(e.Key.Text)
 		if f == nil {
 			c.unknownField(e, o, p)
@@ -245,6 +257,9 @@ func contains(list []string, s string) bool {
 
 // typ checks one value against a type.
 func (c *checker) typ(n *yamldoc.Node, t *Type, u use, p *path) {
+	if c.full() {
+		return
+	}
 	if !c.computed && n.Kind == yamldoc.String && expr.HasTemplate(n.Text) {
 		if t.Kind == Expression {
 			c.errorf(n, p, CodeTemplate, "%s is an expression by itself", p.label(nil)).WithHint("write it without ${{ and }}")
@@ -321,12 +336,12 @@ func (c *checker) anything(n *yamldoc.Node, u use, p *path) {
 	if c.computed || u.template {
 		return
 	}
-	any := &Type{Kind: Any}
+	inner := &Type{Kind: Any}
 	for i, item := range n.Items {
-		c.typ(item, any, u, &path{parent: p, index: i})
+		c.typ(item, inner, u, &path{parent: p, index: i})
 	}
 	for _, e := range n.Entries {
-		c.typ(e.Value, any, u, &path{parent: p, key: e.Key.Text})
+		c.typ(e.Value, inner, u, &path{parent: p, key: e.Key.Text})
 	}
 }
 

@@ -214,6 +214,17 @@ func TestCheckMarksTheText(t *testing.T) {
 	}
 }
 
+func TestFindingsAreBounded(t *testing.T) {
+	t.Parallel()
+	n := parse(t, base+"needs: ["+strings.Repeat("1, ", 5000)+"]\n")
+	if got := check(n, robot()); len(got) != descriptor.MaxFindings {
+		t.Errorf("%d findings", len(got))
+	}
+	if got := descriptor.CheckValue(n.ToValue(), robot()); len(got) != descriptor.MaxFindings {
+		t.Errorf("%d faults", len(got))
+	}
+}
+
 func TestOnlyWarningsForIgnored(t *testing.T) {
 	t.Parallel()
 	got := check(parse(t, base+"paint: red\n"), robot())
@@ -297,4 +308,34 @@ func TestCheckValue(t *testing.T) {
 	if got := descriptor.CheckValue(value.Undefined, o); len(got) != 1 || got[0].Code != descriptor.CodeWrongType {
 		t.Errorf("undefined: %v", got)
 	}
+}
+
+// FuzzCheck: no file makes the descriptor's functions panic, and everything
+// reported has a place in the file.
+func FuzzCheck(f *testing.F) {
+	for _, tt := range good {
+		f.Add([]byte(tt.text))
+	}
+	for _, tt := range bad {
+		f.Add([]byte(tt.text))
+	}
+	o := robot()
+	f.Fuzz(func(t *testing.T, text []byte) {
+		docs, _ := yamldoc.Parse("f.yaml", text)
+		for _, doc := range docs {
+			for _, d := range check(doc, o) {
+				if d.Line < 1 || d.Column < 1 || d.File != "f.yaml" || d.Message == "" || d.Code == "" {
+					t.Fatalf("%+v", d)
+				}
+			}
+			descriptor.Texts(doc, o, func(x descriptor.Text) {
+				if x.Path == "" || x.Type == nil {
+					t.Fatalf("%+v", x)
+				}
+			})
+			v := doc.ToValue()
+			descriptor.CheckValue(v, o)
+			descriptor.Fill(v, o)
+		}
+	})
 }

@@ -220,9 +220,20 @@ func (p *parser) syntax(err, passed error) {
 	}
 	d := p.errorf(at, CodeSyntax, "%s", message)
 	if start, end, ok := p.src.lineAfter(p.src.lines[at.Line-1], 0); ok {
-		line := p.src.text[start:end]
-		if indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; strings.Contains(indent, "\t") {
-			d.WithHint("indent with spaces, not tabs")
-		}
+		d.Hint = syntaxHint(p.src.text[start:end])
 	}
+}
+
+// syntaxHint knows what is often wrong in a line that is not YAML.
+func syntaxHint(line string) string {
+	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	switch {
+	case strings.Contains(indent, "\t"):
+		return "indent with spaces, not tabs"
+	case strings.Contains(line, "${{"):
+		return "put a text with ${{ }} in quotes"
+	case strings.Count(line, ": ") > 1:
+		return "put a text with a colon and a space in quotes"
+	}
+	return ""
 }

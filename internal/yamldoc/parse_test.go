@@ -114,6 +114,22 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestSyntaxHints(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ text, want string }{
+		{"a:\n\tb: 1\n", "indent with spaces, not tabs"},
+		{"a: {b: ${{ x }}}\n", "put a text with ${{ }} in quotes"},
+		{"a: b: c\n", "put a text with a colon and a space in quotes"},
+		{"a: ]\n", ""},
+	}
+	for _, tt := range tests {
+		_, problems := Parse("f", []byte(tt.text))
+		if len(problems) != 1 || problems[0].Code != CodeSyntax || problems[0].Hint != tt.want {
+			t.Errorf("%q: %v, want the hint %q", tt.text, problems, tt.want)
+		}
+	}
+}
+
 // checkProblems compares with lines "line:column code part", regardless of
 // order among places that aliases point back to.
 func checkProblems(t *testing.T, problems []diag.Diagnostic, want []string) {
