@@ -243,10 +243,7 @@ func (m *Machine) entered(run *Run, f *Frame, ev *Event) error {
 	if n.Kind != workflow.KindTask {
 		a.Attempt = 1
 	}
-	a.Path = f.Path
-	if n.ID != "" {
-		a.Path = join(f.Path, escape(n.ID))
-	}
+	a.Path = StepPath(f, n)
 	if a.Visit > 1 {
 		a.Path += "#" + strconv.Itoa(a.Visit)
 	}
@@ -514,4 +511,13 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 	if !m.bodies[f.Body].jumps {
 		m.settled(f, a.Node)
 	}
+}
+
+// StepPath is the path of a node in a frame, as the path of its first
+// activation there would be.
+func StepPath(f *Frame, n *workflow.Node) string {
+	if n.ID == "" {
+		return f.Path
+	}
+	return join(f.Path, escape(n.ID))
 }

@@ -1,0 +1,259 @@
+package history
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Run is one run as people see it.
+type Run struct {
+	ID           string
+	Workflow     string
+	Namespace    string
+	State        engine.State
+	Reason       engine.Reason
+	BusinessDate string
+	Input        value.Value
+	Output       value.Value
+	Error        *engine.Error
+	Actor        string
+	Trigger      string
+	CancelReason string
+	StartedAt    time.Time
+	EndedAt      time.Time // zero while it lives
+	// Steps are in the order in which they began or were given up.
+	Steps []*Step
+}
+
+// Step is one activation, or a node that did not run.
+type Step struct {
+	Act engine.ActID // 0 for one that did not run
+	// Parent is the path of the step around it, "" at the top.
+	Path   string
+	Parent string
+	Name   string
+	// Kind is the language's word for it, such as run, foreach, group.
+	Kind      string
+	State     engine.State
+	Reason    engine.Reason
+	Handled   bool
+	Input     value.Value
+	Output    value.Value
+	Error     *engine.Error
+	Warning   string
+	StartedAt time.Time
+	EndedAt   time.Time
+	// WaitsUntil is the instant that a waiting step waits for.
+	WaitsUntil time.Time
+	Attempts   []Attempt
+	// Tries counts attempts of a task, or how often a group was begun.
+	Tries int
+	// Items is the number of items of a foreach; Done how many ended.
+	Items, Done int
+}
+
+// Attempt is one try of a task.
+type Attempt struct {
+	Number    int
+	Outcome   engine.OutcomeKind // empty while it lives
+	Error     *engine.Error
+	Warning   string
+	DecidedAt time.Time
+	StartedAt time.Time
+	EndedAt   time.Time
+	Usage     engine.Usage
+	Fence     engine.Fence
+}
+
+// Builder folds events into a [Run]. Not safe for concurrent use.
+type Builder struct {
+	machine *engine.Machine
+	state   *engine.Run
+	run     *Run
+	acts    map[engine.ActID]*Step
+}
+
+// NewBuilder begins with no events.
+func NewBuilder(id string, m *engine.Machine) *Builder {
+	p := m.Program()
+	return &Builder{
+		machine: m, state: engine.NewRun(id), acts: map[engine.ActID]*Step{},
+		run: &Run{ID: id, Workflow: p.Name, Namespace: p.Namespace, State: engine.Pending},
+	}
+}
+
+// Run is the view so far; it changes with the next event.
+func (b *Builder) Run() *Run { return b.run }
+
+// State is the engine's state so far.
+func (b *Builder) State() *engine.Run { return b.state }
+
+// Step returns the step of an activation, or nil.
+func (b *Builder) Step(id engine.ActID) *Step { return b.acts[id] }
+
+// Started notes that an attempt has begun to run, which is not an event. It
+// reports whether anything changed.
+func (b *Builder) Started(id engine.ActID, at time.Time) bool {
+	s := b.acts[id]
+	if s == nil || s.State != engine.Queued {
+		return false
+	}
+	s.State = engine.Running
+	if n := len(s.Attempts); n > 0 {
+		s.Attempts[n-1].StartedAt = at
+	}
+	return true
+}
+
+// Add folds one event, and returns the steps that it changed.
+func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
+	if err := b.machine.Apply(b.state, ev); err != nil {
+		return nil, fmt.Errorf("read history of run %s: %w", b.run.ID, err)
+	}
+	switch ev.Kind {
+	case engine.EvAccepted:
+		b.run.State, b.run.Input, b.run.StartedAt = engine.Running, ev.Input, ev.At
+		b.run.BusinessDate, b.run.Actor, b.run.Trigger = ev.BusinessDate, ev.Actor, ev.Trigger
+		return nil, nil
+	case engine.EvCancelAsked:
+		b.run.CancelReason = ev.Text
+		return nil, nil
+	case engine.EvRunEnded:
+		b.run.State, b.run.Reason, b.run.EndedAt = b.state.State, b.state.Reason, ev.At
+		b.run.Output, b.run.Error = b.state.Output, b.state.Err
+		return nil, nil
+	case engine.EvNotEntered:
+		return b.notEntered(ev), nil
+	case engine.EvEntered:
+		return []*Step{b.entered(ev)}, nil
+	default:
+	}
+	s := b.acts[ev.Act]
+	if s == nil || ev.Act == 0 {
+		return nil, nil
+	}
+	b.change(s, ev)
+	return []*Step{s}, nil
+}
+
+func (b *Builder) node(f *engine.Frame, id workflow.NodeID) *workflow.Node {
+	return &b.machine.Program().Bodies[f.Body].Nodes[id]
+}
+
+func (b *Builder) entered(ev *engine.Event) *Step {
+	a := b.state.Acts[ev.Act]
+	f := b.state.Frames[a.Frame]
+	s := &Step{
+		Act: a.ID, Path: a.Path, Parent: b.parent(f), Kind: kindOf(b.node(f, a.Node)), Name: b.node(f, a.Node).ID,
+		State: a.State, StartedAt: ev.At, Tries: a.Attempt,
+	}
+	b.acts[a.ID] = s
+	b.run.Steps = append(b.run.Steps, s)
+	return s
+}
+
+// parent is the path of the step that opened the frame.
+func (b *Builder) parent(f *engine.Frame) string {
+	for f != nil && f.Owner == 0 && f.Of != 0 {
+		f = b.state.Frames[f.Of] // a finally part belongs where its frame does
+	}
+	if f == nil || f.Owner == 0 {
+		return ""
+	}
+	if s := b.acts[f.Owner]; s != nil {
+		return s.Path
+	}
+	return ""
+}
+
+func kindOf(n *workflow.Node) string {
+	if n.Origin.Kind != "" {
+		return n.Origin.Kind
+	}
+	return string(n.Kind)
+}
+
+func (b *Builder) notEntered(ev *engine.Event) []*Step {
+	f := b.state.Frames[ev.Frame]
+	steps := make([]*Step, 0, len(ev.Nodes))
+	for _, id := range ev.Nodes {
+		n := b.node(f, id)
+		s := &Step{
+			Path: engine.StepPath(f, n), Parent: b.parent(f), Kind: kindOf(n), Name: n.ID, State: engine.Skipped, Reason: ev.Reason,
+			StartedAt: ev.At, EndedAt: ev.At,
+		}
+		steps = append(steps, s)
+	}
+	b.run.Steps = append(b.run.Steps, steps...)
+	return steps
+}
+
+func (b *Builder) change(s *Step, ev *engine.Event) {
+	if a := b.state.Acts[ev.Act]; a != nil {
+		s.State, s.Reason, s.Tries = a.State, a.Reason, a.Attempt
+	}
+	if !ev.Input.IsUndefined() {
+		s.Input = ev.Input
+	}
+	s.WaitsUntil = time.Time{}
+	switch ev.Kind {
+	case engine.EvAttempt:
+		s.Attempts = append(s.Attempts, Attempt{Number: ev.Attempt, DecidedAt: ev.At, Fence: ev.Fence})
+		s.Error, s.Warning = nil, ""
+	case engine.EvAttemptEnded:
+		if n := len(s.Attempts); n > 0 {
+			at := &s.Attempts[n-1]
+			at.Outcome, at.Error, at.Warning, at.Usage = ev.Outcome, ev.Error, ev.Warning, ev.Usage
+			at.StartedAt, at.EndedAt = ev.StartedAt, ev.EndedAt
+		}
+		s.Error, s.Warning, s.Output = ev.Error, ev.Warning, ev.Output
+	case engine.EvError:
+		s.Error = ev.Error
+	case engine.EvMapOpened:
+		s.Items, s.Done = ev.Count, 0
+		s.Input = ev.Items
+	case engine.EvFrameEnded:
+		if ev.Role == engine.RoleBody && ev.Index >= 0 {
+			s.Done++
+		}
+	case engine.EvResult:
+		s.Output = ev.Output
+	case engine.EvRetry, engine.EvTimerSet:
+		if !ev.Due.IsZero() && ev.TimerKind != engine.TimerTimeout {
+			s.WaitsUntil = ev.Due
+		}
+	case engine.EvEnded:
+		b.ended(s, ev)
+	default:
+	}
+}
+
+func (b *Builder) ended(s *Step, ev *engine.Event) {
+	s.State, s.Reason, s.Handled, s.EndedAt = ev.State, ev.Reason, ev.Handled, ev.At
+	if !ev.Same {
+		s.Output = ev.Output
+	}
+	if ev.Error != nil {
+		s.Error = ev.Error
+	}
+	if ev.State == engine.Succeeded {
+		s.Error = nil
+	} else {
+		s.Output = value.Null
+	}
+}
+
+// Read folds all events of a run at once.
+func Read(id string, m *engine.Machine, events []engine.Event) (*Run, error) {
+	b := NewBuilder(id, m)
+	for i := range events {
+		if _, err := b.Add(&events[i]); err != nil {
+			return nil, err
+		}
+	}
+	return b.run, nil
+}

@@ -1,0 +1,77 @@
+package history_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/history"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// program is a list: load, which fails once, then a wait, then a step that is
+// skipped because load's retry is all there is to see.
+func program() *workflow.Program {
+	after := func(n workflow.NodeID) *workflow.Join {
+		return &workflow.Join{Needs: []workflow.NodeID{n}, When: workflow.Cond{
+			Op: workflow.OpAnd, Args: []workflow.Cond{{Op: workflow.OpEnd, Ends: workflow.EndOK}},
+		}}
+	}
+	return &workflow.Program{
+		Format: workflow.Format, Name: "demo", Bodies: []workflow.Body{{Nodes: []workflow.Node{
+			{
+				ID: "load", Kind: workflow.KindTask, Origin: workflow.Origin{Kind: "run"}, Task: &workflow.Task{Uses: "t"},
+				Retry: []workflow.Retry{{MaxAttempts: workflow.Constant(value.Int(2)), Backoff: workflow.Backoff{Initial: workflow.Constant(value.String("5s"))}}},
+			},
+			{ID: "check", Kind: workflow.KindTask, Join: after(0), Task: &workflow.Task{Uses: "t"}},
+			{ID: "tell", Kind: workflow.KindTask, Join: after(1), Task: &workflow.Task{Uses: "t"}},
+		}}},
+	}
+}
+
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	m, err := engine.Prepare(program(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	run, b := engine.NewRun("r1"), history.NewBuilder("r1", m)
+	feed := func(in engine.Input) {
+		t.Helper()
+		d, err := m.Decide(run, in, engine.Context{Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range d.Events {
+			if _, err := b.Add(&d.Events[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	fail := engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{Name: "exit.1", Message: "exit code 1"}}
+	feed(engine.Accept{BusinessDate: "2026-03-02"})
+	feed(engine.TaskEnded{Act: 1, Attempt: 1, Outcome: fail})
+	if s := b.Step(1); s.State != engine.Waiting || !s.WaitsUntil.Equal(now.Add(5*time.Second)) || s.Error == nil {
+		t.Errorf("a step between attempts is %s until %v with error %v", s.State, s.WaitsUntil, s.Error)
+	}
+	now = now.Add(5 * time.Second)
+	feed(engine.TimerDue{Timer: 1})
+	if !b.Started(1, now) || b.Step(1).State != engine.Running || b.Started(1, now) {
+		t.Error("an attempt starts once")
+	}
+	feed(engine.TaskEnded{Act: 1, Attempt: 2, Outcome: engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: value.Int(7), Warning: "slow"}})
+	feed(engine.TaskEnded{Act: 2, Attempt: 1, Outcome: fail})
+	const want = `{"run":{"id":"r1","workflow":"demo","state":"failed","reason":"error","business_date":"2026-03-02","input":null,"output":null,` +
+		`"error":{"name":"exit.1","message":"exit code 1","details":null},"started_at":"2026-03-02T08:00:00Z","ended_at":"2026-03-02T08:00:05Z"},` +
+		`"steps":[` +
+		`{"path":"load","kind":"run","state":"succeeded","reason":null,"attempts":2,"input":null,"output":7,"error":null,"warning":"slow","started_at":"2026-03-02T08:00:00Z","ended_at":"2026-03-02T08:00:05Z"},` +
+		`{"path":"check","kind":"task","state":"failed","reason":"error","attempts":1,"input":null,"output":null,"error":{"name":"exit.1","message":"exit code 1","details":null},"warning":null,"started_at":"2026-03-02T08:00:05Z","ended_at":"2026-03-02T08:00:05Z"},` +
+		`{"path":"tell","kind":"task","state":"skipped","reason":"upstream_failed","attempts":0,"input":null,"output":null,"error":null,"warning":null,"started_at":"2026-03-02T08:00:05Z","ended_at":"2026-03-02T08:00:05Z"}]}`
+	if diff := cmp.Diff(value.MustParse(want).Indent(), b.Run().Document().Indent()); diff != "" {
+		t.Errorf("document (-want +got):\n%s", diff)
+	}
+}
