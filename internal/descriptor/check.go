@@ -2,6 +2,7 @@ package descriptor
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,19 +74,20 @@ type use struct {
 type path struct {
 	parent *path
 	key    string
-	index  int // of a list item, if key is ""
+	item   bool // of a list, at index; else under key
+	index  int
 }
 
 func (p *path) String() string {
 	switch {
 	case p == nil:
 		return ""
-	case p.key == "":
+	case p.item:
 		return p.parent.String() + "[" + strconv.Itoa(p.index) + "]"
 	case p.parent == nil:
-		return p.key
+		return clip(p.key)
 	}
-	return p.parent.String() + "." + p.key
+	return p.parent.String() + "." + clip(p.key)
 }
 
 // label names the node in a message.
@@ -222,7 +224,7 @@ func (c *checker) groups(n *yamldoc.Node, o *Object, p *path) {
 		var first *yamldoc.Node
 		for _, e := range n.Entries {
 			key := c.present(n, e.Key.Text, o)
-			if key == nil || !contains(g.Fields, key.Text) {
+			if key == nil || !slices.Contains(g.Fields, key.Text) {
 				continue
 			}
 			if first == nil {
@@ -246,15 +248,6 @@ func (c *checker) groups(n *yamldoc.Node, o *Object, p *path) {
 	}
 }
 
-func contains(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
-}
-
 // typ checks one value against a type.
 func (c *checker) typ(n *yamldoc.Node, t *Type, u use, p *path) {
 	if c.full() {
@@ -265,9 +258,8 @@ func (c *checker) typ(n *yamldoc.Node, t *Type, u use, p *path) {
 			c.errorf(n, p, CodeTemplate, "%s is an expression by itself", p.label(nil)).WithHint("write it without ${{ and }}")
 			return
 		}
-		if c.template(n, t, u, p) {
-			return
-		}
+		c.template(n, t, u, p)
+		return
 	}
 	switch t.Kind {
 	case Any:
@@ -295,24 +287,22 @@ func (c *checker) typ(n *yamldoc.Node, t *Type, u use, p *path) {
 	}
 }
 
-// template handles a text with ${{ and reports whether nothing is left to
-// check about it.
-func (c *checker) template(n *yamldoc.Node, t *Type, u use, p *path) bool {
+// template checks a text with ${{, as far as that goes without evaluating it.
+func (c *checker) template(n *yamldoc.Node, t *Type, u use, p *path) {
 	if !u.template {
 		hint := u.noTemplate
 		if hint == "" {
 			hint = "write the value itself"
 		}
 		c.errorf(n, p, CodeTemplate, "expressions (${{ }}) cannot stand in %s", p.label(nil)).WithHint("%s", hint)
-		return true
+		return
 	}
 	parts, problems := expr.ParseTemplate(n.Text)
 	if len(problems) > 0 || len(parts) == 1 && parts[0].IsExpr || takesText(t) {
-		return true // what it gives is known when it is evaluated
+		return // what it gives is known when it is evaluated
 	}
 	c.errorf(n, p, CodeWrongType, "%s must be %s; ${{ }} beside other characters gives a text", p.label(nil), t.Words()).
 		WithHint("leave nothing outside of one pair of ${{ and }}")
-	return true
 }
 
 // takesText reports whether some text fits the type.
@@ -338,7 +328,7 @@ func (c *checker) anything(n *yamldoc.Node, u use, p *path) {
 	}
 	inner := &Type{Kind: Any}
 	for i, item := range n.Items {
-		c.typ(item, inner, u, &path{parent: p, index: i})
+		c.typ(item, inner, u, &path{parent: p, item: true, index: i})
 	}
 	for _, e := range n.Entries {
 		c.typ(e.Value, inner, u, &path{parent: p, key: e.Key.Text})
@@ -352,7 +342,7 @@ func (c *checker) items(n *yamldoc.Node, t *Type, u use, p *path) {
 	}
 	c.size(n, t, len(n.Items), "items", p)
 	for i, item := range n.Items {
-		c.typ(item, t.elem(), u, &path{parent: p, index: i})
+		c.typ(item, t.elem(), u, &path{parent: p, item: true, index: i})
 	}
 }
 
@@ -414,7 +404,7 @@ func (c *checker) wrongType(n *yamldoc.Node, t *Type, u use, p *path) {
 	case n.Kind == yamldoc.Null:
 		d.WithHint(hintNull)
 	case t.Kind == List && n.IsScalar() && !c.computed:
-		d.WithHint("write a list: [%s]", n.Text)
+		d.WithHint("write a list: [%s]", clip(n.Text))
 	case t.Kind == OneOf && n.Kind == yamldoc.String && !c.computed:
 		var words []string
 		for i := range t.Options {

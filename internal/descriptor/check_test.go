@@ -214,6 +214,20 @@ func TestCheckMarksTheText(t *testing.T) {
 	}
 }
 
+func TestMessagesAreBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("é", 5000)
+	for _, d := range check(parse(t, base+long+": 1\nenv: {'"+long+"': [1], '': [1]}\nlimit: "+long+"\n"), robot()) {
+		if len(d.Message)+len(d.Hint) > 1000 {
+			t.Errorf("message of %d bytes: %.100s", len(d.Message), d.Message)
+		}
+	}
+	got := lines(check(parse(t, base+"env: {'': [1]}\n"), robot()))
+	if !strings.Contains(got, "`env.` must be") {
+		t.Errorf("empty key:\n%s", got)
+	}
+}
+
 func TestFindingsAreBounded(t *testing.T) {
 	t.Parallel()
 	n := parse(t, base+"needs: ["+strings.Repeat("1, ", 5000)+"]\n")

@@ -87,9 +87,9 @@ func (c *checker) wrongKind(n *yamldoc.Node, t *Type, u use) *fault {
 	case t.Kind == Boolean:
 		f.hint = booleanHint(n.Text)
 	case n.Kind == yamldoc.Int && t.Kind == Duration:
-		f.hint = fmt.Sprintf("write a unit: %ss for seconds, %sm for minutes", n.Text, n.Text)
+		f.hint = fmt.Sprintf("write a unit: %ss for seconds, %sm for minutes", clip(n.Text), clip(n.Text))
 	case n.Kind != yamldoc.String && (t.Kind == String || t.Kind == Name || t.Kind == Const):
-		f.hint = fmt.Sprintf("write it in quotes: %q", n.Text)
+		f.hint = fmt.Sprintf("write it in quotes: %q", clip(n.Text))
 	case n.Kind == yamldoc.String && (t.Kind == Integer || t.Kind == Number):
 		if n.Quoted() {
 			f.hint = "write it without quotes"

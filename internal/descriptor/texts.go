@@ -70,7 +70,7 @@ func (w *walker) typ(n *yamldoc.Node, t *Type, s scope, p *path) {
 			elem = t
 		}
 		for i, item := range n.Items {
-			w.typ(item, elem, s, &path{parent: p, index: i})
+			w.typ(item, elem, s, &path{parent: p, item: true, index: i})
 		}
 		for _, e := range n.Entries {
 			w.typ(e.Value, elem, s, &path{parent: p, key: e.Key.Text})

@@ -79,7 +79,17 @@ func alternatives(words []string) string {
 }
 
 // maxShown bounds the characters of a file's text that a message repeats.
-const maxShown = 40
+const maxShown = 63
+
+func clip(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	if runes := []rune(s); len(runes) > maxShown {
+		return string(runes[:maxShown]) + "…"
+	}
+	return s
+}
 
 // found says what stands in a place. Computed texts are not repeated: they may
 // hold secrets.
@@ -98,12 +108,8 @@ func (c *checker) found(n *yamldoc.Node) string {
 
 // shown is a scalar in a message: shortened, in quotes if it is a text.
 func shown(n *yamldoc.Node) string {
-	text := []rune(n.Text)
-	if len(text) > maxShown {
-		text = append(text[:maxShown:maxShown], '…')
-	}
 	if n.Kind != yamldoc.String {
-		return string(text)
+		return clip(n.Text)
 	}
-	return `"` + string(text) + `"`
+	return `"` + clip(n.Text) + `"`
 }

@@ -129,9 +129,12 @@ func (p *parser) integer(out *Node, digits string, base int) bool {
 
 // shorten keeps a text short enough for a message.
 func shorten(s string) string {
-	const most = 40
+	const most = 63 // characters
 	if len(s) <= most {
 		return s
 	}
-	return s[:most] + "…"
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return s
 }
