@@ -124,13 +124,13 @@ func (d *decider) source(s *workflow.Source, p *place) value.Value {
 	case workflow.RootNamespace:
 		return member(run.Vars, s.Name)
 	case workflow.RootRaw:
-		return p.raw
+		return member(p.raw, s.Name)
 	case workflow.RootEffective:
-		return p.input
+		return member(p.input, s.Name)
 	case workflow.RootStage:
-		return p.stage
+		return member(p.stage, s.Name)
 	case workflow.RootResult:
-		return p.result
+		return member(p.result, s.Name)
 	case workflow.RootError:
 		return d.errorSource(s, p)
 	case workflow.RootAttempt:

@@ -32,7 +32,9 @@ type Source struct {
 	Up int `json:"up,omitempty"`
 	// Node is the node whose fact is read (RootNode), in that frame.
 	Node NodeID `json:"node,omitempty"`
-	// Name is the variable, input, namespace variable or fact.
+	// Name is the variable, input, namespace variable or fact; of a raw or
+	// effective input, stage, result or error it is a member, empty for the
+	// whole.
 	Name string `json:"name,omitempty"`
 	// Which tells instances of a node that was visited more than once apart;
 	// empty: the last.
