@@ -34,6 +34,7 @@ func (p *parser) convert(n *yaml.Node, depth int) *Node {
 		ok = p.mapping(n, out, depth)
 	}
 	if !ok {
+		delete(p.shared, n)
 		return nil
 	}
 	if n.Anchor != "" {
@@ -159,26 +160,31 @@ func (p *parser) key(n *yaml.Node, depth int, seen keys) *Node {
 	if key == nil {
 		return nil
 	}
+	at := key.Pos
+	if n.Kind == yaml.AliasNode {
+		at = p.src.pos(p.src.locate(n.Line, n.Column))
+	}
 	if key.Kind != String {
-		d := p.errorf(key.Pos, CodeKey, "a key must be a text, this is %s", key.Kind).WithLength(key.Length())
+		d := p.errorf(at, CodeKey, "a key must be a text, this is %s", key.Kind).WithLength(key.Length())
 		if key.IsScalar() {
 			d.WithHint("write it in quotes: %q", key.Text)
 		}
 		return nil
 	}
-	if !p.unique(key, seen) {
+	if !p.unique(key, at, seen) {
 		return nil
 	}
 	return key
 }
 
-func (p *parser) unique(key *Node, seen keys) bool {
+// unique reports a key that is already there.
+func (p *parser) unique(key *Node, at diag.Pos, seen keys) bool {
 	if first, dup := seen[key.Text]; dup {
-		p.errorf(key.Pos, CodeDuplicateKey, "the key %q is already there, in line %d, column %d", shorten(key.Text), first.Line, first.Column).
+		p.errorf(at, CodeDuplicateKey, "the key %q is already there, in line %d, column %d", shorten(key.Text), first.Line, first.Column).
 			WithLength(key.Length()).WithHint("remove one of the two")
 		return false
 	}
-	seen[key.Text] = key.Pos
+	seen[key.Text] = at
 	return true
 }
 

@@ -86,7 +86,7 @@ func (r *jsonReader) members(out *Node, depth int) {
 	seen := keys{}
 	for !r.stopped && r.dec.More() {
 		key := r.value(depth + 1)
-		if key != nil && !r.unique(key, seen) {
+		if key != nil && !r.unique(key, key.Pos, seen) {
 			key = nil
 		}
 		if val := r.value(depth + 1); key != nil && val != nil {

@@ -72,7 +72,7 @@ func TestParseRefuses(t *testing.T) {
 	}{
 		{"duplicate keys", "a: 1\nb: {c: 1, c: 2}\na: 3\n", []string{
 			`2:11 duplicate_key "c" is already there, in line 2, column 5`, `3:1 duplicate_key "a" is already there, in line 1, column 1`}},
-		{"duplicate through quotes and alias", "&k a: 1\n'a': 2\n*k : 3\n", []string{"2:1 duplicate_key", "1:4 duplicate_key"}},
+		{"duplicate through quotes and alias", "&k a: 1\n'a': 2\n*k : 3\n", []string{"2:1 duplicate_key", "3:1 duplicate_key in line 1, column 4"}},
 		{"duplicate keys in JSON", `{"a": 1, "a": 2}`, []string{`1:10 duplicate_key in line 1, column 2`}},
 		{"tab indentation", "a:\n\tb: 1\n", []string{"2:1 yaml_syntax cannot start any token"}},
 		{"leading zero", "a: 012\nb: -007\nc: '012'\nd: 08\n", []string{"1:4 yaml_number 012 is read as the number 12", "2:4 yaml_number number -7", "4:4 yaml_number number 8"}},
@@ -95,6 +95,8 @@ func TestParseRefuses(t *testing.T) {
 		{"merge key", "a: &a {x: 1}\nb:\n  <<: *a\n  y: 2\n", []string{"3:3 yaml_merge_key <<"}},
 		{"cycle", "a: &a {b: [*a]}\n", []string{"1:12 yaml_cycle *a"}},
 		{"cycle of itself", "&a [*a, *a]\n", []string{"1:5 yaml_cycle", "1:9 yaml_cycle"}},
+		{"alias of a value that is refused", "a: &x !foo 1\nb: *x\nc: *x\n", []string{"1:4 yaml_tag !foo"}},
+		{"alias of a key that is no text", "a: &x 1\n*x : 1\n", []string{"2:1 yaml_key an integer"}},
 		{"unknown anchor", "a: *b\n", []string{"1:4 yaml_syntax unknown anchor 'b'"}},
 		{"anchor of another document", "a: &x 1\n---\nb: *x\n", []string{"3:4 yaml_syntax unknown anchor 'x'"}},
 		{"keys that are not texts", "1: a\ntrue: b\n? [x]\n: c\n~: d\n", []string{"1:1 yaml_key an integer", "2:1 yaml_key a boolean", "3:3 yaml_key a list", "5:1 yaml_key null"}},
