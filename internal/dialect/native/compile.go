@@ -1,0 +1,334 @@
+package native
+
+import (
+	"time"
+
+	"github.com/regie-dev/regie/internal/calendar"
+	"github.com/regie-dev/regie/internal/descriptor"
+	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+	"github.com/regie-dev/regie/internal/yamldoc"
+)
+
+// A compiler makes the program of one workflow.
+type compiler struct {
+	*loader
+	prog     *workflow.Program
+	doc      *yamldoc.Node
+	inputs   expr.Type
+	varNames []string // of all variables, in order
+	steps    int
+	noRun    bool // there is no run: the document is no workflow
+
+	defaultRetry   []workflow.Retry
+	defaultMaxLost *int
+	defaultTimeout *workflow.Data
+	defaultShell   *workflow.Data
+
+	vars, secrets map[string]bool
+	objects       map[workflow.ObjectRef]bool
+}
+
+// workflow checks and compiles one document.
+func (l *loader) workflow(d document) {
+	descriptor.Check(d.node, d.desc, &l.list)
+	n := d.node
+	c := &compiler{
+		loader: l, doc: n,
+		prog: &workflow.Program{
+			Format: workflow.Format, Language: Name,
+			Namespace: scalarText(n.Get("namespace")), Name: scalarText(n.Get("name")), Zone: scalarText(n.Get("timezone")),
+		},
+	}
+	pos := n.Pos
+	if name := n.Get("name"); name != nil {
+		pos = name.Pos
+	}
+	c.header()
+	c.declareInputs()
+	c.varNames = c.allVariables()
+	main := c.scope(nil, roleMain)
+	main.vars = c.declareVars(main, assigned(n))
+	c.defaults(main.start())
+	main.env = c.env(n, c.lang.workflow, main.start(), nil)
+	c.body(main, n)
+	c.later()
+	c.files()
+	l.set.Workflows = append(l.set.Workflows, &Compiled{Program: c.prog, Pos: pos})
+}
+
+// header takes over what describes the workflow as a whole.
+func (c *compiler) header() {
+	about := map[string]string{}
+	for _, field := range []string{"description", "folder", "owner", "contact", "runbook", "criticality", "expected"} {
+		if text := scalarText(c.doc.Get(field)); text != "" {
+			about[field] = text
+		}
+	}
+	for _, e := range entries(c.doc.Get("labels")) {
+		about["label."+e.Key.Text] = scalarText(e.Value)
+	}
+	if text := scalarText(c.doc.Get("data").Get("classification")); text != "" {
+		about["classification"] = text
+	}
+	if len(about) > 0 {
+		c.prog.About = about
+	}
+	if n := c.doc.Get("timezone"); n != nil && n.Kind == yamldoc.String {
+		c.zone(n)
+	}
+	c.businessDate(c.doc.Get("business_date"))
+	c.prog.Pipelined = scalarText(c.doc.Get("durability")) == "pipelined"
+	if n := c.doc.Get("on_failure"); n != nil {
+		switch n.Text {
+		case string(workflow.OnFailureHold), string(workflow.OnFailureCompensate):
+			c.notYet(n, "on_failure: "+n.Text, "holding and compensating failed runs")
+		}
+	}
+}
+
+// notYet reports a value that a later release brings.
+func (c *compiler) notYet(n *yamldoc.Node, what, capability string) {
+	c.errorAt(n, descriptor.CodeLater, "`%s` is not available yet: %s come with a later release", what, capability)
+}
+
+// zone checks the name of a time zone.
+func (c *compiler) zone(n *yamldoc.Node) {
+	if _, err := time.LoadLocation(n.Text); err != nil || n.Text == "Local" || n.Text == "" {
+		c.errorAt(n, codeZone, "%q is not a time zone", n.Text).WithHint("write an IANA name such as Europe/Amsterdam or UTC")
+	}
+}
+
+func (c *compiler) businessDate(n *yamldoc.Node) {
+	if n == nil || n.Kind != yamldoc.Map {
+		return
+	}
+	b := &workflow.BusinessDate{Calendar: calendar.EveryDay}
+	if cal := n.Get("calendar"); cal != nil && cal.Kind == yamldoc.String {
+		b.Calendar = cal.Text
+		if _, builtin := calendar.Builtin(cal.Text); !builtin {
+			if c.set.Object(kindCalendar, cal.Text) != nil {
+				c.notYet(cal, "calendar: "+cal.Text, "calendars of kind Calendar")
+			} else {
+				d := c.errorAt(cal, codeCalendar, "there is no calendar %q", cal.Text)
+				if d.Hint = diag.DidYouMean(cal.Text, calendar.BuiltinNames()); d.Hint == "" {
+					d.WithHint("built-in calendars are every-day and weekdays; calendars of kind Calendar are not available yet")
+				}
+			}
+		}
+	}
+	if offset := n.Get("offset"); offset != nil {
+		i, _ := offset.Value.Int()
+		b.Offset = int(i)
+	}
+	if starts := n.Get("day_starts"); starts != nil && starts.Kind == yamldoc.String {
+		b.DayStarts = starts.Text
+		if _, err := calendar.ParseTimeOfDay(starts.Text); err != nil {
+			c.errorAt(starts, descriptor.CodeInvalidValue, "`business_date.day_starts` must be a time of day such as 06:00; this is %q", starts.Text)
+		}
+	}
+	c.prog.BusinessDate = b
+}
+
+// allVariables lists the variables of the whole workflow, with those of items.
+func (c *compiler) allVariables() []string {
+	var out []string
+	seen := map[string]bool{}
+	visited := map[*yamldoc.Node]bool{}
+	var walk func(n *yamldoc.Node)
+	walk = func(n *yamldoc.Node) {
+		if n == nil || visited[n] {
+			return
+		}
+		visited[n] = true
+		for _, e := range n.Entries {
+			if e.Key.Text == "assign" {
+				for _, v := range e.Value.Entries {
+					if !seen[v.Key.Text] {
+						seen[v.Key.Text] = true
+						out = append(out, v.Key.Text)
+					}
+				}
+			}
+			walk(e.Value)
+		}
+		for _, item := range n.Items {
+			walk(item)
+		}
+	}
+	walk(c.doc)
+	return out
+}
+
+// declareVars declares the variables that live in a scope and sets them to
+// null when its frame opens, so that reading one early gives null.
+func (c *compiler) declareVars(s *scope, names []string) map[string]*variable {
+	vars := map[string]*variable{}
+	var ops []workflow.AssignOp
+	for _, name := range names {
+		if s.outer != nil && s.outer.findVar(name) != nil {
+			continue // it lives further out
+		}
+		vars[name] = &variable{name: name, home: s}
+		ops = append(ops, workflow.AssignOp{Var: name, Value: workflow.Data{Const: value.Null}})
+	}
+	body := &c.prog.Bodies[s.body]
+	body.Scope = workflow.ScopeShared
+	if len(ops) > 0 {
+		body.Vars = []workflow.Assignment{{Ops: ops}}
+	}
+	return vars
+}
+
+// scope opens a scope with a body of its own.
+func (c *compiler) scope(outer *view, r role) *scope {
+	s := &scope{outer: outer, role: r, byID: map[string]*step{}, body: workflow.BodyID(len(c.prog.Bodies))}
+	if outer != nil {
+		s.depth = outer.scope.depth + 1
+		s.env = outer.scope.env
+	}
+	c.prog.Bodies = append(c.prog.Bodies, workflow.Body{})
+	return s
+}
+
+// body compiles what stands under `steps` or `graph` of n, with `finally` and
+// `outputs`, and returns the type of the body's output.
+func (c *compiler) body(s *scope, n *yamldoc.Node) expr.Type {
+	if list := n.Get("steps"); list != nil {
+		c.collectList(s, list, true)
+		c.compileSteps(s, s.steps)
+	} else if graph := n.Get("graph"); graph != nil {
+		s.isGraph = true
+		c.compileSteps(s, c.collectGraph(s, graph))
+	}
+	c.finally(s, n.Get("finally"))
+	desc := c.lang.step
+	if s.role == roleMain {
+		desc = c.lang.workflow
+	}
+	if e := n.Entry("outputs"); e != nil && (s.role == roleMain || s.role == roleGroup) {
+		d, t := c.field(n, desc, "outputs", s.end())
+		c.prog.Bodies[s.body].Output = d
+		return t
+	}
+	if s.role == roleMain {
+		return typ(expr.NullType)
+	}
+	return c.lastOutput(s)
+}
+
+// lastOutput makes the output of a list that of its last step.
+func (c *compiler) lastOutput(s *scope) expr.Type {
+	if s.isGraph || len(s.steps) == 0 {
+		return typ(expr.NullType)
+	}
+	last := s.steps[len(s.steps)-1]
+	t := s.end().outputType(last)
+	c.prog.Bodies[s.body].Output = c.reference(rootResult, workflow.Source{Root: workflow.RootNode, Node: workflow.NodeID(last.index), Name: "output"}, t)
+	return t
+}
+
+// compileSteps compiles steps in an order in which each comes after those that
+// it reads; their nodes stand in the order of the source.
+func (c *compiler) compileSteps(s *scope, order []*step) {
+	nodes := make([]workflow.Node, len(s.steps))
+	for _, st := range order {
+		nodes[st.index] = c.step(st)
+	}
+	c.prog.Bodies[s.body].Nodes = nodes
+}
+
+// finally compiles the finally part of a scope.
+func (c *compiler) finally(s *scope, n *yamldoc.Node) {
+	if n == nil {
+		return
+	}
+	f := c.scope(s.ended(), roleFinally)
+	c.prog.Bodies[f.body].Name = "finally"
+	c.collectList(f, n, true)
+	c.compileSteps(f, f.steps)
+	c.prog.Bodies[s.body].Finally = &f.body
+}
+
+func (c *compiler) useVar(name string) {
+	if !c.vars[name] {
+		if c.vars == nil {
+			c.vars = map[string]bool{}
+		}
+		c.vars[name] = true
+		c.prog.Vars = append(c.prog.Vars, name)
+	}
+}
+
+func (c *compiler) useSecret(name string) {
+	if !c.secrets[name] {
+		if c.secrets == nil {
+			c.secrets = map[string]bool{}
+		}
+		c.secrets[name] = true
+		c.prog.Secrets = append(c.prog.Secrets, name)
+	}
+}
+
+// useObject notes that a step names a connection or channel.
+func (c *compiler) useObject(kind string, n *yamldoc.Node) {
+	if n == nil || n.Kind != yamldoc.String || expr.HasTemplate(n.Text) {
+		return
+	}
+	ref := workflow.ObjectRef{Kind: kind, Name: n.Text}
+	if c.objects[ref] {
+		return
+	}
+	if c.objects == nil {
+		c.objects = map[workflow.ObjectRef]bool{}
+	}
+	c.objects[ref] = true
+	c.prog.Objects = append(c.prog.Objects, ref)
+	if c.set.Object(kind, n.Text) == nil {
+		var names []string
+		for _, o := range c.set.Objects {
+			if o.Kind == kind {
+				names = append(names, o.Name)
+			}
+		}
+		d := c.list.Warnf(n.Pos, codeUnknownObject, "the %s %q is not in these files", kind, n.Text).WithLength(n.Length())
+		if d.Hint = diag.DidYouMean(n.Text, names); d.Hint == "" {
+			d.WithHint("define it with `kind: %s`, or apply it to each environment", kind)
+		}
+	}
+}
+
+// files takes the bundle.
+func (c *compiler) files() {
+	n := c.doc.Get("files")
+	if n == nil || n.Kind != yamldoc.List || c.cfg.Files == nil {
+		return
+	}
+	var patterns []string
+	var nodes []*yamldoc.Node
+	for _, item := range n.Items {
+		if item.Kind == yamldoc.String {
+			patterns, nodes = append(patterns, item.Text), append(nodes, item)
+		}
+	}
+	files, faults := c.cfg.Files(n.Pos.File, patterns)
+	for _, f := range faults {
+		at := n
+		if f.Pattern >= 0 && f.Pattern < len(nodes) {
+			at = nodes[f.Pattern]
+		}
+		c.errorAt(at, codeFiles, "%s", f.Message).Hint = f.Hint
+	}
+	c.prog.Files = files
+}
+
+// later compiles what is only checked: fields of the workflow that a later
+// release brings.
+func (c *compiler) later() {
+	start := (&scope{}).start()
+	for _, field := range []string{"concurrency", "effective_from"} {
+		c.field(c.doc, c.lang.workflow, field, start)
+	}
+}

@@ -1,0 +1,262 @@
+package native
+
+import (
+	"strings"
+
+	"github.com/regie-dev/regie/internal/descriptor"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/workflow"
+	"github.com/regie-dev/regie/internal/yamldoc"
+)
+
+// step compiles a step into its node. A step with foreach becomes a map whose
+// body has one node without ID, which does what the step does; fields that
+// concern the step as a whole belong to the map, all others to that node.
+func (c *compiler) step(st *step) workflow.Node {
+	n, v := st.node, st.view()
+	node := workflow.Node{ID: st.id, Join: st.join, Origin: c.origin(st)}
+	node.If = c.condition(n.Get("if"), v)
+	node.Default, _ = c.field(n, c.lang.step, "default", v)
+	if n.Get("foreach") != nil {
+		st.out = c.foreach(st, v, &node)
+	} else {
+		c.onlyWithForeach(n)
+		st.out = c.do(n, v, &node)
+	}
+	c.catches(n, v, &node, &st.out)
+	node.ContinueOnError = st.continues()
+	node.Expected = scalarText(n.Get("expected"))
+	return node
+}
+
+func (c *compiler) origin(st *step) workflow.Origin {
+	segment := st.id
+	return workflow.Origin{
+		Path: c.path(st.scope, segment), File: st.node.Pos.File, Line: st.key.Pos.Line,
+		Kind: form(st.node), Label: strings.TrimSpace(scalarText(st.node.Get("description"))),
+	}
+}
+
+// path is where a step stands in the source.
+func (c *compiler) path(s *scope, id string) string {
+	var segments []string
+	for ; s != nil; s = outerScope(s) {
+		if id != "" {
+			segments = append(segments, id)
+		}
+		id = ""
+		if s.outer != nil && s.outer.at != nil && s.role != roleItem {
+			id = s.outer.at.id
+		} else if s.role == roleFinally {
+			id = "finally"
+		}
+	}
+	for i, j := 0, len(segments)-1; i < j; i, j = i+1, j-1 {
+		segments[i], segments[j] = segments[j], segments[i]
+	}
+	return strings.Join(segments, "/")
+}
+
+func outerScope(s *scope) *scope {
+	if s.outer == nil {
+		return nil
+	}
+	return s.outer.scope
+}
+
+// form is the field that says what a step does.
+func form(n *yamldoc.Node) string {
+	if n.Get("foreach") != nil {
+		return "foreach"
+	}
+	return innerForm(n)
+}
+
+func innerForm(n *yamldoc.Node) string {
+	for _, f := range forms {
+		if n.Entry(f) != nil {
+			return f
+		}
+	}
+	return ""
+}
+
+// onlyWithForeach refuses fields that have no meaning without foreach.
+func (c *compiler) onlyWithForeach(n *yamldoc.Node) {
+	fields := []string{"as", "max_parallel", "max_failures", "max_failed_percent"}
+	if n.Entry("parallel") == nil {
+		fields = append(fields, "fail_fast")
+	}
+	for _, f := range fields {
+		if e := n.Entry(f); e != nil {
+			c.errorAt(e.Key, codeMisplaced, "`%s` belongs to `foreach`, which this step does not have", f).WithHint("remove it, or add `foreach`")
+		}
+	}
+}
+
+// allowed are the fields that belong to some forms only.
+var allowed = []struct {
+	field string
+	forms []string
+	hint  string
+}{
+	{"with", []string{"uses", "workflow"}, "it is the input of `uses`"},
+	{"shell", []string{"run", "steps", "graph", "parallel", "switch"}, "it belongs to `run`"},
+	{"grace", []string{"run"}, "it belongs to `run`"},
+	{"success", []string{"run"}, "it belongs to `run`"},
+	{"image", []string{"run"}, "it belongs to `run`"},
+	{"artifacts", []string{"run"}, "it belongs to `run`"},
+	{"run_as", []string{"run"}, "it belongs to `run`"},
+	{"env", []string{"run", "steps", "graph", "parallel", "switch"}, "only `run` steps have an environment"},
+	{"idempotent", []string{"run", "uses"}, "it belongs to `run` and `uses`"},
+	{"at_most_once", []string{"run", "uses"}, "it belongs to `run` and `uses`"},
+	{"heartbeat", []string{"run", "uses"}, "it belongs to `run` and `uses`"},
+	{"runs_on", []string{"run", "uses", "steps", "graph", "parallel"}, "it belongs to `run` and `uses`"},
+	{"on_disconnect", []string{"run", "uses"}, "it belongs to `run` and `uses`"},
+	{"lost_after", []string{"run", "uses"}, "it belongs to `run` and `uses`"},
+	{"compensate", []string{"run", "uses", "steps", "graph", "workflow"}, "there is nothing to undo"},
+	{"cache", []string{"run", "uses", "steps", "graph", "workflow"}, "there is nothing to keep"},
+	{"finally", []string{"steps", "graph"}, "it belongs to a group (`steps` or `graph`)"},
+	{"outputs", []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow", "wait", "approval"}, "the step has no output to change"},
+	{"retry", []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow"}, "there is nothing to try again"},
+	{"timeout", []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow"}, "write it inside `wait` or `approval`"},
+}
+
+// misplaced reports fields that have no meaning on the step's form.
+func (c *compiler) misplaced(n *yamldoc.Node, what string) {
+	if what == "" {
+		return
+	}
+	for _, a := range allowed {
+		e := n.Entry(a.field)
+		if e == nil {
+			continue
+		}
+		found := false
+		for _, f := range a.forms {
+			found = found || n.Entry(f) != nil
+		}
+		if !found {
+			c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning on a step with `%s`", a.field, what).WithHint("%s", a.hint)
+		}
+	}
+}
+
+// do compiles what a step does once, and returns the type of its output.
+func (c *compiler) do(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type {
+	what := innerForm(n)
+	c.misplaced(n, what)
+	var out expr.Type
+	switch what {
+	case "run":
+		out = c.run(n, v, node)
+	case "uses":
+		out = c.uses(n, v, node)
+	case "steps", "graph":
+		out = c.group(n, v, node)
+	case "switch":
+		out = c.choice(n, v, node)
+	case "parallel":
+		out = c.parallel(n, v, node)
+	case "wait":
+		out = c.wait(n, v, node)
+	case "assign":
+		out = c.assign(n, v, node)
+	case "fail":
+		c.fail(n, v, node)
+	case "return":
+		c.returns(n, v, node)
+	default: // not available yet, or missing; either is reported
+		node.Kind = workflow.KindPass
+	}
+	c.retries(n, v, node, what)
+	c.timeout(n, v, node, what)
+	if what != "steps" && what != "graph" {
+		out = c.outputs(n, v, node, out)
+	}
+	c.laterFields(n, v)
+	return out
+}
+
+// outputs compiles what makes the output of a step that is no group.
+func (c *compiler) outputs(n *yamldoc.Node, v *view, node *workflow.Node, out expr.Type) expr.Type {
+	if n.Get("outputs") == nil {
+		return out
+	}
+	w := *v
+	w.result = &out
+	d, t := c.field(n, c.lang.step, "outputs", &w)
+	node.Result = []workflow.Stage{{Data: d}}
+	return t
+}
+
+// timeout compiles the bound of an attempt or group.
+func (c *compiler) timeout(n *yamldoc.Node, v *view, node *workflow.Node, what string) {
+	node.Timeout, _ = c.field(n, c.lang.step, "timeout", v)
+	if node.Timeout == nil && (what == "run" || what == "uses") {
+		node.Timeout = shift(c.defaultTimeout, v.scope.depth)
+	}
+}
+
+// laterFields checks the expressions of fields that a later release brings;
+// the descriptor reports that they are not available.
+func (c *compiler) laterFields(n *yamldoc.Node, v *view) {
+	for i := range c.lang.step.Fields {
+		f := &c.lang.step.Fields[i]
+		e := n.Entry(f.Name)
+		if f.Later == "" || e == nil {
+			continue
+		}
+		w := *v
+		switch f.Name {
+		case "compensate":
+			c.compensation(e.Value, v)
+			continue
+		case "repeat":
+			w.result = new(expr.Type)
+		}
+		c.field(n, c.lang.step, f.Name, &w)
+	}
+	if e := n.Entry("workflow"); e != nil {
+		c.field(n, c.lang.step, "with", v)
+		name := e.Value
+		if name.Kind == yamldoc.Map {
+			name = name.Get("name")
+		}
+		c.workflowName(name)
+	}
+}
+
+// workflowName checks NAME or NAMESPACE/NAME.
+func (c *compiler) workflowName(n *yamldoc.Node) {
+	if n == nil || n.Kind != yamldoc.String {
+		return
+	}
+	namespace, name, qualified := strings.Cut(n.Text, "/")
+	if !qualified {
+		namespace, name = "x", n.Text
+	}
+	if !descriptor.ValidName(namespace) || !descriptor.ValidName(name) {
+		c.errorAt(n, descriptor.CodeInvalidValue, "%q is not the name of a workflow", n.Text).WithHint("write NAME or NAMESPACE/NAME")
+	}
+}
+
+// compensation checks what undoes a step.
+func (c *compiler) compensation(n *yamldoc.Node, v *view) {
+	if n.Kind != yamldoc.Map {
+		return
+	}
+	var node workflow.Node
+	bodies := len(c.prog.Bodies)
+	switch innerForm(n) {
+	case "run":
+		c.run(n, v, &node)
+	case "uses":
+		c.uses(n, v, &node)
+	case "steps", "graph":
+		c.group(n, v, &node)
+	}
+	c.retries(n, v, &node, innerForm(n))
+	c.field(n, c.lang.compensation, "timeout", v)
+	c.prog.Bodies = c.prog.Bodies[:bodies]
+}
