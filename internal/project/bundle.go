@@ -1,0 +1,229 @@
+package project
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/regie-dev/regie/internal/dialect/native"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Bounds of a bundle.
+const (
+	MaxBundleFile  = 16 << 20 // bytes of one file
+	MaxBundleBytes = 64 << 20 // of all
+	MaxBundleFiles = 10_000
+)
+
+// Bundle reads the files below the folder of a definition that match one of
+// the patterns, ordered by path. `*` and `?` stand for characters within a
+// name, `**` for any folders; neither stands for a name that begins with a
+// dot. Links lead nowhere outside the folder. What cannot be had, or goes
+// beyond the bounds, is a fault of its pattern.
+func Bundle(definition string, patterns []string) ([]workflow.File, []native.FileFault) {
+	b := &bundle{seen: map[string]bool{}}
+	root, err := os.OpenRoot(filepath.Dir(definition))
+	if err != nil {
+		return nil, []native.FileFault{{Message: fmt.Sprintf("open the folder of the bundle: %v", err)}}
+	}
+	defer root.Close()
+	b.root = root
+	for i, pattern := range patterns {
+		b.pattern = i
+		b.take(pattern)
+		if b.full {
+			break
+		}
+	}
+	slices.SortFunc(b.files, func(x, y workflow.File) int { return strings.Compare(x.Path, y.Path) })
+	return b.files, b.faults
+}
+
+type bundle struct {
+	root    *os.Root
+	files   []workflow.File
+	faults  []native.FileFault
+	seen    map[string]bool
+	bytes   int64
+	pattern int
+	full    bool
+}
+
+func (b *bundle) fault(hint, format string, args ...any) {
+	b.faults = append(b.faults, native.FileFault{Pattern: b.pattern, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// errEnough ends a walk.
+var errEnough = errors.New("enough")
+
+// take adds the files of one pattern.
+func (b *bundle) take(pattern string) {
+	if fault := patternFault(pattern); fault != "" {
+		b.fault("patterns are relative to the folder of the workflow: scripts/**", "the pattern %q %s", pattern, fault)
+		return
+	}
+	segments := strings.Split(path.Clean(pattern), "/")
+	if segments[len(segments)-1] == "**" {
+		segments = append(segments, "*")
+	}
+	start := literalPrefix(segments)
+	matched, visited := 0, 0
+	err := fs.WalkDir(b.root.FS(), start, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if visited++; visited > MaxVisited {
+			b.fault("name the folder that is meant", "the pattern %q goes through more than %d files and folders", pattern, MaxVisited)
+			return errEnough
+		}
+		if entry.IsDir() {
+			if name != start && !mayHold(segments, strings.Split(name, "/")) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !match(segments, strings.Split(name, "/")) {
+			return nil
+		}
+		matched++
+		return b.add(name)
+	})
+	switch {
+	case errors.Is(err, errEnough):
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		b.fault("", "the files of %q cannot be read: %v", pattern, err)
+	case matched == 0:
+		hint := "files are looked for beside the workflow"
+		if info, err := b.root.Stat(start); err == nil && info.IsDir() && start == path.Clean(pattern) {
+			hint = "for all files of the folder write " + start + "/**"
+		}
+		b.fault(hint, "the pattern %q matches no file", pattern)
+	}
+}
+
+// patternFault says what is wrong with a pattern, "" if nothing is.
+func patternFault(pattern string) string {
+	switch {
+	case pattern == "":
+		return "is empty"
+	case strings.HasPrefix(pattern, "/") || strings.Contains(pattern, `\`):
+		return "is not a relative path with slashes"
+	case slices.Contains(strings.Split(pattern, "/"), ".."):
+		return "leaves the folder of the workflow"
+	}
+	if _, err := path.Match(pattern, ""); err != nil {
+		return "is malformed"
+	}
+	return ""
+}
+
+// literalPrefix is the folder, or file, that the pattern names before its
+// first wildcard.
+func literalPrefix(segments []string) string {
+	n := 0
+	for n < len(segments) && !strings.ContainsAny(segments[n], `*?[`) {
+		n++
+	}
+	if n == 0 {
+		return "."
+	}
+	return strings.Join(segments[:n], "/")
+}
+
+// add reads a file, unless it is there already.
+func (b *bundle) add(name string) error {
+	if b.seen[name] {
+		return nil
+	}
+	b.seen[name] = true
+	info, err := b.root.Stat(name)
+	if err != nil {
+		b.fault("links must stay within the folder of the workflow", "the file %s cannot be read: %v", name, err)
+		return nil
+	}
+	text, err := readRegular(b.root, name, MaxBundleFile+1)
+	switch {
+	case err != nil:
+		b.fault("", "the file %s cannot be read: %v", name, err)
+		return nil
+	case len(text) > MaxBundleFile:
+		b.fault("keep large data elsewhere and fetch it", "the file %s is larger than %d MiB", name, MaxBundleFile>>20)
+		return nil
+	}
+	if b.bytes += int64(len(text)); b.bytes > MaxBundleBytes {
+		b.full = true
+		b.fault("keep large data elsewhere and fetch it", "the bundle is larger than %d MiB", MaxBundleBytes>>20)
+		return errEnough
+	}
+	if len(b.files) == MaxBundleFiles {
+		b.full = true
+		b.fault("name fewer files", "the bundle has more than %d files", MaxBundleFiles)
+		return errEnough
+	}
+	mode := uint32(0o644)
+	if info.Mode()&0o111 != 0 {
+		mode = 0o755
+	}
+	sum := sha256.Sum256(text)
+	b.files = append(b.files, workflow.File{Path: name, Mode: mode, SHA256: hex.EncodeToString(sum[:]), Data: text})
+	return nil
+}
+
+// match reports whether the path matches the pattern. Its time is bounded by
+// the product of their lengths.
+func match(pattern, name []string) bool {
+	return reach(pattern, name)[len(pattern)]
+}
+
+// mayHold reports whether files below a folder may match.
+func mayHold(pattern, folder []string) bool {
+	return slices.Contains(reach(pattern, folder)[:len(pattern)], true)
+}
+
+// reach says for each number of segments of the pattern whether so many match
+// the whole name.
+func reach(pattern, name []string) []bool {
+	at := make([]bool, len(pattern)+1)
+	at[0] = true
+	skip(pattern, at)
+	for _, segment := range name {
+		next := make([]bool, len(pattern)+1)
+		for i, p := range pattern {
+			switch {
+			case !at[i]:
+			case p == "**":
+				next[i] = next[i] || segment[0] != '.'
+			case segmentMatches(p, segment):
+				next[i+1] = true
+			}
+		}
+		skip(pattern, next)
+		at = next
+	}
+	return at
+}
+
+// skip lets ** stand for nothing.
+func skip(pattern []string, at []bool) {
+	for i, p := range pattern {
+		if at[i] && p == "**" {
+			at[i+1] = true
+		}
+	}
+}
+
+func segmentMatches(pattern, segment string) bool {
+	if segment[0] == '.' && pattern[0] != '.' {
+		return false
+	}
+	ok, err := path.Match(pattern, segment)
+	return err == nil && ok
+}
