@@ -120,7 +120,7 @@ func Regie() Rules {
 				"internal/workflow/...", "internal/engine/...", "internal/dialect/...", "internal/expr/...",
 				"internal/calendar/...", "internal/plan/...", "internal/policy/...", "internal/audit/...",
 				"internal/eval", "internal/descriptor", "internal/yamldoc", "internal/diag", "internal/value",
-				"internal/duration", "internal/history",
+				"internal/duration", "internal/history", "internal/mock",
 				"internal/dispatch/match",
 			}},
 		},

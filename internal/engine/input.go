@@ -160,8 +160,9 @@ type Task struct {
 	Checkpoint     []byte
 	AtMostOnce     bool
 	Idempotent     bool
-	// Node is the program's node, for what is constant.
-	Node *workflow.Node
+	// Node is the program's node, and Program the whole, for what is constant.
+	Node    *workflow.Node
+	Program *workflow.Program
 }
 
 // SecretSlot is a text in a task's input that has secrets in it: the text at

@@ -1,0 +1,146 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/regie-dev/regie/internal/connector"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// execute runs the attempt by an executor, or finds it again.
+func (w *Worker) execute(ctx context.Context, x executor.Executor, t *engine.Task, s *session, dir string, again bool, started func()) engine.TaskOutcome {
+	var handle executor.Handle
+	var err error
+	if again {
+		if handle, err = w.cfg.HandleOf(t.Uses, dir); err != nil {
+			return engine.TaskOutcome{Kind: engine.OutcomeLost}
+		}
+	} else {
+		task, out, ok := executorTask(t, s, dir)
+		if !ok {
+			return out
+		}
+		if handle, err = x.Start(ctx, task); err != nil {
+			return startFailed(ctx, err)
+		}
+	}
+	started()
+	stop := context.AfterFunc(ctx, func() { _ = x.Stop(handle, grace(s)) })
+	defer stop()
+	result, err := x.Wait(context.WithoutCancel(ctx), handle)
+	if err != nil {
+		s.log.line(executor.System, "outcome unknown: "+err.Error())
+		return engine.TaskOutcome{Kind: engine.OutcomeLost}
+	}
+	return outcomeOf(t, &result)
+}
+
+// grace is the time that the task has between TERM and KILL.
+func grace(s *session) time.Duration {
+	if in, err := workflow.ProcessInputFrom(s.input); err == nil && in.Grace > 0 {
+		return in.Grace
+	}
+	return executor.DefaultGrace
+}
+
+func executorTask(t *engine.Task, s *session, dir string) (executor.Task, engine.TaskOutcome, bool) {
+	in, err := workflow.ProcessInputFrom(s.input)
+	if err != nil {
+		return executor.Task{}, failed(connector.InvalidInput, err.Error()), false
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return executor.Task{}, failed("start", "make the attempt's folder: "+err.Error()), false
+	}
+	env := make([]executor.EnvVar, len(in.Env))
+	for i, v := range in.Env {
+		env[i] = executor.EnvVar{Name: v.Name, Value: v.Value}
+	}
+	return executor.Task{
+		RunID: t.Run, Step: t.Path, Attempt: t.Attempt, Script: in.Script, Args: in.Args, Shell: in.Shell, Env: env,
+		Dir: dir, Files: bundle(t.Program), Checkpoint: t.Checkpoint, IdempotencyKey: t.IdempotencyKey,
+		Timeout: t.Timeout, Grace: in.Grace, SuccessCodes: in.SuccessCodes, MaxLogBytes: in.MaxLogBytes, Output: s.log.chunk,
+	}, engine.TaskOutcome{}, true
+}
+
+// startFailed is the outcome of a task that could not be started.
+func startFailed(ctx context.Context, err error) engine.TaskOutcome {
+	var start *executor.StartError
+	switch {
+	case !errors.As(err, &start):
+		return engine.TaskOutcome{Kind: engine.OutcomeLost}
+	case ctx.Err() != nil:
+		return engine.TaskOutcome{Kind: engine.OutcomeCanceled}
+	}
+	return failed(start.Name, start.Err.Error())
+}
+
+func outcomeOf(t *engine.Task, r *executor.Result) engine.TaskOutcome {
+	out := engine.TaskOutcome{
+		Kind: engine.OutcomeSucceeded, Output: r.Output, Warning: r.Warning, Checkpoint: r.Checkpoint,
+		StartedAt: r.StartedAt.UTC(), EndedAt: r.EndedAt.UTC(),
+		Usage: engine.Usage{
+			CPUSeconds: r.Usage.CPUSeconds, PeakMemory: r.Usage.PeakMemory, BytesIn: r.Usage.BytesIn,
+			BytesOut: r.Usage.BytesOut, LogBytes: r.Usage.LogBytes,
+		},
+	}
+	switch r.ErrorName {
+	case "":
+	case connector.Canceled:
+		out.Kind = engine.OutcomeCanceled
+	case engine.ErrTimeout:
+		late := timedOut(t)
+		out.Kind, out.Error = late.Kind, late.Error
+	default:
+		out.Kind, out.Error = engine.OutcomeFailed, &engine.Error{Name: r.ErrorName, Message: r.ErrorMessage}
+		if !r.Output.IsUndefined() {
+			out.Error.Details = r.Output
+		}
+	}
+	return out
+}
+
+// call makes the attempt by a connector.
+func (w *Worker) call(ctx context.Context, c connector.Connector, t *engine.Task, s *session) engine.TaskOutcome {
+	if t.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.Timeout)
+		defer cancel()
+	}
+	result, err := c.Call(ctx, connector.Call{
+		Input: s.input, Connection: s.connection, Channel: s.channel, RunID: t.Run, Step: t.Path, Attempt: t.Attempt,
+		IdempotencyKey: t.IdempotencyKey, Fence: connector.Fence(t.Fence), Now: w.cfg.Clock.Now,
+		Log: func(line string) { s.log.line(executor.Stdout, line) },
+	})
+	out := engine.TaskOutcome{
+		Kind: engine.OutcomeSucceeded, Output: result.Output, Warning: result.Warning,
+		Usage: engine.Usage{BytesIn: result.BytesIn, BytesOut: result.BytesOut},
+	}
+	if err == nil {
+		return out
+	}
+	var coded *connector.Error
+	if !errors.As(err, &coded) {
+		coded = &connector.Error{Name: "internal", Message: err.Error()}
+	}
+	killed := errors.Is(context.Cause(ctx), errKilled)
+	out.Kind, out.Output = engine.OutcomeFailed, coded.Details
+	switch {
+	case coded.Unknown && !t.Idempotent && !c.Describe().Idempotent:
+		s.log.line(executor.System, "outcome unknown: "+coded.Error())
+		return engine.TaskOutcome{Kind: engine.OutcomeLost, Usage: out.Usage}
+	case killed:
+		return engine.TaskOutcome{Kind: engine.OutcomeCanceled, Usage: out.Usage}
+	case coded.Name == connector.Timeout && t.Timeout > 0 && ctx.Err() != nil:
+		late := timedOut(t)
+		out.Error = late.Error
+	default:
+		out.Error = &engine.Error{Name: coded.Name, Message: coded.Message, Details: coded.Details, RetryAfter: coded.RetryAfter}
+	}
+	s.log.line(executor.System, "failed: "+out.Error.Error())
+	return out
+}

@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/secret"
+)
+
+// maskedLog masks what an attempt prints, each stream on its own, before it
+// reaches the log. Safe for concurrent use.
+type maskedLog struct {
+	mu      sync.Mutex
+	log     Log // nil drops everything
+	clock   clock.Clock
+	streams map[executor.Stream]*secret.Writer
+	masker  *secret.Masker
+	at      time.Time // of the chunk in hand
+	err     error
+}
+
+func newMaskedLog(log Log, masker *secret.Masker, c clock.Clock) *maskedLog {
+	return &maskedLog{log: log, clock: c, masker: masker, streams: map[executor.Stream]*secret.Writer{}}
+}
+
+// sink passes masked bytes of one stream on.
+type sink struct {
+	log    *maskedLog
+	stream executor.Stream
+}
+
+func (s sink) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return len(p), s.log.log.Write(executor.Chunk{At: s.log.at, Stream: s.stream, Data: p})
+}
+
+// chunk takes a piece of output.
+func (l *maskedLog) chunk(c executor.Chunk) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.log == nil || l.err != nil {
+		return
+	}
+	w := l.streams[c.Stream]
+	if w == nil {
+		w = l.masker.Writer(sink{l, c.Stream})
+		l.streams[c.Stream] = w
+	}
+	l.at = c.At
+	_, l.err = w.Write(c.Data)
+}
+
+// line takes one line of text; line breaks in it stay within.
+func (l *maskedLog) line(stream executor.Stream, text string) {
+	text = strings.TrimRight(text, "\n")
+	l.chunk(executor.Chunk{At: l.clock.Now(), Stream: stream, Data: []byte(text + "\n")})
+}
+
+// close writes what was held back and closes the log.
+func (l *maskedLog) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.log == nil {
+		return
+	}
+	for _, stream := range []executor.Stream{executor.Stdout, executor.Stderr, executor.System} {
+		if w := l.streams[stream]; w != nil {
+			l.at = l.clock.Now()
+			_ = w.Flush() // a log that cannot be written fails no step
+		}
+	}
+	_ = l.log.Close()
+}

@@ -1,0 +1,178 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/regie-dev/regie/internal/connector"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/secret"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// session is what one attempt needs besides its task: the input with secrets
+// in their places, the objects it names, and a masked log.
+type session struct {
+	w       *Worker
+	task    *engine.Task
+	input   value.Value
+	secrets []secret.Named
+	masker  *secret.Masker
+	log     *maskedLog
+
+	connection *connector.Connection
+	channel    *connector.Channel
+}
+
+// session resolves secrets and objects and opens the log. On failure it
+// returns the outcome to report.
+func (w *Worker) session(t *engine.Task) (*session, engine.TaskOutcome, bool) {
+	s := &session{w: w, task: t}
+	var err error
+	if s.input, err = engine.Reveal(t.Input, t.Secrets, s.reveal); err != nil {
+		return nil, failed("secret_not_found", err.Error()), false
+	}
+	if err := s.objects(); err != nil {
+		var coded *connector.Error
+		if errors.As(err, &coded) {
+			return nil, failed(coded.Name, coded.Message), false
+		}
+		return nil, failed(connector.InvalidConnection, err.Error()), false
+	}
+	masker, warnings := secret.NewMasker(s.secrets...)
+	s.masker = masker
+	raw, err := w.openLog(t)
+	if err != nil {
+		return nil, failed("log", "open the attempt's log: "+err.Error()), false
+	}
+	s.log = newMaskedLog(raw, masker, w.cfg.Clock)
+	for _, warning := range warnings {
+		s.log.line(executor.System, warning)
+	}
+	return s, engine.TaskOutcome{}, true
+}
+
+func (s *session) close() { s.log.close() }
+
+// reveal looks a secret up and remembers it for masking.
+func (s *session) reveal(name string) (string, error) {
+	if s.w.cfg.Secrets == nil {
+		return "", fmt.Errorf("secret %q: this process has no source of secrets", name)
+	}
+	found, err := s.w.cfg.Secrets.Lookup(name)
+	if err != nil {
+		return "", fmt.Errorf("secret %q: %w", name, err)
+	}
+	if !slices.ContainsFunc(s.secrets, func(n secret.Named) bool { return n.Name == name }) {
+		s.secrets = append(s.secrets, secret.Named{Name: name, Secret: found})
+	}
+	return found.Reveal(), nil
+}
+
+// mask takes secrets out of everything that an outcome says.
+func (s *session) mask(o engine.TaskOutcome) engine.TaskOutcome {
+	o.Output = s.masker.Value(o.Output)
+	o.Warning = s.masker.String(o.Warning)
+	if o.Error != nil {
+		masked := *o.Error
+		masked.Message, masked.Details = s.masker.String(masked.Message), s.masker.Value(masked.Details)
+		masked.Name = s.masker.String(masked.Name)
+		o.Error = &masked
+	}
+	return o
+}
+
+// objects finds the connection and channel that the input names.
+func (s *session) objects() error {
+	if s.w.cfg.Connectors[s.task.Uses] == nil {
+		return nil
+	}
+	if name, ok := s.input.Get("connection").Str(); ok {
+		c, err := s.connectionNamed(name)
+		if err != nil {
+			return err
+		}
+		s.connection = c
+	}
+	if name, ok := s.input.Get("channel").Str(); ok {
+		fields, typ, err := s.object("Channel", name, s.w.cfg.ChannelTypes)
+		if err != nil {
+			return err
+		}
+		s.channel = &connector.Channel{Name: name, Type: typ.Name, Fields: fields}
+		if s.channel.AllowHosts, err = hosts(typ, fields); err != nil {
+			return err
+		}
+		if below, ok := fields.Get("connection").Str(); ok {
+			if s.channel.Connection, err = s.connectionNamed(below); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *session) connectionNamed(name string) (*connector.Connection, error) {
+	fields, typ, err := s.object("Connection", name, s.w.cfg.ConnectionTypes)
+	if err != nil {
+		return nil, err
+	}
+	c := &connector.Connection{Name: name, Type: typ.Name, Fields: fields}
+	c.AllowHosts, err = hosts(typ, fields)
+	return c, err
+}
+
+func hosts(typ *connector.ObjectType, fields value.Value) ([]string, error) {
+	if typ.Hosts == nil {
+		return nil, nil
+	}
+	return typ.Hosts(fields)
+}
+
+// object evaluates the fields of an object and puts secrets in their places.
+func (s *session) object(kind, name string, types []connector.ObjectType) (value.Value, *connector.ObjectType, error) {
+	namespace := ""
+	if p := s.task.Program; p != nil {
+		namespace = p.Namespace
+	}
+	local := name
+	if ns, rest, ok := strings.Cut(name, "/"); ok {
+		namespace, local = ns, rest
+	}
+	what := strings.ToLower(kind) + " " + name
+	if s.w.cfg.Objects == nil {
+		return value.Undefined, nil, fmt.Errorf("%s: there are no objects here", what)
+	}
+	object, ok := s.w.cfg.Objects(kind, namespace, local)
+	if !ok {
+		return value.Undefined, nil, fmt.Errorf("%s: no such object; declare `kind: %s` with this name", what, kind)
+	}
+	i := slices.IndexFunc(types, func(t connector.ObjectType) bool { return t.Name == object.Type })
+	if i < 0 {
+		return value.Undefined, nil, fmt.Errorf("%s: type %q is not known", what, object.Type)
+	}
+	fields, slots, err := engine.RenderObject(object.Fields, s.w.cfg.Vars, s.w.cfg.Languages)
+	if err == nil {
+		fields, err = engine.Reveal(fields, slots, s.reveal)
+	}
+	if err != nil {
+		return value.Undefined, nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return fields, &types[i], nil
+}
+
+// bundle is the program's files as the executor wants them.
+func bundle(p *workflow.Program) []executor.File {
+	if p == nil {
+		return nil
+	}
+	files := make([]executor.File, len(p.Files))
+	for i := range p.Files {
+		files[i] = executor.File{Path: p.Files[i].Path, Mode: p.Files[i].Mode, Data: p.Files[i].Data}
+	}
+	return files
+}

@@ -1,0 +1,340 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/regie-dev/regie/internal/connector"
+	"github.com/regie-dev/regie/internal/dispatch"
+	"github.com/regie-dev/regie/internal/dispatch/match"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/mock"
+	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/secret"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Config configures a worker.
+type Config struct {
+	// Executors by the name that tasks use, such as "process"; Connectors
+	// likewise.
+	Executors  map[string]executor.Executor
+	Connectors map[string]connector.Connector
+	// ConnectionTypes and ChannelTypes describe what Objects may be.
+	ConnectionTypes, ChannelTypes []connector.ObjectType
+	// Objects finds a connection or channel; false if there is none.
+	Objects func(kind, namespace, name string) (Object, bool)
+	// Vars are the namespace variables that objects read; Languages evaluate
+	// their expressions.
+	Vars      value.Value
+	Languages map[string]expr.Language
+	Secrets   secret.Source
+	// Mocks stand in for steps. Nil: none.
+	Mocks *mock.Set
+	// Dir holds the folders of attempts, by run.
+	Dir string
+	// OpenLog opens the log of an attempt. Nil drops what attempts print.
+	OpenLog func(t *engine.Task) (Log, error)
+	Clock   clock.Clock
+	// Capacity is how many attempts of each class run at once.
+	Capacity match.Capacity
+	// HandleOf says where an executor finds the task of an attempt's folder.
+	HandleOf func(uses, dir string) (executor.Handle, error)
+}
+
+// Object is a `kind: Connection` or `kind: Channel`.
+type Object struct {
+	Type   string
+	Fields *workflow.Data
+}
+
+// Log takes what an attempt prints, already masked. Not safe for concurrent
+// use.
+type Log interface {
+	Write(c executor.Chunk) error
+	Close() error
+}
+
+// Listener is told what becomes of attempts. Calls come from many goroutines
+// and must not block.
+type Listener interface {
+	Started(ref dispatch.Ref)
+	Ended(ref dispatch.Ref, outcome engine.TaskOutcome)
+}
+
+// Worker makes attempts. Safe for concurrent use.
+type Worker struct {
+	cfg Config
+
+	mu       sync.Mutex
+	listener Listener
+	attempts map[dispatch.Ref]*attempt
+	closed   bool
+	running  sync.WaitGroup
+}
+
+// attempt is one that the worker has, until it is forgotten.
+type attempt struct {
+	ref     dispatch.Ref
+	class   match.Class
+	cancel  context.CancelCauseFunc
+	dir     string
+	uses    string
+	outcome *engine.TaskOutcome
+}
+
+// errKilled is the cause with which the context of a stopped attempt ends.
+var errKilled = errors.New("told to stop")
+
+// New returns a worker that has no attempts.
+func New(cfg Config) *Worker {
+	return &Worker{cfg: cfg, attempts: map[dispatch.Ref]*attempt{}}
+}
+
+// Listen sets who is told. It comes before the first attempt.
+func (w *Worker) Listen(l Listener) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listener = l
+}
+
+// Capacity is how many attempts of each class run at once.
+func (w *Worker) Capacity() match.Capacity { return w.cfg.Capacity }
+
+// Class is the class of slots that a task needs.
+func Class(t *engine.Task) match.Class {
+	if t.Uses == workflow.UsesProcess {
+		return match.Process
+	}
+	return match.Connector
+}
+
+// Has lists the attempts that the worker has, running or ended, in a fixed
+// order.
+func (w *Worker) Has() []dispatch.Held {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	held := make([]dispatch.Held, 0, len(w.attempts))
+	for _, a := range w.attempts {
+		held = append(held, dispatch.Held{Ref: a.ref, Class: a.class, Outcome: a.outcome})
+	}
+	slices.SortFunc(held, func(a, b dispatch.Held) int {
+		if a.Ref.Run != b.Ref.Run {
+			return compare(string(a.Ref.Run), string(b.Ref.Run))
+		}
+		if a.Ref.Act != b.Ref.Act {
+			return compare(a.Ref.Act, b.Ref.Act)
+		}
+		return a.Ref.Attempt - b.Ref.Attempt
+	})
+	return held
+}
+
+func compare[T string | engine.ActID](a, b T) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// Assign makes the attempt. It returns at once. An attempt that the worker has
+// already is not made again.
+func (w *Worker) Assign(t engine.Task) { w.take(t, false) }
+
+// Reattach finds an attempt again that was made before a restart; if it is not
+// to be found its outcome is lost.
+func (w *Worker) Reattach(t engine.Task) { w.take(t, true) }
+
+func (w *Worker) take(t engine.Task, again bool) {
+	ref := dispatch.RefOf(&t)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	a := &attempt{ref: ref, class: Class(&t), cancel: cancel, uses: t.Uses, dir: w.folder(&t)}
+	w.mu.Lock()
+	listener := w.listener
+	if known := w.attempts[ref]; known != nil || w.closed {
+		w.mu.Unlock()
+		cancel(nil)
+		if known == nil && listener != nil {
+			listener.Ended(ref, engine.TaskOutcome{Kind: engine.OutcomeNotStarted})
+		}
+		return
+	}
+	w.attempts[ref] = a
+	w.running.Add(1)
+	w.mu.Unlock()
+	w.cfg.Clock.Begin()
+	go func() {
+		defer w.running.Done()
+		defer w.cfg.Clock.End()
+		defer cancel(nil)
+		outcome := w.run(ctx, &t, a.dir, again, func() {
+			if listener != nil {
+				listener.Started(ref)
+			}
+		})
+		w.mu.Lock()
+		a.outcome = &outcome
+		w.mu.Unlock()
+		if listener != nil {
+			listener.Ended(ref, outcome)
+		}
+	}()
+}
+
+// folder is the attempt's own, named by numbers only.
+func (w *Worker) folder(t *engine.Task) string {
+	return filepath.Join(w.cfg.Dir, t.Run, AttemptName(t.Act, t.Attempt))
+}
+
+// AttemptName names an attempt's folder and log within its run.
+func AttemptName(act engine.ActID, attempt int) string {
+	return strconv.FormatUint(uint64(act), 10) + "-" + strconv.Itoa(attempt)
+}
+
+// Kill tells an attempt to stop. Its end is reported all the same.
+func (w *Worker) Kill(ref dispatch.Ref) {
+	w.mu.Lock()
+	a := w.attempts[ref]
+	w.mu.Unlock()
+	if a != nil {
+		a.cancel(errKilled)
+	}
+}
+
+// Forget drops an attempt that has ended, with its folder; its log stays.
+func (w *Worker) Forget(ref dispatch.Ref) {
+	w.mu.Lock()
+	a := w.attempts[ref]
+	if a == nil || a.outcome == nil {
+		w.mu.Unlock()
+		return
+	}
+	delete(w.attempts, ref)
+	w.mu.Unlock()
+	if x := w.cfg.Executors[a.uses]; x != nil && w.cfg.HandleOf != nil {
+		if h, err := w.cfg.HandleOf(a.uses, a.dir); err == nil {
+			_ = x.Release(h) // what stays is removed with the run's folder
+		}
+	}
+}
+
+// Close stops every attempt and waits for its end. Idempotent.
+func (w *Worker) Close() {
+	w.mu.Lock()
+	w.closed = true
+	for _, a := range w.attempts {
+		a.cancel(errKilled)
+	}
+	w.mu.Unlock()
+	w.running.Wait()
+}
+
+// run makes one attempt.
+func (w *Worker) run(ctx context.Context, t *engine.Task, dir string, again bool, started func()) engine.TaskOutcome {
+	begin := w.cfg.Clock.Now()
+	var out engine.TaskOutcome
+	if m, ok := w.cfg.Mocks.Find(t.Path, t.Attempt); ok {
+		started()
+		out = w.mocked(ctx, t, m)
+	} else if out, ok = w.refused(t); !ok {
+		out = w.real(ctx, t, dir, again, started)
+	}
+	if out.StartedAt.IsZero() {
+		out.StartedAt = begin
+	}
+	if out.EndedAt.IsZero() {
+		out.EndedAt = w.cfg.Clock.Now()
+	}
+	return out
+}
+
+// refused is the failure of a task that nobody here can make.
+func (w *Worker) refused(t *engine.Task) (engine.TaskOutcome, bool) {
+	if w.cfg.Executors[t.Uses] != nil || w.cfg.Connectors[t.Uses] != nil {
+		return engine.TaskOutcome{}, false
+	}
+	return failed("no_such_task_type", "nothing here runs "+strconv.Quote(t.Uses)), true
+}
+
+func (w *Worker) real(ctx context.Context, t *engine.Task, dir string, again bool, started func()) engine.TaskOutcome {
+	s, out, ok := w.session(t)
+	if !ok {
+		return out
+	}
+	defer s.close()
+	if x := w.cfg.Executors[t.Uses]; x != nil {
+		out = w.execute(ctx, x, t, s, dir, again, started)
+	} else if again {
+		// A call does not outlive its process: whether it had its effect
+		// nobody can know.
+		out = engine.TaskOutcome{Kind: engine.OutcomeLost}
+	} else {
+		started()
+		out = w.call(ctx, w.cfg.Connectors[t.Uses], t, s)
+	}
+	return s.mask(out)
+}
+
+// mocked waits as long as the mock says and gives its result.
+func (w *Worker) mocked(ctx context.Context, t *engine.Task, m mock.Result) engine.TaskOutcome {
+	if log, err := w.openLog(t); err == nil && log != nil {
+		for _, line := range m.Log {
+			_ = log.Write(executor.Chunk{At: w.cfg.Clock.Now(), Stream: executor.Stdout, Data: []byte(line + "\n")})
+		}
+		_ = log.Close()
+	}
+	length, late := m.Duration, false
+	if t.Timeout > 0 && length > t.Timeout {
+		length, late = t.Timeout, true
+	}
+	if length > 0 {
+		if err := clock.Sleep(ctx, w.cfg.Clock, length); err != nil {
+			return engine.TaskOutcome{Kind: engine.OutcomeCanceled}
+		}
+	}
+	switch {
+	case late:
+		return timedOut(t)
+	case m.Lost:
+		return engine.TaskOutcome{Kind: engine.OutcomeLost}
+	case m.ErrorName != "":
+		return engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{
+			Name: m.ErrorName, Message: m.ErrorMessage, Details: m.ErrorDetails,
+		}}
+	}
+	return engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: m.Output, Warning: m.Warning}
+}
+
+func (w *Worker) openLog(t *engine.Task) (Log, error) {
+	if w.cfg.OpenLog == nil {
+		return nil, nil
+	}
+	return w.cfg.OpenLog(t)
+}
+
+func failed(name, message string) engine.TaskOutcome {
+	return engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{Name: name, Message: message}}
+}
+
+func timedOut(t *engine.Task) engine.TaskOutcome {
+	return engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{
+		Name: engine.ErrTimeout, Engine: engine.ErrTimeout, Message: "took longer than its timeout of " + t.Timeout.String(),
+	}}
+}
+
+// Attempts is how many attempts the worker has.
+func (w *Worker) Attempts() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.attempts)
+}
