@@ -91,7 +91,7 @@ func (m *Machine) openOwned(run *Run, f *Frame) error {
 	outer := run.Frames[a.Frame]
 	n := m.node(outer, a.Node)
 	f.Outer, f.Depth, f.Path = outer.ID, outer.Depth+1, a.Path
-	a.Open = append(a.Open, f.ID)
+	a.Open.add(f.ID)
 	switch f.Role {
 	case RoleCatch:
 		f.Error, f.Path = a.Err, join(a.Path, "on_error")
@@ -301,12 +301,7 @@ func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
 	if a == nil {
 		return
 	}
-	for i, id := range a.Open {
-		if id == f.ID {
-			a.Open = append(a.Open[:i:i], a.Open[i+1:]...)
-			break
-		}
-	}
+	a.Open.remove(f.ID)
 	switch f.Role {
 	case RolePredicate:
 		a.Phase = PhaseError
@@ -487,7 +482,7 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 		a.Err = ev.Error
 	}
 	// What only a living activation needs leaves memory.
-	a.Map, a.Outputs, a.Open, a.Result, a.Secrets, a.Checkpoint = nil, nil, nil, value.Undefined, nil, nil
+	a.Map, a.Outputs, a.Open, a.Result, a.Secrets, a.Checkpoint = nil, nil, OpenFrames{}, value.Undefined, nil, nil
 	f := run.Frames[a.Frame]
 	f.Live--
 	f.LastEnd = a.ID

@@ -180,11 +180,11 @@ func (d *decider) stopAct(a *Activation, why Reason) error {
 // stopFrames cancels the open frames of an activation; with none open it is
 // unwound at once.
 func (d *decider) stopFrames(a *Activation, why Reason) error {
-	if len(a.Open) == 0 {
+	if a.Open.Live == 0 {
 		return d.unwound(a)
 	}
 	out := Outcome{State: Canceled, Reason: why, Error: d.m.engineError(ErrCanceled, "canceled: "+string(why))}
-	for _, id := range append([]FrameID(nil), a.Open...) {
+	for _, id := range a.Open.all() {
 		if err := d.verdict(d.run.Frames[id], out, why, true); err != nil {
 			return err
 		}

@@ -158,7 +158,7 @@ func (d *decider) mapNext(id ActID) error {
 		return nil
 	}
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)
-	for a.Phase == PhaseFrames && !a.Stopped && a.Map.Next < len(a.Map.Items) && (a.Map.MaxParallel == 0 || len(a.Open) < a.Map.MaxParallel) {
+	for a.Phase == PhaseFrames && !a.Stopped && a.Map.Next < len(a.Map.Items) && (a.Map.MaxParallel == 0 || a.Open.Live < a.Map.MaxParallel) {
 		o := opening{role: RoleBody, owner: a.ID, body: n.Map.Body, index: a.Map.Next, attempt: a.Attempt}
 		if n.Map.Select != nil {
 			p := d.placeOf(a)
@@ -185,7 +185,7 @@ func (d *decider) mapNext(id ActID) error {
 
 // failMap fails a map for an error of its own; what is open is unwound first.
 func (d *decider) failMap(a *Activation, e *Error) error {
-	if len(a.Open) == 0 {
+	if a.Open.Live == 0 {
 		return d.setError(a, e)
 	}
 	if err := d.emit(Event{Kind: EvStopping, Act: a.ID, State: Failed, Reason: ReasonError, Error: e}); err != nil {
@@ -197,7 +197,7 @@ func (d *decider) failMap(a *Activation, e *Error) error {
 // bodyDone takes the end of one of the activation's frames.
 func (d *decider) bodyDone(a *Activation, f *Frame, out Outcome) error {
 	if a.CancelAsked {
-		if len(a.Open) == 0 {
+		if a.Open.Live == 0 {
 			return d.unwound(a)
 		}
 		return nil
@@ -216,7 +216,7 @@ func (d *decider) bodyDone(a *Activation, f *Frame, out Outcome) error {
 			}
 		}
 	}
-	if stop && !a.Stopped && (len(a.Open) > 0 || n.Kind == workflow.KindMap || out.State == Succeeded) {
+	if stop && !a.Stopped && (a.Open.Live > 0 || n.Kind == workflow.KindMap || out.State == Succeeded) {
 		winner := 0
 		if out.State == Succeeded {
 			winner = max(f.Index, f.Branch) + 1
@@ -224,7 +224,7 @@ func (d *decider) bodyDone(a *Activation, f *Frame, out Outcome) error {
 		if err := d.emit(Event{Kind: EvStopping, Act: a.ID, State: Failed, Reason: ReasonSibling, Branch: winner}); err != nil {
 			return err
 		}
-		if len(a.Open) > 0 {
+		if a.Open.Live > 0 {
 			return d.stopFrames(a, ReasonSibling)
 		}
 	}
@@ -247,7 +247,7 @@ func ruleOf(n *workflow.Node, a *Activation) (rule workflow.Rule, tolerated int)
 
 // framesDone makes the result once no frame is open and none will be.
 func (d *decider) framesDone(a *Activation, n *workflow.Node) error {
-	if a.Phase != PhaseFrames || len(a.Open) > 0 || a.Map != nil && !a.Stopped && a.Map.Next < len(a.Map.Items) {
+	if a.Phase != PhaseFrames || a.Open.Live > 0 || a.Map != nil && !a.Stopped && a.Map.Next < len(a.Map.Items) {
 		return nil
 	}
 	rule, tolerated := ruleOf(n, a)

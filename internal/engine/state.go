@@ -293,7 +293,7 @@ type Activation struct {
 	Deadline    TimerID // timeout of frames or wait
 
 	// Open are the frames that live, in order.
-	Open []FrameID
+	Open OpenFrames
 	Map  *MapState
 	// Outputs are the outputs of a fork's branches.
 	Outputs []value.Value
