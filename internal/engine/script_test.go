@@ -583,7 +583,7 @@ func isData(x map[string]any) bool {
 // dataKeys are the members that hold data, where a plain value is a constant.
 var dataKeys = map[string]bool{
 	"max_attempts": true, "initial": true, "factor": true, "max": true, "items": true, "max_parallel": true, "max_failures": true,
-	"max_failed_percent": true, "timeout": true, "for": true, "default": true, "value": true, "details": true,
+	"max_failed_percent": true, "timeout": true, "for": true, "delay": true, "default": true, "value": true, "details": true,
 }
 
 func (l *loader) ref(name string, in map[string]int) int {
