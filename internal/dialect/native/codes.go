@@ -7,6 +7,7 @@ const (
 	codeUnknownKind     = "unknown_kind"
 	codeDuplicateObject = "duplicate_object"
 	codeUnknownObject   = "unknown_object" // a warning: it may be applied elsewhere
+	codeWrongConnection = "wrong_connection"
 	codeZone            = "unknown_timezone"
 	codeCalendar        = "unknown_calendar"
 	codeFiles           = "files"

@@ -1,6 +1,8 @@
 package native
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/regie-dev/regie/internal/calendar"
@@ -272,10 +274,15 @@ func (c *compiler) useSecret(name string) {
 	}
 }
 
-// useObject notes that a step names a connection or channel.
-func (c *compiler) useObject(kind string, n *yamldoc.Node) {
+// useObject notes that something names a connection or channel, which must
+// have one of the types, if any are given.
+func (c *compiler) useObject(kind string, n *yamldoc.Node, types []string) {
 	if n == nil || n.Kind != yamldoc.String || expr.HasTemplate(n.Text) {
 		return
+	}
+	o := c.set.Object(kind, n.Text)
+	if o != nil && len(types) > 0 && !slices.Contains(types, o.Type) {
+		c.errorAt(n, codeWrongConnection, "the connection %q is of type %s, not %s", n.Text, o.Type, strings.Join(types, " or "))
 	}
 	ref := workflow.ObjectRef{Kind: kind, Name: n.Text}
 	if c.objects[ref] {
@@ -286,17 +293,23 @@ func (c *compiler) useObject(kind string, n *yamldoc.Node) {
 	}
 	c.objects[ref] = true
 	c.prog.Objects = append(c.prog.Objects, ref)
-	if c.set.Object(kind, n.Text) == nil {
-		var names []string
-		for _, o := range c.set.Objects {
-			if o.Kind == kind {
-				names = append(names, o.Name)
-			}
+	if o == nil {
+		c.missingObject(kind, n)
+	}
+}
+
+// missingObject warns of a name that is not in the files: it may be applied
+// elsewhere.
+func (c *compiler) missingObject(kind string, n *yamldoc.Node) {
+	var names []string
+	for _, o := range c.set.Objects {
+		if o.Kind == kind {
+			names = append(names, o.Name)
 		}
-		d := c.list.Warnf(n.Pos, codeUnknownObject, "the %s %q is not in these files", kind, n.Text).WithLength(n.Length())
-		if d.Hint = diag.DidYouMean(n.Text, names); d.Hint == "" {
-			d.WithHint("define it with `kind: %s`, or apply it to each environment", kind)
-		}
+	}
+	d := c.list.Warnf(n.Pos, codeUnknownObject, "the %s %q is not in these files", kind, n.Text).WithLength(n.Length())
+	if d.Hint = diag.DidYouMean(n.Text, names); d.Hint == "" {
+		d.WithHint("define it with `kind: %s`, or apply it to each environment", kind)
 	}
 }
 

@@ -1,6 +1,8 @@
 package native
 
 import (
+	"slices"
+
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/value"
 )
@@ -25,16 +27,16 @@ func (d *language) describeObjects(cfg Config) {
 
 // typed describes a kind whose further fields depend on `type`: the object
 // with all types, and one object for each.
-func typed(name, doc string, types []*descriptor.Object) (*descriptor.Object, map[string]*descriptor.Object) {
+func typed(name, doc string, types []ObjectType) (*descriptor.Object, map[string]*descriptor.Object) {
 	field := descriptor.Field{Name: "type", Type: text(), Required: true, Doc: "Says which further fields there are."}
 	byType := map[string]*descriptor.Object{}
 	for _, t := range types {
-		field.Enum = append(field.Enum, descriptor.EnumValue{Text: t.Name, Doc: t.Doc})
+		field.Enum = append(field.Enum, descriptor.EnumValue{Text: t.Name, Doc: t.Object.Doc})
 	}
 	base := append(objectFields(name), field)
 	for _, t := range types {
-		o := *t
-		o.Name, o.Fields = name+" of type "+t.Name, append(append([]descriptor.Field(nil), base...), t.Fields...)
+		o := *t.Object
+		o.Name, o.Fields = name+" of type "+t.Name, append(slices.Clone(base), t.Object.Fields...)
 		byType[t.Name] = &o
 	}
 	return &descriptor.Object{Name: name, Doc: doc, Fields: base}, byType

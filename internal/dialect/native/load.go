@@ -28,9 +28,8 @@ type Config struct {
 	Expr expr.Language
 	// Connectors are what `uses` can name.
 	Connectors []Connector
-	// Connections and Channels describe what may stand beside kind, name and
-	// type in documents of these kinds. The name of each is the type.
-	Connections, Channels []*descriptor.Object
+	// Connections and Channels are the types of documents of these kinds.
+	Connections, Channels []ObjectType
 	// Files gives the files of a bundle: those below the folder of the file
 	// that match one of the patterns, ordered by path. Faults are reported at
 	// their pattern. Nil: bundles are not read, and programs have none.
@@ -44,14 +43,26 @@ type FileFault struct {
 	Hint    string
 }
 
-// Connector describes what `uses` can name: the members of
-// connector.Descriptor, which is converted to it.
+// Connector describes what `uses` can name, as connector.Descriptor does.
 type Connector struct {
-	Name       string
-	Doc        string
-	Input      *descriptor.Object
-	Output     *descriptor.Object
-	Idempotent bool
+	Name   string
+	Doc    string
+	Input  *descriptor.Object
+	Output *descriptor.Object
+	// Connections are the types that the input's "connection" may have; empty
+	// if it names none. Channel says that the input names a "channel".
+	Connections []string
+	Channel     bool
+	Idempotent  bool
+}
+
+// ObjectType describes one type of Connection or Channel: the fields beside
+// kind, name and type.
+type ObjectType struct {
+	Name   string
+	Object *descriptor.Object
+	// Connections are the types that a channel's field "connection" may have.
+	Connections []string
 }
 
 // Set is what the documents of a number of files define, in their order.
@@ -122,9 +133,14 @@ func Load(cfg Config, sources []Source) (*Set, []diag.Diagnostic) {
 			}
 		}
 	}
-	// Objects come first: workflows refer to them.
+	// What others refer to comes first.
 	for _, d := range docs {
-		if d.kind != kindWorkflow {
+		if d.kind != kindWorkflow && d.kind != kindChannel {
+			l.object(d)
+		}
+	}
+	for _, d := range docs {
+		if d.kind == kindChannel {
 			l.object(d)
 		}
 	}
@@ -225,6 +241,11 @@ func (l *loader) object(d document) {
 	}
 	descriptor.Check(d.node, desc, &l.list)
 	c := &compiler{loader: l, prog: &workflow.Program{}}
+	for _, t := range l.cfg.Channels {
+		if d.kind == kindChannel && t.Name == o.Type && len(t.Connections) > 0 {
+			c.useObject(kindConnection, d.node.Get("connection"), t.Connections)
+		}
+	}
 	o.Fields = c.objectFields(d.node, desc)
 	l.set.Objects = append(l.set.Objects, o)
 }

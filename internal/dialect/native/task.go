@@ -187,8 +187,12 @@ func (c *compiler) uses(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 		descriptor.Check(with, conn.Input, &c.list)
 		node.Task.With = c.object(with, conn.Input, v)
 	}
-	c.useObject(kindConnection, with.Get("connection"))
-	c.useObject(kindChannel, with.Get("channel"))
+	if len(conn.Connections) > 0 {
+		c.useObject(kindConnection, with.Get("connection"), conn.Connections)
+	}
+	if conn.Channel {
+		c.useObject(kindChannel, with.Get("channel"), nil)
+	}
 	if conn.Output == nil {
 		return expr.Type{}
 	}

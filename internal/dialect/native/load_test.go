@@ -1,0 +1,171 @@
+package native
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/regie-dev/regie/internal/descriptor"
+	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/expr/cel"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected parts of testdata")
+
+// testConfig has a few connectors that need no package of their own.
+func testConfig() Config {
+	message := descriptor.Field{Name: "message", Type: text(), Required: true, Template: true}
+	httpType := &descriptor.Object{Name: "http", Doc: "An HTTP server.", Fields: []descriptor.Field{
+		{Name: "url", Type: text(), Required: true, Template: true},
+		{Name: "headers", Type: mapOf(descriptor.String, text()), Template: true, Secrets: true},
+	}}
+	sqlType := &descriptor.Object{Name: "postgres", Doc: "A database.", Fields: []descriptor.Field{
+		{Name: "dsn", Type: text(), Required: true, Template: true, Secrets: true},
+	}}
+	webhook := &descriptor.Object{Name: "webhook", Doc: "A webhook.", Fields: []descriptor.Field{
+		{Name: "connection", Type: kind(descriptor.Name), Required: true},
+	}}
+	return Config{
+		Expr:        cel.New(),
+		Connections: []ObjectType{{Name: "http", Object: httpType}, {Name: "postgres", Object: sqlType}},
+		Channels:    []ObjectType{{Name: "webhook", Object: webhook, Connections: []string{"http"}}},
+		Connectors: []Connector{
+			{Name: "log", Doc: "Writes a line.", Idempotent: true, Input: &descriptor.Object{Name: "log", Fields: []descriptor.Field{message}}},
+			{Name: "notify.send", Channel: true, Input: &descriptor.Object{Name: "notify.send", Fields: []descriptor.Field{
+				{Name: "channel", Type: kind(descriptor.Name), Required: true},
+				{Name: "text", Type: text(), Required: true, Template: true},
+			}}},
+			{
+				Name: "http.request", Connections: []string{"http"},
+				Input: &descriptor.Object{Name: "http.request", Fields: []descriptor.Field{
+					{Name: "connection", Type: kind(descriptor.Name)},
+					{Name: "method", Type: text(), Default: value.String("GET"), Enum: []descriptor.EnumValue{{Text: "GET"}, {Text: "POST"}}},
+					{Name: "path", Type: text(), Template: true},
+					{Name: "headers", Type: mapOf(descriptor.String, text()), Template: true, Secrets: true},
+					{Name: "body", Type: kind(descriptor.Any), Template: true},
+					{Name: "retries", Type: kind(descriptor.Integer), Template: true},
+				}},
+				Output: &descriptor.Object{Name: "http.response", Fields: []descriptor.Field{
+					{Name: "status", Type: kind(descriptor.Integer), Required: true},
+					{Name: "body", Type: kind(descriptor.Any)},
+				}},
+			},
+			{
+				Name: "sql.execute", Connections: []string{"postgres"},
+				Input: &descriptor.Object{Name: "sql.execute", Fields: []descriptor.Field{
+					{Name: "connection", Type: kind(descriptor.Name), Required: true},
+					{Name: "statement", Type: text(), Required: true},
+					{Name: "args", Type: list(kind(descriptor.Any)), Template: true},
+					{Name: "exactly_once", Type: kind(descriptor.Boolean), Default: value.False},
+				}},
+				Output: &descriptor.Object{Name: "sql.result", Fields: []descriptor.Field{{Name: "rows_affected", Type: kind(descriptor.Integer), Required: true}}},
+			},
+		},
+		Files: func(_ string, patterns []string) ([]workflow.File, []FileFault) {
+			var faults []FileFault
+			for i, p := range patterns {
+				if strings.HasPrefix(p, "missing") {
+					faults = append(faults, FileFault{Pattern: i, Message: "matches no file", Hint: "look beside the workflow"})
+				}
+			}
+			return []workflow.File{{Path: "a.sh", Mode: 0o755}}, faults
+		},
+	}
+}
+
+// TestLoad runs testdata/*.txtar. Each holds documents (*.yaml, *.json) and
+// what is expected: "diagnostics", one a line with its hint indented below, and
+// "programs", if they are to be compared.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no test data: %v", err)
+	}
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sources []Source
+			for _, f := range archive.Files {
+				if ext := filepath.Ext(f.Name); ext == ".yaml" || ext == ".json" {
+					sources = append(sources, Source{Path: f.Name, Text: f.Data})
+				}
+			}
+			set, problems := Load(testConfig(), sources)
+			got := map[string]string{}
+			for _, p := range problems {
+				hint := ""
+				if p.Hint != "" {
+					hint = "    " + strings.ReplaceAll(p.Hint, "\n", "\n    ") + "\n"
+				}
+				p.Hint = ""
+				got["diagnostics"] += p.String() + "\n" + hint
+			}
+			for _, w := range set.Workflows {
+				if !diag.HasErrors(problems) {
+					checkProgram(t, w.Program)
+				}
+				got["programs"] += summarize(w.Program)
+			}
+			for _, o := range set.Objects {
+				got["objects"] += o.Kind + " " + o.Namespace + "/" + o.Name + " " + o.Type + " " + data(o.Fields) + "\n"
+			}
+			compare(t, name, archive, got)
+		})
+	}
+}
+
+// checkProgram stores and reads the program, and has the engine link it.
+func checkProgram(t *testing.T, p *workflow.Program) {
+	t.Helper()
+	encoded, _, err := workflow.Encode(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, err := workflow.Decode(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := engine.Prepare(decoded, map[string]expr.Language{cel.Name: cel.New()}); err != nil {
+		t.Errorf("the engine refuses the program: %v", err)
+	}
+}
+
+// compare checks the expected parts of a file, or rewrites them.
+func compare(t *testing.T, name string, archive *txtar.Archive, got map[string]string) {
+	t.Helper()
+	expected := map[string]bool{}
+	for i := range archive.Files {
+		f := &archive.Files[i]
+		if f.Name != "diagnostics" && f.Name != "programs" && f.Name != "objects" {
+			continue
+		}
+		expected[f.Name] = true
+		if *update {
+			f.Data = []byte(got[f.Name])
+		} else if diff := cmp.Diff(string(f.Data), got[f.Name]); diff != "" {
+			t.Errorf("%s differ (-want +got):\n%s", f.Name, diff)
+		}
+	}
+	if !expected["diagnostics"] {
+		t.Error("the file does not say which diagnostics it expects")
+	}
+	if *update {
+		if err := os.WriteFile(name, txtar.Format(archive), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
