@@ -1,0 +1,136 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/regie-dev/regie/internal/dispatch/match"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// Ref names an attempt.
+type Ref struct {
+	Run     store.RunID
+	Act     engine.ActID
+	Attempt int
+	Fence   engine.Fence
+}
+
+// RefOf names the attempt that a task is.
+func RefOf(t *engine.Task) Ref {
+	return Ref{Run: store.RunID(t.Run), Act: t.Act, Attempt: t.Attempt, Fence: t.Fence}
+}
+
+// Message is something that the reactor is told: Ready, Reattach, Cancel and
+// Settled by the runtime; WorkerUp, WorkerDown, Heartbeat, Started and Ended by
+// workers. That time has passed needs no message.
+type Message interface{ message() }
+
+// Ready hands over an attempt to be made. It is recorded and was never given to
+// a worker.
+type Ready struct {
+	Task     engine.Task
+	Priority int // higher goes first
+}
+
+// Reattach asks for an attempt that was handed over before a restart.
+type Reattach struct{ Task engine.Task }
+
+// Cancel asks an attempt to stop. Its end is reported all the same.
+type Cancel struct {
+	Run     store.RunID
+	Act     engine.ActID
+	Attempt int
+}
+
+// Settled says that the result of an attempt is on disk, or refused for good.
+type Settled struct{ Ref Ref }
+
+// WorkerUp says that a worker takes tasks. What it has already, running or
+// ended, it lists completely; whatever else was given to it is lost. A worker
+// that is up may come up again.
+type WorkerUp struct {
+	Worker   string
+	Capacity match.Capacity
+	Has      []Held
+}
+
+// Held is an attempt that a worker has.
+type Held struct {
+	Ref   Ref
+	Class match.Class
+	// Outcome is its result if it has ended.
+	Outcome *engine.TaskOutcome
+}
+
+// WorkerDown says that a worker takes nothing more and cannot be reached. Dead
+// says that it is gone with everything that it ran.
+type WorkerDown struct {
+	Worker string
+	Dead   bool
+}
+
+// Heartbeat says that a worker is there.
+type Heartbeat struct{ Worker string }
+
+// Started says that a worker has begun an attempt.
+type Started struct {
+	Worker string
+	Ref    Ref
+}
+
+// Ended says how an attempt ended. Of one that the worker certainly did not
+// start, the outcome's kind is not_started.
+type Ended struct {
+	Worker  string
+	Ref     Ref
+	Outcome engine.TaskOutcome
+}
+
+func (Ready) message()      {}
+func (Reattach) message()   {}
+func (Cancel) message()     {}
+func (Settled) message()    {}
+func (WorkerUp) message()   {}
+func (WorkerDown) message() {}
+func (Heartbeat) message()  {}
+func (Started) message()    {}
+func (Ended) message()      {}
+
+// Effect is something that the reactor wants done, in the order given: Assign,
+// Kill, Forget, Report or WakeAt.
+type Effect interface{ effect() }
+
+// Assign gives an attempt to a worker, once.
+type Assign struct {
+	Worker string
+	Task   engine.Task
+}
+
+// Kill asks a worker to stop an attempt. It reports the end all the same.
+type Kill struct {
+	Worker string
+	Ref    Ref
+}
+
+// Forget tells a worker that nobody needs the result of an attempt any more.
+type Forget struct {
+	Worker string
+	Ref    Ref
+}
+
+// Report tells the runtime how an attempt ended. The answer is Settled.
+type Report struct {
+	Ref     Ref
+	Outcome engine.TaskOutcome
+}
+
+// WakeAt asks for a call of Handle at that instant, in place of the one asked
+// for before; zero: none is needed.
+type WakeAt struct{ At time.Time }
+
+func (Assign) effect() {}
+func (Kill) effect()   {}
+func (Forget) effect() {}
+func (Report) effect() {}
+func (WakeAt) effect() {}

@@ -1,0 +1,318 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// decideMessage handles one message of the backlog.
+func (r *Reactor) decideMessage(m Message) {
+	switch m := m.(type) {
+	case Loaded:
+		r.loaded(m)
+	case Submit:
+		r.submit(m)
+	case Cancel:
+		r.cancel(m)
+	case Inspect:
+		r.inspect(m)
+	case TaskEnded:
+		r.taskEnded(m)
+	case Evaluated:
+		if l := r.live[m.Run]; l != nil && m.Incarnation == r.lease.Incarnation && l.takes() {
+			r.decide(l, m.Result)
+		}
+	}
+}
+
+// takes reports whether inputs are decided for the run.
+func (l *live) takes() bool { return l.quarantine == nil && !l.ended }
+
+func (r *Reactor) loaded(m Loaded) {
+	l := &live{
+		id: m.Row.ID, machine: m.Machine, run: m.Run, row: m.Row,
+		durable: true, timers: map[engine.TimerID]bool{},
+	}
+	r.live[l.id] = l
+	if m.Err != nil {
+		r.quarantine(l, m.Err, nil)
+		return
+	}
+	r.programs[m.Row.Program] = true
+	r.decide(l, engine.Recover{})
+}
+
+func (r *Reactor) submit(m Submit) {
+	if r.draining {
+		r.reply(Reply{Caller: m.Caller, Err: ErrStopping})
+		return
+	}
+	program := m.Machine.Program()
+	name := keyName{program.Namespace, m.Key}
+	if m.Key != "" {
+		if taken := r.keys[name]; taken != nil {
+			r.replySubmit(m, taken.run, sameKey(m, taken.run, taken.hash))
+			return
+		}
+		if k := m.Known; k != nil && (k.Expires.IsZero() || k.Expires.After(r.now)) {
+			r.reply(sameKey(m, k.Run, k.BodyHash))
+			return
+		}
+	}
+	if r.live[m.Run] != nil {
+		r.reply(Reply{Caller: m.Caller, Run: m.Run, Err: ErrRunExists})
+		return
+	}
+	l := &live{
+		id: m.Run, machine: m.Machine, run: engine.NewRun(string(m.Run)), timers: map[engine.TimerID]bool{},
+		row: store.RunRow{
+			ID: m.Run, Namespace: program.Namespace, Workflow: program.Name, Program: m.Program.Hash,
+			BusinessDate: m.Accept.BusinessDate, AcceptedAt: r.now,
+		},
+	}
+	r.live[l.id] = l
+	if !r.decide(l, m.Accept) {
+		delete(r.live, l.id)
+		r.reply(Reply{Caller: m.Caller, Err: l.quarantine})
+		return
+	}
+	b := r.building
+	b.parts[l.id].accepted = true
+	if !r.programs[m.Program.Hash] && !slices.ContainsFunc(b.programs, func(p store.Program) bool { return p.Hash == m.Program.Hash }) {
+		b.programs = append(b.programs, m.Program)
+		b.bytes += len(m.Program.Data)
+	}
+	if m.Key != "" {
+		r.keys[name] = &keyTaken{run: m.Run, hash: m.BodyHash}
+		b.keys = append(b.keys, store.Key{
+			Namespace: name.namespace, Key: m.Key, Run: m.Run, BodyHash: m.BodyHash, Expires: m.KeyExpires,
+		})
+	}
+	r.replySubmit(m, m.Run, Reply{Caller: m.Caller, Run: m.Run})
+}
+
+// sameKey answers a request whose key names a run already.
+func sameKey(m Submit, run store.RunID, hash [32]byte) Reply {
+	if hash != m.BodyHash {
+		return Reply{Caller: m.Caller, Run: run, Err: ErrConflict}
+	}
+	return Reply{Caller: m.Caller, Run: run, Existing: true}
+}
+
+// replySubmit answers once the run that the answer is about is durable.
+func (r *Reactor) replySubmit(m Submit, run store.RunID, reply Reply) {
+	if m.Caller != 0 {
+		r.building.out = append(r.building.out, output{run: run, effect: reply, submit: true, hash: m.BodyHash})
+	}
+}
+
+func (r *Reactor) cancel(m Cancel) {
+	l := r.live[m.Run]
+	reply := Reply{Caller: m.Caller, Run: m.Run}
+	switch {
+	case l == nil || l.ended:
+		reply.Err = ErrNotLive
+	case l.quarantine != nil:
+		reply.Err = l.quarantine
+	default:
+		if !r.decide(l, engine.Cancel{Actor: m.Actor, Reason: m.Reason}) {
+			reply.Err = l.quarantine
+		}
+	}
+	if m.Caller != 0 {
+		r.building.after(m.Run, reply)
+	}
+}
+
+func (r *Reactor) inspect(m Inspect) {
+	l := r.live[m.Run]
+	reply := Reply{Caller: m.Caller, Run: m.Run}
+	switch {
+	case l == nil:
+		reply.Err = ErrNotLive
+	case l.quarantine != nil:
+		reply.Err = l.quarantine
+	default:
+		reply.Seen = m.Look(View{Row: l.row, Machine: l.machine, Run: l.run})
+	}
+	r.building.after(m.Run, reply)
+}
+
+// taskEnded applies the result of an attempt if it is the current one.
+func (r *Reactor) taskEnded(m TaskEnded) {
+	l := r.live[m.Run]
+	if l != nil && l.quarantine != nil {
+		return // whoever has the result keeps it
+	}
+	settled := Settled{Run: m.Run, Act: m.End.Act, Attempt: m.End.Attempt, Fence: m.Fence, Refused: true}
+	if l != nil && l.takes() && current(l.run, m) {
+		if !r.decide(l, m.End) {
+			return
+		}
+		settled.Refused = false
+	}
+	// A refusal waits too: it may rest on what is not durable yet.
+	r.building.after(m.Run, settled)
+}
+
+// current reports whether the attempt is out and has not ended for the run.
+func current(run *engine.Run, m TaskEnded) bool {
+	a := run.Acts[m.End.Act]
+	return a != nil && a.Phase == engine.PhaseAttempt && a.Attempt == m.End.Attempt && a.Fence == m.Fence
+}
+
+func (r *Reactor) fire(t *timer) {
+	l := r.live[t.Run]
+	delete(l.timers, engine.TimerID(t.ID))
+	if t.row {
+		r.building.clearTimer(t.TimerID)
+	}
+	r.decide(l, engine.TimerDue{Timer: engine.TimerID(t.ID)})
+}
+
+// decide lets the engine decide, and puts what follows into the batch. It
+// reports false if the run had to be quarantined.
+func (r *Reactor) decide(l *live, in engine.Input) bool {
+	before := l.run.Sequence
+	decision, stack, err := r.ask(l, in)
+	if n := before + uint64(len(decision.Events)); err == nil && l.run.Sequence != n {
+		err = fmt.Errorf("state is at event %d, want %d", l.run.Sequence, n)
+	}
+	if err == nil && len(decision.Messages) > 0 {
+		err = errors.New("messages to other entities, of which there are none")
+	}
+	if err != nil {
+		r.quarantine(l, fmt.Errorf("decide %T: %w", in, err), stack)
+		return false
+	}
+	_, recovering := in.(engine.Recover)
+	var ended *engine.RunEnded
+	for _, c := range decision.Commands {
+		if end, ok := c.(engine.RunEnded); ok {
+			ended = &end
+			continue
+		}
+		r.command(l, c, recovering)
+	}
+	if len(decision.Events) > 0 {
+		r.keepRow(l)
+		p := r.building.add(l, before+1, decision.Events)
+		p.ended = ended
+	}
+	if ended != nil {
+		l.ended = true
+		r.dropTimers(l, true)
+	}
+	return true
+}
+
+// ask calls the engine; a panic of it is an error here.
+func (r *Reactor) ask(l *live, in engine.Input) (d engine.Decision, stack []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d, stack, err = engine.Decision{}, debug.Stack(), fmt.Errorf("panic: %v", p)
+		}
+		r.mark("")
+	}()
+	r.mark(l.id)
+	d, err = l.machine.Decide(l.run, in, engine.Context{
+		Now:   r.now,
+		Fence: engine.Fence{Incarnation: r.lease.Incarnation, Sequence: r.building.sequence},
+	})
+	return d, nil, err
+}
+
+// keepRow brings the row up to the state.
+func (r *Reactor) keepRow(l *live) {
+	row := l.row
+	row.State, row.Reason = string(l.run.State), string(l.run.Reason)
+	if row.StartedAt.IsZero() && l.run.State != engine.Pending && l.run.State != engine.Queued {
+		row.StartedAt = r.now
+	}
+	if l.run.State.Final() {
+		row.EndedAt = r.now
+	}
+	l.rowNew = l.rowNew || row != l.row
+	l.row = row
+}
+
+func (r *Reactor) command(l *live, c engine.Command, recovering bool) {
+	b := r.building
+	switch c := c.(type) {
+	case engine.Dispatch:
+		if l.durable && mayOvertake(l.machine.Program(), &c.Task) {
+			r.do(Dispatch{Task: c.Task})
+			return
+		}
+		b.after(l.id, Dispatch{Task: c.Task})
+	case engine.Reattach:
+		b.after(l.id, Reattach{Task: c.Task})
+	case engine.CancelTask:
+		b.after(l.id, CancelTask{Run: l.id, Act: c.Act, Attempt: c.Attempt})
+	case engine.SetTimer:
+		id := store.TimerID{Run: l.id, ID: uint64(c.Timer)}
+		// A timer that is set again by a recovery may have a row, and needs none.
+		far := c.At.Sub(r.now) > TimerRowAfter && c.At.UTC().Year() <= store.MaxYear
+		if far && !recovering {
+			b.setTimer(id, c.At)
+		}
+		r.timers.put(id, c.At, far || recovering)
+		l.timers[c.Timer] = true
+	case engine.ClearTimer:
+		r.clearTimer(l, c.Timer)
+	case engine.NeedEval:
+		r.do(Evaluate{Incarnation: r.lease.Incarnation, Run: l.id, Need: c})
+	}
+}
+
+func (r *Reactor) clearTimer(l *live, id engine.TimerID) {
+	delete(l.timers, id)
+	if t := r.timers.take(store.TimerID{Run: l.id, ID: uint64(id)}); t != nil && t.row {
+		r.building.clearTimer(t.TimerID)
+	}
+}
+
+// dropTimers forgets the timers of the run; their rows only if asked to.
+func (r *Reactor) dropTimers(l *live, rows bool) {
+	ids := make([]engine.TimerID, 0, len(l.timers))
+	for id := range l.timers {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		if rows {
+			r.clearTimer(l, id)
+		} else {
+			r.timers.take(store.TimerID{Run: l.id, ID: uint64(id)})
+		}
+	}
+	l.timers = nil
+}
+
+// mayOvertake reports whether the task may leave before the batch that records
+// it is durable: only in pipelined programs, and only if starting it again
+// after a crash is what the program agreed to.
+func mayOvertake(p *workflow.Program, t *engine.Task) bool {
+	if !p.Pipelined || t.AtMostOnce {
+		return false
+	}
+	if exactly, _ := t.Input.Get("exactly_once").Bool(); exactly {
+		return false
+	}
+	return t.Node == nil || len(t.Node.Limits) == 0 && t.Node.Compensate == nil && t.Node.Gate == nil
+}
+
+// quarantine sets the run aside: nothing more is decided for it. What was
+// decided before stays in its batches.
+func (r *Reactor) quarantine(l *live, reason error, stack []byte) {
+	r.dropTimers(l, false)
+	l.run = nil
+	l.quarantine = fmt.Errorf("%w: %w", ErrQuarantined, reason)
+	r.do(Quarantined{Run: l.id, Reason: l.quarantine, Stack: stack})
+}

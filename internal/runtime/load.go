@@ -1,0 +1,175 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Prepared is a program that runs can be started with.
+type Prepared struct {
+	Machine *engine.Machine
+	Stored  store.Program
+}
+
+// Machines prepares programs, each once. Safe for concurrent use.
+type Machines struct {
+	languages map[string]expr.Language
+
+	mu     sync.Mutex
+	byHash map[[32]byte]*engine.Machine
+}
+
+// NewMachines returns an empty cache; nobody may change languages afterwards.
+func NewMachines(languages map[string]expr.Language) *Machines {
+	return &Machines{languages: languages, byHash: map[[32]byte]*engine.Machine{}}
+}
+
+// Prepare links a compiled program.
+func (m *Machines) Prepare(p *workflow.Program) (*Prepared, error) {
+	data, hash, err := workflow.Encode(p)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := m.get(hash, func() (*workflow.Program, error) { return p, nil })
+	if err != nil {
+		return nil, err
+	}
+	return &Prepared{Machine: machine, Stored: store.Program{Hash: hash, Data: data}}, nil
+}
+
+// Stored links a program from the store.
+func (m *Machines) Stored(ctx context.Context, s store.Reader, hash [32]byte) (*engine.Machine, error) {
+	return m.get(hash, func() (*workflow.Program, error) {
+		data, err := s.Program(ctx, hash)
+		if err != nil {
+			return nil, fmt.Errorf("read program %x: %w", hash[:4], err)
+		}
+		p, err := workflow.Decode(data)
+		if err != nil {
+			return nil, unreadable{err}
+		}
+		return p, nil
+	})
+}
+
+func (m *Machines) get(hash [32]byte, program func() (*workflow.Program, error)) (*engine.Machine, error) {
+	m.mu.Lock()
+	machine := m.byHash[hash]
+	m.mu.Unlock()
+	if machine != nil {
+		return machine, nil
+	}
+	p, err := program()
+	if err != nil {
+		return nil, err
+	}
+	machine, err = engine.Prepare(p, m.languages)
+	if err != nil {
+		return nil, unreadable{err}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if first := m.byHash[hash]; first != nil {
+		return first, nil
+	}
+	m.byHash[hash] = machine
+	return machine, nil
+}
+
+// unreadable is data that this Regie cannot use, however often it reads it.
+type unreadable struct{ error }
+
+func (u unreadable) Unwrap() error { return u.error }
+
+// Fold reads the events of a run and folds them. Damaged or unknown data gives
+// an error; so does a run without events.
+func Fold(ctx context.Context, s store.Reader, machine *engine.Machine, id store.RunID) (run *engine.Run, err error) {
+	records, err := s.Events(ctx, id, 1)
+	if err != nil {
+		return nil, fmt.Errorf("read events of run %s: %w", id, err)
+	}
+	if len(records) == 0 {
+		return nil, unreadable{fmt.Errorf("run %s has no events", id)}
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			run, err = nil, unreadable{fmt.Errorf("fold events of run %s: panic: %v", id, p)}
+		}
+	}()
+	run = engine.NewRun(string(id))
+	for i := range records {
+		if err := fold(machine, run, &records[i]); err != nil {
+			return nil, unreadable{fmt.Errorf("fold events of run %s from %d: %w", id, records[i].First, err)}
+		}
+	}
+	return run, nil
+}
+
+func fold(machine *engine.Machine, run *engine.Run, record *store.Record) error {
+	if record.First != run.Sequence+1 {
+		return fmt.Errorf("events are missing after %d", run.Sequence)
+	}
+	events, err := engine.DecodeEvents(record.Control, record.Payload)
+	if err != nil {
+		return err
+	}
+	if uint64(len(events)) != record.Count {
+		return fmt.Errorf("%d events, want %d", len(events), record.Count)
+	}
+	for i := range events {
+		if err := machine.Apply(run, &events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Load reads all live runs, as messages for the first call of a reactor. A run
+// that cannot be read or folded comes with the reason; an error is returned only
+// when the store itself fails.
+func Load(ctx context.Context, s store.Reader, machines *Machines) ([]Message, error) {
+	rows, err := s.LiveRuns(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list live runs: %w", err)
+	}
+	msgs := make([]Message, 0, len(rows))
+	for _, row := range rows {
+		m := Loaded{Row: row}
+		m.Machine, m.Err = machines.Stored(ctx, s, row.Program)
+		if m.Err == nil {
+			m.Run, m.Err = Fold(ctx, s, m.Machine, row.ID)
+		}
+		if m.Err != nil && !ofData(m.Err) {
+			return nil, m.Err
+		}
+		msgs = append(msgs, m)
+	}
+	return msgs, nil
+}
+
+// ofData reports whether the error lies in what was read, not in the reading.
+func ofData(err error) bool {
+	var u unreadable
+	return errors.As(err, &u) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrFormat) || errors.Is(err, store.ErrNotFound)
+}
+
+// LastAt is the time of the last batch on disk, zero if there is none.
+func LastAt(ctx context.Context, s store.Auditor) (time.Time, error) {
+	size, err := s.AuditSize(ctx)
+	if err != nil || size == 0 {
+		return time.Time{}, err
+	}
+	leaf, err := s.AuditLeaf(ctx, size-1)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read time of the last batch: %w", err)
+	}
+	return leaf.At, nil
+}

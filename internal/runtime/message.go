@@ -1,0 +1,116 @@
+package runtime
+
+import (
+	"time"
+
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// Message is something that the reactor is told: Loaded, Submit, Cancel,
+// Inspect, TaskEnded, Evaluated, CommitDone, SequenceRead, Drain or Stop. That
+// time has passed needs no message: every call of Handle says it.
+type Message interface{ message() }
+
+// Caller names who waits for a Reply. The zero Caller waits for none.
+type Caller uint64
+
+// Loaded hands over a live run that was read from the store. All of them come
+// in the first call of Handle, in the order of acceptance.
+type Loaded struct {
+	Row     store.RunRow
+	Machine *engine.Machine
+	// Run is the fold of the stored events.
+	Run *engine.Run
+	// Err, if not nil, says why the run could not be read or folded: it is
+	// quarantined.
+	Err error
+}
+
+// Submit asks for a run.
+type Submit struct {
+	Run     store.RunID
+	Machine *engine.Machine
+	Program store.Program
+	// Accept is the first input, already checked by Machine.CheckInput.
+	Accept engine.Accept
+	// Key is the idempotency key, empty for none, unique in the namespace until
+	// KeyExpires; BodyHash tells apart what was asked for with it.
+	Key        string
+	KeyExpires time.Time
+	BodyHash   [32]byte
+	// Known is what the store said about the key just before, nil if nothing.
+	Known  *store.Key
+	Caller Caller
+}
+
+// Cancel asks a run to end.
+type Cancel struct {
+	Run    store.RunID
+	Actor  string
+	Reason string
+	Caller Caller
+}
+
+// Inspect looks at a live run. Look is called at once and must change nothing
+// and keep nothing; its result is given in a Reply, once everything that it
+// shows is durable.
+type Inspect struct {
+	Run    store.RunID
+	Look   func(View) any
+	Caller Caller
+}
+
+// View is a live run.
+type View struct {
+	Row     store.RunRow
+	Machine *engine.Machine
+	Run     *engine.Run
+}
+
+// TaskEnded is the end of an attempt. The fence is the one that the attempt was
+// handed out with.
+type TaskEnded struct {
+	Run   store.RunID
+	Fence engine.Fence
+	End   engine.TaskEnded
+}
+
+// Evaluated answers an Evaluate.
+type Evaluated struct {
+	Incarnation uint64
+	Run         store.RunID
+	Result      engine.Evaluated
+}
+
+// CommitDone answers a Commit with what the store returned.
+type CommitDone struct {
+	Incarnation uint64
+	Sequence    uint64
+	Err         error
+}
+
+// SequenceRead answers a ReadSequence.
+type SequenceRead struct {
+	Incarnation uint64
+	Last        uint64
+	Err         error
+}
+
+// Drain: take no more runs; those that are there go on.
+type Drain struct{}
+
+// Stop: decide nothing more, commit what was decided, then halt. Results that
+// come later are not settled, so whoever has them keeps them.
+type Stop struct{}
+
+func (Loaded) message()       {}
+func (Submit) message()       {}
+func (Cancel) message()       {}
+func (Inspect) message()      {}
+func (TaskEnded) message()    {}
+func (Evaluated) message()    {}
+func (CommitDone) message()   {}
+func (SequenceRead) message() {}
+func (Drain) message()        {}
+func (Stop) message()         {}

@@ -1,0 +1,252 @@
+package runtime
+
+import (
+	"time"
+
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// Reactor decides for all live runs, one message after the other. It is used
+// by one goroutine, has no clock and does no IO: equal calls give equal
+// effects.
+type Reactor struct {
+	limits Limits
+	lease  store.Lease
+	mark   func(store.RunID)
+
+	now      time.Time // of decisions; never goes back
+	live     map[store.RunID]*live
+	timers   timers
+	keys     map[keyName]*keyTaken // taken by batches that are not durable
+	programs map[[32]byte]bool     // known to be stored
+
+	building *batch
+	inflight *batch
+	commit   commit
+	backlog  []Message
+
+	draining bool
+	stopping bool
+	halted   bool
+
+	effects []Effect
+	wake    time.Time // as last asked for
+}
+
+// Config is what a reactor is made with.
+type Config struct {
+	Limits Limits
+	// Mark, if not nil, is told which run is about to be decided, and with an
+	// empty ID that the decision is over.
+	Mark func(store.RunID)
+}
+
+// live is a run in memory.
+type live struct {
+	id      store.RunID
+	machine *engine.Machine
+	run     *engine.Run
+	row     store.RunRow
+	rowNew  bool // no batch has the row as it is now
+	timers  map[engine.TimerID]bool
+	// durable: its acceptance is on disk. ended: the last decision ended it.
+	durable bool
+	ended   bool
+	// quarantine is why nothing is decided for it any more.
+	quarantine error
+}
+
+type keyName struct{ namespace, key string }
+
+// keyTaken is an idempotency key that no reader can see yet.
+type keyTaken struct {
+	run  store.RunID
+	hash [32]byte
+}
+
+// New returns a reactor that leads under the lease. lastAt is the time of the
+// last batch on disk: decisions are never made at an earlier one.
+func New(cfg Config, lease store.Lease, lastAt time.Time) *Reactor {
+	r := &Reactor{
+		limits: cfg.Limits.withDefaults(), lease: lease, mark: cfg.Mark, now: normal(lastAt),
+		live: map[store.RunID]*live{}, keys: map[keyName]*keyTaken{}, programs: map[[32]byte]bool{},
+		building: newBatch(lease.LastSequence + 1),
+	}
+	if r.mark == nil {
+		r.mark = func(store.RunID) {}
+	}
+	return r
+}
+
+// normal is the time as the store keeps it, so that what is decided now equals
+// what is read back.
+func normal(t time.Time) time.Time { return store.Time(t) }
+
+// Handle takes in messages, and the time, and returns what is to be done.
+// Called without messages it fires what is due.
+func (r *Reactor) Handle(msgs []Message, now time.Time) []Effect {
+	r.effects = nil
+	if now = normal(now); now.After(r.now) {
+		r.now = now
+	}
+	for _, m := range msgs {
+		r.receive(m)
+	}
+	r.work()
+	r.askToWake()
+	return r.effects
+}
+
+// Live is how many runs are in memory, those in quarantine included.
+func (r *Reactor) Live() int { return len(r.live) }
+
+func (r *Reactor) do(e Effect) { r.effects = append(r.effects, e) }
+
+// receive takes in what needs no decision and queues the rest.
+func (r *Reactor) receive(m Message) {
+	if r.halted {
+		r.turnAway(m, ErrStopping)
+		return
+	}
+	switch m := m.(type) {
+	case CommitDone:
+		r.commitDone(m)
+	case SequenceRead:
+		r.sequenceRead(m)
+	case Drain:
+		r.draining = true
+	case Stop:
+		r.stopping = true
+		for _, waiting := range r.backlog {
+			r.turnAway(waiting, ErrStopping)
+		}
+		r.backlog = nil
+	default:
+		if r.stopping {
+			r.turnAway(m, ErrStopping)
+			return
+		}
+		if caller, ok := callerOf(m); ok && len(r.backlog) >= r.limits.Backlog {
+			r.reply(Reply{Caller: caller, Err: ErrBusy})
+			return
+		}
+		r.backlog = append(r.backlog, m)
+	}
+}
+
+// callerOf returns who waits for the answer to m; ok is false for messages
+// that must not be turned away.
+func callerOf(m Message) (caller Caller, ok bool) {
+	switch m := m.(type) {
+	case Submit:
+		return m.Caller, true
+	case Cancel:
+		return m.Caller, true
+	case Inspect:
+		return m.Caller, true
+	}
+	return 0, false
+}
+
+func (r *Reactor) turnAway(m Message, err error) {
+	if caller, ok := callerOf(m); ok {
+		r.reply(Reply{Caller: caller, Err: err})
+	}
+}
+
+func (r *Reactor) reply(reply Reply) {
+	if reply.Caller != 0 {
+		r.do(reply)
+	}
+}
+
+// work decides whatever can be decided, and sends the batch off if none is in
+// flight.
+func (r *Reactor) work() {
+	if r.halted {
+		return
+	}
+	r.retryCommit()
+	if !r.stopping {
+		// Timers first: what the backlog holds back must not hold them back.
+		for r.room() {
+			t := r.timers.due(r.now)
+			if t == nil {
+				break
+			}
+			r.fire(t)
+		}
+		done := 0
+		for done < len(r.backlog) && r.room() {
+			r.decideMessage(r.backlog[done])
+			done++
+		}
+		r.backlog = append(r.backlog[:0:0], r.backlog[done:]...)
+	}
+	if r.inflight == nil && !r.halted {
+		r.send()
+	}
+	if r.stopping && !r.halted && r.inflight == nil {
+		r.halted = true
+		r.do(Halt{})
+	}
+}
+
+// room makes sure that a decision fits in, sending the batch off if it is full
+// and none is in flight.
+func (r *Reactor) room() bool {
+	if r.halted {
+		return false
+	}
+	b := r.building
+	if b.events < r.limits.BatchEvents && len(b.order) < r.limits.BatchRecords && b.bytes < r.limits.BatchBytes {
+		return true
+	}
+	if r.inflight != nil {
+		return false
+	}
+	r.send()
+	return true
+}
+
+// askToWake asks for a call at the next instant at which there is something to
+// do, if that is another one than before.
+func (r *Reactor) askToWake() {
+	var at time.Time
+	switch {
+	case r.halted:
+	case !r.commit.retryAt.IsZero():
+		at = r.commit.retryAt
+	}
+	if next := r.timers.next(); !next.IsZero() && !r.halted && !r.stopping && r.room() {
+		if at.IsZero() || next.Before(at) {
+			at = next
+		}
+	}
+	if !at.Equal(r.wake) {
+		r.wake = at
+		r.do(WakeAt{At: at})
+	}
+}
+
+// halt ends the reactor. Callers whose answer waits for a commit are told that
+// nobody knows; nothing else leaves.
+func (r *Reactor) halt(reason error, again bool) {
+	r.halted = true
+	for _, b := range []*batch{r.inflight, r.building} {
+		if b == nil {
+			continue
+		}
+		for _, o := range b.out {
+			if reply, ok := o.effect.(Reply); ok {
+				r.reply(Reply{Caller: reply.Caller, Run: reply.Run, Err: ErrUnknown})
+			}
+		}
+	}
+	for _, m := range r.backlog {
+		r.turnAway(m, ErrStopping)
+	}
+	r.backlog = nil
+	r.do(Halt{Reason: reason, Again: again})
+}
