@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,14 +33,33 @@ type Descriptor struct {
 	Input *descriptor.Object
 	// Output describes the step's output.
 	Output *descriptor.Object
+	// Connections are the types of connection that the input may name in
+	// "connection"; empty if it names none.
+	Connections []string
+	// Channel says that the input names a channel in "channel".
+	Channel bool
 	// Idempotent says that repeating the call is harmless whatever the input.
 	Idempotent bool
 }
 
+// ObjectType describes one type of `kind: Connection` or `kind: Channel`: the
+// fields that stand beside kind, name and type.
+type ObjectType struct {
+	Name   string // what `type:` names, such as "postgres"
+	Object *descriptor.Object
+	// Connections are the types of connection that a channel's field
+	// "connection" may name; empty for connections.
+	Connections []string
+	// Hosts returns the host:port pairs to which the fields lead, for
+	// [Connection.AllowHosts] and [Channel.AllowHosts]. Nil if they lead
+	// nowhere. Secrets need not be resolved, unless they hold the host.
+	Hosts func(fields value.Value) ([]string, error)
+}
+
 // Call is one call.
 type Call struct {
-	// Input is `with:` after expressions were evaluated and defaults filled
-	// in; it matches the descriptor.
+	// Input is `with:` after expressions were evaluated. The connector checks
+	// it and fills in defaults, see [Prepare].
 	Input value.Value
 	// Connection is the connection object that the input names in
 	// "connection", nil if it names none.
@@ -92,6 +112,35 @@ type Error struct {
 	Unknown bool
 }
 
+// Names of errors that all connectors share.
+const (
+	// InvalidInput is an input that does not match the descriptor.
+	InvalidInput = "invalid_input"
+	// InvalidConnection is a connection or channel that is missing, has the
+	// wrong type or fields that make no sense.
+	InvalidConnection = "invalid_connection"
+	Timeout           = "timeout"
+	Canceled          = "canceled"
+)
+
+// Errorf makes an error.
+func Errorf(name, format string, args ...any) *Error {
+	return &Error{Name: name, Message: fmt.Sprintf(format, args...)}
+}
+
+// FromContext is the error of a call whose context has ended, nil if it has
+// not.
+func FromContext(ctx context.Context) *Error {
+	switch {
+	case ctx.Err() == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return Errorf(Timeout, "the call took longer than it may")
+	default:
+		return Errorf(Canceled, "the call was canceled")
+	}
+}
+
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Name, e.Message) }
 
 // Connection is `kind: Connection` after its secrets were resolved.
@@ -116,4 +165,7 @@ type Channel struct {
 	Fields value.Value
 	// Connection is the connection that the channel uses, nil if none.
 	Connection *Connection
+	// AllowHosts are the host:port pairs that egress rules allow because of
+	// this channel.
+	AllowHosts []string
 }

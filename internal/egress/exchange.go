@@ -46,9 +46,10 @@ type ExchangeError struct {
 	// Sent says that the server may have received the request, so that it may
 	// have had its effect.
 	Sent bool
-	// Status is that of an answer of which the rest was not read, 0 if there
-	// was none.
+	// Status and Header are those of an answer of which the rest was not read;
+	// 0 and nil if there was none.
 	Status int
+	Header http.Header
 	Err    error
 }
 
@@ -76,33 +77,41 @@ func Exchange(client *http.Client, r *http.Request, maxBytes int64) (*Response, 
 		if resp != nil && resp.Body != nil { // a redirect that was refused
 			_ = resp.Body.Close()
 		}
-		return nil, exchangeError(ctx, err, sent.Load(), 0)
+		return nil, exchangeError(ctx, err, sent.Load())
 	}
 	defer resp.Body.Close()
+	out, err := read(resp, inflate, maxBytes)
+	if err != nil {
+		e := exchangeError(ctx, err, true)
+		e.Status, e.Header = resp.StatusCode, resp.Header
+		return nil, e
+	}
+	return out, nil
+}
+
+func read(resp *http.Response, inflate bool, maxBytes int64) (*Response, error) {
 	out := &Response{Status: resp.StatusCode, Header: resp.Header}
 	wire := &counter{r: resp.Body}
 	var body io.Reader = wire
 	if inflate && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") && resp.ContentLength != 0 {
 		unzipped, err := gzip.NewReader(wire)
 		if err != nil {
-			return nil, exchangeError(ctx, fmt.Errorf("decompress the answer: %w", err), true, resp.StatusCode)
+			return nil, fmt.Errorf("decompress the answer: %w", err)
 		}
 		body = &inflation{r: unzipped, wire: wire}
 		resp.Header.Del("Content-Encoding")
 		resp.Header.Del("Content-Length")
 	}
 	if resp.ContentLength > maxBytes {
-		return nil, exchangeError(ctx, tooLong(maxBytes), true, resp.StatusCode)
+		return nil, tooLong(maxBytes)
 	}
+	var err error
 	out.Body, err = io.ReadAll(io.LimitReader(body, maxBytes+1))
 	out.BytesIn = wire.n
 	if err == nil && int64(len(out.Body)) > maxBytes {
 		err = tooLong(maxBytes)
 	}
-	if err != nil {
-		return nil, exchangeError(ctx, err, true, resp.StatusCode)
-	}
-	return out, nil
+	return out, err
 }
 
 // forbidReplay keeps net/http from sending a request twice: it takes one with
@@ -151,8 +160,8 @@ func (i *inflation) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func exchangeError(ctx context.Context, err error, sent bool, status int) *ExchangeError {
-	e := &ExchangeError{Name: NameConnect, Sent: sent, Status: status, Err: err}
+func exchangeError(ctx context.Context, err error, sent bool) *ExchangeError {
+	e := &ExchangeError{Name: NameConnect, Sent: sent, Err: err}
 	var withURL *url.Error
 	if errors.As(err, &withURL) {
 		e.Err = withURL.Err // without the URL: its query may hold secrets
