@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -66,7 +67,7 @@ func (d *decider) taskEnded(in TaskEnded) error {
 	if a == nil || a.Phase != PhaseAttempt || a.Attempt != in.Attempt {
 		return nil
 	}
-	o := in.Outcome
+	o := in.Outcome.valid()
 	ev := Event{
 		Kind: EvAttemptEnded, Act: a.ID, Attempt: a.Attempt, Outcome: o.Kind, Output: nullIfUndefined(o.Output),
 		Error: o.Error, Warning: o.Warning, Checkpoint: o.Checkpoint, StartedAt: o.StartedAt, EndedAt: o.EndedAt, Usage: o.Usage,
@@ -102,6 +103,17 @@ func (d *decider) taskEnded(in TaskEnded) error {
 	}
 	d.add(task{kind: taskError, act: a.ID})
 	return nil
+}
+
+// valid returns the outcome with texts that are UTF-8, as they will be read.
+func (o TaskOutcome) valid() TaskOutcome {
+	o.Warning = strings.ToValidUTF8(o.Warning, "\ufffd")
+	if o.Error != nil {
+		e := *o.Error
+		e.Name, e.Message = strings.ToValidUTF8(e.Name, "\ufffd"), strings.ToValidUTF8(e.Message, "\ufffd")
+		o.Error = &e
+	}
+	return o
 }
 
 // lost decides about an attempt whose outcome nobody knows.

@@ -33,8 +33,10 @@ func (e *SyntaxError) Error() string {
 // mark, text after the value, invalid UTF-8, lone surrogates, NUL characters,
 // numbers beyond float64 and nesting beyond [MaxDepth] are errors. Integers
 // keep every digit, objects their order. Errors are *[SyntaxError].
-func Parse(text []byte) (Value, error) {
-	p := parser{text: text}
+func Parse(text []byte) (Value, error) { return parse(text, false) }
+
+func parse(text []byte, nul bool) (Value, error) {
+	p := parser{text: text, nul: nul}
 	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
 		return Undefined, p.fail("byte order mark; save the file as UTF-8 without one")
 	}
@@ -70,6 +72,7 @@ func MustParse(text string) Value {
 
 type parser struct {
 	text []byte
+	nul  bool // NUL characters are taken
 	at   int
 }
 
@@ -273,7 +276,7 @@ func (p *parser) escaped(start, i int) (string, error) {
 			b.WriteByte(c)
 			i++
 		default:
-			r, n, msg := unescape(p.text[i:])
+			r, n, msg := unescape(p.text[i:], p.nul)
 			if msg != "" {
 				p.at = i
 				return "", p.fail("%s", msg)
@@ -285,7 +288,7 @@ func (p *parser) escaped(start, i int) (string, error) {
 	return "", p.fail("string without end")
 }
 
-func unescape(text []byte) (r rune, n int, msg string) {
+func unescape(text []byte, nul bool) (r rune, n int, msg string) {
 	if len(text) < 2 {
 		return 0, 0, "string without end"
 	}
@@ -308,7 +311,7 @@ func unescape(text []byte) (r rune, n int, msg string) {
 		return 0, 0, "\\u needs four hexadecimal digits"
 	}
 	switch {
-	case r == 0:
+	case r == 0 && !nul:
 		return 0, 0, "NUL character in a string"
 	case r >= 0xd800 && r < 0xdc00:
 		if len(text) >= 12 && text[6] == '\\' && text[7] == 'u' {
@@ -436,9 +439,10 @@ func (v Value) Indent() string {
 // value is written as null: use `json:",omitzero"` to leave it out.
 func (v Value) MarshalJSON() ([]byte, error) { return v.Append(nil), nil }
 
-// UnmarshalJSON reads with the rules of [Parse].
+// UnmarshalJSON reads what MarshalJSON wrote: by the rules of [Parse], except
+// that texts may hold NUL characters, which computed values can have.
 func (v *Value) UnmarshalJSON(text []byte) error {
-	parsed, err := Parse(text)
+	parsed, err := parse(text, true)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package value
 import (
 	"math"
 	"math/big"
+	"strings"
+	"unicode/utf8"
 )
 
 // Kind says what a [Value] is.
@@ -104,8 +106,14 @@ func Float(f float64) Value {
 	return Value{kind: KindFloat, num: math.Float64bits(f)}
 }
 
-// String returns a JSON string. Invalid UTF-8 is replaced when encoded.
-func String(s string) Value { return Value{kind: KindString, ptr: s} }
+// String returns a JSON string. Bytes that are not UTF-8 become U+FFFD, so that
+// every value is the same after it was stored.
+func String(s string) Value {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\ufffd")
+	}
+	return Value{kind: KindString, ptr: s}
+}
 
 // List returns a JSON array that holds the slice; the caller must not change
 // it afterwards. Undefined items become null when encoded.
@@ -148,6 +156,9 @@ func (o *object) find(key string) int {
 func (o *object) put(m Member) {
 	if m.Value.kind == KindUndefined {
 		return
+	}
+	if !utf8.ValidString(m.Key) {
+		m.Key = strings.ToValidUTF8(m.Key, "\ufffd")
 	}
 	if i := o.find(m.Key); i >= 0 {
 		o.members[i].Value = m.Value
