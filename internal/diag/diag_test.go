@@ -67,11 +67,18 @@ func TestSuggest(t *testing.T) {
 		{"step", "steps"}, {"stpes", "steps"}, {"Steps", "steps"}, {"time_out", "timeout"}, {"max_atempts", "max_attempts"},
 		{"maxattempts", "max_attempts"}, {"of", "if"}, {"nmae", "name"}, {"foreach", ""}, {"", ""}, {"x", ""}, {"grpah", "graph"},
 		{strings.Repeat("a", 100), ""}, {"timeöut", "timeout"},
+		{"timer", "timeout"}, {"maximum", ""}, {"graphics", "graph"}, {"ti", ""},
 	}
 	for _, tt := range tests {
 		if got := diag.Suggest(tt.name, fields); got != tt.want {
 			t.Errorf("Suggest(%q) = %q, want %q", tt.name, got, tt.want)
 		}
+	}
+	if got := diag.Suggest("e", []string{"a", "b"}); got != "" {
+		t.Errorf("another letter altogether: %q", got)
+	}
+	if got := diag.Suggest("retires", []string{"return", "retry"}); got != "retry" {
+		t.Errorf("retires: %q", got)
 	}
 	if got := diag.DidYouMean("stpes", fields); got != `did you mean "steps"?` {
 		t.Error(got)

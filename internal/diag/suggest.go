@@ -2,16 +2,38 @@ package diag
 
 // Suggest returns the candidate that was probably meant by name, or "". A
 // candidate counts when at most a third of its characters differ (edits and
-// swaps of neighbours).
+// swaps of neighbours), or else when it begins like name: with at least three
+// characters and half of its own, such as retry for retires.
 func Suggest(name string, candidates []string) string {
 	best, bestDistance := "", 1<<30
 	for _, c := range candidates {
 		d := distance(name, c)
-		if d < bestDistance && d <= max(1, len(c)/3) {
+		if d < bestDistance && d <= max(1, len(c)/3) && d < max(len(c), len(name)) {
+			best, bestDistance = c, d
+		}
+	}
+	if best != "" {
+		return best
+	}
+	for _, c := range candidates {
+		const least = 3
+		prefix := commonPrefix(name, c)
+		if prefix < least || 2*prefix < len(c) {
+			continue
+		}
+		if d := distance(name, c); d < bestDistance || d == bestDistance && len(c) < len(best) {
 			best, bestDistance = c, d
 		}
 	}
 	return best
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // DidYouMean is [Suggest] as a hint, or "".
