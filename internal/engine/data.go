@@ -231,15 +231,19 @@ func (d *decider) nodeFact(f *Frame, id workflow.NodeID, name string) value.Valu
 	case "ended":
 		return value.Bool(ns.Ends != 0)
 	}
-	if a == nil { // not run, or not yet
-		switch {
-		case name == "output" && ns.Ends != 0:
-			return skippedOutput(d.m.node(f, id))
-		case name == "state" && ns.Ends != 0:
-			return value.String(string(Skipped))
-		case name == "reason" && ns.Ends != 0:
+	if a == nil { // not run, or not yet: a join need not wait for all that a node reads
+		state, output := Pending, value.Null
+		if ns.Ends != 0 {
+			state, output = Skipped, skippedOutput(d.m.node(f, id))
+		}
+		switch name {
+		case "output":
+			return output
+		case "state":
+			return value.String(string(state))
+		case "reason":
 			return value.String(string(ns.Why))
-		case name == "error":
+		case "error":
 			return value.Null
 		}
 		return value.Undefined
@@ -247,7 +251,7 @@ func (d *decider) nodeFact(f *Frame, id workflow.NodeID, name string) value.Valu
 	switch name {
 	case "output":
 		if ns.Ends == 0 {
-			return value.Undefined
+			return value.Null
 		}
 		return nullIfUndefined(a.Output)
 	case "state":
