@@ -90,9 +90,9 @@ func Regie() Rules {
 			{Name: "command line", Packages: []string{"internal/cli/..."}, Neighbours: true},
 			// Drives whole parts of Regie: simulator, benchmark, definition tests.
 			{Name: "harness", Neighbours: true, Packages: []string{
-				"internal/sim/...", "internal/bench/...", "internal/scenario/...",
+				"internal/sim/...", "internal/bench/...", "internal/suite/...",
 			}},
-			{Name: "server", Packages: []string{"internal/server/..."}, Neighbours: true},
+			{Name: "server", Packages: []string{"internal/server/...", "internal/local/..."}, Neighbours: true},
 			{Name: "api", Packages: []string{"internal/api/...", "web/..."}, Neighbours: true},
 			{Name: "service", Neighbours: true, Packages: []string{
 				"internal/runtime/...", "internal/dispatch/...", "internal/trigger/...",

@@ -124,12 +124,20 @@ func display(r rune) (string, int) {
 	case hidden(r):
 		s := escape(r)
 		return s, len(s)
-	case unicode.In(r, unicode.Mn, unicode.Me):
-		return string(r), 0
-	case wide(r):
-		return string(r), 2
 	}
-	return string(r), 1
+	return string(r), Columns(r)
+}
+
+// Columns is the number of columns that a character takes on a terminal: none
+// if it combines with the one before, two if it is wide, else one.
+func Columns(r rune) int {
+	switch {
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case wide(r):
+		return 2
+	}
+	return 1
 }
 
 // Visible replaces characters that could steer a terminal or deceive a reader

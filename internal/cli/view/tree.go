@@ -1,0 +1,415 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/history"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Frame says for when and for what size a picture is drawn.
+type Frame struct {
+	Now time.Time
+	// Columns and Rows are the size of the terminal; 0 means without bound.
+	Columns, Rows int
+	Color         bool
+}
+
+// Tree is a run as steps within steps, in the order of the definition. Not
+// safe for concurrent use.
+type Tree struct {
+	builder  *history.Builder
+	program  *workflow.Program
+	children map[string][]*node // by the path of the step around them
+	known    map[*history.Step]bool
+	byPath   map[string]*history.Step
+}
+
+// node is a step with its place among its siblings: the branch and index of
+// its frame, its place in the body, the visit.
+type node struct {
+	step  *history.Step
+	place [4]int
+}
+
+// NewTree returns the tree of what the builder has and will get; program is
+// that of the run.
+func NewTree(b *history.Builder, program *workflow.Program) *Tree {
+	return &Tree{
+		builder: b, program: program, children: map[string][]*node{}, known: map[*history.Step]bool{}, byPath: map[string]*history.Step{},
+	}
+}
+
+// Run is the run as folded so far.
+func (t *Tree) Run() *history.Run { return t.builder.Run() }
+
+// Add folds one event, and returns the steps that it changed.
+func (t *Tree) Add(ev *engine.Event) ([]*history.Step, error) {
+	steps, err := t.builder.Add(ev)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range steps {
+		if t.known[s] {
+			continue
+		}
+		t.known[s], t.byPath[s.Path] = true, s
+		n := &node{step: s}
+		frame, id, visit := t.builder.State().Frames[ev.Frame], workflow.NodeID(-1), 0
+		if a := t.builder.State().Acts[s.Act]; a != nil {
+			frame, id, visit = t.builder.State().Frames[a.Frame], a.Node, a.Visit
+		} else if frame != nil {
+			id = t.nodeNamed(frame, s.Name)
+		}
+		if frame != nil {
+			n.place = place(frame, id, visit)
+		}
+		siblings := t.children[s.Parent]
+		at, _ := slices.BinarySearchFunc(siblings, n, byPlace)
+		for at < len(siblings) && byPlace(siblings[at], n) == 0 {
+			at++
+		}
+		t.children[s.Parent] = slices.Insert(siblings, at, n)
+	}
+	return steps, nil
+}
+
+// Started notes that an attempt has begun to run, see [history.Builder.Started].
+func (t *Tree) Started(id engine.ActID, at time.Time) bool { return t.builder.Started(id, at) }
+
+// place orders siblings: by role, so that handlers and finally parts come
+// last, then by branch and index, by node, by visit.
+func place(f *engine.Frame, id workflow.NodeID, visit int) [4]int {
+	role := 0
+	switch f.Role {
+	case engine.RoleCatch, engine.RolePredicate:
+		role = 1
+	case engine.RoleFinally:
+		role = 2
+	case engine.RoleMain, engine.RoleBody:
+	}
+	return [4]int{role, max(f.Branch, 0)<<32 | max(f.Index, 0), int(id), visit}
+}
+
+func byPlace(a, b *node) int { return slices.Compare(a.place[:], b.place[:]) }
+
+func (t *Tree) nodeNamed(f *engine.Frame, name string) workflow.NodeID {
+	for i := range t.program.Bodies[f.Body].Nodes {
+		if t.program.Bodies[f.Body].Nodes[i].ID == name {
+			return workflow.NodeID(i)
+		}
+	}
+	return -1
+}
+
+// pending makes nodes of what is still to come in the frames that are open, by
+// the path of the step around them.
+func (t *Tree) pending() map[string][]*node {
+	out := map[string][]*node{}
+	for _, f := range t.builder.State().Frames {
+		body := &t.program.Bodies[f.Body]
+		if f.Phase != engine.FrameOpen || len(body.Start) > 0 {
+			continue // in a body of jumps nobody knows what is to come
+		}
+		parent, known := t.frameOwner(f)
+		if !known {
+			continue
+		}
+		for i := range f.Nodes {
+			if f.Nodes[i].Act != 0 || f.Nodes[i].Ends != 0 {
+				continue
+			}
+			id := workflow.NodeID(i)
+			s := &history.Step{
+				Path: engine.StepPath(f, &body.Nodes[i]), Parent: parent, Name: body.Nodes[i].ID, State: engine.Pending,
+			}
+			out[parent] = append(out[parent], &node{step: s, place: place(f, id, 0)})
+		}
+	}
+	return out
+}
+
+// frameOwner is the path of the step that opened the frame.
+func (t *Tree) frameOwner(f *engine.Frame) (path string, known bool) {
+	for f != nil && f.Owner == 0 && f.Of != 0 {
+		f = t.builder.State().Frames[f.Of]
+	}
+	switch {
+	case f == nil:
+		return "", false
+	case f.Owner == 0:
+		return "", true
+	}
+	s := t.builder.Step(f.Owner)
+	if s == nil {
+		return "", false
+	}
+	return s.Path, true
+}
+
+// line is one line of a picture before it is drawn: a step, or how many steps
+// are not shown.
+type line struct {
+	depth int
+	// weight says how much the line matters: those of the least weight are
+	// folded first.
+	weight int
+	tally  tally
+	fold   bool // not a step
+
+	state engine.State
+	label string
+	facts []string
+}
+
+// tally counts steps by what became of them.
+type tally struct{ live, failed, done, pending int }
+
+func (t *tally) add(u tally) {
+	t.live, t.failed, t.done, t.pending = t.live+u.live, t.failed+u.failed, t.done+u.done, t.pending+u.pending
+}
+
+func tallyOf(s *history.Step) tally {
+	switch {
+	case s.State == engine.Pending:
+		return tally{pending: 1}
+	case !s.State.Final():
+		return tally{live: 1}
+	case bad(s):
+		return tally{failed: 1}
+	}
+	return tally{done: 1}
+}
+
+func (t tally) String() string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{{t.live, "in progress"}, {t.failed, "failed"}, {t.done, "done"}, {t.pending, "to come"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	return "… " + strings.Join(parts, ", ")
+}
+
+// The weights of lines.
+const (
+	weightPendingBelow = iota
+	weightDoneBelow
+	weightPending
+	weightDone
+	weightWarned
+	weightFailed
+	weightLive
+)
+
+// Lines draws the tree: a head, then a line for each step that matters most,
+// no more than the rows allow.
+func (t *Tree) Lines(f Frame) []string {
+	run := t.Run()
+	paint := Painter(f.Color)
+	lines := t.lines(f.Now)
+	if f.Rows > 0 {
+		lines = foldTo(lines, f.Rows-2) // the head, and the line of the cursor
+	}
+	out := make([]string, 0, len(lines)+1)
+	head := fmt.Sprintf("%s  run %s", oneLine(run.Workflow), run.ID)
+	if run.BusinessDate != "" {
+		head += "  for " + oneLine(run.BusinessDate)
+	}
+	head = clip(head, columns(f))
+	out = append(out, paint(StyleBold, head))
+	label := labelWidth(lines, columns(f))
+	for i := range lines {
+		out = append(out, lines[i].draw(label, f, paint))
+	}
+	return out
+}
+
+// columns is the usable width: one less than the terminal has, since some wrap
+// when the last column is written.
+func columns(f Frame) int {
+	if f.Columns <= 0 {
+		return 1 << 20
+	}
+	return max(f.Columns-1, 1)
+}
+
+// labelWidth is the width of the column of names.
+func labelWidth(lines []line, columns int) int {
+	widest := 0
+	for i := range lines {
+		if !lines[i].fold {
+			widest = max(widest, 2*lines[i].depth+2+Width(lines[i].label))
+		}
+	}
+	return min(widest, max(columns*3/5, 1))
+}
+
+func (l *line) draw(label int, f Frame, paint Paint) string {
+	indent := strings.Repeat("  ", l.depth)
+	if l.fold {
+		return paint(StyleFaint, clip(indent+l.tally.String(), columns(f)))
+	}
+	mark, style := sign(l.state, f.Now)
+	if Width(indent)+2 > columns(f) {
+		return clip(indent, columns(f))
+	}
+	head := indent + paint(style, mark)
+	room := columns(f) - Width(indent) - 1
+	name := clip(" "+l.label, min(label-Width(indent)-1, room))
+	if len(l.facts) == 0 {
+		return head + textStyle(l.state, paint)(name)
+	}
+	name = pad(name, label-Width(indent)-1)
+	room -= Width(name)
+	about := clip("  "+strings.Join(l.facts, "  "), room)
+	return head + textStyle(l.state, paint)(name) + paint(StyleFaint, about)
+}
+
+func textStyle(state engine.State, paint Paint) func(string) string {
+	return func(text string) string {
+		if state == engine.Pending || state == engine.Skipped {
+			return paint(StyleFaint, text)
+		}
+		return text
+	}
+}
+
+// lines lists all lines of the tree in order.
+func (t *Tree) lines(now time.Time) []line {
+	w := walk{tree: t, now: now, pending: t.pending()}
+	w.below("", 0)
+	return w.out
+}
+
+type walk struct {
+	tree    *Tree
+	now     time.Time
+	pending map[string][]*node
+	out     []line
+}
+
+// maxItems is how many failed items of a foreach are shown; the other items that
+// have ended are counted.
+const maxItems = 5
+
+// below adds the lines of the steps within a step.
+func (w *walk) below(parent string, depth int) {
+	nodes := w.tree.children[parent]
+	if more := w.pending[parent]; len(more) > 0 {
+		nodes = append(slices.Clone(nodes), more...)
+		slices.SortStableFunc(nodes, byPlace)
+	}
+	var rest tally
+	failed := 0
+	items := len(nodes) > maxItems && w.tree.byPath[parent] != nil && w.tree.byPath[parent].Items > 0
+	for _, n := range nodes {
+		s := n.step
+		if bad(s) {
+			failed++
+		}
+		if items && s.State.Final() && (!bad(s) || failed > maxItems) {
+			rest.add(tallyOf(s))
+			continue
+		}
+		w.out = append(w.out, line{
+			depth: depth, state: s.State, label: label(s, parent), facts: facts(s, w.now), weight: weight(s, depth), tally: tallyOf(s),
+		})
+		w.below(s.Path, depth+1)
+	}
+	if rest != (tally{}) {
+		w.out = append(w.out, line{depth: depth, fold: true, tally: rest, weight: weightDone})
+	}
+}
+
+func bad(s *history.Step) bool { return s.State == engine.Failed || s.State == engine.Canceled }
+
+// label is the name of a step below another one: the path as far as the parent
+// does not say it, but with the name of a foreach before the index.
+func label(s *history.Step, parent string) string {
+	rest := strings.TrimPrefix(s.Path, parent)
+	if strings.HasPrefix(rest, "[") || strings.HasPrefix(rest, "~") {
+		rest = parent[strings.LastIndexByte(parent, '/')+1:] + rest
+	}
+	return oneLine(strings.TrimPrefix(rest, "/"))
+}
+
+func weight(s *history.Step, depth int) int {
+	switch {
+	case s.State == engine.Pending && depth > 0:
+		return weightPendingBelow
+	case s.State == engine.Pending:
+		return weightPending
+	case !s.State.Final():
+		return weightLive
+	case bad(s):
+		return weightFailed
+	case s.Warning != "":
+		return weightWarned
+	case depth > 0:
+		return weightDoneBelow
+	}
+	return weightDone
+}
+
+// foldTo folds lines until there are at most rows, those of the least weight
+// first, and of equal weight the earlier first; of what is in progress the
+// later first, so that what is around it stays. What is folded leaves one line
+// in its place that counts it.
+func foldTo(lines []line, rows int) []line {
+	rows = max(rows, 1)
+	if len(lines) <= rows {
+		return lines
+	}
+	order := make([]int, len(lines))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		if lines[a].weight == weightLive && lines[b].weight == weightLive {
+			return cmp.Or(cmp.Compare(lines[b].depth, lines[a].depth), cmp.Compare(b, a))
+		}
+		return cmp.Or(cmp.Compare(lines[a].weight, lines[b].weight), cmp.Compare(a, b))
+	})
+	folded := make([]bool, len(lines))
+	shown, groups := len(lines), 0
+	for _, i := range order {
+		if shown+groups <= rows {
+			break
+		}
+		before, after := i > 0 && folded[i-1], i+1 < len(lines) && folded[i+1]
+		switch {
+		case before && after:
+			groups--
+		case !before && !after:
+			groups++
+		}
+		folded[i] = true
+		shown--
+	}
+	var out []line
+	for i := 0; i < len(lines); i++ {
+		if !folded[i] {
+			out = append(out, lines[i])
+			continue
+		}
+		from := i
+		for i+1 < len(lines) && folded[i+1] {
+			i++
+		}
+		group := line{depth: lines[from].depth, fold: true}
+		for _, l := range lines[from : i+1] {
+			group.tally.add(l.tally)
+		}
+		out = append(out, group)
+	}
+	return out
+}
