@@ -16,7 +16,7 @@ func CheckObjectType(t *testing.T, o connector.ObjectType) {
 	if o.Name == "" || o.Object == nil {
 		t.Fatal("a type needs a name and an object")
 	}
-	checkObject(t, o.Object, map[*descriptor.Object]bool{})
+	checkObject(t, o.Object, false, map[*descriptor.Object]bool{})
 	checkExample(t, o.Object, "")
 	if has := o.Object.Field("connection") != nil; has != (len(o.Connections) > 0) {
 		t.Errorf("%s has a connection: %v, types of it: %v", o.Name, has, o.Connections)
@@ -24,8 +24,9 @@ func CheckObjectType(t *testing.T, o connector.ObjectType) {
 }
 
 // checkObject checks that every field has a doc that ends as a sentence does,
-// and an example, if any, that its type takes.
-func checkObject(t *testing.T, o *descriptor.Object, seen map[*descriptor.Object]bool) {
+// and an example and default, if any, that its type takes. Templates are
+// allowed where a field above allows them.
+func checkObject(t *testing.T, o *descriptor.Object, template bool, seen map[*descriptor.Object]bool) {
 	t.Helper()
 	if seen[o] {
 		return
@@ -44,13 +45,16 @@ func checkObject(t *testing.T, o *descriptor.Object, seen map[*descriptor.Object
 		for _, e := range f.Enum {
 			sentence(t, where+": "+e.Text, e.Doc)
 		}
+		alone := *f
+		alone.Template = f.Template || template
+		object := &descriptor.Object{Name: o.Name, Fields: []descriptor.Field{alone}}
 		if f.Example != "" {
-			checkYAML(t, where, f.Name+": "+f.Example, &descriptor.Object{Name: o.Name, Fields: []descriptor.Field{*f}})
+			checkYAML(t, where, f.Name+": "+f.Example, object)
 		}
 		if !f.Default.IsUndefined() {
-			checkYAML(t, where+": default", f.Name+": "+f.Default.String(), &descriptor.Object{Name: o.Name, Fields: []descriptor.Field{*f}})
+			checkYAML(t, where+": default", f.Name+": "+f.Default.String(), object)
 		}
-		checkType(t, &f.Type, seen)
+		checkType(t, &f.Type, alone.Template, seen)
 	}
 	for _, g := range o.OneOfGroups {
 		for _, name := range g.Fields {
@@ -61,16 +65,16 @@ func checkObject(t *testing.T, o *descriptor.Object, seen map[*descriptor.Object
 	}
 }
 
-func checkType(t *testing.T, typ *descriptor.Type, seen map[*descriptor.Object]bool) {
+func checkType(t *testing.T, typ *descriptor.Type, template bool, seen map[*descriptor.Object]bool) {
 	t.Helper()
 	if typ.Object != nil {
-		checkObject(t, typ.Object, seen)
+		checkObject(t, typ.Object, template, seen)
 	}
 	if typ.Elem != nil {
-		checkType(t, typ.Elem, seen)
+		checkType(t, typ.Elem, template, seen)
 	}
 	for i := range typ.Options {
-		checkType(t, &typ.Options[i], seen)
+		checkType(t, &typ.Options[i], template, seen)
 	}
 }
 

@@ -87,8 +87,8 @@ func testDescriptor(t *testing.T, c connector.Connector) {
 	if d.Doc == "" || d.Input == nil || d.Output == nil {
 		t.Fatal("a connector needs a doc, an input and an output")
 	}
-	checkObject(t, d.Input, map[*descriptor.Object]bool{})
-	checkObject(t, d.Output, map[*descriptor.Object]bool{})
+	checkObject(t, d.Input, false, map[*descriptor.Object]bool{})
+	checkObject(t, d.Output, false, map[*descriptor.Object]bool{})
 	checkExample(t, d.Input, "with")
 	if has := d.Input.Field("connection") != nil; has != (len(d.Connections) > 0) {
 		t.Errorf("input has a connection: %v, types of it: %v", has, d.Connections)
