@@ -63,10 +63,10 @@ func describe() *connector.Descriptor {
 		Connections: []string{"http"},
 		Input:       inputObject(),
 		Output: &descriptor.Object{Name: "http.request output", Doc: "What the server answered.", Fields: []descriptor.Field{
-			{Name: "status", Doc: "The status code.", Type: descriptor.Type{Kind: descriptor.Integer}},
-			{Name: "headers", Doc: "The headers by their names in small letters; values of a repeated one are joined by a comma.", Type: headers()},
-			{Name: "body", Doc: "The body as `body_format` says; null if there is none.", Type: descriptor.Type{Kind: descriptor.Any}},
-			{Name: "body_format", Doc: "How the body is given.", Type: text(), Enum: []descriptor.EnumValue{
+			{Name: "status", Doc: "The status code.", Type: descriptor.Type{Kind: descriptor.Integer}, Required: true},
+			{Name: "headers", Doc: "The headers by their names in small letters; values of a repeated one are joined by a comma.", Type: headers(), Required: true},
+			{Name: "body", Doc: "The body as `body_format` says; null if there is none.", Type: descriptor.Type{Kind: descriptor.Any}, Required: true},
+			{Name: "body_format", Doc: "How the body is given.", Type: text(), Required: true, Enum: []descriptor.EnumValue{
 				{Text: "none", Doc: "There is no body."},
 				{Text: "json", Doc: "It was read as JSON."},
 				{Text: "text", Doc: "It is a text."},

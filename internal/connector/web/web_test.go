@@ -118,6 +118,28 @@ func TestContract(t *testing.T) {
 	connectortest.CheckObjectType(t, web.ConnectionType())
 }
 
+// An answer has all members, whatever the server sent: expressions may read
+// them unguarded.
+func TestAnswerIsWhole(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(server.Close)
+	c := newWeb(t, server.URL)
+	for _, method := range []string{"GET", "HEAD", "DELETE"} {
+		result, err := c.Call(t.Context(), connectortest.Call(t, fmt.Sprintf(`{"url": %q, "method": %q}`, server.URL, method)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range c.Describe().Output.Fields {
+			if !f.Required || result.Output.Get(f.Name).IsUndefined() {
+				t.Errorf("%s: member %s is required: %v; got %s", method, f.Name, f.Required, result.Output)
+			}
+		}
+	}
+}
+
 // What is sent for which input.
 func TestRequest(t *testing.T) {
 	t.Parallel()
