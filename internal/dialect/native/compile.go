@@ -53,8 +53,9 @@ func (l *loader) workflow(d document) {
 	c.varNames = c.allVariables()
 	main := c.scope(nil, roleMain)
 	main.vars = c.declareVars(main, assigned(n))
-	c.defaults(main.start())
-	main.env = c.env(n, c.lang.workflow, main.start(), nil)
+	before := &view{scope: main, noSteps: true}
+	c.defaults(before)
+	main.env = c.env(n, c.lang.workflow, before, nil)
 	c.body(main, n)
 	c.later()
 	c.files()
@@ -78,8 +79,8 @@ func (c *compiler) header() {
 	if len(about) > 0 {
 		c.prog.About = about
 	}
-	if n := c.doc.Get("timezone"); n != nil && n.Kind == yamldoc.String {
-		c.zone(n)
+	if n := c.doc.Get("timezone"); n != nil && (n.Kind != yamldoc.String || !c.zone(n)) {
+		c.prog.Zone = "" // its fault is reported once
 	}
 	c.businessDate(c.doc.Get("business_date"))
 	c.prog.Pipelined = scalarText(c.doc.Get("durability")) == "pipelined"
@@ -97,10 +98,13 @@ func (c *compiler) notYet(n *yamldoc.Node, what, capability string) {
 }
 
 // zone checks the name of a time zone.
-func (c *compiler) zone(n *yamldoc.Node) {
-	if _, err := time.LoadLocation(n.Text); err != nil || n.Text == "Local" || n.Text == "" {
+func (c *compiler) zone(n *yamldoc.Node) bool {
+	_, err := time.LoadLocation(n.Text)
+	known := err == nil && n.Text != "Local" && n.Text != ""
+	if !known {
 		c.errorAt(n, codeZone, "%q is not a time zone", n.Text).WithHint("write an IANA name such as Europe/Amsterdam or UTC")
 	}
+	return known
 }
 
 func (c *compiler) businessDate(n *yamldoc.Node) {
@@ -340,7 +344,7 @@ func (c *compiler) files() {
 // later compiles what is only checked: fields of the workflow that a later
 // release brings.
 func (c *compiler) later() {
-	start := (&scope{}).start()
+	start := &view{scope: &scope{}, noSteps: true}
 	for _, field := range []string{"concurrency", "effective_from"} {
 		c.field(c.doc, c.lang.workflow, field, start)
 	}

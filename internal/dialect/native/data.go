@@ -167,8 +167,11 @@ func (c *compiler) template(n *yamldoc.Node, place descriptor.Text, v *view) (*w
 		e, t := c.expression(part.Source, n, part.Offset, v)
 		if len(parts) == 1 {
 			if e != nil && !fits(t, *place.Type) {
-				c.list.Errorf(n.At(part.Offset), codeType, "`%s` must be %s, the expression gives %s", place.Path, place.Type.Words(), typeWords(t)).
+				d := c.list.Errorf(n.At(part.Offset), codeType, "`%s` must be %s, the expression gives %s", place.Path, place.Type.Words(), typeWords(t)).
 					WithLength(max(1, len([]rune(part.Source))))
+				if place.Type.Kind == descriptor.String && t.Kind != expr.ListOf && t.Kind != expr.ObjectOf {
+					d.WithHint("make it a text: string(%s)", part.Source)
+				}
 			}
 			return exprData(e), t
 		}

@@ -152,7 +152,7 @@ func (d *language) stepFailure() []descriptor.Field {
 func (d *language) stepLater() []descriptor.Field {
 	return []descriptor.Field{
 		{Name: "repeat", Type: object(d.repeat), Later: "repeated steps", Doc: "Does the step again and again."},
-		{Name: "compensate", Type: object(d.compensation), Later: "compensation", Doc: "Undoes the step when the run fails later."},
+		{Name: "compensate", Type: object(d.compensation), Later: "steps that undo others", Doc: "Undoes the step when the run fails later."},
 		{Name: "limits", Type: list(oneOf(text(), object(d.limitUse))), Template: true, Later: "limits and locks", Doc: "Limits of which the step takes a share while it runs."},
 		{Name: "priority", Type: kind(descriptor.Integer), Template: true, Later: "priorities", Doc: "Steps with a higher number start first."},
 		{Name: "cache", Type: object(d.cache), Later: "cached outputs", Doc: "Reuses an earlier output."},

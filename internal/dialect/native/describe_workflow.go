@@ -63,7 +63,7 @@ func (d *language) describeWorkflow() {
 			Name: "data", Doc: "What data the workflow handles.",
 			Fields: []descriptor.Field{
 				{Name: "classification", Type: text(), Doc: "How sensitive the data is, in the words of your organisation."},
-				{Name: "residency", Type: oneOf(text(), list(text())), Later: "data residency", Doc: "Where the data may be."},
+				{Name: "residency", Type: oneOf(text(), list(text())), Later: "rules for where data may be", Doc: "Where the data may be."},
 			},
 		}), Doc: "What data the workflow handles."},
 	)

@@ -47,9 +47,9 @@ func (c *compiler) inputDefault(n *yamldoc.Node, in *workflow.Input) *workflow.D
 	}
 	before := &view{scope: &scope{}, noInputs: true}
 	d, t := c.field(n, c.lang.input, "default", before)
-	if d.Const.IsUndefined() {
-		if d.Expr != nil && !sameType(t, in.Type) {
-			c.errorAt(def, codeType, "the default of a %s input gives %s", inputWord(n), typeWords(t))
+	if def.Kind == yamldoc.String && expr.HasTemplate(def.Text) || d.Const.IsUndefined() {
+		if !sameType(t, in.Type) {
+			c.errorAt(def, codeType, "the input is %s, its default gives %s", typeWords(in.Type), typeWords(t))
 		}
 		return d
 	}

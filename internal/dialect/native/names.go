@@ -109,7 +109,7 @@ func (n *names) env() *expr.Env {
 		return why
 	}
 	add(rootInputs, n.c.inputs, unless(!v.noInputs, "inputs cannot be read here"))
-	add(rootSteps, expr.Type{Kind: expr.ObjectOf, Fields: n.stepFields()}, unless(!v.noInputs, "steps cannot be read here"))
+	add(rootSteps, expr.Type{Kind: expr.ObjectOf, Fields: n.stepFields()}, unless(!v.noInputs && !v.noSteps, "steps cannot be read here: none has run yet"))
 	add(rootRun, closed(runFacts()...), unless(!n.c.noRun, "there is no run here"))
 	add(rootVars, expr.Type{Kind: expr.ObjectOf}, "")
 	add(rootSecrets, expr.Type{}, "a secret stands only in env, headers and connection fields, alone in its ${{ }}: ${{ secrets.NAME }}")

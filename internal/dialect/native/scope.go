@@ -78,16 +78,11 @@ type view struct {
 	ownError bool       // `error` is that of the step itself
 	attempt  bool       // `attempt` can be read
 	result   *expr.Type // of `result`, nil where it cannot be read
-	join     bool       // in `join`: only `needs` tells of other steps
-	// bare has neither steps nor anything of the run's progress, for env,
-	// inputs and documents of other kinds.
-	noInputs bool
+	noInputs bool       // nothing of the run is known but its facts
+	noSteps  bool       // nothing has run yet
 	// set are variables that the same assign step set already.
 	set []string
 }
-
-// start is the view before any step of the scope.
-func (s *scope) start() *view { return &view{scope: s} }
 
 // end is the view when the scope has succeeded.
 func (s *scope) end() *view {

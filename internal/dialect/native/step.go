@@ -1,6 +1,7 @@
 package native
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/regie-dev/regie/internal/descriptor"
@@ -37,31 +38,21 @@ func (c *compiler) origin(st *step) workflow.Origin {
 	}
 }
 
-// path is where a step stands in the source.
+// path is where a step stands, in the form of the paths of a run.
 func (c *compiler) path(s *scope, id string) string {
-	var segments []string
-	for ; s != nil; s = outerScope(s) {
-		if id != "" {
-			segments = append(segments, id)
-		}
-		id = ""
-		if s.outer != nil && s.outer.at != nil && s.role != roleItem {
-			id = s.outer.at.id
-		} else if s.role == roleFinally {
-			id = "finally"
+	segments := []string{id}
+	for ; s.outer != nil; s = s.outer.scope {
+		switch {
+		case s.role == roleFinally:
+			segments = append(segments, "finally")
+		case s.role == roleCatch:
+			segments = append(segments, "on_error", s.outer.at.id)
+		case s.outer.at.id != "":
+			segments = append(segments, s.outer.at.id)
 		}
 	}
-	for i, j := 0, len(segments)-1; i < j; i, j = i+1, j-1 {
-		segments[i], segments[j] = segments[j], segments[i]
-	}
+	slices.Reverse(segments)
 	return strings.Join(segments, "/")
-}
-
-func outerScope(s *scope) *scope {
-	if s.outer == nil {
-		return nil
-	}
-	return s.outer.scope
 }
 
 // form is the field that says what a step does.

@@ -1,0 +1,111 @@
+package native
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/yamldoc"
+)
+
+func loadText(text string) (*Set, []diag.Diagnostic) {
+	return Load(testConfig(), []Source{{Path: "x.yaml", Text: []byte(text)}})
+}
+
+func codes(problems []diag.Diagnostic) string {
+	var out []string
+	for _, p := range problems {
+		out = append(out, fmt.Sprintf("%d:%d %s", p.Line, p.Column, p.Code))
+	}
+	return strings.Join(out, ", ")
+}
+
+// TestLimits are rows B03 and B73 of the bad inputs.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	const head = "kind: Workflow\nname: x\n"
+	chain := func(n int) string {
+		var b strings.Builder
+		b.WriteString(head + "graph:\n  s0: {run: x}\n")
+		for i := 1; i < n; i++ {
+			fmt.Fprintf(&b, "  s%d: {needs: [s%d], run: [x, \"${{ steps.s%d.output }}\"]}\n", i, i-1, i/2)
+		}
+		return b.String()
+	}
+	edges := func(n int) string {
+		var b strings.Builder
+		b.WriteString(head + "graph:\n  a: {needs: &all [")
+		for i := range n {
+			fmt.Fprintf(&b, "s%d,", i)
+		}
+		b.WriteString("], run: x}\n")
+		for i := range n {
+			fmt.Fprintf(&b, "  s%d: {needs: *all, run: x}\n", i)
+		}
+		return b.String()
+	}
+	for _, c := range []struct {
+		name, text, want string
+	}{
+		{"10,000 steps in a row", chain(MaxSteps), ""},
+		{"10,000 steps in a list", head + "steps:\n" + strings.Repeat("  - run: x\n", MaxSteps), ""},
+		{"one more", head + "steps:\n" + strings.Repeat("  - run: x\n", MaxSteps+1), "10004:5 too_many_steps"},
+		{"a million edges", edges(1000), "105:17 yaml_limit"},
+		{"a long expression", head + "steps:\n  - if: " + strings.Repeat("true && ", expr.MaxLength/8) + "true\n    run: x\n", "4:9 expr_limit"},
+		{"a deep expression", head + "steps:\n  - if: " + strings.Repeat("(", 4000) + "true" + strings.Repeat(")", 4000) + "\n    run: x\n", "4:9 expr_limit"},
+		{"nested groups", head + "steps: " + strings.Repeat("[{steps: ", 40) + "[{run: x}]" + strings.Repeat("}]", 40), "3:296 yaml_limit"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, problems := loadText(c.text)
+			if got := codes(problems); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestOddShapes is row B52: something else in place of every value of a
+// workflow gives diagnostics or a program, but never a panic.
+func TestOddShapes(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"forms", "failures", "later", "settlement"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			docs, problems := yamldoc.Parse("x.yaml", testDocument(t, name))
+			if diag.HasErrors(problems) {
+				t.Fatal(problems)
+			}
+			whole := docs[0].ToValue()
+			for _, odd := range []string{`null`, `[]`, `{}`, `"${{ x }}"`, `5`, `[{"a": [1]}]`} {
+				replaced := 0
+				replace(whole, value.MustParse(odd), func(v value.Value) {
+					replaced++
+					loadText(v.String())
+				})
+				if replaced < 20 {
+					t.Errorf("only %d values were replaced", replaced)
+				}
+			}
+		})
+	}
+}
+
+// replace calls visit with a copy of v for each value in it, in which that
+// value is odd.
+func replace(v, odd value.Value, visit func(value.Value)) {
+	visit(odd)
+	for i := range v.Items() {
+		replace(v.At(i), odd, func(item value.Value) {
+			items := append([]value.Value(nil), v.Items()...)
+			items[i] = item
+			visit(value.List(items...))
+		})
+	}
+	for _, m := range v.Members() {
+		replace(m.Value, odd, func(member value.Value) { visit(v.With(m.Key, member)) })
+	}
+}
