@@ -76,7 +76,7 @@ func TimerTime(t time.Time) time.Time {
 }
 
 // Check returns ErrInvalid, wrapped, when the batch cannot be stored anywhere:
-// a name, time, state or size out of bounds, the same run, key or timer twice,
+// a name, time, state or size out of bounds, an end without a final state, the same run, key or timer twice,
 // a program whose hash is not that of its data. Implementations call it first.
 func (b *Batch) Check() error {
 	for _, check := range []func() error{b.checkHead, b.checkRecords, b.checkRuns, b.checkKeys, b.checkTimers} {
@@ -138,6 +138,9 @@ func (b *Batch) checkRuns() error {
 		}
 		if !validState(r.State) {
 			return fmt.Errorf("run %s: %q is not a state", r.ID, r.State)
+		}
+		if r.Ended() == r.EndedAt.IsZero() {
+			return fmt.Errorf("run %s is %s, and its end is %q", r.ID, r.State, r.EndedAt)
 		}
 		for _, text := range []string{r.Namespace, r.Workflow, r.Reason, r.BusinessDate} {
 			if err := checkText(text); err != nil {

@@ -214,7 +214,7 @@ type RunRow struct {
 	BusinessDate string
 	AcceptedAt   time.Time
 	StartedAt    time.Time // zero until it started
-	EndedAt      time.Time // zero until it ended
+	EndedAt      time.Time // zero until State is final
 	// Events is the number of the last event. It is found when the row is read
 	// and passed over when it is written, so that a row that says nothing new
 	// need not be sent with each record.

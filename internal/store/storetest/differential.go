@@ -1,0 +1,299 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/regie-dev/regie/internal/store"
+	"pgregory.net/rapid"
+)
+
+// Side is one of two stores that must behave the same.
+type Side struct {
+	Store store.Store
+	// Reopen ends the process that has the store as a kill would and opens what
+	// it left; Beside opens the same data as another process would.
+	Reopen, Beside func() (store.Store, error)
+}
+
+// Differential does the same random operations on two stores, which must give
+// the same results and the same readable state after each.
+func Differential(t *testing.T, open func(t *rapid.T) [2]Side) {
+	t.Helper()
+	rapid.Check(t, func(t *rapid.T) {
+		m := &machine{sides: open(t), now: Start, next: map[store.RunID]uint64{}}
+		m.acquire(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"commit":     m.commit,
+			"again":      m.commit, // most steps should commit
+			"misnumber":  m.misnumber,
+			"misrecord":  m.misrecord,
+			"wrong row":  m.wrongRow,
+			"acquire":    m.acquire,
+			"depose":     m.depose,
+			"crash":      m.crash,
+			"last":       m.last,
+			"page":       m.page,
+			"due timers": m.due,
+			"":           m.compare,
+		})
+		for i := range m.sides {
+			if err := m.sides[i].Store.Verify(t.Context()); err != nil {
+				t.Fatalf("side %d: %v", i, err)
+			}
+		}
+	})
+}
+
+// machine draws operations. It knows enough to draw mostly valid ones.
+type machine struct {
+	sides    [2]Side
+	lease    store.Lease
+	sequence uint64
+	now      time.Time
+	next     map[store.RunID]uint64 // next event, for runs that exist
+	seen     uint64                 // incarnation seen last
+}
+
+var (
+	poolRuns     = []store.RunID{"r1", "r2", "r3", "r4", "r5", "r6"}
+	poolKeys     = []store.Key{{Namespace: "n", Key: "k1"}, {Namespace: "n", Key: "k2"}, {Namespace: "m", Key: "k1"}}
+	poolPrograms = []store.Program{Program("p"), Program("q")}
+)
+
+// both does the same on both sides and compares what the errors are.
+func (m *machine) both(t *rapid.T, what string, do func(side *Side) (any, error)) (any, error) {
+	t.Helper()
+	a, errA := do(&m.sides[0])
+	b, errB := do(&m.sides[1])
+	if x, y := class(errA), class(errB); x != y {
+		t.Fatalf("%s: %v and %v", what, errA, errB)
+	}
+	if !reflect.DeepEqual(a, b) {
+		t.Fatalf("%s: %s", what, cmp.Diff(a, b))
+	}
+	return a, errA
+}
+
+// class tells errors apart as callers do.
+func class(err error) string {
+	var taken *store.KeyTakenError
+	if errors.As(err, &taken) {
+		return fmt.Sprintf("taken: %+v", *taken)
+	}
+	for _, known := range []error{
+		store.ErrUnknown, store.ErrLeaseLost, store.ErrSequence, store.ErrInvalid, store.ErrErased, store.ErrNotFound,
+		store.ErrCorrupt, store.ErrClosed,
+	} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	if err != nil {
+		return "other"
+	}
+	return ""
+}
+
+func (m *machine) acquire(t *rapid.T) {
+	lease, err := m.both(t, "acquire", func(s *Side) (any, error) { return s.Store.Acquire(t.Context(), "machine") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.lease, _ = lease.(store.Lease)
+	if m.lease.Incarnation <= m.seen || m.lease.LastSequence != m.sequence {
+		t.Fatalf("lease %+v after incarnation %d and batch %d", m.lease, m.seen, m.sequence)
+	}
+	m.seen = m.lease.Incarnation
+}
+
+// batch draws a batch that is valid but for keys that may be taken and runs
+// that may be erased.
+func (m *machine) batch(t *rapid.T) *store.Batch {
+	m.now = m.now.Add(time.Duration(rapid.IntRange(0, 5).Draw(t, "seconds")) * time.Second)
+	b := &store.Batch{Sequence: m.sequence + 1, Incarnation: m.lease.Incarnation, At: m.now}
+	some := func(what string, of int) []int {
+		return rapid.SliceOfNDistinct(rapid.IntRange(0, of-1), 0, 3, rapid.ID[int]).Draw(t, what)
+	}
+	for _, i := range some("records", len(poolRuns)) {
+		id := poolRuns[i]
+		b.Records = append(b.Records, store.Record{
+			Run: id, First: max(m.next[id], 1), Count: rapid.Uint64Range(1, 4).Draw(t, "count"),
+			Control: rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "control"), Payload: rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "payload"),
+		})
+	}
+	for _, i := range some("rows", len(poolRuns)) {
+		row := Row(poolRuns[i])
+		row.State = rapid.SampledFrom([]string{"running", "waiting", "succeeded", "failed"}).Draw(t, "state")
+		if row.Ended() {
+			row.EndedAt = m.now
+		}
+		b.Runs = append(b.Runs, row)
+	}
+	if rapid.IntRange(0, 3).Draw(t, "take a key") == 0 {
+		k := rapid.SampledFrom(poolKeys).Draw(t, "key")
+		k.Run, k.BodyHash = rapid.SampledFrom(poolRuns).Draw(t, "key's run"), [32]byte{rapid.Byte().Draw(t, "hash")}
+		if seconds := rapid.IntRange(0, 20).Draw(t, "lives"); seconds > 0 {
+			k.Expires = m.now.Add(time.Duration(seconds) * time.Second)
+		}
+		b.Keys = append(b.Keys, k)
+	}
+	for _, i := range some("timers", 6) {
+		id := store.TimerID{Run: poolRuns[i%2], ID: uint64(i / 2)}
+		if rapid.Bool().Draw(t, "set") {
+			b.SetTimers = append(b.SetTimers, store.Timer{TimerID: id, At: m.now.Add(time.Duration(i%3) * time.Minute)})
+		} else {
+			b.ClearTimers = append(b.ClearTimers, id)
+		}
+	}
+	for _, i := range some("programs", len(poolPrograms)) {
+		b.Programs = append(b.Programs, poolPrograms[i])
+	}
+	if rapid.IntRange(0, 15).Draw(t, "erase") == 0 {
+		id := rapid.SampledFrom(poolRuns).Draw(t, "erased run")
+		if !slices.ContainsFunc(b.Records, func(r store.Record) bool { return r.Run == id }) {
+			b.Erase = append(b.Erase, id)
+		}
+	}
+	return b
+}
+
+func (m *machine) send(t *rapid.T, what string, b *store.Batch) {
+	_, err := m.both(t, what, func(s *Side) (any, error) { return nil, s.Store.Commit(t.Context(), b) })
+	if err != nil {
+		return
+	}
+	m.sequence = b.Sequence
+	for _, r := range b.Records {
+		m.next[r.Run] = r.First + r.Count
+	}
+}
+
+func (m *machine) commit(t *rapid.T) { m.send(t, "commit", m.batch(t)) }
+
+// misnumber commits under a wrong sequence or incarnation.
+func (m *machine) misnumber(t *rapid.T) {
+	b := m.batch(t)
+	switch rapid.IntRange(0, 2).Draw(t, "what") {
+	case 0:
+		b.Sequence += uint64(rapid.IntRange(1, 3).Draw(t, "by"))
+	case 1:
+		b.Sequence = max(b.Sequence, 2) - 1
+		if m.sequence == 0 {
+			b.Sequence = 2
+		}
+	default:
+		b.Incarnation = rapid.Uint64Range(1, m.lease.Incarnation+1).Filter(func(n uint64) bool { return n != m.lease.Incarnation }).Draw(t, "incarnation")
+	}
+	before := m.sequence
+	m.send(t, "misnumbered commit", b)
+	if m.sequence != before {
+		t.Fatal("accepted")
+	}
+}
+
+// misrecord commits a record that leaves a gap, overlaps, or begins anew.
+func (m *machine) misrecord(t *rapid.T) {
+	b := m.batch(t)
+	if len(b.Records) == 0 {
+		return
+	}
+	r := &b.Records[rapid.IntRange(0, len(b.Records)-1).Draw(t, "record")]
+	r.First = rapid.Uint64Range(1, r.First+3).Filter(func(n uint64) bool { return n != r.First }).Draw(t, "first")
+	before := m.sequence
+	m.send(t, "commit of a record out of place", b)
+	if m.sequence != before {
+		t.Fatal("accepted")
+	}
+}
+
+// wrongRow commits an invalid batch.
+func (m *machine) wrongRow(t *rapid.T) {
+	b := m.batch(t)
+	b.Runs = []store.RunRow{{ID: "r1", State: "lost"}}
+	m.send(t, "invalid commit", b)
+}
+
+// depose lets another process take the lease and commit; then this one finds
+// out and takes it back.
+func (m *machine) depose(t *rapid.T) {
+	var others [2]store.Store
+	for i := range m.sides {
+		other, err := m.sides[i].Beside()
+		if err != nil {
+			t.Fatal(err)
+		}
+		others[i] = other
+	}
+	mine := m.sides
+	m.sides[0].Store, m.sides[1].Store = others[0], others[1]
+	m.acquire(t)
+	theirs := m.lease
+	m.commit(t)
+	m.sides = mine
+	m.misnumber(t)
+	m.last(t)
+	m.acquire(t)
+	if m.lease.Incarnation <= theirs.Incarnation {
+		t.Fatalf("lease %+v after %+v", m.lease, theirs)
+	}
+	for _, other := range others {
+		if err := other.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (m *machine) crash(t *rapid.T) {
+	for i := range m.sides {
+		s, err := m.sides[i].Reopen()
+		if err != nil {
+			t.Fatalf("side %d: %v", i, err)
+		}
+		m.sides[i].Store = s
+	}
+	if rapid.Bool().Draw(t, "verify") {
+		m.verify(t)
+	}
+	m.acquire(t)
+}
+
+func (m *machine) verify(t *rapid.T) {
+	_, err := m.both(t, "verify", func(s *Side) (any, error) { return nil, s.Store.Verify(t.Context()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (m *machine) last(t *rapid.T) {
+	_, _ = m.both(t, "last sequence", func(s *Side) (any, error) { return s.Store.LastSequence(t.Context()) })
+}
+
+func (m *machine) page(t *rapid.T) {
+	before := rapid.SampledFrom(append([]store.RunID{"", "r", "z"}, poolRuns...)).Draw(t, "before")
+	limit := rapid.IntRange(1, 4).Draw(t, "limit")
+	_, _ = m.both(t, "runs", func(s *Side) (any, error) { return s.Store.Runs(t.Context(), before, limit) })
+	first := rapid.Uint64Range(0, 12).Draw(t, "first")
+	_, _ = m.both(t, "events", func(s *Side) (any, error) { return s.Store.Events(t.Context(), "r1", first) })
+}
+
+func (m *machine) due(t *rapid.T) {
+	until := m.now.Add(time.Duration(rapid.IntRange(-60, 180).Draw(t, "seconds")) * time.Second)
+	limit := rapid.IntRange(1, 4).Draw(t, "limit")
+	_, _ = m.both(t, "timers", func(s *Side) (any, error) { return s.Store.Timers(t.Context(), until, limit) })
+}
+
+// compare compares everything that can be read.
+func (m *machine) compare(t *rapid.T) {
+	_, err := m.both(t, "state", func(s *Side) (any, error) {
+		return ReadState(t.Context(), s.Store, poolRuns, poolKeys, poolPrograms, m.now)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
