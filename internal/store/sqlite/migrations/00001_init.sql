@@ -1,0 +1,90 @@
+-- +goose Up
+
+-- The right to write. Commits of an older incarnation are refused.
+CREATE TABLE lease (
+  id          INTEGER PRIMARY KEY CHECK (id = 1),
+  format      INTEGER NOT NULL,
+  incarnation INTEGER NOT NULL CHECK (incarnation >= 0),
+  holder      TEXT NOT NULL,
+  key_check   BLOB NOT NULL -- a known text, sealed with the key-encryption key
+) STRICT;
+
+-- One row a batch, the audit leaf of which covers the hashes of its records
+-- and items. tree comes before the long columns: it is read alone.
+CREATE TABLE batches (
+  sequence    INTEGER PRIMARY KEY CHECK (sequence > 0),
+  incarnation INTEGER NOT NULL,
+  at          INTEGER NOT NULL, -- microseconds since 1970, as all times
+  tree        BLOB NOT NULL,    -- hashes of the log's tree that this leaf completes
+  records     BLOB NOT NULL,    -- hash of each record
+  items       BLOB NOT NULL     -- hash of each program, row, key, timer, erasure
+) STRICT;
+
+-- The key of each run, wrapped. Erasing a run takes it away.
+CREATE TABLE run_keys (
+  run     TEXT PRIMARY KEY,
+  wrapped BLOB,
+  erased  INTEGER REFERENCES batches (sequence),
+  CHECK ((wrapped IS NULL) = (erased IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+-- Records, clustered by run; no second index.
+CREATE TABLE events (
+  run        TEXT NOT NULL,
+  first      INTEGER NOT NULL,
+  count      INTEGER NOT NULL,
+  batch      INTEGER NOT NULL,
+  position   INTEGER NOT NULL, -- place in the batch, from 0
+  commitment BLOB NOT NULL,    -- to the payload
+  control    BLOB NOT NULL,
+  payload    BLOB,             -- sealed; NULL once erased
+  PRIMARY KEY (run, first)
+) STRICT, WITHOUT ROWID;
+
+-- What lists need. batch is the one that wrote the row, here and below.
+CREATE TABLE runs (
+  id            TEXT PRIMARY KEY,
+  namespace     TEXT NOT NULL,
+  workflow      TEXT NOT NULL,
+  program       BLOB NOT NULL,
+  state         TEXT NOT NULL,
+  reason        TEXT NOT NULL,
+  business_date TEXT NOT NULL,
+  accepted_at   INTEGER,
+  started_at    INTEGER,
+  ended_at      INTEGER,
+  batch         INTEGER NOT NULL REFERENCES batches (sequence),
+  -- Comparisons joined by OR: for IN, SQLite builds a table each time.
+  CHECK (
+    (ended_at IS NULL AND (state = 'running' OR state = 'waiting' OR state = 'queued' OR state = 'pending')) OR
+    (ended_at IS NOT NULL AND (state = 'succeeded' OR state = 'failed' OR state = 'canceled' OR state = 'skipped'))
+  )
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_live ON runs (id) WHERE ended_at IS NULL;
+
+CREATE TABLE keys (
+  namespace TEXT NOT NULL,
+  key       TEXT NOT NULL,
+  run       TEXT NOT NULL,
+  body_hash BLOB NOT NULL,
+  expires   INTEGER, -- NULL: never
+  salt      BLOB NOT NULL,
+  batch     INTEGER NOT NULL REFERENCES batches (sequence),
+  PRIMARY KEY (namespace, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX keys_expires ON keys (expires) WHERE expires IS NOT NULL;
+
+CREATE TABLE timers (
+  run   TEXT NOT NULL,
+  id    INTEGER NOT NULL,
+  at    INTEGER NOT NULL,
+  batch INTEGER NOT NULL REFERENCES batches (sequence),
+  PRIMARY KEY (run, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX timers_at ON timers (at, run, id);
+
+CREATE TABLE programs (
+  hash  BLOB PRIMARY KEY,
+  data  BLOB NOT NULL,
+  batch INTEGER NOT NULL REFERENCES batches (sequence)
+) STRICT;
