@@ -174,7 +174,21 @@ func (p *Project) Load(cfg native.Config) (*native.Set, []diag.Diagnostic) {
 func Connectors(described []*connector.Descriptor) []native.Connector {
 	out := make([]native.Connector, len(described))
 	for i, d := range described {
-		out[i] = native.Connector{Name: d.Name, Doc: d.Doc, Input: d.Input, Output: d.Output, Idempotent: d.Idempotent}
+		out[i] = native.Connector{
+			Name: d.Name, Doc: d.Doc, Input: d.Input, Output: d.Output,
+			Connections: d.Connections, Channel: d.Channel, Idempotent: d.Idempotent,
+		}
+	}
+	return out
+}
+
+// ObjectTypes are the types of connections or channels as the language wants
+// them described.
+func ObjectTypes(described []connector.ObjectType) []native.ObjectType {
+	out := make([]native.ObjectType, len(described))
+	for i := range described {
+		d := &described[i]
+		out[i] = native.ObjectType{Name: d.Name, Object: d.Object, Connections: d.Connections}
 	}
 	return out
 }

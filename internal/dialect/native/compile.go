@@ -115,7 +115,7 @@ func (c *compiler) businessDate(n *yamldoc.Node) {
 	if cal := n.Get("calendar"); cal != nil && cal.Kind == yamldoc.String {
 		b.Calendar = cal.Text
 		if _, builtin := calendar.Builtin(cal.Text); !builtin {
-			if c.set.Object(kindCalendar, cal.Text) != nil {
+			if c.set.Object(kindCalendar, c.prog.Namespace, cal.Text) != nil {
 				c.notYet(cal, "calendar: "+cal.Text, "calendars of kind Calendar")
 			} else {
 				d := c.errorAt(cal, codeCalendar, "there is no calendar %q", cal.Text)
@@ -284,7 +284,7 @@ func (c *compiler) useObject(kind string, n *yamldoc.Node, types []string) {
 	if n == nil || n.Kind != yamldoc.String || expr.HasTemplate(n.Text) {
 		return
 	}
-	o := c.set.Object(kind, n.Text)
+	o := c.set.Object(kind, c.prog.Namespace, n.Text)
 	if o != nil && len(types) > 0 && !slices.Contains(types, o.Type) {
 		c.errorAt(n, codeWrongConnection, "the connection %q is of type %s, not %s", n.Text, o.Type, strings.Join(types, " or "))
 	}
@@ -306,15 +306,27 @@ func (c *compiler) useObject(kind string, n *yamldoc.Node, types []string) {
 // elsewhere.
 func (c *compiler) missingObject(kind string, n *yamldoc.Node) {
 	var names []string
+	d := c.list.Warnf(n.Pos, codeUnknownObject, "the %s %q is not in these files", kind, n.Text).WithLength(n.Length())
 	for _, o := range c.set.Objects {
-		if o.Kind == kind {
+		switch {
+		case o.Kind != kind:
+		case o.Namespace == c.prog.Namespace:
 			names = append(names, o.Name)
+		case o.Name == n.Text:
+			d.WithHint("the one that is there has `namespace: %s`, what uses it `namespace: %s`", orNone(o.Namespace), orNone(c.prog.Namespace))
+			return
 		}
 	}
-	d := c.list.Warnf(n.Pos, codeUnknownObject, "the %s %q is not in these files", kind, n.Text).WithLength(n.Length())
 	if d.Hint = diag.DidYouMean(n.Text, names); d.Hint == "" {
 		d.WithHint("define it with `kind: %s`, or apply it to each environment", kind)
 	}
+}
+
+func orNone(namespace string) string {
+	if namespace == "" {
+		return "(none)"
+	}
+	return namespace
 }
 
 // files takes the bundle.

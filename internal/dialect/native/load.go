@@ -102,10 +102,11 @@ func (s *Set) Workflow(name string) *Compiled {
 	return nil
 }
 
-// Object returns the object of the kind with the name, or nil.
-func (s *Set) Object(kind, name string) *Object {
+// Object returns the object of the kind with the name in the namespace, or
+// nil.
+func (s *Set) Object(kind, namespace, name string) *Object {
 	for _, o := range s.Objects {
-		if o.Kind == kind && o.Name == name {
+		if o.Kind == kind && o.Namespace == namespace && o.Name == name {
 			return o
 		}
 	}
@@ -240,7 +241,7 @@ func (l *loader) object(d document) {
 		}
 	}
 	descriptor.Check(d.node, desc, &l.list)
-	c := &compiler{loader: l, prog: &workflow.Program{}}
+	c := &compiler{loader: l, prog: &workflow.Program{Namespace: o.Namespace}}
 	for _, t := range l.cfg.Channels {
 		if d.kind == kindChannel && t.Name == o.Type && len(t.Connections) > 0 {
 			c.useObject(kindConnection, d.node.Get("connection"), t.Connections)

@@ -24,9 +24,10 @@ The path of a step is made of the IDs from the outermost group inwards:
 ` + "`group/step`" + `. A step of a list without ` + "`id`" + ` is called ` + "`step1`, `step2`" + `, …
 by its place; only a step with an ` + "`id`" + ` can be read by others. The items of a
 ` + "`foreach`" + ` have their position: ` + "`settle[0]`, `settle[0]/load`" + `. A case of a
-` + "`switch`" + ` and a ` + "`parallel`" + ` add no segment of their own. Steps of ` + "`on_error`" + `
-stand below the step: ` + "`load/on_error/step1`" + `; those of ` + "`finally`" + ` below the
-group, or at the top: ` + "`finally/step1`" + `.
+` + "`switch`" + ` adds no segment. Steps of ` + "`on_error`" + ` stand below the step:
+` + "`load/on_error/step1`" + `; those of ` + "`finally`" + ` below the group, or at the top:
+` + "`finally/step1`" + `. A group that is tried again says which attempt it is:
+` + "`group~2/load`" + `.
 
 ## Names in expressions
 

@@ -205,7 +205,7 @@ func (c *compiler) unknownConnector(u *yamldoc.Node) {
 	if u.Kind != yamldoc.String || expr.HasTemplate(u.Text) {
 		return
 	}
-	if c.set.Object(kindTaskType, u.Text) != nil {
+	if c.set.Object(kindTaskType, c.prog.Namespace, u.Text) != nil {
 		c.notYet(u, "uses: "+u.Text, "task types")
 		return
 	}
@@ -225,7 +225,8 @@ func objectType(o *descriptor.Object) expr.Type {
 	for i := range o.Fields {
 		f := &o.Fields[i]
 		ft := descriptorType(&f.Type)
-		ft.Nullable = ft.Nullable || !f.Required && f.Default.IsNull()
+		// Anything may be null, so nothing is gained by asking for a guard.
+		ft.Nullable = ft.Nullable || !f.Required && f.Default.IsNull() && f.Type.Kind != descriptor.Any
 		t.Fields = append(t.Fields, expr.Field{Name: f.Name, Type: ft})
 	}
 	return t
