@@ -364,7 +364,9 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	case EvRetry:
 		m.applyRetry(run, a, ev)
 	case EvCaught:
-		a.Phase, a.State = PhaseFrames, Running
+		// A map that is being handled opens no further items, also not after a
+		// recovery.
+		a.Phase, a.State, a.Stopped = PhaseFrames, Running, true
 	case EvStopping:
 		if ev.State == Canceled {
 			a.CancelAsked, a.Why = true, ev.Reason
