@@ -287,11 +287,13 @@ func (w *Worker) real(ctx context.Context, t *engine.Task, dir string, again boo
 
 // mocked waits as long as the mock says and gives its result.
 func (w *Worker) mocked(ctx context.Context, t *engine.Task, m mock.Result) engine.TaskOutcome {
-	if log, err := w.openLog(t); err == nil && log != nil {
-		for _, line := range m.Log {
-			_ = log.Write(executor.Chunk{At: w.cfg.Clock.Now(), Stream: executor.Stdout, Data: []byte(line + "\n")})
+	if len(m.Log) > 0 {
+		if log, err := w.openLog(t); err == nil && log != nil {
+			for _, line := range m.Log {
+				_ = log.Write(executor.Chunk{At: w.cfg.Clock.Now(), Stream: executor.Stdout, Data: []byte(line + "\n")})
+			}
+			_ = log.Close()
 		}
-		_ = log.Close()
 	}
 	length, late := m.Duration, false
 	if t.Timeout > 0 && length > t.Timeout {
