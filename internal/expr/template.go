@@ -1,11 +1,6 @@
 package expr
 
-import (
-	"strconv"
-	"strings"
-
-	"github.com/regie-dev/regie/internal/value"
-)
+import "strings"
 
 // Marks of an expression in a text. The escape stands for a literal "${{".
 const (
@@ -33,7 +28,8 @@ func HasTemplate(text string) bool { return strings.Contains(text, templateOpen)
 // of problems count from the start of the text.
 //
 // A text that is one expression and nothing else gives a single Part with
-// IsExpr: its value keeps its type. Otherwise the parts are joined by [Text].
+// IsExpr: its value keeps its type. Otherwise the parts are joined, each value
+// as value.Value.Text writes it.
 func ParseTemplate(text string) ([]Part, []Problem) {
 	var (
 		parts    []Part
@@ -152,21 +148,4 @@ func skipQuoted(text string, start int) (end int, ok bool) {
 func isRaw(before string) bool {
 	name := before[len(strings.TrimRight(before, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")):]
 	return len(name) <= 2 && strings.ContainsAny(name, "rR") && strings.Trim(name, "rRbB") == ""
-}
-
-// Text is a value as a piece of text: null and undefined are nothing, texts
-// stand as they are, numbers without exponent, lists and objects as compact
-// JSON.
-func Text(v value.Value) string {
-	switch v.Kind() {
-	case value.KindUndefined, value.KindNull:
-		return ""
-	case value.KindString:
-		s, _ := v.Str()
-		return s
-	case value.KindFloat:
-		f, _ := v.Float()
-		return strconv.FormatFloat(f, 'f', -1, 64)
-	}
-	return v.String()
 }

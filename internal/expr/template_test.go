@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/regie-dev/regie/internal/expr"
-	"github.com/regie-dev/regie/internal/value"
 )
 
 func lit(offset int, text string) expr.Part { return expr.Part{Literal: text, Offset: offset} }
@@ -81,22 +80,6 @@ func TestParseTemplateProblems(t *testing.T) {
 		if p.Offset != test.offset || p.Length != test.length || p.Code != expr.CodeSyntax || !strings.Contains(p.Message, test.message) {
 			t.Errorf("%q: %+v", test.text, p)
 		}
-	}
-}
-
-func TestText(t *testing.T) {
-	t.Parallel()
-	for json, want := range map[string]string{
-		`null`: "", `true`: "true", `12`: "12", `123456789012345678901234567890`: "123456789012345678901234567890",
-		`12.50`: "12.5", `3.0`: "3", `1e21`: "1000000000000000000000", `1e-7`: "0.0000001",
-		`"a \"b\""`: `a "b"`, `[1, null, "x"]`: `[1,null,"x"]`, `{"b": 1, "a": {}}`: `{"b":1,"a":{}}`,
-	} {
-		if got := expr.Text(value.MustParse(json)); got != want {
-			t.Errorf("%s: got %q, want %q", json, got, want)
-		}
-	}
-	if got := expr.Text(value.Undefined); got != "" {
-		t.Errorf("undefined: %q", got)
 	}
 }
 
