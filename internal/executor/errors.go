@@ -5,9 +5,19 @@ import "errors"
 // ErrNotFound says that nobody knows the handle's task any more.
 var ErrNotFound = errors.New("task not found")
 
+// ErrRunning says that a task has not ended yet.
+var ErrRunning = errors.New("task still runs; stop it first")
+
+// ErrClosed says that the executor was closed. A task that it supervised was
+// ended with it; its outcome is unknown.
+var ErrClosed = errors.New("executor is closed")
+
 // StartError is a task that was certainly not started.
 type StartError struct {
-	Name string // becomes the error's name: "start", "bundle", "interpreter_not_found"
+	// Name becomes the error's name: "start", "environment", "bundle",
+	// "interpreter_not_found" (of a script), "program_not_found" (of an
+	// argument vector).
+	Name string
 	Err  error
 }
 

@@ -7,7 +7,16 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
-// An Executor starts tasks. Implementations are safe for concurrent use.
+// Defaults and bounds of [Task].
+const (
+	DefaultGrace       = 10 * time.Second
+	DefaultMaxLogBytes = 64 << 20
+	MaxChunkBytes      = 64 << 10
+)
+
+// An Executor starts tasks. Implementations are safe for concurrent use. One
+// that holds goroutines or descriptors is an [io.Closer] too; closing it ends
+// the tasks that it supervises itself.
 type Executor interface {
 	// Name is the name by which steps and handles call it, such as "process".
 	Name() string
@@ -16,16 +25,21 @@ type Executor interface {
 	// machine. Starting is not idempotent: a *[StartError] means that nothing
 	// was started; any other error means that nobody knows.
 	Start(ctx context.Context, task Task) (Handle, error)
-	// Wait waits for the end of the task. It returns [ErrNotFound] when the
+	// Wait waits for the end of the task. Any number of callers get the same
+	// result until the task is released. It returns [ErrNotFound] when the
 	// handle's task is not known here any more and its result cannot be had:
-	// its outcome is unknown. Ending ctx ends the waiting, not the task.
+	// its outcome is unknown, but nothing of it runs any more. Ending ctx ends
+	// the waiting, not the task.
 	Wait(ctx context.Context, h Handle) (Result, error)
-	// Stop asks the task to end (TERM), and makes it end after grace (KILL),
-	// with everything it started. It returns at once. Idempotent; stopping a
-	// task that has ended or is not found is no error.
+	// Stop asks the task to end (TERM), and makes it end after grace (KILL; at
+	// once if grace is 0), with everything it started. It returns at once. The
+	// first reason to end a task stays: a stop after its timeout does not turn
+	// it into canceled. A task that ends after it was asked to is canceled,
+	// whatever its exit code. Idempotent; stopping a task that has ended or is
+	// not found is no error.
 	Stop(h Handle, grace time.Duration) error
 	// Release forgets the task and what was kept for its result (not its
-	// logs). Idempotent.
+	// logs). Idempotent. It returns [ErrRunning] for a task that has not ended.
 	Release(h Handle) error
 }
 
@@ -44,8 +58,10 @@ type Task struct {
 	Script string
 	Args   []string
 	Shell  []string
-	// Env is what the task gets besides the allow-list of the executor and the
-	// REGIE_ variables, which the executor sets.
+	// Env is what the task gets besides the allow-list of the executor, which
+	// it may override, and the REGIE_ variables, which the executor sets. Of
+	// two with the same name the last wins. Values arrive byte for byte; a NUL
+	// is refused.
 	Env []EnvVar
 	// Dir is the attempt's directory, made by the caller and empty: the
 	// executor puts its own files under it and runs the task in Dir/work.
@@ -57,23 +73,31 @@ type Task struct {
 	// IdempotencyKey is the same for all attempts of the activation.
 	IdempotencyKey string
 	// Timeout ends the task with the error "timeout"; 0 means none. Grace is
-	// the time between TERM and KILL, default 10 s.
+	// the time between TERM and KILL, default [DefaultGrace].
 	Timeout time.Duration
 	Grace   time.Duration
 	// SuccessCodes are the exit codes that count as success; empty means 0
 	// only. Those beside 0 succeed with a warning.
 	SuccessCodes []int
 	// Output receives what the task prints, in the order of arrival, in
-	// pieces of at most 64 KiB; it must not block for long. Mask is applied by
-	// the receiver. Never called after Wait returned.
+	// pieces of at most [MaxChunkBytes], one call at a time; it must not block
+	// for long. Secrets are masked by the receiver. Nil drops the output. Never
+	// called after Wait returned.
 	Output func(Chunk)
-	// MaxLogBytes bounds what is kept and passed to Output; the rest is
-	// dropped with one clear mark. Default 64 MiB.
+	// MaxLogBytes bounds what is passed to Output; the rest is dropped with
+	// one clear mark, and the task goes on. Default [DefaultMaxLogBytes].
 	MaxLogBytes int64
 }
 
-// EnvVar is one environment variable.
+// EnvVar is one environment variable. It prints without its value, which may
+// be a secret.
 type EnvVar struct{ Name, Value string }
+
+// String returns the name alone.
+func (v EnvVar) String() string { return v.Name + "=[hidden]" }
+
+// GoString returns the name alone.
+func (v EnvVar) GoString() string { return v.String() }
 
 // File is a file of the workflow's bundle. Mode is masked to 0644 or 0755.
 type File struct {
@@ -96,7 +120,9 @@ const (
 type Chunk struct {
 	At     time.Time
 	Stream Stream
-	Data   []byte // may end in the middle of a line or character
+	// Data may end in the middle of a line or character. It is valid during
+	// the call of Output only: whoever keeps it copies it.
+	Data []byte
 }
 
 // Result is how a task ended. ErrorName is empty when it succeeded, else a
@@ -108,9 +134,11 @@ type Result struct {
 	ExitCode     int    // -1 when ended by a signal
 	Signal       string // such as "KILL"; empty when it exited
 	Warning      string // such as "exit code 4 counts as success"
-	// Output is what the task wrote to $REGIE_OUTPUT; undefined if nothing.
+	// Output is what the task wrote to $REGIE_OUTPUT ([ParseOutput]); undefined
+	// if nothing. A failed task may have one too.
 	Output value.Value
-	// Checkpoint is what is in $REGIE_CHECKPOINT at the end; nil if nothing.
+	// Checkpoint is what is in $REGIE_CHECKPOINT at the end; nil if nothing, or
+	// if it cannot be kept, which Warning then says.
 	Checkpoint []byte
 	StartedAt  time.Time
 	EndedAt    time.Time
@@ -120,7 +148,7 @@ type Result struct {
 // Usage is what the task used, with its children as far as the system tells.
 type Usage struct {
 	CPUSeconds float64
-	PeakMemory int64 // bytes
+	PeakMemory int64 // bytes; 0 when not known
 	BytesIn    int64 // read from disk and pipes, as far as the system tells
 	BytesOut   int64
 	LogBytes   int64 // printed, also what was dropped

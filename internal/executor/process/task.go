@@ -1,0 +1,280 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/regie-dev/regie/internal/executor"
+)
+
+const (
+	// killTime bounds how long processes that got KILL are waited for, and
+	// killRounds how often is looked for new ones: a fork bomb may be faster.
+	killTime   = 5 * time.Second
+	killRounds = 100
+	// Memory is looked at first after sampleFirst, then in twice the time up
+	// to sampleMost.
+	sampleFirst = 20 * time.Millisecond
+	sampleMost  = 5 * time.Second
+	// lastDrainTime bounds the reading of output after all was killed.
+	lastDrainTime = 200 * time.Millisecond
+	// pollTime is between two looks at something that cannot wake us.
+	pollTime = 10 * time.Millisecond
+)
+
+// causeClosed ends a task because the executor is closed.
+const causeClosed = "closed"
+
+// task is one that this executor supervises.
+type task struct {
+	dir       string
+	root      *os.Root
+	state     state
+	child     *child
+	start     string // of the main process, by the system's clock
+	capture   *capture
+	drainTime time.Duration
+	timeout   time.Duration
+	success   []int
+	startedAt time.Time
+	sampled   int64 // peak of memory seen, bytes
+
+	mu        sync.Mutex
+	cause     string // why we ended it
+	killAt    time.Time
+	killTimer *time.Timer
+	over      bool // the main process has ended
+
+	done   chan struct{} // closed when result and err stand
+	result executor.Result
+	err    error
+}
+
+// end asks the task to end: TERM to its group, KILL after grace. The first
+// cause stays; a later call can only shorten the grace.
+func (t *task) end(cause string, grace time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	killAt := time.Now().Add(max(grace, 0))
+	if t.cause == "" && (t.over || t.child.ended()) {
+		// It ended by itself; what it left is not waited for any longer.
+		t.drainTime = 0
+		if t.over {
+			t.capture.deadline(time.Now())
+		}
+		return
+	}
+	if t.cause != "" && !killAt.Before(t.killAt) {
+		return
+	}
+	t.killAt = killAt
+	if t.killTimer != nil {
+		t.killTimer.Stop()
+	}
+	if t.over {
+		t.capture.deadline(killAt)
+		return
+	}
+	first := t.cause == ""
+	if first {
+		t.cause = cause
+	}
+	if grace <= 0 {
+		_ = unix.Kill(-t.child.pid, unix.SIGKILL)
+		return
+	}
+	if first {
+		_ = unix.Kill(-t.child.pid, unix.SIGTERM)
+		_ = unix.Kill(-t.child.pid, unix.SIGCONT) // a stopped process cannot end
+	}
+	t.killTimer = time.AfterFunc(grace, t.kill)
+}
+
+// kill ends the group of the main process. Once that has ended, clean takes
+// over: the number of a reaped process may belong to others.
+func (t *task) kill() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.over {
+		_ = unix.Kill(-t.child.pid, unix.SIGKILL)
+	}
+}
+
+// deadline is when what still runs is killed.
+func (t *task) deadline() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.killAt
+}
+
+// supervise follows the task to its end. It runs in a goroutine of its own.
+func (t *task) supervise(grace time.Duration) {
+	read := make(chan bool, 1)
+	go func() { read <- t.capture.drain() }()
+	if t.timeout > 0 {
+		timer := time.AfterFunc(t.timeout, func() { t.end(executor.ErrorTimeout, grace) })
+		defer timer.Stop()
+	}
+	t.child.wait(t.sampler())
+	endedAt := time.Now()
+	cause := t.setOver(endedAt)
+
+	allRead := <-read
+	if n := t.clean(cause != ""); n > 0 {
+		t.capture.note(fmt.Sprintf("ended %d process(es) that the task left running", n))
+	}
+	if !allRead {
+		t.capture.deadline(time.Now().Add(lastDrainTime))
+		t.capture.drain()
+	}
+	t.capture.close()
+	t.finish(t.reap(endedAt), cause)
+}
+
+// setOver notes that the main process has ended, and gives the reading of
+// output its bound. It returns why we ended the process, if we did.
+func (t *task) setOver(endedAt time.Time) (cause string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
+	if t.killTimer != nil {
+		t.killTimer.Stop()
+	}
+	until := endedAt.Add(t.drainTime)
+	if t.cause != "" {
+		// Descendants that were asked to end have the rest of the grace.
+		until = t.killAt
+	}
+	t.capture.deadline(until)
+	return t.cause
+}
+
+// clean ends what the main process left running, and returns how many
+// processes that were. Those that were asked to end get the rest of the grace.
+func (t *task) clean(asked bool) int {
+	find := func() []leftover {
+		return leftovers(t.child.pid, t.start, marker(t.dir), time.Since(t.startedAt))
+	}
+	left := find()
+	if asked && len(left) > 0 {
+		for _, l := range left {
+			if !l.inGroup {
+				l.signal(unix.SIGTERM)
+			}
+		}
+		await(left, nil, t.deadline)
+	}
+	_ = unix.Kill(-t.child.pid, unix.SIGKILL)
+	return kill(left, find)
+}
+
+// kill ends processes and those that find returns then, until there are none.
+// It returns how many it killed.
+func kill(left []leftover, find func() []leftover) int {
+	killed := 0
+	limit := time.Now().Add(killTime)
+	for round := 0; len(left) > 0; round++ {
+		for _, l := range left {
+			if !l.ended() {
+				killed++
+				l.signal(unix.SIGKILL)
+			}
+		}
+		await(left, nil, func() time.Time { return limit })
+		for _, l := range left {
+			l.close()
+		}
+		if round == killRounds || time.Now().After(limit) {
+			return killed
+		}
+		left = find()
+	}
+	return killed
+}
+
+// await waits until all have ended, up to a time that may change (zero: no
+// bound), or until cancel is closed.
+func await(left []leftover, cancel <-chan struct{}, deadline func() time.Time) {
+	ticker := time.NewTicker(pollTime)
+	defer ticker.Stop()
+	for _, l := range left {
+		for !l.ended() {
+			if until := deadline(); !until.IsZero() && !time.Now().Before(until) {
+				return
+			}
+			select {
+			case <-ticker.C:
+			case <-cancel:
+				return
+			}
+		}
+	}
+}
+
+// sampler looks at the memory of the task from time to time.
+func (t *task) sampler() func() time.Duration {
+	var next time.Duration
+	return func() time.Duration {
+		if next == 0 {
+			next = sampleFirst
+			return next
+		}
+		t.sampled = max(t.sampled, treeMemory(t.child.pid))
+		next = min(2*next, sampleMost)
+		return next
+	}
+}
+
+// reap frees the process and returns how it ended, without what stands in
+// files.
+func (t *task) reap(endedAt time.Time) executor.Result {
+	in, out := ioBytes(t.child.pid)
+	status, usage := t.child.reap()
+	exit := executor.Exit{Code: -1, Timeout: t.timeout}
+	if status.Signaled() {
+		exit.Signal = signalName(status.Signal())
+	} else {
+		exit.Code = status.ExitStatus()
+	}
+	t.mu.Lock()
+	exit.Cause = t.cause
+	t.mu.Unlock()
+	r := exit.Result(t.success)
+	r.StartedAt, r.EndedAt = t.startedAt, endedAt
+	r.Usage = executor.Usage{
+		CPUSeconds: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds(),
+		PeakMemory: max(t.sampled, t.child.peakMemory(&usage)),
+		BytesIn:    in, BytesOut: out,
+		LogBytes: t.capture.bytes(),
+	}
+	return r
+}
+
+// finish keeps the result on disk, and then makes it known.
+func (t *task) finish(r executor.Result, cause string) {
+	defer close(t.done)
+	defer t.state.close()
+	if cause == causeClosed {
+		t.err = executor.ErrClosed
+		return
+	}
+	if err := t.state.add(record{Ended: toEnded(r)}); err != nil {
+		warn(&r, "result is not kept on disk: "+err.Error())
+	}
+	collect(t.root, &r)
+	t.result = r
+}
+
+// signalName is the name of a signal without SIG, or its number.
+func signalName(sig unix.Signal) string {
+	if name := unix.SignalName(sig); name != "" {
+		return strings.TrimPrefix(name, "SIG")
+	}
+	return strconv.Itoa(int(sig))
+}
