@@ -13,6 +13,7 @@ const (
 	codeFiles           = "files"
 
 	codeTooManySteps     = "too_many_steps"
+	codeProgramSize      = "program_too_large"
 	codeDuplicateStep    = "duplicate_step"
 	codeNeedsUnderSteps  = "needs_under_steps"
 	codeGraphNoNeeds     = "graph_without_needs"

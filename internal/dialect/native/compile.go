@@ -29,6 +29,8 @@ type compiler struct {
 	defaultTimeout *workflow.Data
 	defaultShell   *workflow.Data
 
+	size          int // of the program so far, see MaxProgramSize
+	hints         int // "did you mean" that were looked for among steps
 	vars, secrets map[string]bool
 	objects       map[workflow.ObjectRef]bool
 }
@@ -180,10 +182,9 @@ func (c *compiler) declareVars(s *scope, names []string) map[string]*variable {
 		vars[name] = &variable{name: name, home: s}
 		ops = append(ops, workflow.AssignOp{Var: name, Value: workflow.Data{Const: value.Null}})
 	}
-	body := &c.prog.Bodies[s.body]
-	body.Scope = workflow.ScopeShared
 	if len(ops) > 0 {
-		body.Vars = []workflow.Assignment{{Ops: ops}}
+		body := &c.prog.Bodies[s.body]
+		body.Scope, body.Vars = workflow.ScopeShared, []workflow.Assignment{{Ops: ops}}
 	}
 	return vars
 }
@@ -256,6 +257,35 @@ func (c *compiler) finally(s *scope, n *yamldoc.Node) {
 	c.collectList(f, n, true)
 	c.compileSteps(f, f.steps)
 	c.prog.Bodies[s.body].Finally = &f.body
+}
+
+// MaxProgramSize bounds what a program copies to many places: variables of the
+// environment, bindings of expressions and fields of their types, rules of
+// retry.
+const MaxProgramSize = 1_000_000
+
+// grow counts n more; false when the program is too large.
+func (c *compiler) grow(n int, at *yamldoc.Node) bool {
+	before := c.size
+	if c.size += n; c.size <= MaxProgramSize {
+		return true
+	}
+	if before <= MaxProgramSize {
+		c.errorAt(at, codeProgramSize, "the compiled workflow is too large: more than %d environment variables, bindings and retry rules, all steps together", MaxProgramSize).
+			WithHint("write fewer variables at the top, where every step gets them, or split the workflow")
+	}
+	return false
+}
+
+// maxHints bounds the faults for which similar names are looked for among the
+// steps: each compares with all of them.
+const maxHints = 50
+
+func (c *compiler) didYouMean(name string, among func() []string) string {
+	if c.hints++; c.hints > maxHints {
+		return ""
+	}
+	return diag.DidYouMean(name, among())
 }
 
 func (c *compiler) useVar(name string) {

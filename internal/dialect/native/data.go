@@ -59,6 +59,9 @@ func (c *compiler) object(n *yamldoc.Node, o *descriptor.Object, v *view) *workf
 // the descriptor and are taken as they stand.
 func (c *compiler) data(n *yamldoc.Node, p places, v *view) (*workflow.Data, expr.Type) {
 	if text, ok := p[n]; ok {
+		if text.Bare && c.noRun {
+			return c.unbound(n), expr.Type{}
+		}
 		if text.Bare {
 			e, t := c.bare(n, v)
 			return exprData(e), t
@@ -72,6 +75,18 @@ func (c *compiler) data(n *yamldoc.Node, p places, v *view) (*workflow.Data, exp
 		return c.mapData(n, p, v)
 	}
 	return constant(n.Value), typeOf(n.Value)
+}
+
+// unbound checks the syntax of an expression whose names are known only where
+// the object is used.
+func (c *compiler) unbound(n *yamldoc.Node) *workflow.Data {
+	_, problems := c.cfg.Expr.Compile(n.Text, &expr.Env{})
+	for _, p := range problems {
+		if p.Code == expr.CodeSyntax || p.Code == expr.CodeLimit {
+			c.list.Errorf(n.At(p.Offset), p.Code, "%s", p.Message).WithLength(max(1, p.Length)).Hint = p.Hint
+		}
+	}
+	return exprData(&workflow.Expr{Language: c.cfg.Expr.Name(), Source: n.Text, Line: n.Pos.Line})
 }
 
 func (c *compiler) listData(n *yamldoc.Node, p places, v *view) (*workflow.Data, expr.Type) {

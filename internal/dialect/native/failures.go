@@ -36,6 +36,9 @@ func (c *compiler) retries(n *yamldoc.Node, v *view, node *workflow.Node, what s
 	} else if task && !once {
 		maxLost = c.defaultMaxLost
 		for _, rule := range c.defaultRetry {
+			if !c.grow(1, n) {
+				break
+			}
 			node.Retry = append(node.Retry, shiftRetry(rule, v.scope.depth))
 		}
 	}

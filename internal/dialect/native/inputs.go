@@ -15,6 +15,7 @@ import (
 // declareInputs compiles `inputs`.
 func (c *compiler) declareInputs() {
 	c.inputs = closed()
+	c.prog.Inputs = []workflow.Input{}
 	for _, e := range entries(c.doc.Get("inputs")) {
 		in := workflow.Input{Name: e.Key.Text, Type: c.declaredType(e.Value), Description: scalarText(e.Value.Get("description"))}
 		in.Required, _ = boolean(e.Value.Get("required"))

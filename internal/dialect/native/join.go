@@ -1,7 +1,13 @@
 package native
 
 import (
+	"strings"
+
+	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/expr/cel"
 	"github.com/regie-dev/regie/internal/workflow"
+	"github.com/regie-dev/regie/internal/yamldoc"
 )
 
 // readJoin compiles `join` over the needs that were read.
@@ -39,7 +45,9 @@ func (c *compiler) noEnds(st *step, join string) {
 	}
 }
 
-// predicate compiles a join that is an expression.
+// predicate compiles a join that is an expression. One made of how needs ended
+// is taken apart, so that it is judged as soon as it is decided; any other is
+// judged when all needs have ended.
 func (c *compiler) predicate(st *step) *workflow.Join {
 	j := &workflow.Join{}
 	st.before = newBitset(len(st.scope.steps))
@@ -48,7 +56,54 @@ func (c *compiler) predicate(st *step) *workflow.Join {
 		st.before.union(n.step.before)
 		st.before.add(n.step.index)
 	}
-	e := c.condition(st.node.Get("join"), st.view())
-	j.When = workflow.Cond{Op: workflow.OpExpr, Expr: e}
+	n := st.node.Get("join")
+	if parser, ok := c.cfg.Expr.(joinParser); ok && n.Kind == yamldoc.String {
+		if tree, problems := parser.ParseJoin(n.Text); len(problems) == 0 {
+			j.When = c.formula(st, n, tree)
+			return j
+		}
+	}
+	j.When = workflow.Cond{Op: workflow.OpExpr, Expr: c.condition(n, st.view())}
+	if j.When.Expr == nil { // its fault is reported
+		return joinAll(st.needs)
+	}
 	return j
+}
+
+// joinParser is what an expression language can do that takes joins apart.
+type joinParser interface {
+	ParseJoin(text string) (*cel.Join, []expr.Problem)
+}
+
+// formula is the tree of a join over the needs of a step.
+func (c *compiler) formula(st *step, n *yamldoc.Node, tree *cel.Join) workflow.Cond {
+	if tree.Op == cel.JoinNeed {
+		return c.atom(st, n, tree)
+	}
+	ops := map[cel.JoinOp]workflow.Op{cel.JoinAnd: workflow.OpAnd, cel.JoinOr: workflow.OpOr, cel.JoinNot: workflow.OpNot}
+	cond := workflow.Cond{Op: ops[tree.Op]}
+	for _, arg := range tree.Args {
+		cond.Args = append(cond.Args, c.formula(st, n, arg))
+	}
+	return cond
+}
+
+func (c *compiler) atom(st *step, n *yamldoc.Node, tree *cel.Join) workflow.Cond {
+	cond := workflow.Cond{Op: workflow.OpEnd, Ends: workflow.EndAny}
+	for _, e := range ends {
+		if e.word == tree.State {
+			cond.Ends = e.end
+		}
+	}
+	for i, need := range st.needs {
+		if need.step.id == tree.Need {
+			cond.Need = i
+			return cond
+		}
+	}
+	d := c.list.Errorf(n.At(tree.Offset), codeUnknownStep, "the step does not need %q", tree.Need).WithLength(max(1, tree.Length))
+	if d.Hint = diag.DidYouMean(tree.Need, st.needIDs()); d.Hint == "" {
+		d.WithHint("its needs are %s", strings.Join(st.needIDs(), ", "))
+	}
+	return cond
 }

@@ -68,6 +68,42 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestProgramSize bounds what one line of a file copies into every step.
+func TestProgramSize(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("kind: Workflow\nname: x\nenv:\n")
+	for i := range 2000 {
+		fmt.Fprintf(&b, "  V%d: x\n", i)
+	}
+	b.WriteString("steps:\n" + strings.Repeat("  - run: x\n", 600))
+	_, problems := loadText(b.String())
+	if got, want := codes(problems), "2505:10 program_too_large"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestManyUnknownNames asks for a thousand steps that are not there: that
+// similar names are looked for has a bound.
+func TestManyUnknownNames(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("kind: Workflow\nname: x\ngraph:\n  step_a: {run: x}\n")
+	for i := range 1000 {
+		fmt.Fprintf(&b, "  s%d: {needs: [step_b], run: x}\n", i)
+	}
+	_, problems := loadText(b.String())
+	hinted := 0
+	for _, p := range problems {
+		if strings.Contains(p.Hint, "step_a") {
+			hinted++
+		}
+	}
+	if len(problems) != 1000 || hinted != maxHints {
+		t.Errorf("%d problems, %d with a hint", len(problems), hinted)
+	}
+}
+
 // TestOddShapes is row B52: something else in place of every value of a
 // workflow gives diagnostics or a program, but never a panic.
 func TestOddShapes(t *testing.T) {

@@ -116,7 +116,7 @@ func (s *Set) Object(kind, namespace, name string) *Object {
 // Load reads all documents of all sources. What has errors is incomplete in
 // the set, or left out: it must not be used when a diagnostic is an error.
 func Load(cfg Config, sources []Source) (*Set, []diag.Diagnostic) {
-	l := &loader{cfg: cfg, lang: describe(cfg), seen: map[objectKey]diag.Pos{}, connectors: map[string]*Connector{}}
+	l := &loader{cfg: cfg, lang: describe(cfg), seen: map[objectKey]diag.Pos{}, broken: map[string]bool{}, connectors: map[string]*Connector{}}
 	for i := range cfg.Connectors {
 		l.connectors[cfg.Connectors[i].Name] = &cfg.Connectors[i]
 	}
@@ -124,6 +124,9 @@ func Load(cfg Config, sources []Source) (*Set, []diag.Diagnostic) {
 	for _, src := range sources {
 		nodes, problems := yamldoc.Parse(src.Path, src.Text)
 		l.list.Add(problems...)
+		if diag.HasErrors(problems) {
+			l.broken[src.Path] = true
+		}
 		if len(nodes) == 0 && len(problems) == 0 {
 			l.list.Errorf(diag.Pos{File: src.Path, Line: 1, Column: 1}, codeEmpty, "the file has no document").
 				WithHint("a definition begins with `kind: Workflow` and a name")
@@ -150,7 +153,13 @@ func Load(cfg Config, sources []Source) (*Set, []diag.Diagnostic) {
 			l.workflow(d)
 		}
 	}
-	return &l.set, l.list.Sorted()
+	return &l.set, slices.DeleteFunc(l.list.Sorted(), l.echo)
+}
+
+// echo reports whether a finding is only that something is missing in a file
+// that could not be read whole.
+func (l *loader) echo(d diag.Diagnostic) bool {
+	return l.broken[d.File] && (d.Code == descriptor.CodeMissingField || d.Code == codeNoKind)
 }
 
 // The kinds of documents.
@@ -170,6 +179,7 @@ type loader struct {
 	list       diag.List
 	set        Set
 	seen       map[objectKey]diag.Pos
+	broken     map[string]bool // files that are not well-formed
 	connectors map[string]*Connector
 }
 

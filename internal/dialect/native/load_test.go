@@ -143,6 +143,9 @@ func checkProgram(t *testing.T, p *workflow.Program) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if decoded.Inputs == nil {
+		t.Error("the program takes any input")
+	}
 	if _, err := engine.Prepare(decoded, map[string]expr.Language{cel.Name: cel.New()}); err != nil {
 		t.Errorf("the engine refuses the program: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/workflow"
+	"github.com/regie-dev/regie/internal/yamldoc"
 )
 
 // The roots of expressions, which nothing else may be called.
@@ -72,7 +73,7 @@ func needFacts(output expr.Type) []expr.Field {
 	for _, e := range ends {
 		facts = append(facts, expr.Field{Name: e.word, Type: typ(expr.Bool)})
 	}
-	return facts
+	return append(facts, expr.Field{Name: "ended", Type: typ(expr.Bool)})
 }
 
 // maxDeclared is the number of variables up to which all are declared in every
@@ -83,6 +84,7 @@ const maxDeclared = 50
 type names struct {
 	c     *compiler
 	view  *view
+	node  *yamldoc.Node
 	src   string
 	words map[string]bool // that stand in src
 	// report adds a diagnostic at a place of src.
@@ -218,10 +220,27 @@ func (n *names) bind(reads [][]string) []workflow.Binding {
 
 func (n *names) add(path []string, from workflow.Source, t expr.Type) {
 	key := strings.Join(path, "\x00")
-	if !n.bound[key] {
-		n.bound[key] = true
-		n.binds = append(n.binds, workflow.Binding{Path: path, From: from, Type: t})
+	if n.bound[key] {
+		return
 	}
+	n.bound[key] = true
+	if !n.c.grow(1+typeSize(&t), n.node) {
+		n.failed = true
+		return
+	}
+	n.binds = append(n.binds, workflow.Binding{Path: path, From: from, Type: t})
+}
+
+// typeSize counts the parts of a type.
+func typeSize(t *expr.Type) int {
+	size := len(t.Fields)
+	if t.Elem != nil {
+		size += 1 + typeSize(t.Elem)
+	}
+	for i := range t.Fields {
+		size += typeSize(&t.Fields[i].Type)
+	}
+	return size
 }
 
 // up is the distance from the place to a scope around it.
@@ -325,18 +344,23 @@ func (n *names) unknownStep(r []string, st *step) {
 		n.fault(r, codeUnknownStep, "the step %q has no `id`", r[1]).WithHint("give it an `id`: its place in the list may change")
 		return
 	}
+	d := n.fault(r, codeUnknownStep, "there is no step %q here", r[1])
+	if d.Hint = n.c.didYouMean(r[1], n.view.stepNames); d.Hint == "" {
+		d.WithHint("steps within a group are read through the `outputs` of the group")
+	}
+}
+
+// stepNames are the IDs of the steps of all scopes around the place.
+func (v *view) stepNames() []string {
 	var known []string
-	for v := n.view; v != nil; v = v.scope.outer {
-		for _, other := range v.scope.steps {
-			if other.named {
-				known = append(known, other.id)
+	for ; v != nil; v = v.scope.outer {
+		for _, st := range v.scope.steps {
+			if st.named {
+				known = append(known, st.id)
 			}
 		}
 	}
-	d := n.fault(r, codeUnknownStep, "there is no step %q here", r[1])
-	if d.Hint = diag.DidYouMean(r[1], known); d.Hint == "" {
-		d.WithHint("steps within a group are read through the `outputs` of the group")
-	}
+	return known
 }
 
 // notBefore explains that a step need not have ended before the place.

@@ -170,14 +170,8 @@ func (c *compiler) addNeed(st *step, n *yamldoc.Node, set workflow.Ends) {
 	}
 	target := st.scope.byID[n.Text]
 	if target == nil {
-		var names []string
-		for _, other := range st.scope.steps {
-			if other != st {
-				names = append(names, other.id)
-			}
-		}
 		d := c.errorAt(n, codeUnknownStep, "there is no step %q in this graph", n.Text)
-		if d.Hint = diag.DidYouMean(n.Text, names); d.Hint == "" && st.scope.outer != nil {
+		if d.Hint = c.didYouMean(n.Text, st.siblings); d.Hint == "" && st.scope.outer != nil {
 			d.WithHint("a step needs steps of its own graph; let the group around it need others")
 		}
 		return
@@ -189,6 +183,17 @@ func (c *compiler) addNeed(st *step, n *yamldoc.Node, set workflow.Ends) {
 		}
 	}
 	st.needs = append(st.needs, need{step: target, ends: set, node: n})
+}
+
+// siblings are the IDs of the other steps of the scope.
+func (st *step) siblings() []string {
+	var names []string
+	for _, other := range st.scope.steps {
+		if other != st {
+			names = append(names, other.id)
+		}
+	}
+	return names
 }
 
 // sortGraph orders the steps so that each comes after those it needs. A need
@@ -235,20 +240,19 @@ const maxCircle = 20
 
 // circle reports that the last step of the path needs an earlier one.
 func (c *compiler) circle(path []*step, closing need) {
-	from := 0
+	from := slices.Index(path, closing.step)
+	path = path[from:]
+	names := make([]string, 0, maxCircle+2)
 	for i, st := range path {
-		if st == closing.step {
-			from = i
+		if rest := len(path) - maxCircle; rest > 0 && i >= maxCircle/2 && i < maxCircle/2+rest {
+			if i == maxCircle/2 {
+				names = append(names, fmt.Sprintf("… %d more …", rest))
+			}
+			continue
 		}
-	}
-	var names []string
-	for _, st := range append(path[from:len(path):len(path)], closing.step) {
 		names = append(names, st.id)
 	}
-	if cut := len(names) - maxCircle; cut > 0 {
-		half := maxCircle / 2
-		names = append(append(names[:half:half], fmt.Sprintf("… %d more …", cut)), names[len(names)-half:]...)
-	}
+	names = append(names, closing.step.id)
 	d := c.errorAt(closing.node, codeCycle, "the needs go in a circle: %s", strings.Join(names, " → "))
 	if closing.step == path[len(path)-1] {
 		d.WithHint("a step cannot need itself")

@@ -35,7 +35,7 @@ by its place; only a step with an ` + "`id`" + ` can be read by others. The item
 |---|---|---|
 | ` + "`inputs.NAME`" + ` | an input | everywhere but in defaults of inputs |
 | ` + "`steps.ID.output`" + `, ` + "`.state`, `.reason`, `.error`" + ` | a step that has ended before: earlier in the list, needed directly or through others, or before a group around the place | everywhere |
-| ` + "`needs.ID`" + ` | a step that is needed: as above, and ` + "`.succeeded`, `.skipped`, `.failed`, `.canceled`, `.not_run`" + ` | in the step with ` + "`needs`" + ` |
+| ` + "`needs.ID`" + ` | a step that is needed: as above, and ` + "`.succeeded`, `.skipped`, `.failed`, `.canceled`, `.not_run`, `.ended`" + ` | in the step with ` + "`needs`" + ` |
 | ` + "`run.id`, `.workflow`, `.namespace`, `.business_date`, `.accepted_at`" + ` | the run | everywhere |
 | ` + "`run.state`, `run.error`" + ` | how the run is about to end | in ` + "`finally`" + ` of the workflow |
 | ` + "`group.state`, `group.error`" + ` | how the group is about to end | in ` + "`finally`" + ` of a group |

@@ -111,8 +111,10 @@ func (st *step) view() *view {
 // maySkip reports whether the step may end without its output although it
 // started: skipped by its own condition, or failed and gone on.
 func (st *step) maySkip() bool {
-	return st.node.Get("if") != nil && st.node.Get("default") == nil || st.continues()
+	return st.node.Get("if") != nil && isNull(st.node.Get("default")) || st.continues()
 }
+
+func isNull(n *yamldoc.Node) bool { return n == nil || n.Kind == yamldoc.Null }
 
 func (st *step) continues() bool {
 	n := st.node.Get("continue_on_error")

@@ -17,7 +17,8 @@ func (c *compiler) step(st *step) workflow.Node {
 	n, v := st.node, st.view()
 	node := workflow.Node{ID: st.id, Join: st.join, Origin: c.origin(st)}
 	node.If = c.condition(n.Get("if"), v)
-	node.Default, _ = c.field(n, c.lang.step, "default", v)
+	var skipped expr.Type
+	node.Default, skipped = c.field(n, c.lang.step, "default", v)
 	if n.Get("foreach") != nil {
 		st.out = c.foreach(st, v, &node)
 	} else {
@@ -25,6 +26,9 @@ func (c *compiler) step(st *step) workflow.Node {
 		st.out = c.do(n, v, &node)
 	}
 	c.catches(n, v, &node, &st.out)
+	if node.Default != nil {
+		st.out = common(st.out, skipped, false)
+	}
 	node.ContinueOnError = st.continues()
 	node.Expected = scalarText(n.Get("expected"))
 	return node
@@ -198,15 +202,14 @@ func (c *compiler) laterFields(n *yamldoc.Node, v *view) {
 		if f.Later == "" || e == nil {
 			continue
 		}
-		w := *v
 		switch f.Name {
 		case "compensate":
 			c.compensation(e.Value, v)
-			continue
 		case "repeat":
-			w.result = new(expr.Type)
+			c.repeat(e.Value, v)
+		default:
+			c.field(n, c.lang.step, f.Name, v)
 		}
-		c.field(n, c.lang.step, f.Name, &w)
 	}
 	if e := n.Entry("workflow"); e != nil {
 		c.field(n, c.lang.step, "with", v)
@@ -216,6 +219,16 @@ func (c *compiler) laterFields(n *yamldoc.Node, v *view) {
 		}
 		c.workflowName(name)
 	}
+}
+
+// repeat checks how often a step is repeated.
+func (c *compiler) repeat(n *yamldoc.Node, v *view) {
+	w := *v
+	w.result = new(expr.Type)
+	c.condition(n.Get("while"), v)
+	c.condition(n.Get("until"), &w)
+	c.field(n, c.lang.repeat, "delay", v)
+	c.field(n, c.lang.repeat, "max", v)
 }
 
 // workflowName checks NAME or NAMESPACE/NAME.

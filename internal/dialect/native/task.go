@@ -73,6 +73,9 @@ func (c *compiler) run(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type 
 	}
 	var env []workflow.DataMember
 	for _, e := range c.env(n, c.lang.step, v, v.scope.env) {
+		if !c.grow(1, r) {
+			break
+		}
 		env = append(env, workflow.DataMember{Key: e.name, Data: *shift(e.data, v.scope.depth-e.depth)})
 	}
 	if len(env) > 0 {
