@@ -358,7 +358,8 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	case EvError:
 		dropTimer(run, a, &a.Timer)
 		dropTimer(run, a, &a.Deadline)
-		a.Err, a.Phase, a.State, a.RuleAt, a.CancelAsked, a.Why = ev.Error, PhaseError, Running, 0, false, ReasonNone
+		a.Err, a.Phase, a.State, a.RuleAt = ev.Error, PhaseError, Running, 0
+		a.CancelAsked, a.Why, a.Expired = false, ReasonNone, false
 	case EvTimerSet, EvTimerFired:
 		return applyTimer(run, a, ev)
 	case EvRetry:
@@ -369,7 +370,7 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		a.Phase, a.State, a.Stopped = PhaseFrames, Running, true
 	case EvStopping:
 		if ev.State == Canceled {
-			a.CancelAsked, a.Why = true, ev.Reason
+			a.CancelAsked, a.Why, a.Expired = true, ev.Reason, ev.TimerKind == TimerTimeout
 			if a.Phase != PhaseAttempt {
 				a.Phase = PhaseUnwinding
 			}

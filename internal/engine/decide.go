@@ -315,7 +315,7 @@ func (d *decider) timerDue(id TimerID) error {
 func (d *decider) timedOut(a *Activation) error {
 	switch a.Phase {
 	case PhaseFrames, PhasePredicate:
-		return d.stopAct(a, ReasonTimedOut)
+		return d.expire(a)
 	case PhaseTimer:
 		return d.setError(a, d.timeoutError(a))
 	default:

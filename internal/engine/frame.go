@@ -156,8 +156,13 @@ func (d *decider) skipRest(f *Frame, why Reason) error {
 	return d.emit(Event{Kind: EvNotEntered, Frame: f.ID, Nodes: rest, Reason: reason})
 }
 
-// stopAct tells an activation to stop.
+// stopAct tells an activation to stop because of what happens around it. One
+// that is stopping because its own time is up stops for this reason now, so
+// that its handlers are not asked.
 func (d *decider) stopAct(a *Activation, why Reason) error {
+	if a.CancelAsked && a.Expired {
+		return d.emit(Event{Kind: EvStopping, Act: a.ID, State: Canceled, Reason: why})
+	}
 	if a.CancelAsked {
 		return nil
 	}
@@ -177,6 +182,14 @@ func (d *decider) stopAct(a *Activation, why Reason) error {
 	return d.endAct(a, ending{state: Canceled, reason: why})
 }
 
+// expire stops an activation with frames because its own time is up.
+func (d *decider) expire(a *Activation) error {
+	if err := d.emit(Event{Kind: EvStopping, Act: a.ID, State: Canceled, Reason: ReasonTimedOut, TimerKind: TimerTimeout}); err != nil {
+		return err
+	}
+	return d.stopFrames(a, ReasonTimedOut)
+}
+
 // stopFrames cancels the open frames of an activation; with none open it is
 // unwound at once.
 func (d *decider) stopFrames(a *Activation, why Reason) error {
@@ -192,10 +205,10 @@ func (d *decider) stopFrames(a *Activation, why Reason) error {
 	return nil
 }
 
-// unwound ends an activation whose frames have all been canceled; a timeout
-// goes to its handlers.
+// unwound ends an activation whose frames have all been canceled; a timeout of
+// its own goes to its handlers.
 func (d *decider) unwound(a *Activation) error {
-	if a.Why == ReasonTimedOut {
+	if a.Expired {
 		return d.setError(a, d.timeoutError(a))
 	}
 	return d.endAct(a, ending{state: Canceled, reason: a.Why})

@@ -289,8 +289,10 @@ type Activation struct {
 	// the reason with which the activation will end.
 	CancelAsked bool
 	Why         Reason
-	Timer       TimerID // retry, wait
-	Deadline    TimerID // timeout of frames or wait
+	// Expired: it stops because its own time is up, which its handlers will see.
+	Expired  bool
+	Timer    TimerID // retry, wait
+	Deadline TimerID // timeout of frames or wait
 
 	// Open are the frames that live, in order.
 	Open OpenFrames
