@@ -57,7 +57,7 @@ type bundle struct {
 	full    bool
 }
 
-func (b *bundle) fault(hint, format string, args ...any) {
+func (b *bundle) faultf(hint, format string, args ...any) {
 	b.faults = append(b.faults, native.FileFault{Pattern: b.pattern, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
@@ -67,7 +67,7 @@ var errEnough = errors.New("enough")
 // take adds the files of one pattern.
 func (b *bundle) take(pattern string) {
 	if fault := patternFault(pattern); fault != "" {
-		b.fault("patterns are relative to the folder of the workflow: scripts/**", "the pattern %q %s", pattern, fault)
+		b.faultf("patterns are relative to the folder of the workflow: scripts/**", "the pattern %q %s", pattern, fault)
 		return
 	}
 	segments := strings.Split(path.Clean(pattern), "/")
@@ -81,7 +81,7 @@ func (b *bundle) take(pattern string) {
 			return err
 		}
 		if visited++; visited > MaxVisited {
-			b.fault("name the folder that is meant", "the pattern %q goes through more than %d files and folders", pattern, MaxVisited)
+			b.faultf("name the folder that is meant", "the pattern %q goes through more than %d files and folders", pattern, MaxVisited)
 			return errEnough
 		}
 		if entry.IsDir() {
@@ -99,13 +99,13 @@ func (b *bundle) take(pattern string) {
 	switch {
 	case errors.Is(err, errEnough):
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		b.fault("", "the files of %q cannot be read: %v", pattern, err)
+		b.faultf("", "the files of %q cannot be read: %v", pattern, err)
 	case matched == 0:
 		hint := "files are looked for beside the workflow"
 		if info, err := b.root.Stat(start); err == nil && info.IsDir() && start == path.Clean(pattern) {
 			hint = "for all files of the folder write " + start + "/**"
 		}
-		b.fault(hint, "the pattern %q matches no file", pattern)
+		b.faultf(hint, "the pattern %q matches no file", pattern)
 	}
 }
 
@@ -146,26 +146,26 @@ func (b *bundle) add(name string) error {
 	b.seen[name] = true
 	info, err := b.root.Stat(name)
 	if err != nil {
-		b.fault("links must stay within the folder of the workflow", "the file %s cannot be read: %v", name, err)
+		b.faultf("links must stay within the folder of the workflow", "the file %s cannot be read: %v", name, err)
 		return nil
 	}
 	text, err := readRegular(b.root, name, MaxBundleFile+1)
 	switch {
 	case err != nil:
-		b.fault("", "the file %s cannot be read: %v", name, err)
+		b.faultf("", "the file %s cannot be read: %v", name, err)
 		return nil
 	case len(text) > MaxBundleFile:
-		b.fault("keep large data elsewhere and fetch it", "the file %s is larger than %d MiB", name, MaxBundleFile>>20)
+		b.faultf("keep large data elsewhere and fetch it", "the file %s is larger than %d MiB", name, MaxBundleFile>>20)
 		return nil
 	}
 	if b.bytes += int64(len(text)); b.bytes > MaxBundleBytes {
 		b.full = true
-		b.fault("keep large data elsewhere and fetch it", "the bundle is larger than %d MiB", MaxBundleBytes>>20)
+		b.faultf("keep large data elsewhere and fetch it", "the bundle is larger than %d MiB", MaxBundleBytes>>20)
 		return errEnough
 	}
 	if len(b.files) == MaxBundleFiles {
 		b.full = true
-		b.fault("name fewer files", "the bundle has more than %d files", MaxBundleFiles)
+		b.faultf("name fewer files", "the bundle has more than %d files", MaxBundleFiles)
 		return errEnough
 	}
 	mode := uint32(0o644)

@@ -1,7 +1,5 @@
 package native
 
-import "math/bits"
-
 // bitset is a set of small numbers: the steps of one scope.
 type bitset []uint64
 
@@ -22,16 +20,5 @@ func (b bitset) union(other bitset) {
 func (b bitset) intersect(other bitset) {
 	for i := range b {
 		b[i] &= other[i]
-	}
-}
-
-func (b bitset) clone() bitset { return append(bitset(nil), b...) }
-
-// each calls f for the members in order.
-func (b bitset) each(f func(int)) {
-	for i, word := range b {
-		for ; word != 0; word &= word - 1 {
-			f(i*64 + bits.TrailingZeros64(word))
-		}
 	}
 }

@@ -233,7 +233,7 @@ func (c *compiler) lastOutput(s *scope) expr.Type {
 	}
 	last := s.steps[len(s.steps)-1]
 	t := s.end().outputType(last)
-	c.prog.Bodies[s.body].Output = c.reference(rootResult, workflow.Source{Root: workflow.RootNode, Node: workflow.NodeID(last.index), Name: "output"}, t)
+	c.prog.Bodies[s.body].Output = c.reference(workflow.Source{Root: workflow.RootNode, Node: workflow.NodeID(last.index), Name: "output"}, t)
 	return t
 }
 

@@ -2,6 +2,7 @@ package native
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/expr"
@@ -202,11 +203,11 @@ func (c *compiler) template(n *yamldoc.Node, place descriptor.Text, v *view) (*w
 }
 
 func join(parts []expr.Part) string {
-	s := ""
+	var b strings.Builder
 	for _, p := range parts {
-		s += p.Literal
+		b.WriteString(p.Literal)
 	}
-	return s
+	return b.String()
 }
 
 // secret notes the use of a secret, or refuses it.

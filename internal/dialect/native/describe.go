@@ -23,7 +23,8 @@ type language struct {
 func describe(cfg Config) *language {
 	d := &language{step: &descriptor.Object{Name: "step"}}
 	d.describeFailures()
-	d.describeLater()
+	d.describeWaits()
+	d.describeBeside()
 	d.describeStep()
 	d.describeWorkflow()
 	d.describeObjects(cfg)

@@ -5,6 +5,9 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
+// maxRules bounds the rules of one `retry`.
+const maxRules = 20
+
 // forms are the fields that say what a step does.
 var forms = []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow", "wait", "approval", "assign", "fail", "return"}
 
@@ -25,7 +28,7 @@ func shellField() descriptor.Field {
 }
 
 func (d *language) retryField() descriptor.Field {
-	return descriptor.Field{Name: "retry", Type: oneOf(word("none"), object(d.retry), ranged(list(object(d.retry)), 1, unbounded)), Doc: "What is tried again, how often, after which wait. A list of rules is tried in order, each with a counter of its own. `none` switches `defaults.retry` off for the step."}
+	return descriptor.Field{Name: "retry", Type: oneOf(word("none"), object(d.retry), ranged(list(object(d.retry)), 1, maxRules)), Doc: "What is tried again, how often, after which wait. A list of rules is tried in order, each with a counter of its own. `none` switches `defaults.retry` off for the step."}
 }
 
 func (d *language) stepsField() descriptor.Field {

@@ -66,10 +66,10 @@ func (c *compiler) bare(n *yamldoc.Node, v *view) (*workflow.Expr, expr.Type) {
 }
 
 // reference is an expression that reads one thing and nothing else.
-func (c *compiler) reference(name string, from workflow.Source, t expr.Type) *workflow.Data {
+func (c *compiler) reference(from workflow.Source, t expr.Type) *workflow.Data {
 	return &workflow.Data{Expr: &workflow.Expr{
-		Language: c.cfg.Expr.Name(), Source: name, Zone: c.prog.Zone,
-		Bind: []workflow.Binding{{Path: []string{name}, From: from, Type: t}},
+		Language: c.cfg.Expr.Name(), Source: rootResult, Zone: c.prog.Zone,
+		Bind: []workflow.Binding{{Path: []string{rootResult}, From: from, Type: t}},
 	}}
 }
 

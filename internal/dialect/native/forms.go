@@ -33,7 +33,7 @@ func (c *compiler) parallel(n *yamldoc.Node, v *view, node *workflow.Node) expr.
 		t := end.outputType(st)
 		out.Fields = append(out.Fields, expr.Field{Name: st.id, Type: t})
 		from := workflow.Source{Root: workflow.RootNode, Node: workflow.NodeID(st.index), Name: "output"}
-		members = append(members, workflow.DataMember{Key: st.id, Data: *c.reference(rootResult, from, t)})
+		members = append(members, workflow.DataMember{Key: st.id, Data: *c.reference(from, t)})
 	}
 	body := &c.prog.Bodies[s.body]
 	body.Output = &workflow.Data{Object: members}
@@ -113,7 +113,7 @@ func (c *compiler) foreach(st *step, v *view, node *workflow.Node) expr.Type {
 	out := c.do(n, inner.view(), &item)
 	body := &c.prog.Bodies[s.body]
 	body.Nodes = []workflow.Node{item}
-	body.Output = c.reference(rootResult, workflow.Source{Root: workflow.RootNode, Name: "output"}, out)
+	body.Output = c.reference(workflow.Source{Root: workflow.RootNode, Name: "output"}, out)
 	if m.Rule.MaxFailures != nil || m.Rule.MaxFailedPercent != nil {
 		out = nullable(out)
 	}
@@ -173,7 +173,7 @@ func (c *compiler) assign(n *yamldoc.Node, v *view, node *workflow.Node) expr.Ty
 		}
 		stage = append(stage, workflow.DataMember{Key: name, Data: *d})
 		from := workflow.Source{Root: workflow.RootResult, Name: name}
-		node.Assign.Ops = append(node.Assign.Ops, workflow.AssignOp{Var: name, Value: *c.reference(rootResult, from, t)})
+		node.Assign.Ops = append(node.Assign.Ops, workflow.AssignOp{Var: name, Value: *c.reference(from, t)})
 		x.sets = append(x.sets, setting{step: v.at, typ: t})
 		w.set = append(w.set, name)
 		out.Fields = append(out.Fields, expr.Field{Name: name, Type: t})
@@ -187,7 +187,7 @@ func (c *compiler) carry(values expr.Type) []workflow.DataMember {
 	var out []workflow.DataMember
 	for _, f := range values.Fields {
 		from := workflow.Source{Root: workflow.RootStage, Name: f.Name}
-		out = append(out, workflow.DataMember{Key: f.Name, Data: *c.reference(rootResult, from, f.Type)})
+		out = append(out, workflow.DataMember{Key: f.Name, Data: *c.reference(from, f.Type)})
 	}
 	return out
 }

@@ -32,7 +32,7 @@ func (c *compiler) declareInputs() {
 	}
 }
 
-func boolean(n *yamldoc.Node) (value, ok bool) {
+func boolean(n *yamldoc.Node) (b, ok bool) {
 	if n == nil {
 		return false, false
 	}

@@ -146,7 +146,7 @@ func (n *names) env() *expr.Env {
 	}
 	for _, name := range n.c.varNames {
 		if !seen[name] && (n.words[name] || len(n.c.varNames) <= maxDeclared) {
-			t, _ := v.variable(n.c, name)
+			t, _ := v.variable(name)
 			add(name, t, "")
 		}
 	}
@@ -419,7 +419,7 @@ func (n *names) readLocal(r []string) {
 	if !slices.Contains(n.c.varNames, r[0]) {
 		return // a name that the language itself knows
 	}
-	t, set := n.view.variable(n.c, r[0])
+	t, set := n.view.variable(r[0])
 	if !set {
 		n.fault(r, codeStepOrder, "the variable %q is set by no step that ends before this one", r[0]).
 			WithHint("set it earlier with `assign`")

@@ -373,7 +373,7 @@ func (st *step) endsIn(set workflow.Ends) truth {
 	switch {
 	case possible&^set == 0:
 		return yes
-	case possible&set == 0 && !(st.continues() && set&workflow.EndFailed != 0):
+	case possible&set == 0 && (!st.continues() || set&workflow.EndFailed == 0):
 		return no
 	}
 	return maybe

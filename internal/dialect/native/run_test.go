@@ -76,7 +76,7 @@ type driver struct {
 }
 
 func (d *driver) script(text string) {
-	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		path, result, ok := strings.Cut(line, ": ")
 		if !ok {
 			d.t.Fatalf("results: %q", line)

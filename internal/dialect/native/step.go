@@ -144,7 +144,7 @@ func (c *compiler) do(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type {
 	var out expr.Type
 	switch what {
 	case "run":
-		out = c.run(n, v, node)
+		c.run(n, v, node)
 	case "uses":
 		out = c.uses(n, v, node)
 	case "steps", "graph":

@@ -11,26 +11,26 @@ import (
 // summary writes a program in a form that a person can check.
 type summary struct{ strings.Builder }
 
-func (s *summary) line(format string, args ...any) {
+func (s *summary) linef(format string, args ...any) {
 	fmt.Fprintf(s, strings.TrimRight(format, " ")+"\n", args...)
 }
 
 func summarize(p *workflow.Program) string {
 	s := &summary{}
-	s.line("program %s/%s zone=%q pipelined=%v", p.Namespace, p.Name, p.Zone, p.Pipelined)
+	s.linef("program %s/%s zone=%q pipelined=%v", p.Namespace, p.Name, p.Zone, p.Pipelined)
 	if p.BusinessDate != nil {
-		s.line("business_date %s %d %s", p.BusinessDate.Calendar, p.BusinessDate.Offset, p.BusinessDate.DayStarts)
+		s.linef("business_date %s %d %s", p.BusinessDate.Calendar, p.BusinessDate.Offset, p.BusinessDate.DayStarts)
 	}
 	for _, in := range p.Inputs {
-		s.line("input %s %s required=%v default=%s enum=%v", in.Name, typeName(in.Type), in.Required, data(in.Default), in.Enum)
+		s.linef("input %s %s required=%v default=%s enum=%v", in.Name, typeName(in.Type), in.Required, data(in.Default), in.Enum)
 	}
 	for _, list := range [][]string{p.Vars, p.Secrets} {
 		if len(list) > 0 {
-			s.line("reads %s", strings.Join(list, " "))
+			s.linef("reads %s", strings.Join(list, " "))
 		}
 	}
 	for _, o := range p.Objects {
-		s.line("object %s %s", o.Kind, o.Name)
+		s.linef("object %s %s", o.Kind, o.Name)
 	}
 	for i := range p.Bodies {
 		s.body(workflow.BodyID(i), &p.Bodies[i])
@@ -39,20 +39,20 @@ func summarize(p *workflow.Program) string {
 }
 
 func (s *summary) body(id workflow.BodyID, b *workflow.Body) {
-	s.line("body %d%s", id, words(" name=", b.Name, " scope=", string(b.Scope), " on_failure=", string(b.Rule.OnFailure)))
+	s.linef("body %d%s", id, words(" name=", b.Name, " scope=", string(b.Scope), " on_failure=", string(b.Rule.OnFailure)))
 	for _, v := range b.Vars {
 		for _, op := range v.Ops {
-			s.line("  var %s = %s", op.Var, data(&op.Value))
+			s.linef("  var %s = %s", op.Var, data(&op.Value))
 		}
 	}
 	for i := range b.Nodes {
 		s.node(i, &b.Nodes[i])
 	}
 	if b.Output != nil {
-		s.line("  output %s", data(b.Output))
+		s.linef("  output %s", data(b.Output))
 	}
 	if b.Finally != nil {
-		s.line("  finally body %d", *b.Finally)
+		s.linef("  finally body %d", *b.Finally)
 	}
 }
 
@@ -68,10 +68,10 @@ func words(pairs ...string) string {
 }
 
 func (s *summary) node(i int, n *workflow.Node) {
-	s.line("  %d %q %s %s:%d", i, n.ID, n.Kind, n.Origin.Path, n.Origin.Line)
+	s.linef("  %d %q %s %s:%d", i, n.ID, n.Kind, n.Origin.Path, n.Origin.Line)
 	part := func(name, text string) {
 		if text != "" {
-			s.line("      %s %s", name, text)
+			s.linef("      %s %s", name, text)
 		}
 	}
 	if n.Join != nil {
@@ -149,6 +149,7 @@ func cond(j *workflow.Join, c *workflow.Cond) string {
 		return fmt.Sprintf("%d:%s", j.Needs[c.Need], strings.Join(out, "|"))
 	case workflow.OpExpr:
 		return expression(c.Expr)
+	case workflow.OpAnd, workflow.OpOr, workflow.OpNot:
 	}
 	var out []string
 	for i := range c.Args {

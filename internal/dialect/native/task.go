@@ -47,8 +47,8 @@ func (c *compiler) env(n *yamldoc.Node, o *descriptor.Object, v *view, around []
 	return out
 }
 
-// run compiles a script or program.
-func (c *compiler) run(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type {
+// run compiles a script or program. Its output may be anything.
+func (c *compiler) run(n *yamldoc.Node, v *view, node *workflow.Node) {
 	node.Kind, node.Task = workflow.KindTask, &workflow.Task{Uses: workflow.UsesProcess}
 	var with []workflow.DataMember
 	set := func(key string, d *workflow.Data) {
@@ -91,7 +91,6 @@ func (c *compiler) run(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type 
 	}
 	node.Task.With = &workflow.Data{Object: with}
 	node.Task.Idempotent, _ = boolean(n.Get("idempotent"))
-	return expr.Type{}
 }
 
 // argv compiles a program with its arguments. Numbers stand as written.

@@ -33,7 +33,7 @@ func (v *view) findVar(name string) *variable {
 }
 
 // variable returns the type of a variable and whether it may be set here.
-func (v *view) variable(c *compiler, name string) (t expr.Type, set bool) {
+func (v *view) variable(name string) (t expr.Type, set bool) {
 	if slices.Contains(v.set, name) {
 		x := v.findVar(name)
 		return x.sets[len(x.sets)-1].typ, true

@@ -1,0 +1,99 @@
+package native
+
+import (
+	"github.com/regie-dev/regie/internal/descriptor"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// dateField is the business date of what a step refers to.
+func dateField() descriptor.Field {
+	return descriptor.Field{Name: "date", Type: kind(descriptor.Date), Template: true, Doc: "Business date. Default: that of the run."}
+}
+
+// describeWaits describes what steps wait for.
+func (d *language) describeWaits() {
+	date := dateField()
+	d.child = &descriptor.Object{Name: "child workflow", Doc: "Workflow to run as a child.", Fields: []descriptor.Field{
+		{Name: "name", Type: text(), Required: true, Doc: "`NAME` or `NAMESPACE/NAME`."}, date,
+		{Name: "version", Type: text(), Doc: "Version. Default: the one in force."},
+		{Name: "detach", Type: kind(descriptor.Boolean), Default: value.False, Doc: "Do not wait for its end."},
+	}}
+	d.wait = &descriptor.Object{
+		Name: "wait", Doc: "What to wait for.", Example: "for: 10m",
+		Fields: []descriptor.Field{
+			{Name: "for", Type: kind(descriptor.Duration), Template: true, Doc: "A duration."},
+			{Name: "until", Type: kind(descriptor.DateTime), Template: true, Doc: "An instant, RFC 3339."},
+			{Name: "workflow", Type: text(), Later: "waits for other workflows", Doc: "A run of another workflow, `NAME` or `NAMESPACE/NAME`."},
+			{Name: "condition", Type: text(), Template: true, Later: "conditions", Doc: "A condition: a named fact with a date."},
+			{Name: "file", Type: object(&descriptor.Object{Name: "file", Doc: "A file that arrives.", Fields: []descriptor.Field{
+				{Name: "glob", Type: text(), Required: true, Template: true, Doc: "Pattern of its path."},
+				{Name: "min_size", Type: atLeast(0), Template: true, Doc: "Bytes that it must have."},
+				{Name: "stable_for", Type: kind(descriptor.Duration), Template: true, Doc: "How long it must not have grown."},
+			}}), Later: "waits for files", Doc: "A file that arrives."},
+			{Name: "signal", Type: text(), Template: true, Later: "signals", Doc: "A signal sent to the run."},
+			{Name: "asset", Type: text(), Template: true, Later: "assets", Doc: "An asset that is updated."},
+			date,
+			{Name: "state", Type: text(), Default: str("succeeded"), Doc: "State of the other workflow's run.", Enum: []descriptor.EnumValue{
+				{Text: "succeeded", Doc: "It succeeded."}, {Text: "failed", Doc: "It failed."}, {Text: "ended", Doc: "It ended, whatever how."},
+			}},
+			timeoutField(),
+		},
+		OneOfGroups: []descriptor.Group{{Fields: []string{"for", "until", "workflow", "condition", "file", "signal", "asset"}, Needed: true, What: "what is waited for"}},
+	}
+	d.approval = &descriptor.Object{Name: "approval", Doc: "Asks people.", Fields: []descriptor.Field{
+		{Name: "roles", Type: list(text()), Doc: "Roles of which somebody may approve."},
+		{Name: "users", Type: list(text()), Doc: "Users who may approve."},
+		{Name: "count", Type: atLeast(1), Default: value.Int(1), Template: true, Doc: "How many must approve."},
+		{Name: "four_eyes", Type: kind(descriptor.Boolean), Default: value.False, Doc: "Whoever started the run may not approve."},
+		{Name: "message", Type: text(), Template: true, Doc: "What is asked."},
+		timeoutField(),
+		{Name: "on_timeout", Type: text(), Default: str("fail"), Doc: "What no answer means.", Enum: []descriptor.EnumValue{
+			{Text: "fail", Doc: "The step fails with `timeout`."}, {Text: "approve", Doc: "It counts as approved."}, {Text: "reject", Doc: "It counts as rejected."},
+		}},
+	}}
+	d.repeat = &descriptor.Object{
+		Name: "repeat", Doc: "Does the step again and again.", Example: "until: result.done\ndelay: 30s\nmax: 20",
+		Fields: []descriptor.Field{
+			{Name: "while", Type: kind(descriptor.Expression), Doc: "Condition, judged before each turn."},
+			{Name: "until", Type: kind(descriptor.Expression), Doc: "Condition over `result`, judged after each turn."},
+			{Name: "delay", Type: kind(descriptor.Duration), Template: true, Doc: "Wait between turns."},
+			{Name: "max", Type: atLeast(1), Template: true, Doc: "Most turns."},
+		},
+		OneOfGroups: []descriptor.Group{{Fields: []string{"while", "until"}, Needed: true, What: "when it ends"}},
+	}
+}
+
+// describeBeside describes what steps can say beside what they do.
+func (d *language) describeBeside() {
+	date := dateField()
+	d.compensation = &descriptor.Object{
+		Name: "compensate", Doc: "Undoes a step.",
+		Fields: []descriptor.Field{
+			{Name: "run", Type: oneOf(text(), ranged(list(kind(descriptor.Any)), 1, unbounded)), Template: true, Doc: "As in a step."},
+			{Name: "uses", Type: text(), Doc: "As in a step."},
+			{Name: "with", Type: mapOf(descriptor.String, kind(descriptor.Any)), Template: true, Doc: "As in a step."},
+			d.stepsField(), d.graphField(), envField("Environment variables."), d.retryField(), timeoutField(),
+			{Name: "on_unknown", Type: text(), Default: str("ask"), Doc: "What is done when nobody knows whether the step ran.", Enum: []descriptor.EnumValue{
+				{Text: "run", Doc: "It is undone."}, {Text: "ask", Doc: "A person is asked."},
+			}},
+		},
+		OneOfGroups: []descriptor.Group{{Fields: []string{"run", "uses", "steps", "graph"}, Needed: true, What: "what undoes the step"}},
+	}
+	d.cache = &descriptor.Object{Name: "cache", Doc: "Reuses an earlier output.", Fields: []descriptor.Field{
+		{Name: "key", Type: text(), Required: true, Template: true, Doc: "Outputs with the same key are the same."},
+		{Name: "for", Type: kind(descriptor.Duration), Template: true, Doc: "How long an output is good."},
+	}}
+	d.limitUse = &descriptor.Object{Name: "limit use", Doc: "A share of a limit.", Fields: []descriptor.Field{
+		{Name: "name", Type: text(), Required: true, Template: true, Doc: "Name of the limit."},
+		{Name: "weight", Type: atLeast(1), Default: value.Int(1), Template: true, Doc: "How much of it."},
+	}}
+	d.condition = &descriptor.Object{Name: "condition", Doc: "A named fact with a date.", Fields: []descriptor.Field{
+		{Name: "name", Type: text(), Required: true, Template: true, Doc: "Name of the condition."}, date,
+	}}
+	conditions := list(oneOf(text(), object(d.condition)))
+	d.conditions = &descriptor.Object{Name: "conditions", Doc: "Named facts with a date.", Fields: []descriptor.Field{
+		{Name: "needs", Type: conditions, Template: true, Doc: "Must hold before the step starts."},
+		{Name: "delete", Type: conditions, Template: true, Doc: "Cease to hold when the step has succeeded."},
+		{Name: "add", Type: conditions, Template: true, Doc: "Hold when the step has succeeded, after the deletions."},
+	}}
+}
