@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -37,7 +36,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 		err = errors.Join(file.Sync(), syncDir(filepath.Dir(path)))
 	}
 	if err != nil {
-		return errors.Join(err, removeBackup(path))
+		return errors.Join(err, removeAll(path))
 	}
 	return nil
 }
@@ -56,12 +55,4 @@ func (c *conn) copyTo(ctx context.Context, uri string) (err error) {
 			return err
 		}
 	}
-}
-
-// removeBackup removes a copy that was not finished.
-func removeBackup(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove unfinished backup: %w", err)
-	}
-	return nil
 }

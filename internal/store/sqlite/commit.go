@@ -54,12 +54,18 @@ func (w *writer) commit(b *store.Batch) error {
 	_ = writeMark(w.mark, mark{sequence: b.Sequence, incarnation: b.Incarnation, leaf: t.leaf})
 	w.trim()
 	w.truncate = w.truncate || len(b.Erase) > 0
-	if w.truncate {
-		// Readers may hold the WAL; the next commit tries again.
-		_, _, err := w.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
-		w.truncate = err != nil
-	}
+	w.cutWAL()
 	return nil
+}
+
+// cutWAL takes the pages of an erased run out of the WAL. It does not wait for
+// readers that are in the way: the next commit tries again.
+func (w *writer) cutWAL() {
+	if !w.truncate || w.BusyTimeout(0) != nil {
+		return
+	}
+	_, _, err := w.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	w.truncate = errors.Join(err, w.BusyTimeout(busyTimeout)) != nil
 }
 
 // trim lets go of memory that an unusually large batch needed.

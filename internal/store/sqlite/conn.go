@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -43,7 +44,9 @@ func dsn(path, vfs string) string {
 	if vfs != "" {
 		values.Set("vfs", vfs)
 	}
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: values.Encode()}).String()
+	// SQLite does not read + as a space.
+	query := strings.ReplaceAll(values.Encode(), "+", "%20")
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query}).String()
 }
 
 // openConn opens a connection to a database that exists. Until it is trusted,

@@ -33,7 +33,7 @@ const newSuffix = ".new"
 // at all.
 func create(ctx context.Context, cfg Config) (err error) {
 	temp := cfg.Path + newSuffix
-	if err := removeNew(temp); err != nil {
+	if err := removeAll(temp); err != nil { // what a crash left
 		return err
 	}
 	file, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -50,7 +50,7 @@ func create(ctx context.Context, cfg Config) (err error) {
 			pageSize, applicationID))
 	}
 	err = migrate(ctx, temp, cfg.VFS, setup, func(db *sql.DB) error {
-		_, err := db.ExecContext(ctx, `INSERT INTO lease (id, format, incarnation, holder, key_check) VALUES (1, ?, 0, '', ?)`,
+		_, err := db.ExecContext(ctx, `INSERT INTO lease (id, format, incarnation, holder, settled, key_check) VALUES (1, ?, 0, '', 0, ?)`,
 			store.Format, seal(newAEAD(cfg.Key[:]), []byte(keyCheckText), keyCheckTag))
 		return err
 	})
@@ -63,11 +63,11 @@ func create(ctx context.Context, cfg Config) (err error) {
 	return nil
 }
 
-// removeNew removes what a crash left of a database that was never finished.
-func removeNew(temp string) error {
+// removeAll removes the files of a database that was never finished.
+func removeAll(path string) error {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		if err := os.Remove(temp + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("create database: %w", err)
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove unfinished database: %w", err)
 		}
 	}
 	return nil

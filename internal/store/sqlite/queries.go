@@ -12,6 +12,7 @@ const (
 	qAcquire
 	qRelease
 	qRaise
+	qSettle
 	qInsertBatch
 	qInsertEvent
 	qInsertRunKey
@@ -60,6 +61,7 @@ func queryText(q query) string {
 		qLease:   `SELECT format, incarnation, coalesce((SELECT max(sequence) FROM batches), 0), key_check FROM lease`,
 		qAcquire: `UPDATE lease SET incarnation = incarnation + 1, holder = ?`,
 		qRelease: `UPDATE lease SET holder = '' WHERE incarnation = ?`,
+		qSettle:  `UPDATE lease SET settled = settled + 1`,
 		qRaise:   `UPDATE lease SET incarnation = max(incarnation, ?)`,
 
 		qInsertBatch:  `INSERT INTO batches (sequence, incarnation, at, tree, records, items) VALUES (?, ?, ?, ?, ?, ?)`,

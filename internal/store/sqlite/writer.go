@@ -126,8 +126,8 @@ func (s *Store) LastSequence(ctx context.Context) (uint64, error) {
 
 // settle ends the uncertainty about a commit that failed while it was synced:
 // its frames may stand behind the end of the WAL, where a crash would find
-// them. Copying the WAL into the database, synced, and cutting it makes what
-// this process sees what a crash would leave.
+// them. A commit of nothing but a count overwrites the first of them, synced;
+// the checksums of the others build on it.
 func (w *writer) settle() error {
 	if err := w.rollback(); err != nil { // in case that failed before
 		return failed("settle a failed commit", err)
@@ -135,8 +135,8 @@ func (w *writer) settle() error {
 	if !w.uncertain {
 		return nil
 	}
-	if _, _, err := w.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE); err != nil {
-		return failed("settle a failed commit", err)
+	if err := w.exec(qSettle, nil); err != nil {
+		return errors.Join(failed("settle a failed commit", err), w.rollback())
 	}
 	w.uncertain = false
 	return nil
@@ -167,8 +167,8 @@ func (s *Store) usable(ctx context.Context) error {
 	}
 }
 
-// close gives the lease back and closes the connection. A failed commit is
-// settled first; if it cannot be, the WAL is left as it is.
+// close gives the lease back, unless the disk has just failed, and closes the
+// connection.
 func (w *writer) close() error {
 	var errs []error
 	if w.incarnation != 0 && !w.uncertain {

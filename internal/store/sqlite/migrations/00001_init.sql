@@ -6,6 +6,7 @@ CREATE TABLE lease (
   format      INTEGER NOT NULL,
   incarnation INTEGER NOT NULL CHECK (incarnation >= 0),
   holder      TEXT NOT NULL,
+  settled     INTEGER NOT NULL, -- counts commits that failed with an unknown outcome
   key_check   BLOB NOT NULL -- a known text, sealed with the key-encryption key
 ) STRICT;
 
