@@ -12,11 +12,16 @@ import (
 // defaultPath is PATH where Regie itself has none.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// CalledFrom is the variable that names the folder in which somebody called
+// Regie, absolute. Whoever makes the executor for such a call puts it into
+// [Config.Environ]; on a server there is none.
+const CalledFrom = "REGIE_CALLED_FROM"
+
 // inherited reports whether a variable of Regie's own environment is passed
 // on.
 func inherited(name string) bool {
 	switch name {
-	case "PATH", "HOME", "LANG", "TZ", "USER", "LOGNAME", "SHELL":
+	case "PATH", "HOME", "LANG", "TZ", "USER", "LOGNAME", "SHELL", CalledFrom:
 		return true
 	}
 	return strings.HasPrefix(name, "LC_")

@@ -25,7 +25,8 @@ const handlePrefix = "process:1:"
 // Config configures an executor; the zero value works.
 type Config struct {
 	// Environ is the environment, as "NAME=value", from which tasks get PATH,
-	// HOME, LANG, LC_*, TZ, USER, LOGNAME and SHELL. Default os.Environ().
+	// HOME, LANG, LC_*, TZ, USER, LOGNAME, SHELL and [CalledFrom]. Default
+	// os.Environ().
 	Environ []string
 	// DrainTime is how long output is read on when the main process has ended
 	// but one of its descendants still holds it open. Default 1 s.

@@ -131,7 +131,7 @@ func TestEnvironmentIsAllowed(t *testing.T) {
 	t.Parallel()
 	x := open(t, Config{Environ: []string{
 		"HOME=/h", "LANG=nl_NL", "LC_ALL=C", "LC_TIME=nl", "TZ=UTC", "USER=u", "LOGNAME=l", "SHELL=/bin/x",
-		"REGIE_TOKEN=hush", "AWS_SECRET_ACCESS_KEY=hush", "LD_PRELOAD=/x.so", "TMPDIR=/elsewhere", "BASH_ENV=/x", "broken",
+		"REGIE_TOKEN=hush", "REGIE_CALLED_FROM=/called", "AWS_SECRET_ACCESS_KEY=hush", "LD_PRELOAD=/x.so", "TMPDIR=/elsewhere", "BASH_ENV=/x", "broken",
 	}})
 	dir := t.TempDir()
 	_, got := run(t, x, executor.Task{
@@ -140,7 +140,7 @@ func TestEnvironmentIsAllowed(t *testing.T) {
 	})
 	want := []string{
 		"HOME=/h", "LANG=de", "LC_ALL=C", "LC_TIME=nl", "LOGNAME=l", "OWN=1", "PATH=" + defaultPath,
-		"REGIE_ATTEMPT=1", "REGIE_CHECKPOINT=" + dir + "/out/checkpoint", "REGIE_IDEMPOTENCY_KEY=k",
+		"REGIE_ATTEMPT=1", "REGIE_CALLED_FROM=/called", "REGIE_CHECKPOINT=" + dir + "/out/checkpoint", "REGIE_IDEMPOTENCY_KEY=k",
 		"REGIE_OUTPUT=" + dir + "/out/output", "REGIE_RUN_ID=r", "REGIE_STEP=s",
 		"SHELL=/bin/x", "TMPDIR=" + dir + "/tmp", "TZ=UTC", "USER=u",
 	}
