@@ -153,7 +153,7 @@ func (s *Set) Find(path string, attempt int) (Result, bool) {
 	}
 	for i := range s.entries {
 		e := &s.entries[i]
-		if len(e.results) > 0 && fits(e.pattern, path) {
+		if len(e.results) > 0 && Fits(e.pattern, path) {
 			return e.results[min(attempt, len(e.results))-1], true
 		}
 	}
@@ -172,8 +172,8 @@ func (s *Set) Patterns() []string {
 	return out
 }
 
-// fits reports whether the path is the pattern, where * stands for any text.
-func fits(pattern, path string) bool {
+// Fits reports whether the path is the pattern, where * stands for any text.
+func Fits(pattern, path string) bool {
 	head, rest, star := strings.Cut(pattern, "*")
 	if !star {
 		return pattern == path
@@ -182,7 +182,7 @@ func fits(pattern, path string) bool {
 		return false
 	}
 	for path = path[len(head):]; ; path = path[1:] {
-		if fits(rest, path) || rest == "" {
+		if Fits(rest, path) || rest == "" {
 			return true
 		}
 		if path == "" {

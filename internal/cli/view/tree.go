@@ -82,6 +82,9 @@ func (t *Tree) Add(ev *engine.Event) ([]*history.Step, error) {
 // Started notes that an attempt has begun to run, see [history.Builder.Started].
 func (t *Tree) Started(id engine.ActID, at time.Time) bool { return t.builder.Started(id, at) }
 
+// Step is the step of an activation, or nil.
+func (t *Tree) Step(id engine.ActID) *history.Step { return t.builder.Step(id) }
+
 // place orders siblings: by role, so that handlers and finally parts come
 // last, then by branch and index, by node, by visit.
 func place(f *engine.Frame, id workflow.NodeID, visit int) [4]int {

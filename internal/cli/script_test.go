@@ -1,0 +1,109 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/regie-dev/regie/internal/cli"
+	"github.com/regie-dev/regie/internal/runtime/clock"
+)
+
+var update = flag.Bool("update", false, "rewrite what scripts compare with")
+
+// TestScripts runs whole commands in memory, as testdata/script says. Besides
+// testscript's own commands there are
+//
+//	regie ARGS…    runs the command line; `!` wants it to fail
+//	code N         the last regie ended with this exit code
+//	tty WxH|off    both outputs are a terminal of this size, or none
+//	type FILE      the file is standard input of the next regie
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
+			env.Setenv("HOME", filepath.Join(env.WorkDir, ".home"))
+			env.Values[stageKey{}] = &stage{}
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"regie": func(ts *testscript.TestScript, neg bool, args []string) { runRegie(t.Context(), ts, neg, args) },
+			"code":  checkCode, "tty": setTerminal, "type": setStdin,
+		},
+	})
+}
+
+type stageKey struct{}
+
+// stage is what a script remembers.
+type stage struct {
+	code          int
+	stdin         string
+	columns, rows int
+}
+
+func runRegie(ctx context.Context, ts *testscript.TestScript, neg bool, args []string) {
+	s := ts.Value(stageKey{}).(*stage)
+	var stdout, stderr bytes.Buffer
+	s.code = cli.Main(ctx, cli.World{
+		Args:  args,
+		Build: cli.Build{Version: "v1.2.3", Commit: "c0ffee", Go: "go1.26"},
+		Stdin: strings.NewReader(s.stdin), Stdout: &stdout, Stderr: &stderr,
+		Terminal: func(io.Writer) (int, int, bool) { return s.columns, s.rows, s.columns > 0 },
+		LookupEnv: func(name string) (string, bool) {
+			text := ts.Getenv(name)
+			return text, text != ""
+		},
+		Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME")} },
+		Getwd:   func() (string, error) { return ts.MkAbs("."), nil },
+		Pid:     os.Getpid(),
+		Clock:   clock.Real{}, Zone: time.UTC, Random: rand.Reader,
+	})
+	s.stdin = ""
+	_, _ = ts.Stdout().Write(stdout.Bytes())
+	_, _ = ts.Stderr().Write(stderr.Bytes())
+	if (s.code != 0) != neg {
+		ts.Fatalf("exit code %d", s.code)
+	}
+}
+
+func checkCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: code N")
+	}
+	if got := strconv.Itoa(ts.Value(stageKey{}).(*stage).code); got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+func setTerminal(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(stageKey{}).(*stage)
+	s.columns, s.rows = 0, 0
+	if args[0] == "off" {
+		return
+	}
+	columns, rows, _ := strings.Cut(args[0], "x")
+	var err, err2 error
+	s.columns, err = strconv.Atoi(columns)
+	s.rows, err2 = strconv.Atoi(rows)
+	ts.Check(err)
+	ts.Check(err2)
+}
+
+func setStdin(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Value(stageKey{}).(*stage).stdin = ts.ReadFile(args[0])
+}

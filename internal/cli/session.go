@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/regie-dev/regie/internal/cli/view"
+	"github.com/regie-dev/regie/internal/dispatch"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/executor/process"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/history"
+	"github.com/regie-dev/regie/internal/local"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// leaveTime bounds how long a command that is told to leave at once waits for
+// its tasks to be killed.
+const leaveTime = 2 * time.Second
+
+// session is a Regie in this process, with what shows its runs.
+type session struct {
+	c       *cli
+	regie   *local.Regie
+	monitor *monitor
+	dir     string
+}
+
+// openSession opens a data folder and goes on with what is unfinished in it.
+// Progress goes to standard output, but to standard error beside JSON.
+func (c *cli) openSession(ctx context.Context, f *runFlags, cfg local.Config) (*session, error) {
+	out := c.Stdout
+	if c.output == outputJSON {
+		out = c.Stderr
+	}
+	s := &session{c: c, dir: cfg.Dir}
+	s.monitor = c.newMonitor(out, func() time.Time { return s.regie.Now() }, f.logs)
+	cfg.Holder = fmt.Sprintf("regie run, process %d", c.Pid)
+	cfg.Clock, cfg.Environ, cfg.Random = c.Clock, c.environ(), c.Random
+	cfg.Started = s.monitor.started
+	cfg.Output = func(ref dispatch.Ref, path string, chunk executor.Chunk) { s.monitor.output(ref, path, chunk) }
+	var err error
+	if s.regie, err = local.Open(ctx, cfg); err != nil {
+		return nil, folderFailure(cfg.Dir, err)
+	}
+	return s, nil
+}
+
+// environ is the environment of which tasks get a part, with the folder in
+// which the command was called.
+func (c *cli) environ() []string {
+	environ := c.Environ()
+	if dir, err := c.Getwd(); err == nil {
+		environ = append(environ[:len(environ):len(environ)], process.CalledFrom+"="+dir)
+	}
+	return environ
+}
+
+// folderFailure says why a data folder cannot be used.
+func folderFailure(dir string, err error) error {
+	switch {
+	case errors.Is(err, store.ErrCorrupt):
+		return failf(exitInternal, "damaged", "the data folder %s is damaged: %w", dir, err).
+			withHint("nothing was changed; put a backup in its place, or use another folder")
+	case errors.Is(err, store.ErrFormat):
+		return failf(exitInternal, "unknown_format", "the data folder %s was written by a newer Regie: %w", dir, err)
+	case errors.Is(err, store.ErrWrongKey):
+		return failf(exitInternal, "wrong_key", "the data folder %s has another key: %w", dir, err)
+	}
+	return failf(exitInternal, "internal", "open data folder %s: %w", dir, err)
+}
+
+func (s *session) close() {
+	if err := s.regie.Close(); err != nil {
+		s.c.warn(err.Error())
+	}
+}
+
+// finishOthers goes on with the runs that were left unfinished in the folder of
+// --data, each with what it was started with.
+func (c *cli) finishOthers(ctx context.Context, f *runFlags, languages map[string]expr.Language) error {
+	if f.data == "" {
+		return nil
+	}
+	dir, err := c.abs(f.data)
+	if err != nil {
+		return err
+	}
+	pending, err := local.Unfinished(ctx, dir)
+	if err != nil {
+		return folderFailure(dir, err)
+	}
+	if len(pending) == 0 {
+		return nil
+	}
+	s, err := c.openUnfinished(ctx, f, dir, languages, pending)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	for _, p := range pending {
+		s.monitor.say(fmt.Sprintf("Going on with run %s of %s, which was interrupted.", p.Run.ID, diagVisible(p.Run.Workflow)))
+		run, err := s.follow(ctx, p.Run.ID)
+		if err != nil {
+			return err
+		}
+		s.monitor.say(fmt.Sprintf("Run %s: %s.", run.ID, run.State))
+	}
+	return nil
+}
+
+// openUnfinished opens a folder to go on with runs of it.
+func (c *cli) openUnfinished(ctx context.Context, f *runFlags, dir string, languages map[string]expr.Language, pending []local.Pending) (*session, error) {
+	cfg := local.Config{Dir: dir, Languages: languages, Virtual: true}
+	for _, p := range pending {
+		cfg.Virtual = cfg.Virtual && p.Launch.Virtual
+	}
+	cfg.Relaunch = func(_ store.RunID, l *local.Launch) (_ *local.Launch, err error) {
+		path := l.SecretsPath
+		if f.secrets != "" {
+			if path, err = c.abs(f.secrets); err != nil {
+				return nil, err
+			}
+		}
+		if l.Secrets, err = c.secrets(path); err != nil {
+			return nil, err
+		}
+		l.AllowHosts = append(l.AllowHosts, f.allowHosts...)
+		return l, nil
+	}
+	return c.openSession(ctx, f, cfg)
+}
+
+// resume goes on with a run that was interrupted.
+func (c *cli) resume(ctx context.Context, f *runFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	dir, err := c.runFolder(f.resume, f.data)
+	if err != nil {
+		return err
+	}
+	languages := local.Languages()
+	pending, err := local.Unfinished(ctx, dir)
+	if err != nil {
+		return folderFailure(dir, err)
+	}
+	id := store.RunID(f.resume)
+	found := false
+	for _, p := range pending {
+		found = found || p.Run.ID == id
+	}
+	if !found {
+		return failf(exitInvalid, "not_unfinished", "run %s has ended, or is not there: there is nothing to go on with", id).
+			withHint("`regie show %s` shows how it ended", id)
+	}
+	s, err := c.openUnfinished(ctx, f, dir, languages, pending)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.monitor.say(fmt.Sprintf("Going on with run %s.", id))
+	return s.show(ctx, id)
+}
+
+// show follows a run to its end and prints its result.
+func (s *session) show(ctx context.Context, id store.RunID) error {
+	run, err := s.follow(ctx, id)
+	if err != nil {
+		return err
+	}
+	if s.c.output == outputJSON {
+		s.c.printJSON(run.Document())
+	} else {
+		s.c.printSummary(run, s.dir)
+	}
+	if run.State != engine.Succeeded {
+		return ended(exitFailed)
+	}
+	return nil
+}
+
+// errLeft says that the user left before the end of the run.
+var errLeft = errors.New("left before the end of the run")
+
+// follow shows a run until it ends. The first request to end the process
+// cancels the run, the second leaves at once.
+func (s *session) follow(ctx context.Context, id store.RunID) (*history.Run, error) {
+	machine, err := s.regie.Machine(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	tree := view.NewTree(history.NewBuilder(string(id), machine), machine.Program())
+	s.monitor.begin(tree)
+	watcher := s.regie.Watch(id, 1)
+	defer watcher.Close()
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	stop := s.c.interrupted(ctx, func(nth int) {
+		if nth > 1 {
+			leave(errLeft)
+			return
+		}
+		s.monitor.say("Canceling the run; Ctrl-C again leaves at once.")
+		if err := s.regie.Cancel(ctx, id, "user", "interrupted"); err != nil && !errors.Is(err, runtime.ErrNotLive) {
+			s.monitor.say("The run cannot be canceled: " + diagVisible(err.Error()))
+		}
+	})
+	defer stop()
+	err = s.monitor.watch(ctx, watcher)
+	s.monitor.end()
+	switch {
+	case err == nil:
+		return tree.Run(), nil
+	case errors.Is(context.Cause(ctx), errLeft):
+		return nil, failf(exitFailed, "left", "left run %s before its end", id).withHint("go on with it: regie run --resume %s", id)
+	case errors.Is(err, runtime.ErrQuarantined):
+		return nil, failf(exitInternal, "quarantined", "run %s was set aside because deciding it failed: %w", id, err).
+			withHint("this is a defect of Regie; the run is kept as it was")
+	}
+	return nil, failf(exitInternal, "internal", "run %s cannot go on: %w", id, err).withHint("what was recorded is kept; go on with it: regie run --resume %s", id)
+}
+
+// printSummary prints the end of a run for people.
+func (c *cli) printSummary(run *history.Run, dir string) {
+	_, _ = io.WriteString(c.Stdout, view.Summary(run, view.SummaryOptions{Color: c.color(c.Stdout)}))
+	_ = dir
+}

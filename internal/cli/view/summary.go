@@ -1,0 +1,119 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/history"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// SummaryOptions say how a summary is drawn.
+type SummaryOptions struct {
+	Color bool
+	// Log are the last lines that the failed step printed.
+	Log []string
+}
+
+// maxOutput is how many lines of a run's output are shown.
+const maxOutput = 40
+
+// Summary says how a run ended: state, time, output or error, the step that
+// failed, and where its log is.
+func Summary(run *history.Run, o SummaryOptions) string {
+	paint := Painter(o.Color)
+	var b strings.Builder
+	mark, style := sign(run.State, run.EndedAt)
+	fmt.Fprintf(&b, "%s in %s\n", paint(style, mark+" "+oneLine(run.Workflow)+" "+string(run.State)), Duration(run.EndedAt.Sub(run.StartedAt)))
+	field := func(name, text string) {
+		fmt.Fprintf(&b, "  %s %s\n", paint(StyleFaint, pad(name, 7)), text)
+	}
+	if run.CancelReason != "" {
+		field("reason", oneLine(run.CancelReason))
+	}
+	failed := FailedStep(run)
+	if run.State != engine.Succeeded && failed != nil {
+		text := oneLine(failed.Path)
+		if failed.Tries > 1 {
+			text += fmt.Sprintf(", %d attempts", failed.Tries)
+		}
+		field("step", text)
+	}
+	if run.Error != nil {
+		for i, line := range strings.Split(strings.TrimRight(run.Error.Name+": "+run.Error.Message, "\n "), "\n") {
+			field([]string{"error", ""}[min(i, 1)], diag.Visible(strings.TrimRight(line, "\r")))
+		}
+	}
+	for i, line := range o.Log {
+		field([]string{"log", ""}[min(i, 1)], "| "+line)
+	}
+	if !run.Output.IsNull() {
+		for i, line := range outputLines(run.Output) {
+			field([]string{"output", ""}[min(i, 1)], line)
+		}
+	}
+	if n := warnings(run); n > 0 {
+		field("note", paint(StyleWarning, fmt.Sprintf("%d of the steps have warnings", n)))
+	}
+	if run.State != engine.Succeeded && failed != nil && failed.Act != 0 && len(failed.Attempts) > 0 {
+		field("logs", fmt.Sprintf("regie logs %s %s", run.ID, shellWord(failed.Path)))
+	} else {
+		field("more", "regie show "+run.ID)
+	}
+	return b.String()
+}
+
+// FailedStep is the step that made the run fail: the innermost that failed
+// first and whose failure nobody handled. Nil if there is none.
+func FailedStep(run *history.Run) *history.Step {
+	var found *history.Step
+	for _, s := range run.Steps {
+		if s.State != engine.Failed || s.Handled {
+			continue
+		}
+		inner := found != nil && found.Path != "" && strings.HasPrefix(s.Path, found.Path) && !s.EndedAt.After(found.EndedAt)
+		if found == nil || inner || s.EndedAt.Before(found.EndedAt) {
+			found = s
+		}
+	}
+	return found
+}
+
+func warnings(run *history.Run) int {
+	n := 0
+	for _, s := range run.Steps {
+		if s.Warning != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// outputLines is a value for people: an object one member a line, a text as it
+// is.
+func outputLines(v value.Value) []string {
+	lines := strings.Split(v.Indent(), "\n")
+	if len(v.String()) <= 100 {
+		lines = []string{v.String()}
+	}
+	for i := range lines {
+		lines[i] = diag.Visible(lines[i])
+	}
+	if len(lines) > maxOutput {
+		rest := len(lines) - maxOutput
+		lines = append(lines[:maxOutput], fmt.Sprintf("… %d more lines", rest))
+	}
+	return lines
+}
+
+// shellWord quotes a path for a shell where that is needed.
+func shellWord(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+,", r))
+	}) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(diag.Visible(text), "'", `'\''`) + "'"
+}

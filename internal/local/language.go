@@ -1,0 +1,18 @@
+package local
+
+import (
+	"github.com/regie-dev/regie/internal/dialect/native"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/expr/cel"
+)
+
+// Languages are the expression languages that this Regie evaluates, by name.
+func Languages() map[string]expr.Language {
+	return map[string]expr.Language{cel.Name: cel.New()}
+}
+
+// Native is what the native language knows from outside: the connectors and
+// types of connections that this Regie has.
+func Native(languages map[string]expr.Language) native.Config {
+	return native.Config{Expr: languages[cel.Name]}
+}

@@ -1,0 +1,113 @@
+package local
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/mock"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/worker"
+	"github.com/regie-dev/regie/internal/workflow"
+
+	"github.com/regie-dev/regie/internal/secret"
+)
+
+// Launch is what runs are started with beside their program and input. It is
+// recorded in the data folder, so that a run that was interrupted goes on with
+// the same; secrets are not.
+type Launch struct {
+	// Objects are the connections and channels that steps may name.
+	Objects []Object
+	// Vars are the namespace variables, an object.
+	Vars value.Value
+	// Secrets finds secrets; SecretsPath is where it does beside the
+	// environment, which is what is recorded.
+	Secrets     secret.Source
+	SecretsPath string
+	// Mocks stand in for steps; MocksText is the file that they came from,
+	// which is what is recorded.
+	Mocks     *mock.Set
+	MocksText []byte
+	// AllowHosts are the host:port pairs that connectors may call beside those
+	// that everybody may.
+	AllowHosts []string
+	// Virtual says that time passes at once.
+	Virtual bool
+}
+
+// Object is a connection or channel.
+type Object struct {
+	Kind      string         `json:"kind"`
+	Namespace string         `json:"namespace,omitempty"`
+	Name      string         `json:"name"`
+	Type      string         `json:"type"`
+	Fields    *workflow.Data `json:"fields,omitempty"`
+}
+
+// launchFormat numbers the recorded form of a Launch.
+const launchFormat = 1
+
+// launchFile is the recorded form.
+type launchFile struct {
+	Format      int         `json:"format"`
+	Objects     []Object    `json:"objects,omitempty"`
+	Vars        value.Value `json:"vars,omitzero"`
+	SecretsPath string      `json:"secrets,omitempty"`
+	Mocks       string      `json:"mocks,omitempty"`
+	AllowHosts  []string    `json:"allow_hosts,omitempty"`
+	Virtual     bool        `json:"virtual,omitempty"`
+}
+
+func (l *Launch) encode() ([]byte, error) {
+	text, err := json.Marshal(launchFile{
+		Format: launchFormat, Objects: l.Objects, Vars: l.Vars, SecretsPath: l.SecretsPath, Mocks: string(l.MocksText),
+		AllowHosts: l.AllowHosts, Virtual: l.Virtual,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode launch: %w", err)
+	}
+	return text, nil
+}
+
+func decodeLaunch(text []byte) (*Launch, error) {
+	var f launchFile
+	if err := json.Unmarshal(text, &f); err != nil {
+		return nil, fmt.Errorf("decode launch: %w", err)
+	}
+	if f.Format != launchFormat {
+		return nil, fmt.Errorf("decode launch: format %d is not known here (this Regie reads %d)", f.Format, launchFormat)
+	}
+	l := &Launch{
+		Objects: f.Objects, Vars: f.Vars, SecretsPath: f.SecretsPath, MocksText: []byte(f.Mocks), AllowHosts: f.AllowHosts, Virtual: f.Virtual,
+	}
+	if len(l.MocksText) > 0 {
+		mocks, problems := mock.Parse("mocks", l.MocksText)
+		if diag.HasErrors(problems) {
+			return nil, fmt.Errorf("decode launch: %s", problems[0])
+		}
+		l.Mocks = mocks
+	}
+	return l, nil
+}
+
+// object finds a connection or channel.
+func (l *Launch) object(kind, namespace, name string) (worker.Object, bool) {
+	for i := range l.Objects {
+		if o := &l.Objects[i]; o.Kind == kind && o.Name == name && o.Namespace == namespace {
+			return worker.Object{Type: o.Type, Fields: o.Fields}, true
+		}
+	}
+	return worker.Object{}, false
+}
+
+// varsOf are the variables that the program names, as an object.
+func (l *Launch) varsOf(p *workflow.Program) value.Value {
+	var members []value.Member
+	for _, name := range p.Vars {
+		if v, ok := l.Vars.Lookup(name); ok {
+			members = append(members, value.M(name, v))
+		}
+	}
+	return value.Object(members...)
+}

@@ -1,0 +1,315 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/regie-dev/regie/internal/calendar"
+	"github.com/regie-dev/regie/internal/dispatch"
+	"github.com/regie-dev/regie/internal/dispatch/match"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/executor/process"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Bounds of a Regie.
+const (
+	// DefaultProcesses and DefaultCalls are how many processes, and calls of
+	// connectors, run at once.
+	DefaultProcesses = 16
+	DefaultCalls     = 64
+	// StopTimeout bounds how long the last commit is waited for.
+	StopTimeout = 10 * time.Second
+	// lostAfter is how long an attempt of before a restart is looked for. Here
+	// the worker always answers, so that the time never passes.
+	lostAfter = time.Hour
+)
+
+// workerName names the one worker.
+const workerName = "local"
+
+// Config is what a Regie is made with. Dir is needed.
+type Config struct {
+	// Dir is the data folder. It is made if it is not there, and locked for as
+	// long as the Regie is open.
+	Dir string
+	// Holder says who locks it, for whoever finds it locked.
+	Holder string
+	// Clock is the time; default the machine's. Virtual lets runs have a time of
+	// their own, which begins at Start (zero: now) and passes at once where
+	// nothing but a timer is waited for.
+	Clock   clock.Clock
+	Virtual bool
+	Start   time.Time
+	// Environ is the environment of Regie, of which tasks get PATH and the
+	// like; nil: that of the process.
+	Environ []string
+	// Languages evaluate expressions; default [Languages].
+	Languages map[string]expr.Language
+	// Launch is what runs are started with; nil: nothing. Relaunch says with
+	// what a run goes on that is found unfinished, given what it was started
+	// with; nil: with that.
+	Launch   *Launch
+	Relaunch func(run store.RunID, recorded *Launch) (*Launch, error)
+	// Processes and Calls are how many processes, and calls of connectors, run
+	// at once; defaults DefaultProcesses and DefaultCalls.
+	Processes, Calls int
+	// Started is told that an attempt has begun; Output what it prints, masked.
+	// Both are called from many goroutines and must not block for long.
+	Started func(ref dispatch.Ref, at time.Time)
+	Output  func(ref dispatch.Ref, path string, chunk executor.Chunk)
+	// Random is a source of unpredictable bytes; default crypto/rand.
+	Random io.Reader
+	Log    *slog.Logger // default: discarded
+}
+
+// Regie runs workflows. Safe for concurrent use.
+type Regie struct {
+	cfg      Config
+	folder   *folder
+	store    store.Store
+	runtime  *runtime.Service
+	dispatch *dispatch.Service
+	tasks    *tasks
+	process  *process.Executor
+	ids      *runtime.IDs
+
+	unfinished []store.RunRow
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.Real{}
+	}
+	if cfg.Virtual {
+		if cfg.Start.IsZero() {
+			cfg.Start = cfg.Clock.Now()
+		}
+		cfg.Clock = clock.NewVirtual(cfg.Start)
+	}
+	if cfg.Languages == nil {
+		cfg.Languages = Languages()
+	}
+	if cfg.Processes <= 0 {
+		cfg.Processes = DefaultProcesses
+	}
+	if cfg.Calls <= 0 {
+		cfg.Calls = DefaultCalls
+	}
+	if cfg.Launch == nil {
+		cfg.Launch = &Launch{}
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
+	if cfg.Holder == "" {
+		cfg.Holder = "regie"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return cfg
+}
+
+// Open opens the data folder and goes on with the runs that are unfinished in
+// it. Whoever calls it must call Close.
+func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
+	r := &Regie{cfg: cfg.withDefaults()}
+	r.ids = runtime.NewIDs(r.cfg.Random)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	if r.folder, err = openFolder(ctx, &r.cfg); err != nil {
+		return nil, err
+	}
+	r.store = r.folder.store
+	if r.process, err = process.New(process.Config{Environ: r.cfg.Environ}); err != nil {
+		return nil, err
+	}
+	if r.unfinished, err = r.store.LiveRuns(ctx); err != nil {
+		return nil, err
+	}
+	if r.tasks, err = newTasks(r); err != nil {
+		return nil, err
+	}
+	r.dispatch = dispatch.NewService(dispatch.ServiceConfig{
+		Config: dispatch.Config{LostAfter: lostAfter}, Clock: r.cfg.Clock, Report: r.tasks.report,
+	})
+	r.runtime = runtime.NewService(runtime.ServiceConfig{
+		Store: r.store, Holder: r.cfg.Holder, Languages: r.cfg.Languages, Tasks: r.tasks, Clock: r.cfg.Clock,
+		Marker: r.folder.marker, Inline: r.cfg.Virtual, NewID: r.ids.Next, Log: r.cfg.Log,
+	})
+	capacity := match.Capacity{match.Process: r.cfg.Processes, match.Connector: r.cfg.Calls}
+	if err = r.dispatch.Join(workerName, capacity, r.tasks, nil); err != nil {
+		return nil, err
+	}
+	if err = r.runtime.Start(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close ends everything in order: nothing more is decided, tasks that run are
+// killed, the folder is unlocked. Runs that have not ended go on when the folder
+// is opened again; what their tasks did is then unknown.
+func (r *Regie) Close() error {
+	var errs []error
+	if r.runtime != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)
+		defer cancel()
+		errs = append(errs, r.runtime.Stop(ctx))
+	}
+	if r.dispatch != nil {
+		r.dispatch.Stop()
+	}
+	if r.process != nil {
+		errs = append(errs, r.process.Close())
+	}
+	if r.tasks != nil {
+		r.tasks.close()
+	}
+	if r.folder != nil {
+		errs = append(errs, r.folder.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Request asks for a run.
+type Request struct {
+	Program *workflow.Program
+	Input   value.Value
+	// BusinessDate is 2006-01-02; empty: what the program says of now.
+	BusinessDate string
+	Actor        string // who asks
+	// Run is the ID; empty: one is made.
+	Run store.RunID
+}
+
+// Check reports what Submit would find wrong with the input, without running
+// anything: a [*runtime.InputError].
+func Check(languages map[string]expr.Language, l *Launch, q Request, now time.Time) error {
+	machine, err := engine.Prepare(q.Program, languages)
+	if err != nil {
+		return fmt.Errorf("prepare workflow %s: %w", q.Program.Name, err)
+	}
+	if q.BusinessDate == "" {
+		if q.BusinessDate, err = businessDate(q.Program, now); err != nil {
+			return err
+		}
+	}
+	accept := engine.Accept{Input: q.Input, Vars: l.varsOf(q.Program), BusinessDate: q.BusinessDate}
+	if _, faults := machine.CheckInput(string(q.Run), accept, now); len(faults) > 0 {
+		return &runtime.InputError{Faults: faults}
+	}
+	return nil
+}
+
+// Submit starts a run and returns once it is durable. Errors: those of
+// [runtime.Service.Submit].
+func (r *Regie) Submit(ctx context.Context, q Request) (store.RunID, error) {
+	prepared, err := r.runtime.Prepare(q.Program)
+	if err != nil {
+		return "", fmt.Errorf("prepare workflow %s: %w", q.Program.Name, err)
+	}
+	now := r.cfg.Clock.Now()
+	if q.BusinessDate == "" {
+		if q.BusinessDate, err = businessDate(q.Program, now); err != nil {
+			return "", err
+		}
+	}
+	if q.Run == "" {
+		if q.Run, err = r.ids.Next(now); err != nil {
+			return "", err
+		}
+	}
+	seed, err := r.seed()
+	if err != nil {
+		return "", err
+	}
+	if err := r.folder.keepLaunch(q.Run, r.cfg.Launch); err != nil {
+		return "", err
+	}
+	accepted, err := r.runtime.Submit(ctx, runtime.Request{
+		Program: prepared, Input: q.Input, Vars: r.cfg.Launch.varsOf(q.Program), BusinessDate: q.BusinessDate, Seed: seed,
+		Actor: q.Actor, Trigger: "manual", Run: q.Run,
+	})
+	return accepted.Run, err
+}
+
+// Now is the time of the runs.
+func (r *Regie) Now() time.Time { return r.cfg.Clock.Now() }
+
+// Cancel asks a run to end and returns once that is recorded.
+func (r *Regie) Cancel(ctx context.Context, run store.RunID, actor, reason string) error {
+	return r.runtime.Cancel(ctx, run, actor, reason)
+}
+
+// Wait waits for the end of a run, see [runtime.Service.Wait].
+func (r *Regie) Wait(ctx context.Context, run store.RunID) (runtime.Result, error) {
+	return r.runtime.Wait(ctx, run)
+}
+
+// Watch shows the committed events of a run from number first (from 1) on.
+// Close the watcher when done.
+func (r *Regie) Watch(run store.RunID, first uint64) *runtime.Watcher {
+	return r.runtime.Watch(run, first)
+}
+
+// Machine is the engine's machine for the program of a run that is stored.
+func (r *Regie) Machine(ctx context.Context, run store.RunID) (*engine.Machine, error) {
+	return machine(ctx, r.store, r.cfg.Languages, run)
+}
+
+// Unfinished are the runs that were found unfinished when the folder was
+// opened, oldest first.
+func (r *Regie) Unfinished() []store.RunRow { return slices.Clone(r.unfinished) }
+
+func (r *Regie) seed() (uint64, error) {
+	var b [8]byte
+	if _, err := io.ReadFull(r.cfg.Random, b[:]); err != nil {
+		return 0, fmt.Errorf("draw the run's seed: %w", err)
+	}
+	return binary.BigEndian.Uint64(b[:]), nil
+}
+
+// businessDate is the date to which a run that is accepted now belongs. A
+// program that does not say how it is found has that of every day.
+func businessDate(p *workflow.Program, now time.Time) (string, error) {
+	zone, err := time.LoadLocation(p.Zone)
+	if err != nil {
+		return "", fmt.Errorf("find the business date: %w", err)
+	}
+	var spec calendar.Spec
+	if b := p.BusinessDate; b != nil {
+		var known bool
+		if spec.Calendar, known = calendar.Builtin(b.Calendar); !known {
+			return "", fmt.Errorf("find the business date: there is no calendar %q", b.Calendar)
+		}
+		spec.Offset = b.Offset
+		if b.DayStarts != "" {
+			if spec.DayStarts, err = calendar.ParseTimeOfDay(b.DayStarts); err != nil {
+				return "", fmt.Errorf("find the business date: %w", err)
+			}
+		}
+	}
+	date, err := calendar.BusinessDate(now, zone, spec)
+	if err != nil {
+		return "", fmt.Errorf("find the business date: %w", err)
+	}
+	return date.String(), nil
+}
