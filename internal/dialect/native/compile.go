@@ -216,6 +216,7 @@ func (c *compiler) body(s *scope, n *yamldoc.Node) expr.Type {
 		desc = c.lang.workflow
 	}
 	if e := n.Entry("outputs"); e != nil && (s.role == roleMain || s.role == roleGroup) {
+		c.outputsText(n)
 		d, t := c.field(n, desc, "outputs", s.end())
 		c.prog.Bodies[s.body].Output = d
 		return t

@@ -88,6 +88,12 @@ func fits(t expr.Type, want descriptor.Type) bool {
 		return t.Kind == expr.Int || t.Kind == expr.Number
 	case descriptor.Decimal:
 		return t.Kind == expr.Int || t.Kind == expr.Number || t.Kind == expr.Decimal || t.Kind == expr.String
+	case descriptor.Duration:
+		return t.Kind == expr.Duration || t.Kind == expr.String
+	case descriptor.Date:
+		return t.Kind == expr.Date || t.Kind == expr.String
+	case descriptor.DateTime:
+		return t.Kind == expr.DateTime || t.Kind == expr.String
 	case descriptor.List:
 		return t.Kind == expr.ListOf
 	case descriptor.Map, descriptor.Struct:

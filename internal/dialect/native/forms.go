@@ -3,6 +3,7 @@ package native
 import (
 	"slices"
 
+	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -124,6 +125,9 @@ func (c *compiler) foreach(st *step, v *view, node *workflow.Node) expr.Type {
 func (c *compiler) items(list, n *yamldoc.Node, v *view) (*workflow.Data, expr.Type) {
 	if list.Kind == yamldoc.List {
 		return c.field(n, c.lang.step, "foreach", v)
+	}
+	if list.Kind == yamldoc.String && expr.HasTemplate(list.Text) {
+		c.errorAt(list, descriptor.CodeTemplate, "`foreach` is an expression by itself").WithHint("write it without ${{ and }}")
 	}
 	e, t := c.bare(list, v)
 	if e != nil && t.Kind != expr.Any && t.Kind != expr.ListOf {

@@ -178,11 +178,20 @@ func (c *compiler) outputs(n *yamldoc.Node, v *view, node *workflow.Node, out ex
 	if n.Get("outputs") == nil {
 		return out
 	}
+	c.outputsText(n)
 	w := *v
 	w.result = &out
 	d, t := c.field(n, c.lang.step, "outputs", &w)
 	node.Result = []workflow.Stage{{Data: d}}
 	return t
+}
+
+// outputsText refuses outputs that are a plain text: an expression was meant.
+func (c *compiler) outputsText(n *yamldoc.Node) {
+	if o := n.Get("outputs"); o != nil && o.Kind == yamldoc.String && !expr.HasTemplate(o.Text) {
+		c.errorAt(o, descriptor.CodeInvalidValue, "`outputs` must be a mapping or an expression; this is a plain text").
+			WithHint("write outputs: ${{ %s }}", o.Text)
+	}
 }
 
 // timeout compiles the bound of an attempt or group.
