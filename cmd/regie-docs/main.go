@@ -1,0 +1,40 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/regie-dev/regie/internal/dialect/native"
+	"github.com/regie-dev/regie/internal/local"
+)
+
+//go:generate go run . -root ../..
+
+// page is a generated file.
+type page struct {
+	path string // below the root of the repository
+	text string
+}
+
+// pages makes all generated files.
+func pages() []page {
+	cfg := local.Native(local.Languages())
+	return []page{
+		{"schema/regie.schema.json", native.Schema(cfg).Indent() + "\n"},
+		{"docs/reference.md", native.Reference(cfg)},
+	}
+}
+
+func main() {
+	root := flag.String("root", ".", "root of the repository")
+	flag.Parse()
+	for _, p := range pages() {
+		path := filepath.Join(*root, filepath.FromSlash(p.path))
+		if err := os.WriteFile(path, []byte(p.text), 0o644); err != nil { //nolint:gosec // read by everybody
+			fmt.Fprintln(os.Stderr, "regie-docs:", err)
+			os.Exit(1)
+		}
+	}
+}
