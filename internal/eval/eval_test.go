@@ -59,14 +59,11 @@ func FuzzLine(f *testing.F) {
 	f.Add(`{"expression": "a", "bindings": {"a": [1, {"b": null}]}}`)
 	f.Add(`{"id": 1, "language": "x", "expression": ""}`)
 	f.Add(`[`)
-	e := evaluator()
+	e := eval.New(eval.Config{Languages: []expr.Language{cel.New()}, Cost: expr.InlineCost})
 	f.Fuzz(func(t *testing.T, line string) {
 		answer := e.Line([]byte(line))
 		v, err := value.Parse(answer)
 		if err != nil {
-			if strings.Contains(err.Error(), "NUL") || strings.Contains(err.Error(), "number") || strings.Contains(err.Error(), "deeper") {
-				return // an expression can make what Parse refuses to read
-			}
 			t.Fatalf("%s: %v", answer, err)
 		}
 		count := 0

@@ -106,6 +106,10 @@ func TestCostExceeded(t *testing.T) {
 	}
 	env := &expr.Env{Roots: []expr.Root{{Name: "l"}, {Name: "big"}, {Name: "num"}}}
 	lang := cel.New()
+	// With the largest budget only those that come nearest to the limits.
+	slow := map[string]bool{
+		`l.all(x, l.all(y, l.all(z, true)))`: true, `l.map(x, big).join("")`: true, `regex.replace(big, "a", big)`: true,
+	}
 	for _, source := range []string{
 		`lists.range(1000000000)`,
 		`lists.range(9223372036854775807)`,
@@ -134,7 +138,10 @@ func TestCostExceeded(t *testing.T) {
 			t.Errorf("%s: %v", source, problems)
 			continue
 		}
-		for _, budget := range []uint64{0, expr.PoolCost} {
+		for _, budget := range []uint64{0, expr.PoolCost / 10, expr.PoolCost} {
+			if budget == expr.PoolCost && !slow[source] {
+				continue
+			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			start := time.Now()
@@ -226,6 +233,25 @@ func TestResultsAreNotEvaluated(t *testing.T) {
 	got, err := compiled.Eval(expr.Request{Bindings: map[string]value.Value{"inputs": value.String(text)}})
 	if s, _ := got.Str(); err != nil || s != "value: "+text {
 		t.Errorf("got %q, %v", s, err)
+	}
+}
+
+// What comes out can be read again: no deeper than values may be.
+func TestResultsAreNotTooDeep(t *testing.T) {
+	t.Parallel()
+	deep := value.MustParse(strings.Repeat("[", value.MaxDepth) + strings.Repeat("]", value.MaxDepth))
+	for source, ok := range map[string]bool{`x`: true, `x[0]`: true, `[x[0]]`: true, `[x]`: true, `[[x]]`: false, `{"a": [x]}`: false, `[x.map(y, [y])]`: false} {
+		compiled, problems := cel.New().Compile(source, dynamic("x"))
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		got, err := compiled.Eval(expr.Request{Bindings: map[string]value.Value{"x": deep}})
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", source, err)
+		}
+		if _, parseErr := value.Parse([]byte(got.String())); err == nil && parseErr != nil {
+			t.Errorf("%s cannot be read again: %v", source, parseErr)
+		}
 	}
 }
 

@@ -166,7 +166,7 @@ func compare(m *machine, a, b ref.Val, at int) (order int, ordered bool, fault *
 	if fault != nil {
 		return 0, false, fault
 	}
-	if rankOf(a) != notNumber {
+	if rankOf(a) != notNumber && rankOf(b) != notNumber {
 		order, ordered = compareNumbers(a, b)
 		return order, ordered, chargeExact(m, a, b, at)
 	}

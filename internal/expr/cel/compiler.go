@@ -20,7 +20,7 @@ type compiler struct {
 	lang     *Language
 	src      *source
 	env      *expr.Env
-	zone     *time.Location
+	zone     *time.Location // of the environment, once a function needs it; else UTC
 	locals   []local
 	guards   []string // places that are known not to be null
 	problems []expr.Problem

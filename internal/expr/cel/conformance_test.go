@@ -127,7 +127,7 @@ func conform(lang *Language, test *conformance.SimpleTest) string {
 		if err != nil {
 			return err.Error()
 		}
-		json, fault := m.export(v, 0)
+		json, fault := m.export(v, 0, 0)
 		if fault != nil {
 			return fault.Message
 		}

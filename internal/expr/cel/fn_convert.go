@@ -6,6 +6,7 @@ import (
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
 
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/expr"
@@ -32,7 +33,7 @@ func conversionFunctions() []function {
 			doc: "The boolean that a text says.", examples: []example{{`bool("true")`, `true`}}},
 		{group: group, name: "bytes", fold: true, sigs: []string{"(bytes|string) -> bytes"},
 			doc: "The text as bytes of UTF-8. In JSON bytes are base64.", examples: []example{{`bytes("hi").size()`, `2`}}},
-		{group: group, name: "date", fold: true, sigs: []string{"(string|date|datetime) -> date"}, run: dateOf,
+		{group: group, name: "date", fold: true, zoned: true, sigs: []string{"(string|date|datetime) -> date"}, run: dateOf,
 			doc: "The date that a text says, or on which a datetime lies in the zone of the workflow.", examples: []example{{`date("2026-03-06")`, `"2026-03-06"`}, {`date("2026-03-06T10:00:00Z")`, `"2026-03-06"`}}},
 		{group: group, name: "timestamp", fold: true, sigs: []string{"(string|int|datetime) -> datetime"}, doc: "The datetime that a text in the form of RFC 3339 says, or so many seconds after 1970. Also written `datetime(x)`.",
 			examples: []example{{`timestamp("2026-03-06T10:00:00Z") + duration("90m")`, `"2026-03-06T11:30:00Z"`}}},
@@ -54,6 +55,10 @@ func conversionFunctions() []function {
 func toText(c *call) (ref.Val, *expr.Error) {
 	if text := ownText(c.args[0]); text != "" {
 		return types.String(text), nil
+	}
+	switch c.args[0].(type) {
+	case traits.Lister, traits.Mapper:
+		return nil, c.fail(expr.TypeMismatch, "string() does not take %s; use json.encode(x)", typeName(c.args[0]))
 	}
 	return c.callNative()
 }
@@ -88,7 +93,7 @@ func jsonParse(c *call) (ref.Val, *expr.Error) {
 }
 
 func jsonEncode(c *call) (ref.Val, *expr.Error) {
-	v, fault := c.m.export(c.args[0], c.at)
+	v, fault := c.m.export(c.args[0], 0, c.at)
 	if fault != nil {
 		return nil, fault
 	}

@@ -13,7 +13,8 @@ import (
 
 const momentKinds = "date|datetime|string"
 
-// dateFunctions are the rows about dates and calendars.
+// dateFunctions are the rows about dates and calendars. They all read datetimes
+// in the zone of the environment.
 func dateFunctions() []function {
 	const group = "Dates"
 	rows := []function{
@@ -61,7 +62,11 @@ func dateFunctions() []function {
 				return types.Int(part.get(m.day)), fault
 			}})
 	}
-	return append(rows, calendarFunctions()...)
+	rows = append(rows, calendarFunctions()...)
+	for i := range rows {
+		rows[i].zoned = true
+	}
+	return rows
 }
 
 func calendarFunctions() []function {

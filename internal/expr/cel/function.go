@@ -32,6 +32,8 @@ type function struct {
 	// fold says that a call on literals is computed when the expression is
 	// compiled, and that what it cannot read is a problem then.
 	fold bool
+	// zoned says that the call computes in the zone of the environment.
+	zoned bool
 	// pattern says that argument 1 is a regular expression, compiled once if
 	// it is a literal.
 	pattern bool

@@ -59,6 +59,9 @@ func (c *compiler) invoke(e ast.Expr) (node, typ) {
 	if fn.special != nil {
 		return fn.special(c, i)
 	}
+	if fn.zoned {
+		c.needZone(i)
+	}
 	args, argTypes := c.arguments(i, fn)
 	result, ok := fn.check(argTypes)
 	if !ok {
@@ -71,6 +74,17 @@ func (c *compiler) invoke(e ast.Expr) (node, typ) {
 		return folded, typ{kind: kindOfValue(folded.v)}
 	}
 	return n, result
+}
+
+// needZone loads the zone of the environment, which takes longer than the rest
+// of compiling.
+func (c *compiler) needZone(i *invocation) {
+	zone, err := loadZone(c.env.Zone)
+	if err != nil {
+		c.problem(expr.CodeValue, i.offset, i.length, "%s", err)
+		return
+	}
+	c.zone = zone
 }
 
 func (c *compiler) arguments(i *invocation, fn *function) ([]node, []typ) {

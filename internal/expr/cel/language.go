@@ -77,6 +77,7 @@ func newLanguage(rows []function) (*Language, error) {
 		if first := lang.functions[k]; first != nil {
 			// The same name on another type: one function with the signatures of both.
 			first.sigs, first.parsed = append(first.sigs, row.sigs...), append(first.parsed, row.parsed...)
+			first.zoned = first.zoned || row.zoned
 			if row.run != nil {
 				first.run = row.run
 			}
@@ -138,16 +139,12 @@ func (l *Language) Compile(src string, env *expr.Env) (out expr.Compiled, proble
 	if env == nil {
 		env = &expr.Env{}
 	}
-	zone, err := loadZone(env.Zone)
-	if err != nil {
-		return nil, []expr.Problem{{Code: expr.CodeValue, Message: err.Error(), Length: max(1, len(src))}}
-	}
-	c := &compiler{lang: l, src: text, env: env, zone: zone}
+	c := &compiler{lang: l, src: text, env: env, zone: time.UTC}
 	n, t := c.compile(root)
 	if len(c.problems) > 0 {
 		return nil, tidy(c.problems)
 	}
-	return &compiled{node: n, typ: t.public(maxTypeDepth), reads: c.sortedReads(), slots: c.slots, zone: zone}, nil
+	return &compiled{node: n, typ: t.public(maxTypeDepth), reads: c.sortedReads(), slots: c.slots, zone: c.zone}, nil
 }
 
 // tidy sorts problems by place and drops repetitions.

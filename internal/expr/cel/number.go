@@ -18,6 +18,7 @@ import (
 // Bounds of decimals and of integers beyond 64 bits.
 const (
 	maxDigits        = value.MaxNumberDigits // of one number, before and after the point
+	maxBits          = 3_318                 // of an integer: 999 digits, which leaves one for the sign
 	divisionDigits   = 34                    // significant digits of a quotient, as in IEEE decimal128
 	maxDecimalPlaces = maxDigits             // digits after the point
 )
@@ -159,8 +160,8 @@ func fromBig(n *big.Int) ref.Val {
 	if n.IsInt64() {
 		return types.Int(n.Int64())
 	}
-	if n.BitLen() > maxDigits*10/3 && len(n.Text(10)) > maxDigits {
-		return types.NewErr("integer overflow: more than %d digits", maxDigits)
+	if n.BitLen() > maxBits {
+		return types.NewErr("integer overflow: more than %d bits", maxBits)
 	}
 	b := &bigInt{}
 	b.Set(n)

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -124,33 +125,73 @@ func (m *machine) result(v ref.Val) (value.Value, *expr.Error) {
 	case *object:
 		return v.v, nil
 	}
-	return m.export(v, 0)
+	return m.export(v, 0, 0)
 }
 
-// export is a value as JSON. It pays for the whole size of the JSON, also
-// where parts of it are shared.
-func (m *machine) export(v ref.Val, at int) (value.Value, *expr.Error) {
+// export is a value as JSON, depth levels below the result. It pays for the
+// whole size of the JSON, also where parts of it are shared, and refuses what
+// value.Parse would not read again.
+func (m *machine) export(v ref.Val, depth, at int) (value.Value, *expr.Error) {
+	if depth > value.MaxDepth {
+		return value.Undefined, tooDeep(at)
+	}
 	switch v := v.(type) {
 	case *types.Optional:
 		if !v.HasValue() {
 			return value.Undefined, nil
 		}
-		return m.export(v.GetValue(), at)
+		return m.export(v.GetValue(), depth, at)
 	case *list:
 		out := value.List(v.items...)
-		return out, m.allocate(out.Size(), at)
+		return out, m.measure(out, depth, at)
 	case *object:
-		return v.v, m.allocate(v.v.Size(), at)
+		return v.v, m.measure(v.v, depth, at)
 	case traits.Lister:
-		return m.exportList(v, at)
+		return m.exportList(v, depth, at)
 	case traits.Mapper:
-		return m.exportMap(v, at)
+		return m.exportMap(v, depth, at)
 	}
 	out, err := scalarValue(v)
 	if err != nil {
 		return value.Undefined, fail(at, expr.NoJSONForm, err.Error())
 	}
-	return out, m.allocate(out.Size(), at)
+	return out, m.measure(out, depth, at)
+}
+
+func tooDeep(at int) *expr.Error {
+	return fail(at, expr.NoJSONForm, fmt.Sprintf("the result is nested deeper than %d levels", value.MaxDepth))
+}
+
+// measure pays for a JSON value as part of the result, item by item, so that
+// a large one is refused before all of it is looked at.
+func (m *machine) measure(v value.Value, depth, at int) *expr.Error {
+	if depth > value.MaxDepth {
+		return tooDeep(at)
+	}
+	size := scalarBytes
+	if _, isText := v.Str(); isText {
+		size += v.Len()
+	}
+	if fault := m.spend(costStep, at); fault != nil {
+		return fault
+	}
+	if fault := m.allocate(size, at); fault != nil {
+		return fault
+	}
+	for _, item := range v.Items() {
+		if fault := m.measure(item, depth+1, at); fault != nil {
+			return fault
+		}
+	}
+	for _, member := range v.Members() {
+		if fault := m.allocate(len(member.Key), at); fault != nil {
+			return fault
+		}
+		if fault := m.measure(member.Value, depth+1, at); fault != nil {
+			return fault
+		}
+	}
+	return nil
 }
 
 func scalarValue(v ref.Val) (value.Value, error) {
@@ -171,7 +212,7 @@ func scalarValue(v ref.Val) (value.Value, error) {
 		}
 		return value.Float(float64(v)), nil
 	case types.String:
-		return value.String(string(v)), nil
+		return jsonText(string(v))
 	case types.Bytes:
 		return value.String(base64.StdEncoding.EncodeToString(v)), nil
 	case *decimal, date:
@@ -186,6 +227,14 @@ func scalarValue(v ref.Val) (value.Value, error) {
 	return value.Undefined, fmt.Errorf("a %s has no JSON form", typeName(v))
 }
 
+// jsonText is a text, which JSON as Regie reads it cannot have with NUL.
+func jsonText(text string) (value.Value, error) {
+	if strings.IndexByte(text, 0) >= 0 {
+		return value.Undefined, fmt.Errorf("a text with a NUL character has no JSON form")
+	}
+	return value.String(text), nil
+}
+
 // durationText is the form that duration fields read.
 func durationText(d time.Duration) string {
 	if d%time.Millisecond == 0 {
@@ -194,7 +243,7 @@ func durationText(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
 }
 
-func (m *machine) exportList(l traits.Lister, at int) (value.Value, *expr.Error) {
+func (m *machine) exportList(l traits.Lister, depth, at int) (value.Value, *expr.Error) {
 	n := sizeOf(l)
 	if fault := m.allocateItems(n, at); fault != nil {
 		return value.Undefined, fault
@@ -203,7 +252,7 @@ func (m *machine) exportList(l traits.Lister, at int) (value.Value, *expr.Error)
 	for i := range n {
 		item, fault := unwrapErr(itemAt(l, i))
 		if fault == nil {
-			items[i], fault = m.export(item, at)
+			items[i], fault = m.export(item, depth+1, at)
 		}
 		if fault != nil {
 			return value.Undefined, fault
@@ -212,7 +261,7 @@ func (m *machine) exportList(l traits.Lister, at int) (value.Value, *expr.Error)
 	return value.List(items...), nil
 }
 
-func (m *machine) exportMap(o traits.Mapper, at int) (value.Value, *expr.Error) {
+func (m *machine) exportMap(o traits.Mapper, depth, at int) (value.Value, *expr.Error) {
 	n := sizeOf(o)
 	if fault := m.allocate(min(n, maxMemory)*memberBytes, at); fault != nil {
 		return value.Undefined, fault
@@ -222,12 +271,12 @@ func (m *machine) exportMap(o traits.Mapper, at int) (value.Value, *expr.Error) 
 	for it := o.Iterator(); it.HasNext() == types.True; {
 		key := it.Next()
 		name, ok := key.ConvertToType(types.StringType).(types.String)
-		if !ok || seen[string(name)] {
+		if _, err := jsonText(string(name)); !ok || err != nil || seen[string(name)] {
 			return value.Undefined, fail(at, expr.NoJSONForm, fmt.Sprintf("the key %v has no JSON form of its own", key.Value()))
 		}
 		seen[string(name)] = true
 		found, _ := o.Find(key)
-		v, fault := m.export(found, at)
+		v, fault := m.export(found, depth+1, at)
 		if fault != nil {
 			return value.Undefined, fault
 		}
