@@ -3,9 +3,7 @@ package native
 import (
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/regie-dev/regie/internal/calendar"
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/expr"
@@ -21,6 +19,7 @@ type compiler struct {
 	doc      *yamldoc.Node
 	inputs   expr.Type
 	varNames []string // of all variables, in order
+	isVar    map[string]bool
 	steps    int
 	noRun    bool // there is no run: the document is no workflow
 
@@ -52,7 +51,7 @@ func (l *loader) workflow(d document) {
 	}
 	c.header()
 	c.declareInputs()
-	c.varNames = c.allVariables()
+	c.allVariables()
 	main := c.scope(nil, roleMain)
 	main.vars = c.declareVars(main, assigned(n))
 	before := &view{scope: main, noSteps: true}
@@ -81,10 +80,7 @@ func (c *compiler) header() {
 	if len(about) > 0 {
 		c.prog.About = about
 	}
-	if n := c.doc.Get("timezone"); n != nil && (n.Kind != yamldoc.String || !c.zone(n)) {
-		c.prog.Zone = "" // its fault is reported once
-	}
-	c.businessDate(c.doc.Get("business_date"))
+	c.times()
 	c.prog.Pipelined = scalarText(c.doc.Get("durability")) == "pipelined"
 	if n := c.doc.Get("on_failure"); n != nil {
 		switch n.Text {
@@ -99,51 +95,9 @@ func (c *compiler) notYet(n *yamldoc.Node, what, capability string) {
 	c.errorAt(n, descriptor.CodeLater, "`%s` is not available yet: %s come with a later release", what, capability)
 }
 
-// zone checks the name of a time zone.
-func (c *compiler) zone(n *yamldoc.Node) bool {
-	_, err := time.LoadLocation(n.Text)
-	known := err == nil && n.Text != "Local" && n.Text != ""
-	if !known {
-		c.errorAt(n, codeZone, "%q is not a time zone", n.Text).WithHint("write an IANA name such as Europe/Amsterdam or UTC")
-	}
-	return known
-}
-
-func (c *compiler) businessDate(n *yamldoc.Node) {
-	if n == nil || n.Kind != yamldoc.Map {
-		return
-	}
-	b := &workflow.BusinessDate{Calendar: calendar.EveryDay}
-	if cal := n.Get("calendar"); cal != nil && cal.Kind == yamldoc.String {
-		b.Calendar = cal.Text
-		if _, builtin := calendar.Builtin(cal.Text); !builtin {
-			if c.set.Object(kindCalendar, c.prog.Namespace, cal.Text) != nil {
-				c.notYet(cal, "calendar: "+cal.Text, "calendars of kind Calendar")
-			} else {
-				d := c.errorAt(cal, codeCalendar, "there is no calendar %q", cal.Text)
-				if d.Hint = diag.DidYouMean(cal.Text, calendar.BuiltinNames()); d.Hint == "" {
-					d.WithHint("built-in calendars are every-day and weekdays; calendars of kind Calendar are not available yet")
-				}
-			}
-		}
-	}
-	if offset := n.Get("offset"); offset != nil {
-		i, _ := offset.Value.Int()
-		b.Offset = int(i)
-	}
-	if starts := n.Get("day_starts"); starts != nil && starts.Kind == yamldoc.String {
-		b.DayStarts = starts.Text
-		if _, err := calendar.ParseTimeOfDay(starts.Text); err != nil {
-			c.errorAt(starts, descriptor.CodeInvalidValue, "`business_date.day_starts` must be a time of day such as 06:00; this is %q", starts.Text)
-		}
-	}
-	c.prog.BusinessDate = b
-}
-
 // allVariables lists the variables of the whole workflow, with those of items.
-func (c *compiler) allVariables() []string {
-	var out []string
-	seen := map[string]bool{}
+func (c *compiler) allVariables() {
+	c.isVar = map[string]bool{}
 	visited := map[*yamldoc.Node]bool{}
 	var walk func(n *yamldoc.Node)
 	walk = func(n *yamldoc.Node) {
@@ -154,9 +108,9 @@ func (c *compiler) allVariables() []string {
 		for _, e := range n.Entries {
 			if e.Key.Text == "assign" {
 				for _, v := range e.Value.Entries {
-					if !seen[v.Key.Text] {
-						seen[v.Key.Text] = true
-						out = append(out, v.Key.Text)
+					if name := v.Key.Text; !c.isVar[name] {
+						c.isVar[name] = true
+						c.varNames = append(c.varNames, name)
 					}
 				}
 			}
@@ -167,7 +121,6 @@ func (c *compiler) allVariables() []string {
 		}
 	}
 	walk(c.doc)
-	return out
 }
 
 // declareVars declares the variables that live in a scope and sets them to
@@ -263,7 +216,7 @@ func (c *compiler) finally(s *scope, n *yamldoc.Node) {
 // MaxProgramSize bounds what a program copies to many places: variables of the
 // environment, bindings of expressions and fields of their types, rules of
 // retry.
-const MaxProgramSize = 1_000_000
+const MaxProgramSize = 500_000
 
 // grow counts n more; false when the program is too large.
 func (c *compiler) grow(n int, at *yamldoc.Node) bool {

@@ -85,7 +85,7 @@ func (d *language) describeStep() {
 
 func (d *language) stepForms() []descriptor.Field {
 	return []descriptor.Field{
-		{Name: "run", Type: oneOf(text(), ranged(list(kind(descriptor.Any)), 1, unbounded)), Template: true, Doc: "Script, or a list: a program with its arguments, which no shell sees. " +
+		{Name: "run", Type: oneOf(ranged(text(), 1, unbounded), ranged(list(kind(descriptor.Any)), 1, unbounded)), Template: true, Doc: "Script, or a list: a program with its arguments, which no shell sees. " +
 			"Expressions cannot stand in a script: values reach it through `env`, or as items of a list. " +
 			"What the script writes to the file `$REGIE_OUTPUT` (a JSON object, or lines `key=value`) is the step's output.",
 			Example: "run: scripts/fetch.sh \"$DATE\""},

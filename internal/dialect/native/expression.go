@@ -26,11 +26,9 @@ func (c *compiler) expression(src string, n *yamldoc.Node, offset int, v *view) 
 		d := c.list.Errorf(n.At(offset+at), code, format, args...)
 		return d.WithLength(max(1, utf8.RuneCountInString(src[at:end])))
 	}
-	ns := &names{c: c, view: v, node: n, src: src, words: map[string]bool{}, report: report, bound: map[string]bool{}}
-	if len(src) <= expr.MaxLength {
-		for _, w := range wordForm.FindAllString(src, -1) {
-			ns.words[w] = true
-		}
+	ns := &names{c: c, view: v, node: n, src: src, report: report, bound: map[string]bool{}}
+	if len(src) <= expr.MaxLength { // longer ones are refused unread
+		ns.words = wordsOf(src)
 	}
 	compiled, problems := c.cfg.Expr.Compile(src, ns.env())
 	for _, p := range problems {

@@ -86,11 +86,10 @@ func (c *compiler) foreach(st *step, v *view, node *workflow.Node) expr.Type {
 	s := c.scope(v, roleItem)
 	s.itemName = "item"
 	if as := n.Get("as"); as != nil && as.Kind == yamldoc.String {
-		s.itemName = as.Text
-		c.localName(as, "loop variable")
-		if slices.Contains(c.varNames, as.Text) {
+		if c.isVar[as.Text] {
 			c.errorAt(as, codeReserved, "%q is also the name of a variable that `assign` sets", as.Text).WithHint("choose another name")
-			s.itemName = "item"
+		} else if c.localName(as, "loop variable") {
+			s.itemName = as.Text
 		}
 	}
 	items, t := c.items(n.Get("foreach"), n, v)
@@ -172,6 +171,9 @@ func (c *compiler) assign(n *yamldoc.Node, v *view, node *workflow.Node) expr.Ty
 		}
 		d, t := c.data(e.Value, p, &w)
 		if readsStage(d) {
+			if !c.grow(carryWeight*len(stage), e.Key) {
+				break
+			}
 			node.Input = append(node.Input, workflow.Stage{Data: &workflow.Data{Object: stage}})
 			stage = c.carry(out)
 		}
@@ -185,6 +187,10 @@ func (c *compiler) assign(n *yamldoc.Node, v *view, node *workflow.Node) expr.Ty
 	node.Input = append(node.Input, workflow.Stage{Data: &workflow.Data{Object: stage}})
 	return out
 }
+
+// carryWeight is what a value that is carried over counts: it is an expression
+// with a binding.
+const carryWeight = 4
 
 // carry takes the values of the stage before over into the next one.
 func (c *compiler) carry(values expr.Type) []workflow.DataMember {

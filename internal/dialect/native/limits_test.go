@@ -68,18 +68,43 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestProgramSize bounds what one line of a file copies into every step.
+// TestProgramSize bounds what a few lines of a file copy to many places.
 func TestProgramSize(t *testing.T) {
 	t.Parallel()
-	var b strings.Builder
-	b.WriteString("kind: Workflow\nname: x\nenv:\n")
-	for i := range 2000 {
-		fmt.Fprintf(&b, "  V%d: x\n", i)
+	lines := func(n int, line func(i int) string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(line(i))
+		}
+		return b.String()
 	}
-	b.WriteString("steps:\n" + strings.Repeat("  - run: x\n", 600))
-	_, problems := loadText(b.String())
-	if got, want := codes(problems), "2505:10 program_too_large"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	const head = "kind: Workflow\nname: x\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"environment": {
+			head + "env:\n" + lines(2000, func(i int) string { return fmt.Sprintf("  V%d: x\n", i) }) +
+				"steps:\n" + strings.Repeat("  - run: x\n", 600), "2255:10 program_too_large",
+		},
+		"types": {
+			head + "inputs:\n" + lines(2000, func(i int) string { return fmt.Sprintf("  i%d: {type: any}\n", i) }) +
+				"steps:\n" + strings.Repeat("  - run: [x, \"${{ inputs }}\"]\n", 600), "2254:14 program_too_large",
+		},
+		"assignments that follow each other": {
+			head + "steps:\n  - assign:\n      v0: 0\n" +
+				lines(2000, func(i int) string { return fmt.Sprintf("      v%d: \"${{ v%d + 1 }}\"\n", i+1, i) }), "505:7 program_too_large",
+		},
+		"variables in every step": {
+			head + "steps:\n" + lines(3000, func(i int) string {
+				return fmt.Sprintf("  - assign: {v%d: \"${{ %s + 1 }}\"}\n", i+1, map[bool]string{true: "1", false: fmt.Sprintf("v%d", i)}[i == 0])
+			}), "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, problems := loadText(c.text)
+			if got := codes(problems); got != c.want {
+				t.Errorf("got %.200q, want %q", got, c.want)
+			}
+		})
 	}
 }
 

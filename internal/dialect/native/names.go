@@ -86,7 +86,7 @@ type names struct {
 	view  *view
 	node  *yamldoc.Node
 	src   string
-	words map[string]bool // that stand in src
+	words []string // that stand in src, without repetitions
 	// report adds a diagnostic at a place of src.
 	report func(offset, length int, code, format string, args ...any) *diag.Diagnostic
 	binds  []workflow.Binding
@@ -95,6 +95,19 @@ type names struct {
 }
 
 var wordForm = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+
+// wordsOf lists the names that a source may mention.
+func wordsOf(src string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, w := range wordForm.FindAllString(src, -1) {
+		if !seen[w] {
+			seen[w] = true
+			out = append(out, w)
+		}
+	}
+	return out
+}
 
 // env declares what the expression may read. Of steps and variables only those
 // that the source mentions are declared: a workflow may have thousands.
@@ -115,16 +128,8 @@ func (n *names) env() *expr.Env {
 	add(rootRun, closed(runFacts()...), unless(!n.c.noRun, "there is no run here"))
 	add(rootVars, expr.Type{Kind: expr.ObjectOf}, "")
 	add(rootSecrets, expr.Type{}, "a secret stands only in env, headers and connection fields, alone in its ${{ }}: ${{ secrets.NAME }}")
-	needing, needs := v.needing()
-	var fields []expr.Field
-	if needing != nil {
-		for _, need := range needing.needs {
-			if n.words[need.step.id] {
-				fields = append(fields, expr.Field{Name: need.step.id, Type: closed(needFacts(needs.outputType(need.step))...)})
-			}
-		}
-	}
-	add(rootNeeds, expr.Type{Kind: expr.ObjectOf, Fields: fields}, unless(needing != nil, "the step has no `needs`"))
+	needing, _ := v.needing()
+	add(rootNeeds, expr.Type{Kind: expr.ObjectOf, Fields: n.needFields()}, unless(needing != nil, "the step has no `needs`"))
 	add(rootError, errorType(), unless(v.ownError || v.enclosing(roleCatch) != nil, "`error` can be read in `on_error` and `retry` only"))
 	add(rootAttempt, typ(expr.Int), unless(v.attempt, "`attempt` can be read in `retry` only"))
 	item := v.enclosing(roleItem)
@@ -144,8 +149,12 @@ func (n *names) env() *expr.Env {
 			add(s.itemName, s.itemType, "")
 		}
 	}
-	for _, name := range n.c.varNames {
-		if !seen[name] && (n.words[name] || len(n.c.varNames) <= maxDeclared) {
+	variables := n.c.varNames
+	if len(variables) > maxDeclared {
+		variables = n.words
+	}
+	for _, name := range variables {
+		if n.c.isVar[name] && !seen[name] {
 			t, _ := v.variable(name)
 			add(name, t, "")
 		}
@@ -156,14 +165,24 @@ func (n *names) env() *expr.Env {
 // stepFields declares the steps that the source mentions.
 func (n *names) stepFields() []expr.Field {
 	var fields []expr.Field
-	seen := map[string]bool{}
-	for _, word := range wordForm.FindAllString(n.src, -1) {
-		if seen[word] {
-			continue
-		}
-		seen[word] = true
+	for _, word := range n.words {
 		if st, at := n.view.findStep(word); st != nil {
 			fields = append(fields, expr.Field{Name: word, Type: closed(stepFacts(at.outputType(st))...)})
+		}
+	}
+	return fields
+}
+
+// needFields declares the needs that the source mentions.
+func (n *names) needFields() []expr.Field {
+	st, at := n.view.needing()
+	if st == nil {
+		return nil
+	}
+	var fields []expr.Field
+	for _, need := range st.needs {
+		if slices.Contains(n.words, need.step.id) {
+			fields = append(fields, expr.Field{Name: need.step.id, Type: closed(needFacts(at.outputType(need.step))...)})
 		}
 	}
 	return fields
@@ -416,7 +435,7 @@ func (n *names) readLocal(r []string) {
 			return
 		}
 	}
-	if !slices.Contains(n.c.varNames, r[0]) {
+	if !n.c.isVar[r[0]] {
 		return // a name that the language itself knows
 	}
 	t, set := n.view.variable(r[0])
@@ -444,7 +463,7 @@ func (n *names) fault(r []string, code, format string, args ...any) *diag.Diagno
 func locate(src string, r []string) (offset, length int) {
 	pattern := `(?:^|[^A-Za-z0-9_.])(` + regexp.QuoteMeta(r[0]) + `)`
 	if len(r) > 1 {
-		pattern += `\s*(?:\.|\[\s*["'])\s*(` + regexp.QuoteMeta(r[1]) + `)`
+		pattern += `\s*(?:\.\??|\[\??\s*["'])\s*(` + regexp.QuoteMeta(r[1]) + `)`
 	}
 	at := regexp.MustCompile(pattern + `(?:[^A-Za-z0-9_]|$)`).FindStringSubmatchIndex(src)
 	if at == nil {

@@ -32,7 +32,11 @@ func (c *compiler) collectList(s *scope, n *yamldoc.Node, chain bool) {
 		}
 		for _, field := range []string{"needs", "join"} {
 			if e := item.Entry(field); e != nil {
-				c.errorAt(e.Key, codeNeedsUnderSteps, "`%s` cannot stand here: the steps of a list have their order from the list", field).
+				order := "the steps of a list have their order from the list"
+				if !chain {
+					order = "the steps of `parallel` wait for nothing"
+				}
+				c.errorAt(e.Key, codeNeedsUnderSteps, "`%s` cannot stand here: %s", field, order).
 					WithHint("remove it, or write the steps as `graph:`, a mapping by ID")
 			}
 		}

@@ -35,9 +35,8 @@ func (c *compiler) step(st *step) workflow.Node {
 }
 
 func (c *compiler) origin(st *step) workflow.Origin {
-	segment := st.id
 	return workflow.Origin{
-		Path: c.path(st.scope, segment), File: st.node.Pos.File, Line: st.key.Pos.Line,
+		Path: c.path(st.scope, st.id), File: st.node.Pos.File, Line: st.key.Pos.Line,
 		Kind: form(st.node), Label: strings.TrimSpace(scalarText(st.node.Get("description"))),
 	}
 }
@@ -96,7 +95,7 @@ var allowed = []struct {
 	hint  string
 }{
 	{"with", []string{"uses", "workflow"}, "it is the input of `uses`"},
-	{"shell", []string{"run", "steps", "graph", "parallel", "switch"}, "it belongs to `run`"},
+	{"shell", []string{"run"}, "it belongs to `run`, or to the workflow's `defaults`"},
 	{"grace", []string{"run"}, "it belongs to `run`"},
 	{"success", []string{"run"}, "it belongs to `run`"},
 	{"image", []string{"run"}, "it belongs to `run`"},
@@ -114,7 +113,7 @@ var allowed = []struct {
 	{"finally", []string{"steps", "graph"}, "it belongs to a group (`steps` or `graph`)"},
 	{"outputs", []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow", "wait", "approval"}, "the step has no output to change"},
 	{"retry", []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow"}, "there is nothing to try again"},
-	{"timeout", []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow"}, "write it inside `wait` or `approval`"},
+	{"timeout", []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow"}, "it belongs to what runs something; `wait` and `approval` have their own inside"},
 }
 
 // misplaced reports fields that have no meaning on the step's form.
