@@ -13,23 +13,34 @@ import (
 	"github.com/regie-dev/regie/internal/executor"
 )
 
+// keptBuffers bounds the read buffers that are kept for the next who reads.
+const keptBuffers = 32
+
 // buffers lends read buffers. A stream takes one only when there is something
 // to read, so that a thousand silent tasks hold none.
-type buffers struct{ pool sync.Pool }
+type buffers chan *[executor.MaxChunkBytes]byte
 
-func newBuffers() *buffers {
-	return &buffers{sync.Pool{New: func() any { return new([executor.MaxChunkBytes]byte) }}}
+func newBuffers() buffers { return make(buffers, keptBuffers) }
+
+func (b buffers) get() *[executor.MaxChunkBytes]byte {
+	select {
+	case p := <-b:
+		return p
+	default:
+		return new([executor.MaxChunkBytes]byte)
+	}
 }
 
-func (b *buffers) get() *[executor.MaxChunkBytes]byte {
-	return b.pool.Get().(*[executor.MaxChunkBytes]byte)
+func (b buffers) put(p *[executor.MaxChunkBytes]byte) {
+	select {
+	case b <- p:
+	default:
+	}
 }
-
-func (b *buffers) put(p *[executor.MaxChunkBytes]byte) { b.pool.Put(p) }
 
 // capture passes the output of one task on, bounded.
 type capture struct {
-	buffers *buffers
+	buffers buffers
 	sink    func(executor.Chunk)
 	sources [2]source
 
@@ -49,7 +60,7 @@ type source struct {
 
 // newCapture makes both pipes. The writing ends are returned for the child;
 // the caller closes them.
-func newCapture(b *buffers, task *executor.Task) (c *capture, writers [2]int, err error) {
+func newCapture(b buffers, task *executor.Task) (c *capture, writers [2]int, err error) {
 	c = &capture{buffers: b, sink: task.Output, left: task.MaxLogBytes}
 	if c.left <= 0 {
 		c.left = executor.DefaultMaxLogBytes

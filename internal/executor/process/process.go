@@ -44,7 +44,7 @@ type Executor struct {
 	inherit   []executor.EnvVar
 	boot      string
 	null      *os.File
-	buffers   *buffers
+	buffers   buffers
 	spawners  *spawners
 	life      context.Context // ends with Close
 	endLife   context.CancelFunc
