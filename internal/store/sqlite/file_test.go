@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -336,5 +337,39 @@ func TestReadersWaitAndCloseWaits(t *testing.T) {
 	readers.Wait()
 	if _, err := s.Runs(t.Context(), "", 1); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("after close: %v", err)
+	}
+}
+
+// docs/storage.md names every table and column.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/storage.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "regie.db")
+	open(t, config(path))
+	c, err := sqlite3.Open("file:" + path + "?vfs=" + unsynced)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	stmt, _, err := c.Prepare(`SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c
+		WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stmt.Close()
+	columns := 0
+	for stmt.Step() {
+		columns++
+		table, column := stmt.ColumnText(0), stmt.ColumnText(1)
+		row := regexp.MustCompile("(?m)^\\| `" + table + "` \\|.*$").Find(text)
+		if !bytes.Contains(row, []byte("`"+column+"`")) {
+			t.Errorf("the row of table %s does not name %s: %s", table, column, row)
+		}
+	}
+	if columns < 40 {
+		t.Errorf("only %d columns", columns)
 	}
 }
