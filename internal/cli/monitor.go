@@ -15,6 +15,7 @@ import (
 	"github.com/regie-dev/regie/internal/executor"
 	"github.com/regie-dev/regie/internal/history"
 	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/tasklog"
 )
 
 // drawEvery is the time between two pictures of the live tree.
@@ -215,17 +216,13 @@ func (m *monitor) output(ref dispatch.Ref, path string, c executor.Chunk) {
 }
 
 func (m *monitor) logLine(path string, stream executor.Stream, text string) {
-	paint := view.Painter(m.color)
-	mark := "|"
-	if stream == executor.System {
-		mark = "*"
-	}
-	line := paint(view.StyleFaint, diagVisible(path)+" "+mark) + " " + logText(text) + "\n"
+	style := tasklog.Style{Prefix: view.Painter(m.color)(view.StyleFaint, diagVisible(path)), Colour: m.color}
+	line := style.Append(nil, tasklog.Line{Stream: stream, Text: strings.TrimSuffix(text, "\r")})
 	if m.screen == nil {
-		fmt.Fprint(m.out, line)
+		_, _ = m.out.Write(line)
 		return
 	}
-	m.above.WriteString(line)
+	m.above.Write(line)
 }
 
 // flush shows unfinished lines.

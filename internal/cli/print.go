@@ -74,12 +74,3 @@ func visibleJSON(v value.Value) string {
 
 // diagVisible is foreign text on one line, made harmless.
 func diagVisible(text string) string { return diag.Visible(text) }
-
-// logText is a line of a log, made harmless; tabs stay.
-func logText(line string) string {
-	parts := strings.Split(strings.TrimSuffix(line, "\r"), "\t")
-	for i := range parts {
-		parts[i] = diag.Visible(parts[i])
-	}
-	return strings.Join(parts, "\t")
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -154,7 +155,7 @@ func (c *cli) run(ctx context.Context, f *runFlags, path string) error {
 	if err != nil {
 		return err
 	}
-	s, err := c.openSession(ctx, f, local.Config{Dir: dir, Languages: languages, Launch: launch, Virtual: launch.Virtual})
+	s, err := c.openSession(ctx, f, local.Config{Folder: dir, Languages: languages, Launch: launch, Virtual: launch.Virtual})
 	if err != nil {
 		return err
 	}
@@ -162,6 +163,9 @@ func (c *cli) run(ctx context.Context, f *runFlags, path string) error {
 	if _, err := s.regie.Submit(ctx, request); err != nil {
 		return submitFailure(err)
 	}
+	var pruning sync.WaitGroup
+	pruning.Go(func() { c.prune(c.Clock.Now()) })
+	defer pruning.Wait()
 	return s.show(ctx, request.Run)
 }
 

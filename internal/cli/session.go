@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/regie-dev/regie/internal/cli/view"
@@ -17,6 +18,7 @@ import (
 	"github.com/regie-dev/regie/internal/local"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/tasklog"
 )
 
 // leaveTime bounds how long a command that is told to leave at once waits for
@@ -28,7 +30,6 @@ type session struct {
 	c       *cli
 	regie   *local.Regie
 	monitor *monitor
-	dir     string
 }
 
 // openSession opens a data folder and goes on with what is unfinished in it.
@@ -38,15 +39,15 @@ func (c *cli) openSession(ctx context.Context, f *runFlags, cfg local.Config) (*
 	if c.output == outputJSON {
 		out = c.Stderr
 	}
-	s := &session{c: c, dir: cfg.Dir}
+	s := &session{c: c}
 	s.monitor = c.newMonitor(out, func() time.Time { return s.regie.Now() }, f.logs)
-	cfg.Holder = fmt.Sprintf("regie run, process %d", c.Pid)
+	cfg.Holder = c.commandLine()
 	cfg.Clock, cfg.Environ, cfg.Random = c.Clock, c.environ(), c.Random
 	cfg.Started = s.monitor.started
 	cfg.Output = func(ref dispatch.Ref, path string, chunk executor.Chunk) { s.monitor.output(ref, path, chunk) }
 	var err error
 	if s.regie, err = local.Open(ctx, cfg); err != nil {
-		return nil, folderFailure(cfg.Dir, err)
+		return nil, folderFailure(err)
 	}
 	return s, nil
 }
@@ -61,20 +62,7 @@ func (c *cli) environ() []string {
 	return environ
 }
 
-// folderFailure says why a data folder cannot be used.
-func folderFailure(dir string, err error) error {
-	switch {
-	case errors.Is(err, store.ErrCorrupt):
-		return failf(exitInternal, "damaged", "the data folder %s is damaged: %w", dir, err).
-			withHint("nothing was changed; put a backup in its place, or use another folder")
-	case errors.Is(err, store.ErrFormat):
-		return failf(exitInternal, "unknown_format", "the data folder %s was written by a newer Regie: %w", dir, err)
-	case errors.Is(err, store.ErrWrongKey):
-		return failf(exitInternal, "wrong_key", "the data folder %s has another key: %w", dir, err)
-	}
-	return failf(exitInternal, "internal", "open data folder %s: %w", dir, err)
-}
-
+// close takes everything down in order.
 func (s *session) close() {
 	if err := s.regie.Close(); err != nil {
 		s.c.warn(err.Error())
@@ -93,7 +81,7 @@ func (c *cli) finishOthers(ctx context.Context, f *runFlags, languages map[strin
 	}
 	pending, err := local.Unfinished(ctx, dir)
 	if err != nil {
-		return folderFailure(dir, err)
+		return folderFailure(err)
 	}
 	if len(pending) == 0 {
 		return nil
@@ -148,7 +136,7 @@ func (c *cli) resume(ctx context.Context, f *runFlags) error {
 	languages := local.Languages()
 	pending, err := local.Unfinished(ctx, dir)
 	if err != nil {
-		return folderFailure(dir, err)
+		return folderFailure(err)
 	}
 	id := store.RunID(f.resume)
 	found := false
@@ -174,10 +162,13 @@ func (s *session) show(ctx context.Context, id store.RunID) error {
 	if err != nil {
 		return err
 	}
+	if err := s.regie.SetEnded(true); err != nil {
+		s.c.warn(err.Error())
+	}
 	if s.c.output == outputJSON {
 		s.c.printJSON(run.Document())
 	} else {
-		s.c.printSummary(run, s.dir)
+		s.printSummary(run)
 	}
 	if run.State != engine.Succeeded {
 		return ended(exitFailed)
@@ -226,8 +217,33 @@ func (s *session) follow(ctx context.Context, id store.RunID) (*history.Run, err
 	return nil, failf(exitInternal, "internal", "run %s cannot go on: %w", id, err).withHint("what was recorded is kept; go on with it: regie run --resume %s", id)
 }
 
+// summaryLines is how many of the last lines of a failed step are shown.
+const summaryLines = 10
+
 // printSummary prints the end of a run for people.
-func (c *cli) printSummary(run *history.Run, dir string) {
-	_, _ = io.WriteString(c.Stdout, view.Summary(run, view.SummaryOptions{Color: c.color(c.Stdout)}))
-	_ = dir
+func (s *session) printSummary(run *history.Run) {
+	o := view.SummaryOptions{Color: s.c.color(s.c.Stdout)}
+	if step := view.FailedStep(run); step != nil && run.State != engine.Succeeded && !s.monitor.logs {
+		o.Log = s.lastLines(store.RunID(run.ID), step)
+	}
+	_, _ = io.WriteString(s.c.Stdout, view.Summary(run, o))
+}
+
+// lastLines are the last lines of the log of a step's last attempt.
+func (s *session) lastLines(run store.RunID, step *history.Step) []string {
+	f, err := s.regie.Log(run, step.Act, step.Tries)
+	if err != nil {
+		return nil // it printed nothing
+	}
+	defer f.Close()
+	lines, err := tasklog.Tail(f, summaryLines)
+	out := make([]string, 0, len(lines))
+	for _, l := range lines {
+		text := string(tasklog.Style{Colour: s.c.color(s.c.Stdout)}.Append(nil, l))
+		out = append(out, strings.TrimSuffix(text, "\n"))
+	}
+	if err != nil {
+		out = append(out, "= "+diagVisible(err.Error()))
+	}
+	return out
 }

@@ -2,57 +2,65 @@ package cli
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
+	"time"
 
+	"github.com/regie-dev/regie/internal/datadir"
+	"github.com/regie-dev/regie/internal/local"
 	"github.com/regie-dev/regie/internal/store"
 )
 
-// keptRuns is how many runs without a data folder of their own naming are kept.
-const keptRuns = 100
-
-// The state directory has one entry for each run, named by its ID: the data
-// folder of the run, or a link to the folder that --data named.
-
-// stateDir is where runs without --data are kept.
+// stateDir is the user's state directory, where runs without --data are kept.
 func (c *cli) stateDir() (string, error) {
-	if dir := c.env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "regie", "runs"), nil
-	}
-	home := c.env("HOME")
-	if !filepath.IsAbs(home) {
-		return "", failf(exitInvalid, "no_state_directory", "nobody says where to keep runs: HOME is not set").
+	state, err := datadir.State(c.LookupEnv)
+	if err != nil {
+		return "", failf(exitInvalid, "no_state_directory", "nobody says where to keep runs: %w", err).
 			withHint("name a data folder with --data DIR")
 	}
-	return filepath.Join(home, ".local", "state", "regie", "runs"), nil
+	return state, nil
 }
 
-// newRunFolder is the folder of a new run: a fresh one in the state directory,
-// or the one that was named, to which the state directory then has a link.
-func (c *cli) newRunFolder(run store.RunID, named string) (string, error) {
+// owner says who has a data folder.
+func (c *cli) owner() datadir.Owner { return local.Owner(c.commandLine(), c.Clock.Now()) }
+
+// commandLine is the command as others see it: without what flags were given,
+// which may be secret.
+func (c *cli) commandLine() string {
+	text := "regie"
+	for i, arg := range c.Args {
+		if i >= 2 || len(arg) > 0 && arg[0] == '-' {
+			break
+		}
+		text += " " + arg
+	}
+	return text
+}
+
+// newRunFolder opens the folder of a new run: a fresh one in the state
+// directory, or the one that was named, to which the state directory then has a
+// link.
+func (c *cli) newRunFolder(run store.RunID, named string) (*datadir.Dir, error) {
 	state, err := c.stateDir()
 	if named == "" {
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		dir := filepath.Join(state, string(run))
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return "", failf(exitInternal, "unwritable", "the state directory cannot be written: %w", err)
+		dir, err := datadir.NewRun(state, string(run), c.owner())
+		if err != nil {
+			return nil, folderFailure(err)
 		}
 		return dir, nil
 	}
-	dir, absErr := c.abs(named)
+	path, absErr := c.abs(named)
 	if absErr != nil {
-		return "", absErr
+		return nil, absErr
+	}
+	dir, openErr := datadir.Open(path, c.owner())
+	if openErr != nil {
+		return nil, folderFailure(openErr)
 	}
 	if err == nil {
 		// Without the link, show and logs need --data; nothing else is lost.
-		if os.MkdirAll(state, 0o700) == nil {
-			_ = os.Symlink(dir, filepath.Join(state, string(run)))
-		}
+		_ = datadir.LinkRun(state, string(run), path)
 	}
 	return dir, nil
 }
@@ -69,38 +77,43 @@ func (c *cli) runFolder(run, named string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(state, run)
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return "", failf(exitInvalid, "not_found", "there is no run %s here", run).
-			withHint("`regie show` lists recent runs; the newest %d are kept. If it was started with --data DIR, say so again", keptRuns)
+	dir, err := datadir.FindRun(state, run)
+	if errors.Is(err, datadir.ErrNotFound) {
+		return "", noSuchRun(run)
+	}
+	if err != nil {
+		return "", folderFailure(err)
 	}
 	return dir, nil
 }
 
-// forgetOldRuns removes all but the newest runs from the state directory. One
-// that is in use stays.
-func (c *cli) forgetOldRuns(inUse func(dir string) bool) error {
-	state, err := c.stateDir()
+func noSuchRun(run string) error {
+	return failf(exitInvalid, "not_found", "there is no run %s here", run).
+		withHint("`regie show` lists recent runs, of which the newest %d are kept; if its folder was named by --data DIR, name it again", datadir.KeepRuns)
+}
+
+// prune removes old runs from the state directory.
+func (c *cli) prune(now time.Time) {
+	state, err := datadir.State(c.LookupEnv)
 	if err != nil {
-		return nil
+		return
 	}
-	entries, err := os.ReadDir(state)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if _, err := datadir.Prune(state, datadir.KeepRuns, now); err != nil {
+		c.warn(err.Error())
 	}
-	if err != nil {
-		return fmt.Errorf("forget old runs: %w", err)
+}
+
+// folderFailure says why a data folder cannot be used.
+func folderFailure(err error) error {
+	switch {
+	case errors.Is(err, datadir.ErrHeld):
+		return failf(exitInternal, "locked", "%w", err).withHint("wait until it has ended, or use another folder")
+	case errors.Is(err, datadir.ErrUnsafe), errors.Is(err, datadir.ErrKey), errors.Is(err, store.ErrWrongKey):
+		return failf(exitInternal, "unsafe", "%w", err)
+	case errors.Is(err, store.ErrCorrupt):
+		return failf(exitInternal, "damaged", "%w", err).withHint("nothing was changed; put a backup in its place, or use another folder")
+	case errors.Is(err, store.ErrFormat):
+		return failf(exitInternal, "unknown_format", "%w", err).withHint("use the newer Regie")
 	}
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !store.RunID(e.Name()).Valid() })
-	var errs []error
-	for _, e := range entries[:max(0, len(entries)-keptRuns)] { // names sort by time
-		path := filepath.Join(state, e.Name())
-		switch {
-		case e.Type()&fs.ModeSymlink != 0:
-			errs = append(errs, os.Remove(path)) // the folder is its owner's
-		case e.IsDir() && !inUse(path):
-			errs = append(errs, os.RemoveAll(path))
-		}
-	}
-	return errors.Join(errs...)
+	return failf(exitInternal, "internal", "%w", err)
 }

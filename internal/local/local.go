@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/regie-dev/regie/internal/calendar"
+	"github.com/regie-dev/regie/internal/datadir"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/dispatch/match"
 	"github.com/regie-dev/regie/internal/engine"
@@ -21,7 +23,9 @@ import (
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/tasklog"
 	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/worker"
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
@@ -41,11 +45,13 @@ const (
 // workerName names the one worker.
 const workerName = "local"
 
-// Config is what a Regie is made with. Dir is needed.
+// Config is what a Regie is made with. Dir or Folder is needed.
 type Config struct {
 	// Dir is the data folder. It is made if it is not there, and locked for as
-	// long as the Regie is open.
-	Dir string
+	// long as the Regie is open. Or it is open already: then it is Folder, which
+	// the Regie takes over and closes, also when it cannot be opened.
+	Dir    string
+	Folder *datadir.Dir
 	// Holder says who locks it, for whoever finds it locked.
 	Holder string
 	// Clock is the time; default the machine's. Virtual lets runs have a time of
@@ -86,6 +92,7 @@ type Regie struct {
 	tasks    *tasks
 	process  *process.Executor
 	ids      *runtime.IDs
+	machines *runtime.Machines
 
 	unfinished []store.RunRow
 }
@@ -128,7 +135,7 @@ func (cfg Config) withDefaults() Config {
 // it. Whoever calls it must call Close.
 func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 	r := &Regie{cfg: cfg.withDefaults()}
-	r.ids = runtime.NewIDs(r.cfg.Random)
+	r.ids, r.machines = runtime.NewIDs(r.cfg.Random), runtime.NewMachines(r.cfg.Languages)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.Close())
@@ -272,7 +279,42 @@ func (r *Regie) Watch(run store.RunID, first uint64) *runtime.Watcher {
 
 // Machine is the engine's machine for the program of a run that is stored.
 func (r *Regie) Machine(ctx context.Context, run store.RunID) (*engine.Machine, error) {
-	return machine(ctx, r.store, r.cfg.Languages, run)
+	return machineOf(ctx, r.store, r.machines, run)
+}
+
+// Log opens the log of an attempt for reading. fs.ErrNotExist, wrapped, if it
+// printed nothing.
+func (r *Regie) Log(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
+	return r.folder.readLog(run, act, attempt)
+}
+
+// SetEnded notes in the data folder whether all of its runs have ended, which
+// lets datadir.Prune remove it one day.
+func (r *Regie) SetEnded(ended bool) error { return r.folder.dir.SetEnded(ended) }
+
+// openLog opens the log of an attempt, and lets others see what is written.
+func (r *Regie) openLog(t *engine.Task) (worker.Log, error) {
+	w, err := r.folder.openLog(store.RunID(t.Run), t.Act, t.Attempt)
+	if err != nil || r.cfg.Output == nil {
+		return w, err
+	}
+	return &shownLog{Writer: w, ref: dispatch.RefOf(t), path: t.Path, show: r.cfg.Output}, nil
+}
+
+// shownLog is a log that others see while it is written.
+type shownLog struct {
+	*tasklog.Writer
+
+	ref  dispatch.Ref
+	path string
+	show func(dispatch.Ref, string, executor.Chunk)
+}
+
+// Write writes to the log, then shows.
+func (l *shownLog) Write(c executor.Chunk) error {
+	err := l.Writer.Write(c)
+	l.show(l.ref, l.path, c)
+	return err
 }
 
 // Unfinished are the runs that were found unfinished when the folder was

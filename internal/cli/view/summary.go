@@ -13,7 +13,7 @@ import (
 // SummaryOptions say how a summary is drawn.
 type SummaryOptions struct {
 	Color bool
-	// Log are the last lines that the failed step printed.
+	// Log are the last lines that the failed step printed, safe for a terminal.
 	Log []string
 }
 
@@ -47,7 +47,7 @@ func Summary(run *history.Run, o SummaryOptions) string {
 		}
 	}
 	for i, line := range o.Log {
-		field([]string{"log", ""}[min(i, 1)], "| "+line)
+		field([]string{"log", ""}[min(i, 1)], line)
 	}
 	if !run.Output.IsNull() {
 		for i, line := range outputLines(run.Output) {

@@ -1,0 +1,115 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// View reads a data folder, also beside the process that has it. Not safe for
+// concurrent use.
+type View struct {
+	folder   *folder
+	machines *runtime.Machines
+}
+
+// OpenView opens a data folder for reading. store.ErrNotFound, wrapped, if there
+// is no run in it.
+func OpenView(ctx context.Context, dir string, languages map[string]expr.Language) (*View, error) {
+	f, err := viewFolder(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return &View{folder: f, machines: runtime.NewMachines(languages)}, nil
+}
+
+// Close ends the reading.
+func (v *View) Close() error { return v.folder.close() }
+
+// Runs lists the newest runs first, at most limit.
+func (v *View) Runs(ctx context.Context, limit int) ([]store.RunRow, error) {
+	return v.folder.store.Runs(ctx, "", limit)
+}
+
+// Machine is the engine's machine for the program of a run.
+func (v *View) Machine(ctx context.Context, run store.RunID) (*engine.Machine, error) {
+	return machineOf(ctx, v.folder.store, v.machines, run)
+}
+
+func machineOf(ctx context.Context, s store.Reader, machines *runtime.Machines, run store.RunID) (*engine.Machine, error) {
+	row, err := s.Run(ctx, run)
+	if err != nil {
+		return nil, fmt.Errorf("read run %s: %w", run, err)
+	}
+	return machines.Stored(ctx, s, row.Program)
+}
+
+// Events reads the events of a run that are there now, from number first (from
+// 1) on.
+func (v *View) Events(ctx context.Context, run store.RunID, first uint64) ([]engine.Event, error) {
+	records, err := v.folder.store.Events(ctx, run, first)
+	if err != nil {
+		return nil, fmt.Errorf("read events of run %s: %w", run, err)
+	}
+	var out []engine.Event
+	for i := range records {
+		events, err := engine.DecodeEvents(records[i].Control, records[i].Payload)
+		if err != nil {
+			return nil, fmt.Errorf("read events of run %s: %w", run, err)
+		}
+		out = append(out, events...)
+	}
+	return out, nil
+}
+
+// Log opens the log of an attempt. fs.ErrNotExist, wrapped, if it printed
+// nothing, or has not begun.
+func (v *View) Log(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
+	return v.folder.readLog(run, act, attempt)
+}
+
+func (f *folder) readLog(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
+	file, err := f.dir.Root().Open(logName(run, act, attempt))
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return file, nil
+}
+
+// Pending is a run that has not ended, with what it was started with.
+type Pending struct {
+	Run    store.RunRow
+	Launch *Launch
+}
+
+// Unfinished lists the runs of a data folder that have not ended, oldest first,
+// without locking it. A folder that is not there has none.
+func Unfinished(ctx context.Context, dir string) (_ []Pending, err error) {
+	f, err := viewFolder(ctx, dir)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	rows, err := f.store.LiveRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Pending, 0, len(rows))
+	for _, row := range rows {
+		launch, err := f.launchOf(row.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Pending{row, launch})
+	}
+	return out, nil
+}
