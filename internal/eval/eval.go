@@ -55,6 +55,7 @@ func New(config Config) *Evaluator {
 		e.languages[l.Name()] = l
 		e.names = append(e.names, l.Name())
 	}
+	sort.Strings(e.names)
 	return e
 }
 

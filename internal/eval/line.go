@@ -2,7 +2,7 @@ package eval
 
 import (
 	"errors"
-	"fmt"
+	"slices"
 
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/value"
@@ -37,7 +37,7 @@ func ParseRequest(line []byte) (Request, *Error) {
 	}
 	r := Request{ID: v.Get("id"), Input: v.Get("input"), Bindings: v.Get("bindings")}
 	for _, m := range v.Members() {
-		if !known(m.Key) {
+		if !slices.Contains(requestFields, m.Key) {
 			hint := diag.DidYouMean(m.Key, requestFields)
 			return r, invalid("a request has no field %q%s", m.Key, prefixed(hint))
 		}
@@ -52,15 +52,6 @@ func ParseRequest(line []byte) (Request, *Error) {
 		}
 	}
 	return r, nil
-}
-
-func known(field string) bool {
-	for _, f := range requestFields {
-		if f == field {
-			return true
-		}
-	}
-	return false
 }
 
 func prefixed(hint string) string {
@@ -90,18 +81,4 @@ func (a Answer) Append(b []byte) []byte {
 		members = append(members, value.M("result", a.Result))
 	}
 	return value.Object(members...).Append(b)
-}
-
-// String is the answer for a person: the result as indented JSON, or what went
-// wrong.
-func (a Answer) String() string {
-	switch {
-	case a.Error == nil && a.Result.IsUndefined():
-		return a.Result.String()
-	case a.Error == nil:
-		return a.Result.Indent()
-	case a.Error.Position >= 0:
-		return fmt.Sprintf("%s: %s (at %d)", a.Error.Code, a.Error.Message, a.Error.Position)
-	}
-	return a.Error.Code + ": " + a.Error.Message
 }

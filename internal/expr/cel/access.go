@@ -108,16 +108,17 @@ func (c *compiler) assume(e ast.Expr, t typ) typ {
 
 // qualifiedName is a chain of names as text, or nothing.
 func qualifiedName(e ast.Expr) string {
-	switch e.Kind() {
-	case ast.IdentKind:
+	if e.Kind() == ast.IdentKind {
 		return strings.TrimPrefix(e.AsIdent(), ".")
-	case ast.SelectKind:
-		sel := e.AsSelect()
-		if of := qualifiedName(sel.Operand()); of != "" && !sel.IsTestOnly() {
-			return of + "." + sel.FieldName()
-		}
 	}
-	return ""
+	if e.Kind() != ast.SelectKind || e.AsSelect().IsTestOnly() {
+		return ""
+	}
+	of := qualifiedName(e.AsSelect().Operand())
+	if of == "" {
+		return ""
+	}
+	return of + "." + e.AsSelect().FieldName()
 }
 
 // firstName is the first of a chain of names.
@@ -205,9 +206,10 @@ func (c *compiler) indexed(e ast.Expr, a access, of node, t typ) (node, typ) {
 			return n, *t.elem
 		}
 		return n, typ{}
+	default:
+		c.problem(expr.CodeType, a.offset, a.length, "%s has no items", t)
+		return nothing, typ{}
 	}
-	c.problem(expr.CodeType, a.offset, a.length, "%s has no items", t)
-	return nothing, typ{}
 }
 
 // noMembers is the problem of a member of something that has none.

@@ -28,24 +28,6 @@ func arithmetic(op string, a, b ref.Val) (result ref.Val, ok bool, fault *expr.E
 		return nil, false, nil
 	}
 	switch max(ra, rb) {
-	case rankInt, rankUint:
-		if ra == rb {
-			result, fault = smallArithmetic(op, a, b)
-		} else {
-			result, fault = mixedArithmetic(op, a, b)
-		}
-	case rankBig:
-		n, fault := bigArithmetic(op, asBig(a), asBig(b))
-		if fault != nil {
-			return nil, true, fault
-		}
-		result, fault = unwrapErr(fromBig(n))
-		return result, true, fault
-	case rankDouble:
-		x, _ := asFloat(a)
-		y, _ := asFloat(b)
-		result, ok = floatArithmetic(op, x, y)
-		return result, ok, nil
 	case rankDecimal:
 		x, okX := asDecimal(a)
 		y, okY := asDecimal(b)
@@ -53,6 +35,22 @@ func arithmetic(op string, a, b ref.Val) (result ref.Val, ok bool, fault *expr.E
 			return nil, true, &expr.Error{Code: expr.Overflow, Message: "NaN and infinity have no decimal"}
 		}
 		result, fault = decimalArithmetic(op, x, y)
+	case rankDouble:
+		x, _ := asFloat(a)
+		y, _ := asFloat(b)
+		result, ok = floatArithmetic(op, x, y)
+		return result, ok, nil
+	case rankBig:
+		var n *big.Int
+		if n, fault = bigArithmetic(op, asBig(a), asBig(b)); fault == nil {
+			result, fault = unwrapErr(fromBig(n))
+		}
+	default:
+		if ra == rb {
+			result, fault = smallArithmetic(op, a, b)
+		} else {
+			result, fault = mixedArithmetic(op, a, b)
+		}
 	}
 	return result, true, fault
 }

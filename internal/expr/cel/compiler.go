@@ -67,10 +67,11 @@ func (c *compiler) compile(e ast.Expr) (node, typ) {
 		offset, length := c.src.span(e)
 		c.problem(expr.CodeType, offset, length, "there are no messages here").Hint = `write an object: {"name": value}`
 		return nothing, typ{}
+	default:
+		offset, length := c.src.span(e)
+		c.problem(expr.CodeSyntax, offset, length, "this cannot be evaluated")
+		return nothing, typ{}
 	}
-	offset, length := c.src.span(e)
-	c.problem(expr.CodeSyntax, offset, length, "this cannot be evaluated")
-	return nothing, typ{}
 }
 
 // kindOfValue is the static kind of a literal or computed constant.
@@ -298,15 +299,16 @@ func (c *compiler) membership(e ast.Expr, a, b node, ta, tb typ) (node, typ) {
 
 func (c *compiler) list(e ast.Expr) (node, typ) {
 	list := e.AsList()
-	n := &listNode{at: c.src.start(e)}
+	constant := true
+	n := &listNode{optional: make([]bool, list.Size()), at: c.src.start(e)}
 	var elem typ
 	for i, item := range list.Elements() {
 		compiled, t := c.compile(item)
 		n.items = append(n.items, compiled)
+		if _, isConst := compiled.(*constNode); !isConst || list.IsOptional(int32(i)) {
+			constant = false
+		}
 		if list.IsOptional(int32(i)) {
-			if n.optional == nil {
-				n.optional = make([]bool, list.Size())
-			}
 			n.optional[i] = true
 			t = c.unwrapOptional(item, t)
 		}
@@ -315,6 +317,9 @@ func (c *compiler) list(e ast.Expr) (node, typ) {
 		} else {
 			elem = join(elem, t)
 		}
+	}
+	if constant {
+		return n.constant(), listOf(elem)
 	}
 	return n, listOf(elem)
 }
@@ -332,19 +337,16 @@ func (c *compiler) unwrapOptional(e ast.Expr, t typ) typ {
 }
 
 func (c *compiler) object(e ast.Expr) (node, typ) {
-	n := &dictNode{at: c.src.start(e)}
+	entries := e.AsMap().Entries()
+	n := &dictNode{optional: make([]bool, len(entries)), at: c.src.start(e)}
 	decl, texts := &expr.Type{Kind: expr.ObjectOf}, true
 	seen := map[any]bool{}
-	entries := e.AsMap().Entries()
 	for i, entry := range entries {
 		m := entry.AsMapEntry()
 		key, keyType := c.compile(m.Key())
 		v, t := c.compile(m.Value())
 		n.keys, n.vals = append(n.keys, key), append(n.vals, v)
 		if m.IsOptional() {
-			if n.optional == nil {
-				n.optional = make([]bool, len(entries))
-			}
 			n.optional[i] = true
 			t = c.unwrapOptional(m.Value(), t)
 			t.nullable = true

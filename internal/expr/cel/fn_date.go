@@ -2,6 +2,7 @@ package cel
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -18,30 +19,30 @@ const momentKinds = "date|datetime|string"
 func dateFunctions() []function {
 	const group = "Dates"
 	rows := []function{
-		{group: group, name: "date.add", sigs: []string{"(date|string, int|duration|string) -> date", "(datetime|string, int|duration|string) -> datetime"}, run: dateAdd,
+		{group: group, name: "date.add", sigs: []string{"(date|string,int|duration|string) -> date", "(datetime|string,int|duration|string) -> datetime"}, run: dateAdd,
 			literals: map[int]func(string) error{1: checkDuration},
 			doc:      "The date or datetime moved by days (an integer; the time of the clock stays) or by a length of time (a duration or its text). A date moves by whole days.",
 			examples: []example{{`date.add(date("2026-02-27"), 2)`, `"2026-03-01"`}, {`date.add("2026-03-06", "1w")`, `"2026-03-13"`}, {`date.add(timestamp("2026-03-06T10:00:00Z"), "-90m")`, `"2026-03-06T08:30:00Z"`}}},
-		{group: group, name: "date.addMonths", sigs: []string{"(date|string, int) -> date", "(datetime|string, int) -> datetime"}, run: dateAddMonths,
+		{group: group, name: "date.addMonths", sigs: []string{"(date|string,int) -> date", "(datetime|string,int) -> datetime"}, run: dateAddMonths,
 			doc: "The same day so many months later, or the last day of that month where it is shorter.", examples: []example{{`date.addMonths(date("2026-01-31"), 1)`, `"2026-02-28"`}}},
-		{group: group, name: "date.diff", sigs: []string{"(" + momentKinds + ", " + momentKinds + ") -> int"}, run: dateDiff,
+		{group: group, name: "date.diff", sigs: []string{"(" + momentKinds + "," + momentKinds + ") -> int"}, run: dateDiff,
 			doc: "The number of days from the first to the second, on the calendar.", examples: []example{{`date.diff(date("2026-02-27"), date("2026-03-01"))`, `2`}}},
-		{group: group, name: "date.format", sigs: []string{"(" + momentKinds + ", string, string?) -> string"}, run: dateFormat,
+		{group: group, name: "date.format", sigs: []string{"(" + momentKinds + ",string,string?) -> string"}, run: dateFormat,
 			literals: map[int]func(string) error{1: checkLayout, 2: checkZone},
 			doc:      "The date or datetime as text, by a [layout](#layouts), in the zone of the workflow or the one named.",
 			examples: []example{{`date.format(date("2026-03-06"), "%d-%m-%Y")`, `"06-03-2026"`}, {`date.format(timestamp("2026-03-06T23:30:00Z"), "%Y%m%d %H:%M", "Europe/Amsterdam")`, `"20260307 00:30"`}}},
-		{group: group, name: "date.parse", sigs: []string{"(string, string, string?) -> any"}, run: dateParse,
+		{group: group, name: "date.parse", sigs: []string{"(string,string,string?) -> any"}, run: dateParse,
 			literals: map[int]func(string) error{1: checkLayout, 2: checkZone},
 			doc:      "The date that a text says by a [layout](#layouts); the datetime, if the layout has a time, in the zone of the workflow or the one named.",
 			examples: []example{{`date.parse("06-03-2026", "%d-%m-%Y")`, `"2026-03-06"`}, {`date.parse("20260306 1030", "%Y%m%d %H%M")`, `"2026-03-06T10:30:00Z"`}}},
-		{group: group, name: "date.at", sigs: []string{"(" + momentKinds + ", string, string?) -> datetime"}, run: dateAt,
+		{group: group, name: "date.at", sigs: []string{"(" + momentKinds + ",string,string?) -> datetime"}, run: dateAt,
 			literals: map[int]func(string) error{1: checkTimeOfDay, 2: checkZone},
 			doc:      "The instant at which the clock shows the time on the date, in the zone of the workflow or the one named.",
 			examples: []example{{`date.at(date("2026-03-06"), "06:30", "Europe/Amsterdam")`, `"2026-03-06T06:30:00+01:00"`}}},
-		{group: group, name: "date.startOf", sigs: []string{"(" + momentKinds + ", string) -> date"}, run: func(c *call) (ref.Val, *expr.Error) { return c.period(false) },
+		{group: group, name: "date.startOf", sigs: []string{"(" + momentKinds + ",string) -> date"}, run: func(c *call) (ref.Val, *expr.Error) { return c.period(false) },
 			literals: map[int]func(string) error{1: checkPeriod},
 			doc:      "The first day of the `week` (Monday), `month`, `quarter` or `year`.", examples: []example{{`date.startOf(date("2026-03-06"), "quarter")`, `"2026-01-01"`}}},
-		{group: group, name: "date.endOf", sigs: []string{"(" + momentKinds + ", string) -> date"}, run: func(c *call) (ref.Val, *expr.Error) { return c.period(true) },
+		{group: group, name: "date.endOf", sigs: []string{"(" + momentKinds + ",string) -> date"}, run: func(c *call) (ref.Val, *expr.Error) { return c.period(true) },
 			literals: map[int]func(string) error{1: checkPeriod},
 			doc:      "The last day of the `week`, `month`, `quarter` or `year`.", examples: []example{{`date.endOf(date("2026-02-06"), "month")`, `"2026-02-28"`}}},
 	}
@@ -74,7 +75,7 @@ func calendarFunctions() []function {
 	return []function{
 		{group: group, name: "calendar", fold: true, sigs: []string{"(string) -> calendar"}, run: calendarOf,
 			doc: "The calendar with the name: `every-day` or `weekdays`.", examples: []example{{`calendar("weekdays").next(date("2026-03-06"))`, `"2026-03-09"`}}},
-		{group: group, name: "add", member: true, sigs: []string{"(calendar, " + momentKinds + ", int) -> date"},
+		{group: group, name: "add", member: true, sigs: []string{"(calendar," + momentKinds + ",int) -> date"},
 			doc:      "The n-th day of the calendar after the date, or before it for a negative n. For 0 it is the date itself, or the last day of the calendar before it.",
 			examples: []example{{`calendar("weekdays").add(date("2026-03-06"), 1)`, `"2026-03-09"`}, {`calendar("weekdays").add(date("2026-03-07"), -1)`, `"2026-03-06"`}},
 			run: func(c *call) (ref.Val, *expr.Error) {
@@ -88,13 +89,13 @@ func calendarFunctions() []function {
 				}
 				return c.inCalendar(func(k calendar.Calendar, d calendar.Date) (calendar.Date, error) { return k.Add(d, n) })
 			}},
-		{group: group, name: "next", member: true, sigs: []string{"(calendar, " + momentKinds + ") -> date"},
+		{group: group, name: "next", member: true, sigs: []string{"(calendar," + momentKinds + ") -> date"},
 			doc: "The first day of the calendar after the date.", examples: []example{{`calendar("weekdays").next(date("2026-03-06"))`, `"2026-03-09"`}},
 			run: func(c *call) (ref.Val, *expr.Error) { return c.inCalendar(calendar.Calendar.Next) }},
-		{group: group, name: "prev", member: true, sigs: []string{"(calendar, " + momentKinds + ") -> date"},
+		{group: group, name: "prev", member: true, sigs: []string{"(calendar," + momentKinds + ") -> date"},
 			doc: "The last day of the calendar before the date.", examples: []example{{`calendar("weekdays").prev(date("2026-03-09"))`, `"2026-03-06"`}},
 			run: func(c *call) (ref.Val, *expr.Error) { return c.inCalendar(calendar.Calendar.Prev) }},
-		{group: group, name: "contains", member: true, sigs: []string{"(calendar, " + momentKinds + ") -> bool"},
+		{group: group, name: "contains", member: true, sigs: []string{"(calendar," + momentKinds + ") -> bool"},
 			doc: "Whether the date is a day of the calendar.", examples: []example{{`calendar("weekdays").contains(date("2026-03-07"))`, `false`}},
 			run: calendarContains},
 	}
@@ -294,10 +295,8 @@ func dateOf(c *call) (ref.Val, *expr.Error) {
 var periods = []string{"week", "month", "quarter", "year"}
 
 func checkPeriod(name string) error {
-	for _, p := range periods {
-		if p == name {
-			return nil
-		}
+	if slices.Contains(periods, name) {
+		return nil
 	}
 	return unknownWord("period", name, periods)
 }

@@ -14,13 +14,13 @@ import (
 func numberFunctions() []function {
 	const group = "Numbers"
 	rows := []function{
-		{group: group, name: "decimal.round", sigs: []string{"(decimal|int|number, int, string?) -> decimal"}, run: decimalRound,
+		{group: group, name: "decimal.round", sigs: []string{"(decimal|int|number,int,string?) -> decimal"}, run: decimalRound,
 			literals: map[int]func(string) error{2: checkRoundingMode},
 			doc:      "The number rounded to so many places, and written with them. Halves go away from zero; with `\"half_even\"` to the even neighbour, with `\"down\"` towards zero.",
 			examples: []example{{`decimal.round(decimal("2.345"), 2)`, `"2.35"`}, {`decimal.round(decimal("2.345"), 2, "half_even")`, `"2.34"`}, {`decimal.round(7, 2)`, `"7.00"`}}},
-		{group: group, name: "math.greatest", sigs: []string{"(any, any...?) -> any"}, run: func(c *call) (ref.Val, *expr.Error) { return c.greatest(1) },
+		{group: group, name: "math.greatest", sigs: []string{"(any,any...?) -> any"}, run: func(c *call) (ref.Val, *expr.Error) { return c.greatest(1) },
 			doc: "The largest of the arguments, or of the one list.", examples: []example{{`math.greatest(1, 2.5, 2)`, `2.5`}, {`math.greatest([1, 3, 2])`, `3`}}},
-		{group: group, name: "math.least", sigs: []string{"(any, any...?) -> any"}, run: func(c *call) (ref.Val, *expr.Error) { return c.greatest(-1) },
+		{group: group, name: "math.least", sigs: []string{"(any,any...?) -> any"}, run: func(c *call) (ref.Val, *expr.Error) { return c.greatest(-1) },
 			doc: "The smallest of the arguments, or of the one list.", examples: []example{{`math.least(1, 2.5)`, `1`}}},
 		{group: group, name: "math.abs", sigs: []string{"(number|decimal|uint) -> same"}, run: decimalOr(func(z, x *apd.Decimal) { z.Abs(x) }),
 			doc: "The number without its sign.", examples: []example{{`math.abs(-3)`, `3`}, {`math.abs(decimal("-1.50"))`, `"1.50"`}}},
@@ -47,7 +47,7 @@ func numberFunctions() []function {
 		{"math.bitShiftLeft", "The bits moved to the left.", `math.bitShiftLeft(1, 4)`, `16`},
 		{"math.bitShiftRight", "The bits moved to the right.", `math.bitShiftRight(16, 4)`, `1`},
 	} {
-		rows = append(rows, function{group: group, name: bit.name, sigs: []string{"(int|uint, int|uint) -> same"}, doc: bit.doc,
+		rows = append(rows, function{group: group, name: bit.name, sigs: []string{"(int|uint,int|uint) -> same"}, doc: bit.doc,
 			examples: []example{{bit.source, bit.result}}})
 	}
 	return append(rows, function{group: group, name: "math.bitNot", sigs: []string{"(int|uint) -> same"}, doc: "The bits turned over.",

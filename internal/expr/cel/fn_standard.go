@@ -29,7 +29,7 @@ func standardFunctions() []function {
 	} {
 		rows = append(rows, function{
 			group: times, name: part.name, member: true, doc: part.doc + " In UTC, or in the zone named.",
-			sigs:     append([]string{"(datetime, string?) -> int"}, part.sigs...),
+			sigs:     append([]string{"(datetime,string?) -> int"}, part.sigs...),
 			literals: map[int]func(string) error{1: checkCelZone},
 			examples: []example{{`timestamp("2026-03-06T10:30:15.25Z").` + part.name + `()`, part.result}},
 		})

@@ -20,7 +20,7 @@ type function struct {
 	name  string // with its namespace, such as date.add
 	// member functions are called on their first parameter: text.trim().
 	member bool
-	// sigs are signatures such as "(string, int?) -> list<string>". Parameters
+	// sigs are signatures such as "(string,int?) -> list<string>". Parameters
 	// are kinds, several separated by |; ? marks one that may be left out, ...
 	// one that repeats. Results are kinds, "same" (the type of the first
 	// argument), "item" (of its items), and lists and optionals of these.
@@ -83,7 +83,7 @@ func parseSignature(text string) (signature, error) {
 		return signature{}, fmt.Errorf("signature %q is not of the form (params) -> result", text)
 	}
 	var s signature
-	for field := range strings.SplitSeq(inner, ", ") {
+	for field := range strings.SplitSeq(inner, ",") {
 		if field == "" {
 			continue
 		}
@@ -182,8 +182,9 @@ func (r resultType) of(args []typ) typ {
 		return listOf(t)
 	case kOptional:
 		return optionalOf(t)
+	default:
+		return t
 	}
-	return t
 }
 
 // check finds the result type of a call. ok is false when no signature fits.
@@ -205,12 +206,13 @@ func (f *function) check(args []typ) (result typ, ok bool) {
 
 // usage is the call as users write it, for messages and pages.
 func (f *function) usage(sig string) string {
-	if !f.member {
-		return f.name + sig
+	params, result, _ := strings.Cut(sig, ")")
+	fields := strings.Split(strings.TrimPrefix(params, "("), ",")
+	name := f.name
+	if f.member {
+		name, fields = fields[0]+"."+name, fields[1:]
 	}
-	inner := strings.TrimPrefix(sig, "(")
-	end := strings.IndexAny(inner, ",)")
-	return inner[:end] + "." + f.name + "(" + strings.TrimLeft(inner[end:], ", ")
+	return name + "(" + strings.Join(fields, ", ") + ")" + result
 }
 
 // eval runs the call.

@@ -22,7 +22,7 @@ func addSeeds(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		for _, line := range strings.Split(string(data), "\n") {
+		for line := range strings.SplitSeq(string(data), "\n") {
 			source, _, _ := strings.Cut(line, " => ")
 			f.Add(source)
 		}

@@ -86,6 +86,7 @@ func (p *joinParser) join(e ast.Expr) *Join {
 		return tree
 	case ast.SelectKind:
 		return p.need(e)
+	default:
 	}
 	offset = p.src.firstByte(e)
 	p.problem(expr.CodeType, offset, p.src.tokenLength(offset), "this cannot stand in a join", joinForm)

@@ -1,12 +1,14 @@
 package cel
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	celgo "cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/decls"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
 	"cel.dev/cel-go/parser"
@@ -65,45 +67,50 @@ func newLanguage(rows []function) (*Language, error) {
 	lang := &Language{parser: p, table: rows, functions: make(map[key]*function, len(rows))}
 	natives := env.Functions()
 	for i := range rows {
-		row := &rows[i]
-		for _, sig := range row.sigs {
-			parsed, err := parseSignature(sig)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", row.name, err)
-			}
-			row.parsed = append(row.parsed, parsed)
+		if err := lang.add(&rows[i], natives); err != nil {
+			return nil, fmt.Errorf("%s: %w", rows[i].name, err)
 		}
-		k := key{row.name, row.member}
-		if first := lang.functions[k]; first != nil {
-			// The same name on another type: one function with the signatures of both.
-			first.sigs, first.parsed = append(first.sigs, row.sigs...), append(first.parsed, row.parsed...)
-			first.zoned = first.zoned || row.zoned
-			if row.run != nil {
-				first.run = row.run
-			}
-			continue
-		}
-		native := row.name
-		if native == "datetime" {
-			native = "timestamp"
-		}
-		if decl := natives[native]; decl != nil {
-			overloads, err := decl.Bindings()
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", row.name, err)
-			}
-			for _, o := range overloads {
-				if o.Operator == native {
-					row.native = o
-				}
-			}
-		}
-		if row.native == nil && row.run == nil && row.special == nil {
-			return nil, fmt.Errorf("%s has no implementation", row.name)
-		}
-		lang.functions[k] = row
 	}
 	return lang, nil
+}
+
+// add makes a row of the table callable.
+func (l *Language) add(row *function, natives map[string]*decls.FunctionDecl) error {
+	for _, sig := range row.sigs {
+		parsed, err := parseSignature(sig)
+		if err != nil {
+			return err
+		}
+		row.parsed = append(row.parsed, parsed)
+	}
+	k := key{row.name, row.member}
+	if first := l.functions[k]; first != nil {
+		// The same name on another type: one function with the signatures of both.
+		first.sigs, first.parsed = append(first.sigs, row.sigs...), append(first.parsed, row.parsed...)
+		first.zoned = first.zoned || row.zoned
+		if row.run != nil {
+			first.run = row.run
+		}
+		return nil
+	}
+	name := row.name
+	if name == "datetime" { // ours for what CEL calls timestamp
+		name = "timestamp"
+	}
+	overloads, err := natives[name].Bindings()
+	if err != nil {
+		return err
+	}
+	for _, o := range overloads {
+		if o.Operator == name {
+			row.native = o
+		}
+	}
+	if row.native == nil && row.run == nil && row.special == nil {
+		return errors.New("the function has no implementation")
+	}
+	l.functions[k] = row
+	return nil
 }
 
 // Name implements expr.Language.

@@ -280,7 +280,7 @@ func (n *callNode) eval(m *machine) (ref.Val, *expr.Error) {
 // listNode makes a list. Items that are optional and absent are left out.
 type listNode struct {
 	items    []node
-	optional []bool // nil if none is
+	optional []bool
 	at       int
 }
 
@@ -294,7 +294,7 @@ func (n *listNode) eval(m *machine) (ref.Val, *expr.Error) {
 		if fault != nil {
 			return nil, fault
 		}
-		if n.optional != nil && n.optional[i] {
+		if n.optional[i] {
 			var present bool
 			if v, present, fault = optionalValue(v, n.at); fault != nil {
 				return nil, fault
@@ -305,6 +305,15 @@ func (n *listNode) eval(m *machine) (ref.Val, *expr.Error) {
 		out = append(out, v)
 	}
 	return &vector{out}, nil
+}
+
+// constant is a list of literals, made once.
+func (n *listNode) constant() node {
+	out := make([]ref.Val, len(n.items))
+	for i, item := range n.items {
+		out[i] = item.(*constNode).v
+	}
+	return &constNode{&vector{out}}
 }
 
 func optionalValue(v ref.Val, at int) (inner ref.Val, present bool, fault *expr.Error) {
@@ -321,7 +330,7 @@ func optionalValue(v ref.Val, at int) (inner ref.Val, present bool, fault *expr.
 // dictNode makes an object.
 type dictNode struct {
 	keys, vals []node
-	optional   []bool // nil if none is
+	optional   []bool
 	at         int
 }
 
@@ -339,7 +348,7 @@ func (n *dictNode) eval(m *machine) (ref.Val, *expr.Error) {
 		if fault != nil {
 			return nil, fault
 		}
-		if n.optional != nil && n.optional[i] {
+		if n.optional[i] {
 			var present bool
 			if v, present, fault = optionalValue(v, n.at); fault != nil {
 				return nil, fault

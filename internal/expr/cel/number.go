@@ -275,7 +275,7 @@ func compareNumbers(a, b ref.Val) (order int, ordered bool) {
 		return asBig(a).Cmp(asBig(b)), true
 	case ra == rankDouble && rb == rankDouble:
 		x, y := a.(types.Double), b.(types.Double)
-		return compareOrdered(x, y), x == x && y == y
+		return compareOrdered(x, y), !math.IsNaN(float64(x)) && !math.IsNaN(float64(y))
 	case ra == rankDouble:
 		return compareDouble(float64(a.(types.Double)), b)
 	case rb == rankDouble:

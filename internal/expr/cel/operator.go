@@ -172,8 +172,9 @@ func haveOrder(a, b typ) bool {
 	switch a.kind {
 	case kBool, kString, kBytes, kDate, kDateTime, kDuration:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // canBeEqual reports whether values of the static types can be equal.

@@ -47,7 +47,7 @@ func TestProblems(t *testing.T) {
 	}
 	lang := cel.New()
 	var got []string
-	for _, block := range strings.Split(strings.TrimSpace(string(data)), "\n\n") {
+	for block := range strings.SplitSeq(strings.TrimSpace(string(data)), "\n\n") {
 		source, _, _ := strings.Cut(block, "\n")
 		got = append(got, explain(lang, source))
 	}

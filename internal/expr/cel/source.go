@@ -199,6 +199,7 @@ func (s *source) firstByte(e ast.Expr) int {
 		if len(call.Args()) > 0 {
 			return min(s.start(e), s.firstByte(call.Args()[0]))
 		}
+	default:
 	}
 	return s.start(e)
 }

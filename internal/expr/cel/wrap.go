@@ -99,8 +99,9 @@ func parseKind(k kind, text string) (ref.Val, error) {
 			return nil, fmt.Errorf("%q is not a datetime; write it as 2006-01-02T15:04:05Z", text)
 		}
 		return v, nil
+	default:
+		return parseDuration(text)
 	}
-	return parseDuration(text)
 }
 
 // parseDuration reads Regie's durations and, beyond them, those of CEL, which
