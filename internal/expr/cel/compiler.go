@@ -151,12 +151,11 @@ func (c *compiler) call(e ast.Expr) (node, typ) {
 		return c.reference(e)
 	case "==", "!=":
 		return c.equality(e, op)
+	case "in":
+		return c.membership(e)
 	}
 	a, ta := c.operand(args[0])
 	b, tb := c.operand(args[1])
-	if op == "in" {
-		return c.membership(e, a, b, ta, tb)
-	}
 	if holds, ok := orders[op]; ok {
 		if !haveOrder(ta, tb) {
 			c.operatorProblem(e, op, ta, tb)
@@ -283,7 +282,9 @@ func literalText(n node) (string, bool) {
 	return "", false
 }
 
-func (c *compiler) membership(e ast.Expr, a, b node, ta, tb typ) (node, typ) {
+func (c *compiler) membership(e ast.Expr) (node, typ) {
+	a, ta := c.compile(e.AsCall().Args()[0])
+	b, tb := c.operand(e.AsCall().Args()[1])
 	switch tb.kind {
 	case kAny, kObject:
 	case kList:
