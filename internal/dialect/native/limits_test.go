@@ -141,9 +141,16 @@ func TestOddShapes(t *testing.T) {
 				t.Fatal(problems)
 			}
 			whole := docs[0].ToValue()
-			for _, odd := range []string{`null`, `[]`, `{}`, `"${{ x }}"`, `5`, `[{"a": [1]}]`} {
+			// Twice, so that each value is replaced by two of them; the fuzzer
+			// finds the other pairs.
+			odd := []string{`null`, `[]`, `{}`, `"${{ x }}"`, `5`, `[{"a": [1]}]`, `"text"`}
+			turn := 0
+			for range 2 {
 				replaced := 0
-				replace(whole, value.MustParse(odd), func(v value.Value) {
+				replace(whole, func() value.Value {
+					turn++
+					return value.MustParse(odd[turn%len(odd)])
+				}, func(v value.Value) {
 					replaced++
 					loadText(v.String())
 				})
@@ -156,9 +163,9 @@ func TestOddShapes(t *testing.T) {
 }
 
 // replace calls visit with a copy of v for each value in it, in which that
-// value is odd.
-func replace(v, odd value.Value, visit func(value.Value)) {
-	visit(odd)
+// value is an odd one.
+func replace(v value.Value, odd func() value.Value, visit func(value.Value)) {
+	visit(odd())
 	for i := range v.Items() {
 		replace(v.At(i), odd, func(item value.Value) {
 			items := append([]value.Value(nil), v.Items()...)
