@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,9 @@ type Suite struct {
 	// Bad are inputs, as JSON, that the connector must refuse, beside those
 	// that the suite derives from the descriptor.
 	Bad []string
+	// Optional are members of the output that a call may lack. All others are
+	// required: expressions read them without a guard.
+	Optional []string
 	// Hang returns a call that ends with its context only, nil where a
 	// connector never waits.
 	Hang func(t *testing.T) connector.Call
@@ -66,7 +70,7 @@ func Run(t *testing.T, s Suite) {
 			}
 		})
 	}
-	t.Run("descriptor", func(t *testing.T) { testDescriptor(t, c) })
+	t.Run("descriptor", func(t *testing.T) { testDescriptor(t, c, s) })
 	t.Run("call", func(t *testing.T) { testCall(t, c, s) })
 	t.Run("invalid input", func(t *testing.T) { testInvalid(t, c, s) })
 	t.Run("ended context", func(t *testing.T) { testEnded(t, c, s) })
@@ -76,7 +80,7 @@ func Run(t *testing.T, s Suite) {
 	}
 }
 
-func testDescriptor(t *testing.T, c connector.Connector) {
+func testDescriptor(t *testing.T, c connector.Connector, s Suite) {
 	d := c.Describe()
 	if d != c.Describe() {
 		t.Error("Describe returns another descriptor each time")
@@ -90,6 +94,11 @@ func testDescriptor(t *testing.T, c connector.Connector) {
 	checkObject(t, d.Input, false, map[*descriptor.Object]bool{})
 	checkObject(t, d.Output, false, map[*descriptor.Object]bool{})
 	checkExample(t, d.Input, "with")
+	for _, f := range d.Output.Fields {
+		if optional := slices.Contains(s.Optional, f.Name); f.Required == optional {
+			t.Errorf("output member %s is required: %v, the suite's Optional has it: %v", f.Name, f.Required, optional)
+		}
+	}
 	if has := d.Input.Field("connection") != nil; has != (len(d.Connections) > 0) {
 		t.Errorf("input has a connection: %v, types of it: %v", has, d.Connections)
 	}

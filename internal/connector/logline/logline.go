@@ -39,8 +39,8 @@ func describe() *connector.Descriptor {
 		Output: &descriptor.Object{
 			Name: "log output", Doc: "What was written.",
 			Fields: []descriptor.Field{
-				{Name: "message", Doc: "The text.", Type: text},
-				{Name: "level", Doc: "Its level.", Type: text, Enum: levels},
+				{Name: "message", Doc: "The text.", Type: text, Required: true},
+				{Name: "level", Doc: "Its level.", Type: text, Required: true, Enum: levels},
 			},
 		},
 		Idempotent: true,

@@ -61,10 +61,10 @@ func connectionField() descriptor.Field {
 
 func rowFields() []descriptor.Field {
 	return []descriptor.Field{
-		{Name: "rows", Doc: "The rows, as objects by column name; a name that occurs again gets `_2`, `_3`, ….", Type: listOf(kind(descriptor.Any))},
-		{Name: "columns", Doc: "The names of the columns, in order.", Type: listOf(kind(descriptor.String))},
-		{Name: "row_count", Doc: "How many rows there are here.", Type: kind(descriptor.Integer)},
-		{Name: "truncated", Doc: "Whether rows were dropped.", Type: kind(descriptor.Boolean)},
+		{Name: "rows", Doc: "The rows, as objects by column name; a name that occurs again gets `_2`, `_3`, ….", Type: listOf(kind(descriptor.Any)), Required: true},
+		{Name: "columns", Doc: "The names of the columns, in order.", Type: listOf(kind(descriptor.String)), Required: true},
+		{Name: "row_count", Doc: "How many rows there are here.", Type: kind(descriptor.Integer), Required: true},
+		{Name: "truncated", Doc: "Whether rows were dropped.", Type: kind(descriptor.Boolean), Required: true},
 	}
 }
 
@@ -108,7 +108,7 @@ func describeExecute() *connector.Descriptor {
 			Name: "exactly_once", Doc: "Whether the effect is written down in the same transaction, so that another attempt of the step finds it.",
 			Type: kind(descriptor.Boolean), Default: value.False,
 		})
-	resultFields := append([]descriptor.Field{{Name: "rows_affected", Doc: "How many rows were inserted, updated or deleted.", Type: kind(descriptor.Integer)}}, rowFields()...)
+	resultFields := append([]descriptor.Field{{Name: "rows_affected", Doc: "How many rows were inserted, updated or deleted.", Type: kind(descriptor.Integer), Required: true}}, rowFields()...)
 	result := &descriptor.Object{Name: "sql.execute result", Doc: "What one statement did, and the rows that it returned.", Fields: resultFields}
 	return &connector.Descriptor{
 		Name: "sql.execute",

@@ -50,7 +50,7 @@ func describe() *connector.Descriptor {
 		},
 		Output: &descriptor.Object{
 			Name: "json.transform output", Doc: "What became of the input.",
-			Fields: []descriptor.Field{{Name: "result", Doc: "The result of the last operation.", Type: kind(descriptor.Any)}},
+			Fields: []descriptor.Field{{Name: "result", Doc: "The result of the last operation.", Type: kind(descriptor.Any), Required: true}},
 		},
 		Idempotent: true,
 	}
