@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // Bounds of decompression: beyond freeInflation bytes a response may not be
@@ -158,6 +160,20 @@ func (i *inflation) Read(p []byte) (int, error) {
 		return n, fmt.Errorf("%w: it unpacks to more than %d times its size", errTooLarge, maxInflation)
 	}
 	return n, err
+}
+
+// RetryAfter reads the header Retry-After (RFC 9110, section 10.2.3): seconds,
+// or an instant. 0 if it is absent, past or unreadable.
+func RetryAfter(header http.Header, now time.Time) time.Duration {
+	text := strings.TrimSpace(header.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return max(0, at.Sub(now))
 }
 
 func exchangeError(ctx context.Context, err error, sent bool) *ExchangeError {

@@ -128,25 +128,11 @@ func statusError(r *http.Request, status int, header http.Header, body []byte, n
 		value.M("body", v),
 		value.M("body_format", value.String(format)),
 	)
-	e.RetryAfter = retryAfter(header.Get("Retry-After"), now)
+	e.RetryAfter = egress.RetryAfter(header, now)
 	return e
 }
 
 // summary names a request without its query, which may hold secrets.
 func summary(r *http.Request) string {
 	return r.Method + " " + r.URL.Scheme + "://" + r.URL.Host + r.URL.EscapedPath()
-}
-
-// retryAfter reads the header Retry-After (RFC 9110, section 10.2.3): seconds,
-// or an instant. 0 if it is absent, past or unreadable.
-func retryAfter(text string, now time.Time) time.Duration {
-	text = strings.TrimSpace(text)
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return max(0, at.Sub(now))
 }

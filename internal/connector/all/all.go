@@ -1,0 +1,76 @@
+package all
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/regie-dev/regie/internal/connector"
+	"github.com/regie-dev/regie/internal/connector/logline"
+	"github.com/regie-dev/regie/internal/connector/message"
+	"github.com/regie-dev/regie/internal/connector/sql"
+	"github.com/regie-dev/regie/internal/connector/transform"
+	"github.com/regie-dev/regie/internal/connector/web"
+	"github.com/regie-dev/regie/internal/egress"
+)
+
+// Deps is what connectors need of the process that they run in.
+type Deps struct {
+	// Egress says which places may be called; the zero value allows public
+	// ones only.
+	Egress egress.Config
+	// Proxy names the proxy for an HTTP request, see [egress.HTTPConfig]; nil
+	// means none.
+	Proxy func(*http.Request) (*url.URL, error)
+	// SQLiteFolders are the folders, absolute, in which SQLite files may lie;
+	// relative paths start at the first. None: no SQLite.
+	SQLiteFolders []string
+}
+
+// Connectors returns all connectors by name. Making them opens nothing; close
+// them with [Close] after the last call.
+func Connectors(deps Deps) []connector.Connector {
+	dialer := egress.NewDialer(deps.Egress)
+	database := sql.New(sql.Config{Dialer: dialer, SQLiteFolders: deps.SQLiteFolders})
+	return []connector.Connector{
+		web.New(web.Config{Dialer: dialer, Proxy: deps.Proxy}),
+		transform.New(),
+		logline.New(),
+		message.New(message.Config{Dialer: dialer, Proxy: deps.Proxy}),
+		database.Execute(),
+		database.Query(),
+	}
+}
+
+// Close closes those that keep connections open. Idempotent.
+func Close(connectors []connector.Connector) error {
+	var errs []error
+	for _, c := range connectors {
+		if closer, ok := c.(io.Closer); ok {
+			errs = append(errs, closer.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Describe returns the descriptors of all connectors, for checking and
+// documentation. It does no IO.
+func Describe() []*connector.Descriptor {
+	connectors := Connectors(Deps{})
+	descriptors := make([]*connector.Descriptor, len(connectors))
+	for i, c := range connectors {
+		descriptors[i] = c.Describe()
+	}
+	return descriptors
+}
+
+// ConnectionTypes returns the types of `kind: Connection` by name.
+func ConnectionTypes() []connector.ObjectType {
+	return []connector.ObjectType{web.ConnectionType(), sql.PostgresType(), message.SMTPType(), sql.SQLiteType()}
+}
+
+// ChannelTypes returns the types of `kind: Channel` by name.
+func ChannelTypes() []connector.ObjectType {
+	return []connector.ObjectType{message.MailType(), message.WebhookType()}
+}
