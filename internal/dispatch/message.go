@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/regie-dev/regie/internal/dispatch/match"
@@ -14,6 +15,18 @@ type Ref struct {
 	Act     engine.ActID
 	Attempt int
 	Fence   engine.Fence
+}
+
+// before reports whether the attempt is an earlier one of the same activation
+// than o. Attempts of pipelined programs may share the fence of one batch.
+func (r Ref) before(o Ref) bool {
+	return r.Fence.Less(o.Fence) || r.Fence == o.Fence && r.Attempt < o.Attempt
+}
+
+// compare orders attempts.
+func (r Ref) compare(o Ref) int {
+	return cmp.Or(cmp.Compare(r.Run, o.Run), cmp.Compare(r.Act, o.Act), cmp.Compare(r.Attempt, o.Attempt),
+		cmp.Compare(r.Fence.Incarnation, o.Fence.Incarnation), cmp.Compare(r.Fence.Sequence, o.Fence.Sequence))
 }
 
 // RefOf names the attempt that a task is.
@@ -43,7 +56,8 @@ type Cancel struct {
 	Attempt int
 }
 
-// Settled says that the result of an attempt is on disk, or refused for good.
+// Settled says that the result of an attempt is on disk, or that the attempt is
+// not wanted: its result may be forgotten, and it need not go on.
 type Settled struct{ Ref Ref }
 
 // WorkerUp says that a worker takes tasks. What it has already, running or
@@ -98,7 +112,7 @@ func (Started) message()    {}
 func (Ended) message()      {}
 
 // Effect is something that the reactor wants done, in the order given: Assign,
-// Kill, Forget, Report or WakeAt.
+// Kill, Forget, Report, Ask or WakeAt.
 type Effect interface{ effect() }
 
 // Assign gives an attempt to a worker, once.
@@ -125,6 +139,10 @@ type Report struct {
 	Outcome engine.TaskOutcome
 }
 
+// Ask asks the runtime whether anybody wants an attempt that a worker runs and
+// that nobody here has heard of. The answer is Reattach, or Settled.
+type Ask struct{ Ref Ref }
+
 // WakeAt asks for a call of Handle at that instant, in place of the one asked
 // for before; zero: none is needed.
 type WakeAt struct{ At time.Time }
@@ -133,4 +151,5 @@ func (Assign) effect() {}
 func (Kill) effect()   {}
 func (Forget) effect() {}
 func (Report) effect() {}
+func (Ask) effect()    {}
 func (WakeAt) effect() {}

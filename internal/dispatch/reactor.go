@@ -58,6 +58,8 @@ type attempt struct {
 	class  match.Class
 	phase  phase
 	worker string // who has it, or keeps its result; empty: nobody known
+	// kept: the worker has ended it and keeps the result.
+	kept bool
 	// canceled: it was asked to stop.
 	canceled bool
 	// lostAt is when it is given up, zero while its worker is in touch.
@@ -159,7 +161,7 @@ func (r Ref) key() activation { return activation{r.Run, r.Act} }
 func (r *Reactor) take(t *engine.Task) *attempt {
 	ref := RefOf(t)
 	if old := r.current[ref.key()]; old != nil {
-		if !old.ref.Fence.Less(ref.Fence) {
+		if !old.ref.before(ref) {
 			return nil
 		}
 		r.drop(old)
@@ -175,10 +177,10 @@ func (r *Reactor) drop(a *attempt) {
 	case a.phase == queued:
 		r.queue.Remove(a.key())
 	case a.worker == "":
-	case a.phase == out:
-		r.do(Kill{Worker: a.worker, Ref: a.ref})
-	case a.phase == ended:
+	case a.kept:
 		r.do(Forget{Worker: a.worker, Ref: a.ref})
+	default: // it may be running
+		r.do(Kill{Worker: a.worker, Ref: a.ref})
 	}
 	r.found(a)
 	delete(r.current, a.key())
@@ -276,6 +278,12 @@ func (r *Reactor) settled(ref Ref) {
 		if r.workers[keeper] != nil {
 			r.do(Forget{Worker: keeper, Ref: ref})
 		}
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.workers)) {
+		if _, runs := r.workers[name].inUse[ref]; runs {
+			r.do(Kill{Worker: name, Ref: ref})
+		}
 	}
 }
 
@@ -310,10 +318,11 @@ func (r *Reactor) ended(m Ended) {
 	case a.ref != m.Ref:
 		r.do(Forget{Worker: m.Worker, Ref: m.Ref})
 	case a.phase == out && (a.worker == m.Worker || a.worker == ""):
-		a.worker = m.Worker
+		a.worker, a.kept = m.Worker, true
 		r.end(a, m.Outcome)
 	case a.phase == ended:
-		a.worker = m.Worker // forgets it with the rest
+		// It was given up, or this comes again: the first word counts.
+		a.worker, a.kept = m.Worker, true
 	default:
 		r.do(Forget{Worker: m.Worker, Ref: m.Ref})
 	}

@@ -34,6 +34,10 @@ type ServiceConfig struct {
 	// Report takes the ends of attempts; it is Service.TaskEnded of the
 	// runtime. It must not block.
 	Report func(run store.RunID, fence engine.Fence, end engine.TaskEnded)
+	// Ask asks whether an attempt is wanted that a worker brought with it; it
+	// is Service.TaskFound of the runtime. It must not block. Nil: what workers
+	// bring runs on.
+	Ask func(run store.RunID, act engine.ActID, attempt int, fence engine.Fence)
 }
 
 // Service runs a reactor. It has no goroutine: whoever brings a message also
@@ -44,6 +48,7 @@ type ServiceConfig struct {
 type Service struct {
 	clock  clock.Clock
 	report func(store.RunID, engine.Fence, engine.TaskEnded)
+	ask    func(store.RunID, engine.ActID, int, engine.Fence)
 
 	mu      sync.Mutex
 	inbox   []Message
@@ -66,7 +71,10 @@ func NewService(cfg ServiceConfig) *Service {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}
 	}
-	return &Service{clock: cfg.Clock, report: cfg.Report, reactor: New(cfg.Config), workers: map[string]Worker{}}
+	if cfg.Ask == nil {
+		cfg.Ask = func(store.RunID, engine.ActID, int, engine.Fence) {}
+	}
+	return &Service{clock: cfg.Clock, report: cfg.Report, ask: cfg.Ask, reactor: New(cfg.Config), workers: map[string]Worker{}}
 }
 
 // Stop ends the service: messages are not handled any more, and no worker is
@@ -169,6 +177,8 @@ func (s *Service) perform(e Effect) {
 		}
 	case Report:
 		s.report(e.Ref.Run, e.Ref.Fence, engine.TaskEnded{Act: e.Ref.Act, Attempt: e.Ref.Attempt, Outcome: e.Outcome})
+	case Ask:
+		s.ask(e.Ref.Run, e.Ref.Act, e.Ref.Attempt, e.Ref.Fence)
 	case WakeAt:
 		s.wakeAt(e.At)
 	}

@@ -1,6 +1,9 @@
 package dispatch
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/regie-dev/regie/internal/dispatch/match"
 )
 
@@ -39,8 +42,7 @@ func (r *Reactor) offered(w *worker, ref Ref) {
 	a := r.current[ref.key()]
 	switch {
 	case a == nil:
-		// Before a restart somebody wanted it: the runtime will ask, or judge
-		// its result.
+		r.do(Ask{Ref: ref}) // somebody wanted it before a restart
 	case a.ref == ref && a.phase == out && (a.worker == "" || a.worker == w.name):
 		r.adopt(w, a)
 	default:
@@ -79,18 +81,11 @@ func (r *Reactor) inTouch(w *worker) {
 	}
 	w.silent = false
 	r.slots.Set(w.name, w.capacity)
-	for _, a := range r.sorted() {
-		if a.worker != w.name {
-			continue
-		}
-		switch a.phase {
-		case out:
+	for _, ref := range slices.SortedFunc(maps.Keys(w.inUse), Ref.compare) {
+		if a := r.current[ref.key()]; a != nil && a.ref == ref && a.phase == out && a.worker == w.name {
 			r.adopt(w, a)
-		case ended:
-			if _, runs := w.inUse[a.ref]; runs {
-				r.do(Kill{Worker: w.name, Ref: a.ref}) // it was given up
-			}
-		case queued:
+		} else {
+			r.do(Kill{Worker: w.name, Ref: ref}) // it was given up
 		}
 	}
 }

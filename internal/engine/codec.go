@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -265,7 +266,9 @@ func appendUserData(b []byte, ev *Event) ([]byte, error) {
 // DecodeEvents reads them again. A nil payload gives events without users'
 // data (an erased run).
 func DecodeEvents(control, payload []byte) ([]Event, error) {
-	var c controlRecord
+	// Every event begins with its kind: room for all of them, since events are
+	// large and a slice that grows copies them.
+	c := controlRecord{Events: make([]Event, 0, bytes.Count(control, []byte(`{"kind":`)))}
 	if err := json.Unmarshal(control, &c); err != nil {
 		return nil, fmt.Errorf("decode events: %w", err)
 	}

@@ -24,6 +24,8 @@ func (r *Reactor) decideMessage(m Message) {
 		r.inspect(m)
 	case TaskEnded:
 		r.taskEnded(m)
+	case TaskFound:
+		r.taskFound(m)
 	case Evaluated:
 		if l := r.live[m.Run]; l != nil && m.Incarnation == r.lease.Incarnation && l.takes() {
 			r.decide(l, m.Result)
@@ -151,7 +153,7 @@ func (r *Reactor) taskEnded(m TaskEnded) {
 		return // whoever has the result keeps it
 	}
 	settled := Settled{Run: m.Run, Act: m.End.Act, Attempt: m.End.Attempt, Fence: m.Fence, Refused: true}
-	if l != nil && l.takes() && current(l.run, m) {
+	if l != nil && l.takes() && current(l.run, m.End.Act, m.End.Attempt, m.Fence) {
 		if !r.decide(l, m.End) {
 			return
 		}
@@ -161,10 +163,20 @@ func (r *Reactor) taskEnded(m TaskEnded) {
 	r.building.after(m.Run, settled)
 }
 
+// taskFound judges an attempt that runs somewhere. One that is wanted has been
+// asked for by the recovery.
+func (r *Reactor) taskFound(m TaskFound) {
+	l := r.live[m.Run]
+	if l != nil && (l.quarantine != nil || l.takes() && current(l.run, m.Act, m.Attempt, m.Fence)) {
+		return
+	}
+	r.building.after(m.Run, Settled{Run: m.Run, Act: m.Act, Attempt: m.Attempt, Fence: m.Fence, Refused: true})
+}
+
 // current reports whether the attempt is out and has not ended for the run.
-func current(run *engine.Run, m TaskEnded) bool {
-	a := run.Acts[m.End.Act]
-	return a != nil && a.Phase == engine.PhaseAttempt && a.Attempt == m.End.Attempt && a.Fence == m.Fence
+func current(run *engine.Run, act engine.ActID, attempt int, fence engine.Fence) bool {
+	a := run.Acts[act]
+	return a != nil && a.Phase == engine.PhaseAttempt && a.Attempt == attempt && a.Fence == fence
 }
 
 func (r *Reactor) fire(t *timer) {

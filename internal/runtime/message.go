@@ -8,8 +8,8 @@ import (
 )
 
 // Message is something that the reactor is told: Loaded, Submit, Cancel,
-// Inspect, TaskEnded, Evaluated, CommitDone, SequenceRead, Drain or Stop. That
-// time has passed needs no message: every call of Handle says it.
+// Inspect, TaskEnded, TaskFound, Evaluated, CommitDone, SequenceRead, Drain or
+// Stop. That time has passed needs no message: every call of Handle says it.
 type Message interface{ message() }
 
 // Caller names who waits for a Reply. The zero Caller waits for none.
@@ -76,6 +76,15 @@ type TaskEnded struct {
 	End   engine.TaskEnded
 }
 
+// TaskFound says that a worker runs an attempt which nobody asked for since the
+// restart. If the run does not want it, the answer is Settled.
+type TaskFound struct {
+	Run     store.RunID
+	Act     engine.ActID
+	Attempt int
+	Fence   engine.Fence
+}
+
 // Evaluated answers an Evaluate.
 type Evaluated struct {
 	Incarnation uint64
@@ -109,6 +118,7 @@ func (Submit) message()       {}
 func (Cancel) message()       {}
 func (Inspect) message()      {}
 func (TaskEnded) message()    {}
+func (TaskFound) message()    {}
 func (Evaluated) message()    {}
 func (CommitDone) message()   {}
 func (SequenceRead) message() {}

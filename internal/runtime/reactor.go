@@ -213,13 +213,15 @@ func (r *Reactor) room() bool {
 // askToWake asks for a call at the next instant at which there is something to
 // do, if that is another one than before.
 func (r *Reactor) askToWake() {
+	if !r.wake.After(r.now) {
+		r.wake = time.Time{} // it has come
+	}
 	var at time.Time
-	switch {
-	case r.halted:
-	case !r.commit.retryAt.IsZero():
+	if !r.halted {
 		at = r.commit.retryAt
 	}
 	if next := r.timers.next(); !next.IsZero() && !r.halted && !r.stopping && r.room() {
+		next = store.TimerTime(next) // r.now is cut off to the microsecond
 		if at.IsZero() || next.Before(at) {
 			at = next
 		}

@@ -246,7 +246,7 @@ func TestTimers(t *testing.T) {
 	b.want()
 	b.now = start.Add(61 * time.Second)
 	b.tell()
-	b.want("commit 4: r2 goes on, r2 succeeded, no timer r2/1", "wake never")
+	b.want("commit 4: r2 goes on, r2 succeeded, no timer r2/1")
 	b.commit()
 	if len(b.disk.timers) != 0 {
 		t.Errorf("timers left: %v", b.disk.timers)
@@ -549,5 +549,35 @@ func TestCancel(t *testing.T) {
 	b.settle()
 	if row := b.disk.rows["r1"]; row.State != "canceled" {
 		t.Errorf("row %+v", row)
+	}
+}
+
+// The time of decisions is cut off to the microsecond: whoever is woken at a
+// timer of finer grain must not be too early, nor be forgotten.
+func TestTimersFinerThanTheClock(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	failing := task("a")
+	failing.Retry = []workflow.Retry{{
+		MaxAttempts: workflow.Constant(value.Int(3)),
+		Backoff:     workflow.Backoff{Initial: workflow.Constant(value.String("10s")), Jitter: workflow.JitterFull},
+	}}
+	m := submit("r1", prepare(program("one", failing)), 0)
+	m.Accept.Seed = 7
+	b.tell(m)
+	b.settle()
+	b.effects = nil
+	b.tell(b.end("a", engine.OutcomeFailed))
+	wake := b.effects[len(b.effects)-1]
+	at := start.Add(mustDuration(t, strings.TrimPrefix(wake, "wake in ")))
+	if !at.Equal(at.Truncate(time.Microsecond)) {
+		t.Fatalf("asked to be woken at %v", at)
+	}
+	b.settle()
+	b.now = at
+	b.tell()
+	b.settle()
+	if got := b.tasks["a"].Attempt; got != 2 {
+		t.Errorf("attempt %d after the wait, want 2: %v", got, b.effects)
 	}
 }

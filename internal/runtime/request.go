@@ -125,6 +125,12 @@ func (s *Service) TaskEnded(run store.RunID, fence engine.Fence, end engine.Task
 	s.box.Post(TaskEnded{Run: run, Fence: fence, End: end})
 }
 
+// TaskFound reports an attempt that a worker runs and nobody asked for; if no
+// run wants it, it is settled. It never blocks.
+func (s *Service) TaskFound(run store.RunID, act engine.ActID, attempt int, fence engine.Fence) {
+	s.box.Post(TaskFound{Run: run, Act: act, Attempt: attempt, Fence: fence})
+}
+
 // call sends a message to the loop and waits for the reply.
 func (s *Service) call(ctx context.Context, message func(Caller) Message) (Reply, error) {
 	replies := make(chan Reply, 1)

@@ -1,0 +1,30 @@
+package sim
+
+// Invariant names something that must hold after every step, or at the end.
+type Invariant string
+
+// The invariants; numbers are those of the project's list.
+const (
+	NoLostRun     Invariant = "1 no lost run"           // what was acknowledged is on disk
+	OneResult     Invariant = "2 one result an attempt" // applied once, of the current attempt, and what the worker said
+	AtMostOnce    Invariant = "2b at most once"         // such tasks begin once
+	Liveness      Invariant = "3 liveness"              // when nothing fails any more, everything ends
+	Sequence      Invariant = "4 gapless events"        // of each run, and of batches
+	Audit         Invariant = "4 audit log"             // every record and row is in it
+	Slots         Invariant = "5 slots"                 // of a worker are not exceeded
+	Order         Invariant = "7 order"                 // nodes start when recorded results say so
+	Attempts      Invariant = "8 attempts"              // bounded, one after the other, spaced by backoff
+	StartedOnce   Invariant = "8 attempts begin once"   //
+	CanceledRun   Invariant = "11 cancel"               // no new attempts, all told to stop
+	Timers        Invariant = "13 timers"               // never early, none left behind
+	Outbox        Invariant = "17 outbox"               // nothing leaves before it is on disk, nothing is forgotten
+	Idempotent    Invariant = "19 idempotent start"     // a key names one run
+	Pinned        Invariant = "21 version pinning"      // a run keeps its program
+	FoldIsState   Invariant = "22 fold equals state"    //
+	FenceGrows    Invariant = "fence"                   // attempts carry the number of the batch that records them
+	Structure     Invariant = "structure"               // events fit together
+	TimeNeverBack Invariant = "time"                    // of batches grows, and is not ahead
+	NoQuarantine  Invariant = "no quarantine"           // the engine decides without fault
+	NoHalt        Invariant = "no halt"                 // store and memory never contradict each other
+	PublishedOnce Invariant = "published once"          // watchers see each event once, in order
+)

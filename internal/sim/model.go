@@ -1,0 +1,493 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/regie-dev/regie/internal/duration"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// model is what the durable events of a run say, read by other code than the
+// engine's, beside the engine's own fold of them.
+type model struct {
+	s       *simulation
+	id      store.RunID
+	program *workflow.Program
+	hash    [32]byte
+	machine *engine.Machine
+	run     *engine.Run // the engine's fold
+
+	row      store.RunRow
+	events   uint64
+	history  []store.Record
+	input    value.Value
+	frames   map[engine.FrameID]*frameModel
+	acts     map[engine.ActID]*actModel
+	timers   map[engine.TimerID]timerModel
+	live     int // activations that have not ended
+	canceled bool
+	unknown  bool // an outcome that a person must tell
+	state    engine.State
+	ended    bool
+}
+
+type frameModel struct {
+	body    workflow.BodyID
+	role    engine.Role
+	owner   engine.ActID
+	of      engine.FrameID
+	ends    []workflow.Ends // by node; 0 while it has not ended
+	entered []bool
+	live    int
+	verdict bool // nothing more starts
+	ended   bool
+}
+
+type actModel struct {
+	frame    engine.FrameID
+	node     workflow.NodeID
+	attempts []attemptModel
+	failures int
+	lost     int
+	ended    bool
+	stopping bool
+	unknown  bool
+	retries  int
+	retryAt  time.Time // not before
+}
+
+type timerModel struct {
+	act engine.ActID
+	due time.Time
+}
+
+type attemptModel struct {
+	fence   engine.Fence
+	ended   bool
+	outcome engine.OutcomeKind
+	endedAt time.Time
+}
+
+func newModel(s *simulation, row *store.RunRow) *model {
+	m := &model{
+		s: s, id: row.ID, hash: row.Program, run: engine.NewRun(string(row.ID)), program: s.programOf(row.Program),
+		frames: map[engine.FrameID]*frameModel{}, acts: map[engine.ActID]*actModel{}, timers: map[engine.TimerID]timerModel{},
+	}
+	if m.program != nil {
+		m.machine = s.machines[m.program]
+	}
+	return m
+}
+
+func (m *model) violate(i Invariant, format string, args ...any) {
+	m.s.suspect = m
+	m.s.violate(i, "run %s, event %d: "+format, append([]any{m.id, m.events}, args...)...)
+}
+
+// record takes the record of a batch.
+func (m *model) record(r *store.Record, b *store.Batch) {
+	if r.First != m.events+1 {
+		m.violate(Sequence, "record begins at event %d", r.First)
+		return
+	}
+	m.history = append(m.history, *r)
+	events, err := engine.DecodeEvents(r.Control, r.Payload)
+	if err != nil || uint64(len(events)) != r.Count {
+		m.violate(Sequence, "record of %d events has %d: %v", r.Count, len(events), err)
+		return
+	}
+	for i := range events {
+		if m.s.broken != nil {
+			return
+		}
+		m.events++
+		m.event(&events[i], b)
+		if err := m.machine.Apply(m.run, &events[i]); err != nil {
+			m.violate(FoldIsState, "does not fold: %v", err)
+		}
+	}
+}
+
+// event checks that an event may follow, and takes it in.
+func (m *model) event(ev *engine.Event, b *store.Batch) {
+	if (m.events == 1) != (ev.Kind == engine.EvAccepted) || m.ended {
+		m.violate(Structure, "%s", ev.Kind)
+		return
+	}
+	if ev.At.After(b.At) || ev.At.After(m.s.now) {
+		m.violate(TimeNeverBack, "%s at %v in a batch of %v, now %v", ev.Kind, ev.At, b.At, m.s.now)
+	}
+	switch ev.Kind {
+	case engine.EvAccepted:
+		m.input = ev.Input
+	case engine.EvCancelAsked:
+		m.canceled = true
+	case engine.EvRunEnded:
+		m.ended, m.state = true, ev.State
+		if m.live > 0 || len(m.timers) > 0 {
+			m.violate(Structure, "the run ended with %d live activations and %d timers", m.live, len(m.timers))
+		}
+	case engine.EvFrameOpened:
+		m.frameOpened(ev)
+	case engine.EvFrameVerdict, engine.EvFrameEnded, engine.EvEntered, engine.EvNotEntered:
+		if f := m.frames[ev.Frame]; f == nil || f.ended {
+			m.violate(Structure, "%s of frame %d", ev.Kind, ev.Frame)
+		} else {
+			m.frameEvent(f, ev)
+		}
+	case engine.EvAssigned:
+	default:
+		if a := m.acts[ev.Act]; a == nil || a.ended {
+			m.violate(Structure, "%s of activation %d", ev.Kind, ev.Act)
+		} else {
+			m.actEvent(a, ev, b)
+		}
+	}
+}
+
+func (m *model) frameOpened(ev *engine.Event) {
+	if m.frames[ev.Frame] != nil || int(ev.Body) >= len(m.program.Bodies) {
+		m.violate(Structure, "frame %d", ev.Frame)
+		return
+	}
+	n := len(m.program.Bodies[ev.Body].Nodes)
+	m.frames[ev.Frame] = &frameModel{
+		body: ev.Body, role: ev.Role, owner: ev.Act, of: ev.Of, ends: make([]workflow.Ends, n), entered: make([]bool, n),
+	}
+}
+
+func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
+	switch ev.Kind {
+	case engine.EvFrameVerdict:
+		f.verdict = true
+	case engine.EvFrameEnded:
+		f.ended = true
+		for n, e := range f.ends {
+			if f.live > 0 || e == 0 {
+				m.violate(Structure, "frame %d ended while node %d has not", ev.Frame, n)
+			}
+		}
+	case engine.EvEntered:
+		m.acts[ev.Act] = &actModel{frame: ev.Frame, node: ev.Node}
+		m.live++
+		f.live++
+		m.starts(f, ev)
+	case engine.EvNotEntered:
+		m.notEntered(f, ev)
+	}
+}
+
+// starts checks that a node may start now (invariant 7).
+func (m *model) starts(f *frameModel, ev *engine.Event) {
+	n := ev.Node
+	if f.entered[n] || f.ends[n] != 0 || f.verdict {
+		m.violate(Order, "node %d of frame %d starts, entered %v, verdict %v", n, ev.Frame, f.entered[n], f.verdict)
+	}
+	f.entered[n] = true
+	if j := m.program.Bodies[f.body].Nodes[n].Join; j != nil && judge(j, f.ends) != yes {
+		m.violate(Order, "node %d of frame %d starts although its join does not hold: %v", n, ev.Frame, f.ends)
+	}
+}
+
+func (m *model) notEntered(f *frameModel, ev *engine.Event) {
+	for _, n := range ev.Nodes {
+		if f.entered[n] || f.ends[n] != 0 {
+			m.violate(Order, "node %d of frame %d does not run, but did", n, ev.Frame)
+		}
+		j := m.program.Bodies[f.body].Nodes[n].Join
+		switch ev.Reason {
+		case engine.ReasonConditionFalse:
+			f.ends[n] = workflow.EndSkipped
+			if j != nil && judge(j, f.ends) != yes {
+				m.violate(Order, "node %d of frame %d judged its condition before its join", n, ev.Frame)
+			}
+			continue
+		case engine.ReasonJoinFalse:
+			f.ends[n] = workflow.EndSkipped
+		default:
+			f.ends[n] = workflow.EndNotRun
+		}
+		if !f.verdict && (j == nil || judge(j, f.ends) != no) {
+			m.violate(Order, "node %d of frame %d is given up although its join may hold: %v", n, ev.Frame, f.ends)
+		}
+	}
+}
+
+func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
+	switch ev.Kind {
+	case engine.EvAttempt:
+		m.attempt(a, ev, b)
+	case engine.EvAttemptEnded:
+		m.attemptEnded(a, ev)
+	case engine.EvTimerSet:
+		m.timers[ev.Timer] = timerModel{ev.Act, ev.Due}
+	case engine.EvRetry:
+		m.retry(a, ev)
+	case engine.EvTimerFired:
+		t, ok := m.timers[ev.Timer]
+		if !ok || t.act != ev.Act || ev.At.Before(t.due) {
+			m.violate(Timers, "timer %d of %v fired at %v", ev.Timer, t.due, ev.At)
+		}
+		delete(m.timers, ev.Timer)
+	case engine.EvStopping:
+		a.stopping = a.stopping || ev.State == engine.Canceled
+	case engine.EvUnknown:
+		a.unknown, m.unknown = true, true
+		if !m.node(a).Task.AtMostOnce || a.attempts[len(a.attempts)-1].outcome != engine.OutcomeLost {
+			m.violate(Attempts, "activation %d waits for a person without need", ev.Act)
+		}
+	case engine.EvEnded:
+		m.actEnded(a, ev)
+	case engine.EvError:
+		a.stopping = false // its handlers come
+	}
+	switch ev.Kind {
+	case engine.EvResult, engine.EvError, engine.EvEnded: // what it waited for is over
+		for id, t := range m.timers {
+			if t.act == ev.Act {
+				delete(m.timers, id)
+			}
+		}
+	default:
+	}
+}
+
+func (m *model) node(a *actModel) *workflow.Node {
+	return &m.program.Bodies[m.frames[a.frame].body].Nodes[a.node]
+}
+
+// attempt checks that an attempt may be made (invariants 8, 11, fence).
+func (m *model) attempt(a *actModel, ev *engine.Event, b *store.Batch) {
+	n := len(a.attempts)
+	if ev.Attempt != n+1 || n > 0 && !a.attempts[n-1].ended || a.unknown || a.stopping {
+		m.violate(Attempts, "attempt %d of activation %d after %d, stopping %v", ev.Attempt, ev.Act, n, a.stopping)
+		return
+	}
+	if want := (engine.Fence{Incarnation: b.Incarnation, Sequence: b.Sequence}); ev.Fence != want {
+		m.violate(FenceGrows, "attempt %d of activation %d has fence %v in batch %v", ev.Attempt, ev.Act, ev.Fence, want)
+	}
+	if m.stopped(a.frame) {
+		m.violate(CanceledRun, "attempt %d of activation %d begins after its surroundings were canceled", ev.Attempt, ev.Act)
+	}
+	if ev.At.Before(a.retryAt) {
+		m.violate(Attempts, "attempt %d of activation %d at %v, not before %v", ev.Attempt, ev.Act, ev.At, a.retryAt)
+	}
+	node := m.node(a)
+	limit := 1
+	if len(node.Retry) > 0 {
+		most, _ := node.Retry[0].MaxAttempts.Const.Int()
+		limit = int(most)
+	}
+	lost := 3
+	if node.Task.MaxLost != nil {
+		lost = *node.Task.MaxLost
+	}
+	if a.failures >= limit || a.lost > lost || node.Task.AtMostOnce && n > 0 && a.attempts[n-1].outcome != engine.OutcomeNotStarted {
+		m.violate(Attempts, "attempt %d of activation %d: %d failed of %d, %d lost of %d", ev.Attempt, ev.Act, a.failures, limit, a.lost, lost)
+	}
+	a.attempts = append(a.attempts, attemptModel{fence: ev.Fence})
+}
+
+// stopped reports whether a frame lies in something that was told to stop, and
+// not in a finally part, which runs all the same.
+func (m *model) stopped(id engine.FrameID) bool {
+	for {
+		f := m.frames[id]
+		switch {
+		case f.role == engine.RoleFinally:
+			return false
+		case f.owner == 0:
+			return m.canceled
+		case m.acts[f.owner].stopping:
+			return true
+		}
+		id = m.acts[f.owner].frame
+	}
+}
+
+// attemptEnded checks the result against what really happened (invariant 2).
+func (m *model) attemptEnded(a *actModel, ev *engine.Event) {
+	n := len(a.attempts)
+	if n == 0 || ev.Attempt != n || a.attempts[n-1].ended {
+		m.violate(OneResult, "end of attempt %d of activation %d, which has %d", ev.Attempt, ev.Act, n)
+		return
+	}
+	last := &a.attempts[n-1]
+	last.ended, last.outcome, last.endedAt = true, ev.Outcome, ev.At
+	deed := m.s.world.deeds[ref(m.id, ev.Act, n, last.fence)]
+	switch ev.Outcome {
+	case engine.OutcomeSucceeded, engine.OutcomeFailed:
+		if ev.Outcome == engine.OutcomeFailed {
+			a.failures++
+		}
+		switch {
+		case deed == nil || deed.outcome == nil || deed.outcome.Kind != ev.Outcome:
+			m.violate(OneResult, "attempt %d of activation %d is said to have %s, but it is %+v", n, ev.Act, ev.Outcome, deed)
+		case ev.Outcome == engine.OutcomeSucceeded && !value.Equal(deed.outcome.Output, ev.Output):
+			m.violate(OneResult, "attempt %d of activation %d has output %s, but gave %s", n, ev.Act, ev.Output, deed.outcome.Output)
+		case ev.Outcome == engine.OutcomeFailed && deed.outcome.Error.Name != ev.Error.Name:
+			m.violate(OneResult, "attempt %d of activation %d failed of %s, but said %s", n, ev.Act, ev.Error.Name, deed.outcome.Error.Name)
+		}
+	case engine.OutcomeLost:
+		a.lost++
+	case engine.OutcomeNotStarted:
+		if deed != nil && deed.started {
+			m.violate(OneResult, "attempt %d of activation %d is said not to have started, but it did", n, ev.Act)
+		}
+	case engine.OutcomeCanceled:
+		if !a.stopping {
+			m.violate(OneResult, "attempt %d of activation %d was canceled, and nobody asked for it", n, ev.Act)
+		}
+	}
+}
+
+// retry checks the wait before the next attempt (invariant 8).
+func (m *model) retry(a *actModel, ev *engine.Event) {
+	if ev.Same {
+		return // matched, with no attempts left
+	}
+	if ev.Timer != 0 {
+		m.timers[ev.Timer] = timerModel{ev.Act, ev.Due}
+		a.retryAt = ev.Due
+	}
+	b := &m.node(a).Retry[ev.Rule].Backoff
+	wait, most := parse(b.Initial), parse(b.Max)
+	for range a.retries {
+		wait *= 2
+	}
+	a.retries++
+	if most > 0 {
+		wait = min(wait, most)
+	}
+	want := ev.At.Add(wait)
+	if b.Jitter == workflow.JitterNone && wait > 0 && !ev.Due.Equal(want) || ev.Due.After(want) {
+		m.violate(Attempts, "retry %d of activation %d is due at %v, want %v", a.retries, ev.Act, ev.Due, want)
+	}
+}
+
+func parse(d *workflow.Data) time.Duration {
+	if d == nil {
+		return 0
+	}
+	text, _ := d.Const.Str()
+	length, err := duration.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return length
+}
+
+func (m *model) actEnded(a *actModel, ev *engine.Event) {
+	if n := len(a.attempts); n > 0 && !a.attempts[n-1].ended {
+		m.violate(Structure, "activation %d ended while attempt %d is out", ev.Act, n)
+	}
+	a.ended = true
+	m.live--
+	f := m.frames[a.frame]
+	f.live--
+	switch ev.State {
+	case engine.Succeeded:
+		f.ends[a.node] = workflow.EndSucceeded
+	case engine.Failed:
+		f.ends[a.node] = workflow.EndFailed
+		if ev.Reason == engine.ReasonTimedOut {
+			f.ends[a.node] |= workflow.EndTimedOut
+		}
+		if ev.Handled {
+			f.ends[a.node] |= workflow.EndSucceeded
+		}
+	case engine.Canceled:
+		f.ends[a.node] = workflow.EndCanceled
+	default:
+		m.violate(Structure, "activation %d ended as %s", ev.Act, ev.State)
+	}
+}
+
+// truth3 is a truth value that may not be known yet.
+type truth3 int
+
+const (
+	unknown truth3 = iota
+	yes
+	no
+)
+
+// judge is the truth of a join over the ends of nodes.
+func judge(j *workflow.Join, ends []workflow.Ends) truth3 {
+	if j.Settled {
+		for _, n := range j.Needs {
+			if ends[n] == 0 {
+				return unknown
+			}
+		}
+	}
+	return formula(&j.When, j, ends)
+}
+
+func formula(c *workflow.Cond, j *workflow.Join, ends []workflow.Ends) truth3 {
+	var has [3]bool
+	for i := range c.Args {
+		has[formula(&c.Args[i], j, ends)] = true
+	}
+	switch c.Op {
+	case workflow.OpAnd:
+		if has[no] {
+			return no
+		}
+		if has[unknown] {
+			return unknown
+		}
+		return yes
+	case workflow.OpOr:
+		if has[yes] {
+			return yes
+		}
+		if has[unknown] {
+			return unknown
+		}
+		return no
+	case workflow.OpNot:
+		if has[yes] {
+			return no
+		}
+		if has[no] {
+			return yes
+		}
+		return unknown
+	default: // OpEnd
+		switch e := ends[j.Needs[c.Need]]; {
+		case e == 0:
+			return unknown
+		case e&c.Ends != 0:
+			return yes
+		}
+		return no
+	}
+}
+
+// write shows the program and the events of the run.
+func (m *model) write(w io.Writer) {
+	data, _, err := workflow.Encode(m.program)
+	if err == nil {
+		fmt.Fprintf(w, "run %s, program %s\n", m.id, data)
+	}
+	for _, r := range m.history {
+		events, err := engine.DecodeEvents(r.Control, r.Payload)
+		if err != nil {
+			fmt.Fprintln(w, err)
+		}
+		for i := range events {
+			control, payload, err := engine.EncodeEvents(events[i : i+1])
+			fmt.Fprintf(w, "%5d %s %s", r.First+uint64(i), control, payload)
+			if err != nil {
+				fmt.Fprintf(w, " %v", err)
+			}
+			fmt.Fprintln(w)
+		}
+	}
+}

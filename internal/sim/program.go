@@ -1,0 +1,298 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Behaviours of tasks, drawn when the program is made and found in the task's
+// input.
+const (
+	steady  = "steady"  // succeeds unless its worker is unlucky
+	flaky   = "flaky"   // fails half of the time
+	failing = "failing" // always fails
+	slow    = "slow"    // takes long
+	stuck   = "stuck"   // ends only when it is told to
+)
+
+// specimen is a generated program and what the simulator must know of it.
+type specimen struct {
+	program *workflow.Program
+	// stuck: it has a task that ends only when the run is canceled.
+	stuck bool
+}
+
+// generator makes small programs of every mechanism that the engine has.
+type generator struct {
+	r     random
+	p     *workflow.Program
+	stuck bool
+	depth int
+	nodes int
+	// last is above 0 in finally parts, which no cancel reaches: nothing there
+	// may wait for one.
+	last int
+}
+
+// maxNodes bounds the nodes of a program; maxNesting its bodies in bodies.
+const (
+	maxNodes   = 12
+	maxNesting = 3
+)
+
+// generate draws a program.
+func generate(r random, n int) specimen {
+	g := &generator{r: r, p: &workflow.Program{
+		Format: workflow.Format, Language: languageName, Name: fmt.Sprintf("p%d", n), Pipelined: r.chance(0.25),
+		Inputs: []workflow.Input{{Name: "yes"}, {Name: "no"}, {Name: "tag"}},
+	}}
+	g.p.Main = g.body("m", 2+r.IntN(4))
+	return specimen{program: g.p, stuck: g.stuck}
+}
+
+// body adds a joined body of about n nodes.
+func (g *generator) body(prefix string, n int) workflow.BodyID {
+	g.depth++
+	defer func() { g.depth-- }()
+	id := workflow.BodyID(len(g.p.Bodies))
+	g.p.Bodies = append(g.p.Bodies, workflow.Body{})
+	b := workflow.Body{}
+	sequence := g.r.chance(0.3)
+	for i := range n {
+		node := g.node(fmt.Sprintf("%s%d", prefix, i))
+		if i > 0 {
+			node.Join = g.join(i, sequence)
+		}
+		b.Nodes = append(b.Nodes, node)
+	}
+	b.Rule.OnFailure = pick(g.r, workflow.GoOn, workflow.GoOn, workflow.StartNoMore, workflow.CancelRest)
+	b.Rule.SkippedLeaves = g.r.chance(0.1)
+	if g.r.chance(0.25) && g.depth <= maxNesting {
+		b.Rule.IgnoreFinally = g.r.chance(0.3)
+		g.last++
+		finally := g.body(prefix+"f", 1)
+		g.last--
+		b.Finally = &finally
+	}
+	if g.r.chance(0.3) {
+		b.Output = workflow.Constant(value.String("done " + prefix))
+	}
+	g.p.Bodies[id] = b
+	return id
+}
+
+// join is a predicate over some of the nodes before node i.
+func (g *generator) join(i int, sequence bool) *workflow.Join {
+	if sequence {
+		return &workflow.Join{Needs: []workflow.NodeID{workflow.NodeID(i - 1)}, When: ends(0, workflow.EndOK)}
+	}
+	if g.r.chance(0.2) {
+		return nil
+	}
+	j := &workflow.Join{}
+	for before := range i {
+		if before == i-1 && len(j.Needs) == 0 || g.r.chance(0.4) {
+			j.Needs = append(j.Needs, workflow.NodeID(before))
+		}
+	}
+	of := func(set workflow.Ends) []workflow.Cond {
+		var atoms []workflow.Cond
+		for n := range j.Needs {
+			atoms = append(atoms, ends(n, set))
+		}
+		return atoms
+	}
+	switch g.r.IntN(6) {
+	case 0: // any
+		j.When = workflow.Cond{Op: workflow.OpOr, Args: of(workflow.EndOK)}
+	case 1: // done
+		j.When, j.Settled = workflow.Cond{Op: workflow.OpAnd, Args: of(workflow.EndAny)}, true
+	case 2: // one failed
+		j.When = workflow.Cond{Op: workflow.OpOr, Args: of(workflow.EndFailed)}
+	case 3: // not all failed
+		j.When = workflow.Cond{Op: workflow.OpNot, Args: []workflow.Cond{{Op: workflow.OpAnd, Args: of(workflow.EndFailed | workflow.EndNotRun)}}}
+	default: // all
+		j.When = workflow.Cond{Op: workflow.OpAnd, Args: of(workflow.EndOK)}
+	}
+	return j
+}
+
+func ends(need int, set workflow.Ends) workflow.Cond {
+	return workflow.Cond{Op: workflow.OpEnd, Need: need, Ends: set}
+}
+
+// node draws a node of any kind, and what it carries.
+func (g *generator) node(id string) workflow.Node {
+	g.nodes++
+	n := workflow.Node{ID: id}
+	nested := g.depth <= maxNesting && g.nodes < maxNodes
+	kind := g.r.IntN(16)
+	switch {
+	case kind < 8 || !nested:
+		g.task(&n)
+	case kind == 8:
+		n.Kind, n.Wait = workflow.KindWait, &workflow.Wait{For: g.length(value.String)}
+	case kind == 9:
+		g.fork(&n, 1)
+	case kind == 10:
+		g.fork(&n, 2+g.r.IntN(2))
+	case kind == 11, kind == 12:
+		g.mapping(&n)
+	case kind == 13:
+		g.choice(&n)
+	case kind == 14:
+		n.Kind, n.Call = workflow.KindCall, &workflow.Call{Body: g.body(id+"c", 1+g.r.IntN(2))}
+	default:
+		g.other(&n)
+	}
+	switch g.r.IntN(12) {
+	case 0:
+		n.If = g.truth(true)
+	case 1:
+		n.If = g.truth(false)
+	}
+	g.handlers(&n)
+	return n
+}
+
+// length is a constant of some seconds to hours.
+func (g *generator) length(make func(string) value.Value) *workflow.Data {
+	return workflow.Constant(make(pick(g.r, "1s", "5s", "20s", "45s", "90s", "5m", "20m", "2h")))
+}
+
+// truth is an expression with that value, read from the run's input.
+func (g *generator) truth(v bool) *workflow.Expr {
+	name := "no"
+	if v {
+		name = "yes"
+	}
+	src := name
+	if g.r.chance(0.3) {
+		src = "costly " + name
+	}
+	return &workflow.Expr{Language: languageName, Source: src, Bind: []workflow.Binding{
+		{Path: []string{name}, From: workflow.Source{Root: workflow.RootInput, Name: name}},
+	}}
+}
+
+func (g *generator) task(n *workflow.Node) {
+	behaviour := pick(g.r, steady, steady, steady, steady, flaky, flaky, failing, slow)
+	if g.r.chance(0.02) && g.last == 0 {
+		behaviour, g.stuck = stuck, true
+	}
+	n.Kind = workflow.KindTask
+	n.Task = &workflow.Task{
+		Uses: pick(g.r, "process", "process", "http.request"),
+		With: workflow.Constant(value.Object(value.M("behaviour", value.String(behaviour)))),
+	}
+	switch g.r.IntN(10) {
+	case 0:
+		n.Task.AtMostOnce = g.last == 0
+	case 1, 2:
+		n.Task.Idempotent = true
+	case 3:
+		lost := g.r.IntN(3)
+		n.Task.MaxLost = &lost
+	}
+	if g.r.chance(0.2) {
+		n.Timeout = workflow.Constant(value.String(pick(g.r, "30s", "2m", "10m")))
+	}
+	if !n.Task.AtMostOnce && g.r.chance(0.4) {
+		n.Retry = []workflow.Retry{g.retry()}
+	}
+}
+
+func (g *generator) retry() workflow.Retry {
+	r := workflow.Retry{MaxAttempts: workflow.Constant(value.Int(int64(2 + g.r.IntN(3))))}
+	if g.r.chance(0.7) {
+		r.Backoff.Initial = workflow.Constant(value.String(pick(g.r, "1s", "10s", "80s")))
+		r.Backoff.Factor = workflow.Constant(value.Int(2))
+		if g.r.chance(0.3) {
+			r.Backoff.Max = workflow.Constant(value.String("30s"))
+		}
+		if g.r.chance(0.3) {
+			r.Backoff.Jitter = workflow.JitterFull
+		}
+	}
+	return r
+}
+
+func (g *generator) fork(n *workflow.Node, branches int) {
+	n.Kind, n.Fork = workflow.KindFork, &workflow.Fork{Gather: workflow.GatherSingle}
+	for i := range branches {
+		b := workflow.Branch{Body: g.body(fmt.Sprintf("%sb%d", n.ID, i), 1+g.r.IntN(2))}
+		if branches > 1 {
+			b.Name = fmt.Sprintf("b%d", i)
+		}
+		n.Fork.Branches = append(n.Fork.Branches, b)
+	}
+	if branches > 1 {
+		n.Fork.Gather = pick(g.r, workflow.GatherObject, workflow.GatherList)
+		n.Fork.Rule.OnFailure = pick(g.r, workflow.GoOn, workflow.StartNoMore, workflow.CancelRest)
+		n.Fork.Rule.FirstSuccess = g.r.chance(0.2)
+	}
+	g.around(n)
+}
+
+func (g *generator) mapping(n *workflow.Node) {
+	items := make([]value.Value, g.r.IntN(7))
+	for i := range items {
+		items[i] = value.Int(int64(i))
+	}
+	n.Kind = workflow.KindMap
+	n.Map = &workflow.Map{
+		Body: g.body(n.ID+"i", 1), Items: workflow.Constant(value.List(items...)),
+		Gather: pick(g.r, workflow.GatherList, workflow.GatherPresent),
+	}
+	if g.r.chance(0.6) {
+		n.Map.MaxParallel = workflow.Constant(value.Int(int64(1 + g.r.IntN(3))))
+	}
+	n.Map.Rule.OnFailure = pick(g.r, workflow.GoOn, workflow.StartNoMore, workflow.CancelRest)
+	if g.r.chance(0.4) {
+		n.Map.Rule.MaxFailures = workflow.Constant(value.Int(int64(g.r.IntN(3))))
+	}
+	g.around(n)
+}
+
+// around lets a frame have a timeout and a retry of its own.
+func (g *generator) around(n *workflow.Node) {
+	if g.r.chance(0.15) {
+		n.Timeout = workflow.Constant(value.String(pick(g.r, "2m", "20m")))
+	}
+	if g.r.chance(0.15) {
+		n.Retry = []workflow.Retry{g.retry()}
+	}
+}
+
+func (g *generator) choice(n *workflow.Node) {
+	n.Kind, n.Choice = workflow.KindChoice, &workflow.Choice{MustMatch: g.r.chance(0.3)}
+	for i := range 1 + g.r.IntN(2) {
+		body := g.body(fmt.Sprintf("%sk%d", n.ID, i), 1)
+		n.Choice.Cases = append(n.Choice.Cases, workflow.Case{If: g.truth(g.r.chance(0.5)), Body: &body})
+	}
+}
+
+// other draws one of the nodes that do nothing outside.
+func (g *generator) other(n *workflow.Node) {
+	switch g.r.IntN(4) {
+	case 0:
+		n.Kind, n.Raise = workflow.KindRaise, &workflow.Raise{Name: workflow.Constant(value.String("raised"))}
+	case 1:
+		n.Kind, n.Exit = workflow.KindExit, &workflow.Exit{
+			Up: g.r.IntN(min(g.depth, 2)), Run: g.r.chance(0.2), Value: workflow.Constant(value.String("exited")),
+		}
+	default:
+		n.Kind = workflow.KindPass
+	}
+}
+
+// handlers draws what becomes of a node's failure.
+func (g *generator) handlers(n *workflow.Node) {
+	if g.r.chance(0.12) && g.depth <= maxNesting && g.nodes < maxNodes {
+		body := g.body(n.ID+"e", 1)
+		n.Catch = []workflow.Catch{{Body: &body}}
+	}
+	n.ContinueOnError = g.r.chance(0.1)
+}

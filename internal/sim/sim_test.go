@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// seeds is how many seeds every test run simulates; regie-sim runs more.
+const seeds = 300
+
+// TestSeeds wants every invariant to hold in every seed, the same trace for the
+// same seed, and every kind of fault to have happened.
+func TestSeeds(t *testing.T) {
+	t.Parallel()
+	total := map[string]int{}
+	for seed := uint64(1); seed <= seeds; seed++ {
+		r := Run(Options{Seed: seed})
+		for kind, n := range r.Faults {
+			total[kind] += n
+		}
+		if r.Violation != nil {
+			var b strings.Builder
+			r.Write(&b)
+			t.Fatalf("%s", b.String())
+		}
+		if seed%20 == 0 {
+			if again := Run(Options{Seed: seed}); again.Hash != r.Hash {
+				t.Fatalf("seed %d: trace %016x, then %016x", seed, r.Hash, again.Hash)
+			}
+		}
+	}
+	for _, kind := range []string{
+		"cancel", "commit error", "commit unknown", "crash after answer", "crash after commit", "crash at any time",
+		"crash before commit", "duplicate result", "late start", "lease lost", "lost acknowledgement", "not started",
+		"outcome lost", "partition", "read error", "same key twice", "same key, other body", "slow commit", "slow task",
+		"task failure", "worker death", "worker death after effect", "worker death before start",
+		"worker death in the middle", "worker death with a result", statesCompared,
+	} {
+		if total[kind] < 10 {
+			t.Errorf("%q happened %d times in %d seeds", kind, total[kind], seeds)
+		}
+	}
+}
+
+func TestSeedsDiffer(t *testing.T) {
+	t.Parallel()
+	hashes := map[uint64]uint64{}
+	for seed := uint64(1); seed <= 20; seed++ {
+		r := Run(Options{Seed: seed, Horizon: 5 * time.Minute})
+		if other, ok := hashes[r.Hash]; ok {
+			t.Errorf("seeds %d and %d have the same trace", other, seed)
+		}
+		hashes[r.Hash] = seed
+	}
+}
+
+// TestReport wants what somebody needs to find a fault: seed, options, what was
+// violated, the end of the trace, and the events of the run.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	p := shipped()
+	onRecovery(forgetTimers)(&p)
+	for seed := uint64(1); seed <= seeds; seed++ {
+		r := run(Options{Seed: seed}, p)
+		if r.Violation == nil {
+			continue
+		}
+		var b strings.Builder
+		r.Write(&b)
+		text := b.String()
+		for _, want := range []string{"seed ", "horizon 20m0s", "violated: ", "faults: ", `"kind":"accepted"`, "committed"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("report has no %q:\n%s", want, text)
+			}
+		}
+		if lines := strings.Count(text, "\n"); lines < traceKept {
+			t.Errorf("report has %d lines", lines)
+		}
+		return
+	}
+	t.Fatal("nothing to report")
+}

@@ -1,0 +1,63 @@
+package sim
+
+import "time"
+
+// swarm is what a seed makes of the world: which faults there are and how
+// often. Each seed has some of them only, so that rare combinations come up
+// which a mixture of everything would hide.
+type swarm struct {
+	workers  int
+	capacity int
+	clients  int
+	// remote: workers are processes of their own, which live on when the
+	// server crashes.
+	remote    bool
+	lostAfter time.Duration
+	lease     time.Duration
+
+	crash         float64 // of the server, for each commit
+	crashes       int     // of the server at any time, in the horizon
+	commitError   float64
+	commitUnknown float64
+	leaseLost     float64
+	slowCommit    float64
+	readError     float64 // of the sequence
+	lostReply     float64
+	workerDeaths  int // in the horizon, for each worker
+	partitions    int // likewise
+	lateStart     float64
+	notStarted    float64
+	outcomeLost   float64
+	slowTask      float64
+	duplicate     float64 // of results
+	cancel        float64 // of runs
+	sameKey       float64 // of requests
+	taskFailure   float64
+}
+
+func newSwarm(r random) swarm {
+	some := func(p float64) float64 {
+		if r.chance(0.5) {
+			return 0
+		}
+		return p * r.Float64()
+	}
+	count := func(n int) int {
+		if r.chance(0.5) {
+			return 0
+		}
+		return r.IntN(n + 1)
+	}
+	w := swarm{
+		workers: 1 + r.IntN(3), capacity: 1 + r.IntN(6), clients: 1 + r.IntN(4), remote: r.chance(0.6),
+		crash: some(0.06), crashes: count(4), commitError: some(0.2), commitUnknown: some(0.2), leaseLost: some(0.01),
+		slowCommit: some(0.2), readError: some(0.5), lostReply: some(0.4), workerDeaths: count(4), partitions: count(4),
+		lateStart: some(0.2), notStarted: some(0.1), outcomeLost: some(0.1), slowTask: some(0.2), duplicate: some(0.5),
+		cancel: some(0.6), sameKey: some(0.6), taskFailure: some(0.3),
+	}
+	if w.remote {
+		w.lease = 3 * time.Minute
+		w.lostAfter = pick(r, 0, time.Minute, 10*time.Minute)
+	}
+	return w
+}

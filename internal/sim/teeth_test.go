@@ -1,0 +1,242 @@
+package sim
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/regie-dev/regie/internal/dispatch"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// teethSeeds is within how many seeds a broken product must be found out.
+const teethSeeds = 300
+
+// TestTeeth breaks the product on purpose, one promise at a time, and wants the
+// simulator to find out by the right invariant.
+func TestTeeth(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		damage func(*product)
+		found  []Invariant
+	}{
+		{"callers are answered before the commit", onRuntime(func(r *brokenRuntime) { r.before = answerAtOnce }), []Invariant{NoLostRun}},
+		{"cancels are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetCancels }), []Invariant{Outbox}},
+		{"results are settled before the commit", onRuntime(func(r *brokenRuntime) { r.before = settleAtOnce }), []Invariant{Outbox}},
+		{"any result counts for the current attempt", onDispatcher(func(d *brokenDispatcher) { d.skipFence = true }), []Invariant{OneResult}},
+		{"an unknown outcome counts as success", onRuntime(func(r *brokenRuntime) { r.before = trustUnknown }), []Invariant{Sequence, NoLostRun, Outbox, NoHalt}},
+		{"timers fire early", onRuntime(func(r *brokenRuntime) { r.hurry = time.Second }), []Invariant{TimeNeverBack, Timers}},
+		{"nobody asks for attempts after a restart", onRuntime(func(r *brokenRuntime) { r.after = dropReattach }), []Invariant{Liveness}},
+		{"attempts are not told to stop", onRuntime(func(r *brokenRuntime) { r.after = dropCancelTask }), []Invariant{Liveness}},
+		{"results are never settled", onRuntime(func(r *brokenRuntime) { r.after = dropSettled }), []Invariant{Outbox}},
+		{"tasks leave before the commit", func(p *product) { p.compile = pipeline }, []Invariant{Outbox}},
+		{"an attempt is given out twice", onDispatcher(func(d *brokenDispatcher) { d.change = assignTwice }), []Invariant{StartedOnce}},
+		{"lost workers are forgotten", onDispatcher(func(d *brokenDispatcher) { d.change = dropLost }), []Invariant{Liveness}},
+		{"retries are forgotten at a restart", onRecovery(forgetRetries), []Invariant{Attempts, FoldIsState}},
+		{"timers are forgotten at a restart", onRecovery(forgetTimers), []Invariant{Liveness, FoldIsState}},
+		{"a run is forgotten at a restart", func(p *product) {
+			p.recovered = func(m []runtime.Message) []runtime.Message { return m[:max(0, len(m)-1)] }
+		}, []Invariant{Liveness, NoLostRun, Outbox}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := shipped()
+			c.damage(&p)
+			for seed := uint64(1); seed <= teethSeeds; seed++ {
+				r := run(Options{Seed: seed, Calm: 12 * time.Hour}, p)
+				if r.Violation == nil {
+					continue
+				}
+				if !slices.Contains(c.found, r.Violation.Invariant) {
+					t.Fatalf("seed %d: found by %v, want one of %v", seed, r.Violation, c.found)
+				}
+				t.Logf("seed %d: %v", seed, r.Violation)
+				return
+			}
+			t.Fatalf("not found within %d seeds", teethSeeds)
+		})
+	}
+}
+
+// brokenRuntime stands between the simulator and the runtime.
+type brokenRuntime struct {
+	*runtime.Reactor
+
+	before func(runtime.Message) (changed runtime.Message, more []runtime.Effect)
+	after  func(runtime.Effect) bool // whether the effect is passed on
+	hurry  time.Duration
+}
+
+func onRuntime(breakIt func(*brokenRuntime)) func(*product) {
+	return func(p *product) {
+		p.runtime = func(r *runtime.Reactor) Runtime {
+			b := &brokenRuntime{Reactor: r}
+			breakIt(b)
+			return b
+		}
+	}
+}
+
+func (b *brokenRuntime) Handle(msgs []runtime.Message, now time.Time) []runtime.Effect {
+	var effects []runtime.Effect
+	var passed []runtime.Message
+	for _, m := range msgs {
+		if b.before != nil {
+			var more []runtime.Effect
+			m, more = b.before(m)
+			effects = append(effects, more...)
+		}
+		if m != nil {
+			passed = append(passed, m)
+		}
+	}
+	for _, e := range b.Reactor.Handle(passed, now.Add(b.hurry)) {
+		if b.after == nil || b.after(e) {
+			effects = append(effects, e)
+		}
+	}
+	return effects
+}
+
+func answerAtOnce(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	submit, ok := m.(runtime.Submit)
+	if !ok || submit.Known != nil {
+		return m, nil
+	}
+	reply := runtime.Reply{Caller: submit.Caller, Run: submit.Run}
+	submit.Caller = 0
+	return submit, []runtime.Effect{reply}
+}
+
+func forgetCancels(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	if cancel, ok := m.(runtime.Cancel); ok {
+		return nil, []runtime.Effect{runtime.Reply{Caller: cancel.Caller, Run: cancel.Run}}
+	}
+	return m, nil
+}
+
+func settleAtOnce(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	if e, ok := m.(runtime.TaskEnded); ok {
+		return m, []runtime.Effect{runtime.Settled{Run: e.Run, Act: e.End.Act, Attempt: e.End.Attempt, Fence: e.Fence}}
+	}
+	return m, nil
+}
+
+func trustUnknown(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	if done, ok := m.(runtime.CommitDone); ok && errors.Is(done.Err, store.ErrUnknown) {
+		done.Err = nil
+		return done, nil
+	}
+	return m, nil
+}
+
+func dropReattach(e runtime.Effect) bool {
+	_, drop := e.(runtime.Reattach)
+	return !drop
+}
+
+func dropCancelTask(e runtime.Effect) bool {
+	_, drop := e.(runtime.CancelTask)
+	return !drop
+}
+
+func dropSettled(e runtime.Effect) bool {
+	_, drop := e.(runtime.Settled)
+	return !drop
+}
+
+// pipeline compiles programs that did not agree to it as pipelined.
+func pipeline(p *workflow.Program) *workflow.Program {
+	changed := *p
+	changed.Pipelined = true
+	return &changed
+}
+
+// brokenDispatcher stands between the simulator and the dispatcher.
+type brokenDispatcher struct {
+	*dispatch.Reactor
+
+	change    func(dispatch.Effect) []dispatch.Effect
+	skipFence bool
+	current   map[activation]dispatch.Assign // the last of each
+}
+
+type activation struct {
+	run string
+	act engine.ActID
+}
+
+func onDispatcher(breakIt func(*brokenDispatcher)) func(*product) {
+	return func(p *product) {
+		p.dispatcher = func(r *dispatch.Reactor) Dispatcher {
+			b := &brokenDispatcher{Reactor: r, current: map[activation]dispatch.Assign{}}
+			breakIt(b)
+			return b
+		}
+	}
+}
+
+func (b *brokenDispatcher) Handle(msgs []dispatch.Message, now time.Time) []dispatch.Effect {
+	if b.skipFence {
+		for _, m := range msgs {
+			if ended, ok := m.(dispatch.Ended); ok {
+				if a, known := b.current[activation{string(ended.Ref.Run), ended.Ref.Act}]; known && ended.Ref != dispatch.RefOf(&a.Task) {
+					msgs = append(msgs, dispatch.Ended{Worker: a.Worker, Ref: dispatch.RefOf(&a.Task), Outcome: ended.Outcome})
+				}
+			}
+		}
+	}
+	var effects []dispatch.Effect
+	for _, e := range b.Reactor.Handle(msgs, now) {
+		if a, ok := e.(dispatch.Assign); ok {
+			b.current[activation{a.Task.Run, a.Task.Act}] = a
+		}
+		if b.change == nil {
+			effects = append(effects, e)
+		} else {
+			effects = append(effects, b.change(e)...)
+		}
+	}
+	return effects
+}
+
+func assignTwice(e dispatch.Effect) []dispatch.Effect {
+	if assign, ok := e.(dispatch.Assign); ok && strings.HasSuffix(assign.Task.Path, "1") {
+		return []dispatch.Effect{e, e}
+	}
+	return []dispatch.Effect{e}
+}
+
+func dropLost(e dispatch.Effect) []dispatch.Effect {
+	if report, ok := e.(dispatch.Report); ok && report.Outcome.Kind == engine.OutcomeLost {
+		return nil
+	}
+	return []dispatch.Effect{e}
+}
+
+func onRecovery(forget func(*engine.Run)) func(*product) {
+	return func(p *product) {
+		p.recovered = func(msgs []runtime.Message) []runtime.Message {
+			for _, m := range msgs {
+				if loaded, ok := m.(runtime.Loaded); ok && loaded.Run != nil {
+					forget(loaded.Run)
+				}
+			}
+			return msgs
+		}
+	}
+}
+
+func forgetRetries(run *engine.Run) {
+	for _, a := range run.Acts {
+		a.Retries = nil
+	}
+}
+
+func forgetTimers(run *engine.Run) { clear(run.Timers) }
