@@ -39,6 +39,8 @@ type Config struct {
 	Scale float64
 	// Binary is the program for the cold start; empty leaves it out.
 	Binary string
+	// Environ is the environment of that program.
+	Environ []string
 	// Report is told each result when it is known. Nil: nobody.
 	Report func(Result)
 }

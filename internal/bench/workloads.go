@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -68,7 +69,7 @@ func once(ctx context.Context, r *local.Regie, p *workflow.Program) error {
 		return err
 	}
 	if result.State != engine.Succeeded {
-		return fmt.Errorf("run %s ended %s: %v", id, result.State, result.Error)
+		return fmt.Errorf("run %s ended %s: %s", id, result.State, result.Error.Value())
 	}
 	return nil
 }
@@ -218,7 +219,7 @@ func (b *run) start(ctx context.Context) error {
 			{&whole, exec.CommandContext(ctx, b.cfg.Binary, "run", file)},
 			{&bare, exec.CommandContext(ctx, trueProgram)},
 		} {
-			c.cmd.Env = append(os.Environ(), "REGIE_STATE_DIR="+filepath.Join(b.cfg.Dir, "state"))
+			c.cmd.Env = append(slices.Clip(b.cfg.Environ), "REGIE_STATE_DIR="+filepath.Join(b.cfg.Dir, "state"))
 			begin := time.Now()
 			if out, err := c.cmd.CombinedOutput(); err != nil {
 				return fmt.Errorf("run %s: %w: %s", c.cmd.Path, err, out)

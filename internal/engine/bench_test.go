@@ -91,10 +91,10 @@ func drive(b testing.TB, m *engine.Machine) (events int) {
 // BenchmarkRun shows the cost of a step, events encoded; it must not grow with
 // the number of steps.
 func BenchmarkRun(b *testing.B) {
-	for name, make := range map[string]func(int) *workflow.Program{"chain": chain, "fan": fan, "each": each} {
+	for name, program := range map[string]func(int) *workflow.Program{"chain": chain, "fan": fan, "each": each} {
 		for _, n := range []int{1, 1000, 10_000} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
-				m, err := engine.Prepare(make(n), map[string]expr.Language{})
+				m, err := engine.Prepare(program(n), map[string]expr.Language{})
 				if err != nil {
 					b.Fatal(err)
 				}

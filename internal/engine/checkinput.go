@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,12 +80,7 @@ func (m *Machine) CheckInput(runID string, accept Accept, now time.Time) (value.
 }
 
 func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(names, name)
 }
 
 func (m *Machine) inputDefault(runID string, decl *workflow.Input, accept Accept, now time.Time) (value.Value, error) {

@@ -213,7 +213,7 @@ func appendUsage(o *object, u *Usage) {
 		return
 	}
 	o.key("usage")
-	in := object{b: o.b}
+	in := &object{b: o.b}
 	if u.CPUSeconds != 0 {
 		in.key("cpu_seconds")
 		in.b = value.Float(u.CPUSeconds).Append(in.b)
@@ -223,7 +223,8 @@ func appendUsage(o *object, u *Usage) {
 	in.int("bytes_out", u.BytesOut)
 	in.int("log_bytes", u.LogBytes)
 	in.int("queue_time", int64(u.QueueTime))
-	o.b = append(in.b, '}')
+	in.b = append(in.b, '}')
+	o.b = in.b
 }
 
 func (ev *Event) hasUserData() bool {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -158,7 +159,7 @@ func (d *decider) source(s *workflow.Source, p *place) value.Value {
 			return d.nodeFact(f, s.Node, s.Name)
 		}
 	case workflow.RootRun:
-		return d.runFact(p, s.Name)
+		return d.runFact(s.Name)
 	case workflow.RootFrame:
 		if f := d.outward(p, s.Up); f != nil {
 			return d.frameFact(f, s.Name)
@@ -275,7 +276,7 @@ func skippedOutput(n *workflow.Node) value.Value {
 	return value.Null
 }
 
-func (d *decider) runFact(p *place, name string) value.Value {
+func (d *decider) runFact(name string) value.Value {
 	run, prog := d.run, d.m.prog
 	switch name {
 	case "id":
@@ -341,8 +342,8 @@ func (d *decider) variables(p *place) value.Value {
 		frames = append(frames, f)
 	}
 	var members []value.Member
-	for i := len(frames) - 1; i >= 0; i-- {
-		members = append(members, frames[i].Vars.Members()...)
+	for _, frame := range slices.Backward(frames) {
+		members = append(members, frame.Vars.Members()...)
 	}
 	return value.Object(members...)
 }
@@ -395,7 +396,7 @@ func (d *decider) render(data *workflow.Data, p *place, path []string) (value.Va
 }
 
 func extend(path []string, step string) []string {
-	return append(path[:len(path):len(path)], step)
+	return append(slices.Clip(path), step)
 }
 
 func (d *decider) renderText(parts []workflow.Part, p *place, path []string) (value.Value, []SecretSlot, error) {

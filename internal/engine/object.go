@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
@@ -29,19 +30,19 @@ func RenderObject(data *workflow.Data, vars value.Value, languages map[string]ex
 // Reveal puts secrets where the slots say: lookup gives each by name.
 func Reveal(input value.Value, slots []SecretSlot, lookup func(name string) (string, error)) (value.Value, error) {
 	for _, slot := range slots {
-		text := ""
+		var text strings.Builder
 		for _, part := range slot.Parts {
 			if part.Secret == "" {
-				text += part.Text
+				text.WriteString(part.Text)
 				continue
 			}
 			plain, err := lookup(part.Secret)
 			if err != nil {
 				return value.Undefined, err
 			}
-			text += plain
+			text.WriteString(plain)
 		}
-		next, ok := setAt(input, slot.Path, value.String(text))
+		next, ok := setAt(input, slot.Path, value.String(text.String()))
 		if !ok {
 			return value.Undefined, errors.New("a secret's place is not there")
 		}

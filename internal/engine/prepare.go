@@ -48,13 +48,13 @@ type linker struct {
 	faults    []error
 }
 
-func (l *linker) fault(format string, args ...any) {
+func (l *linker) faultf(format string, args ...any) {
 	l.faults = append(l.faults, fmt.Errorf("%s: %s", l.where, fmt.Sprintf(format, args...)))
 }
 
 func (l *linker) refuse(used bool, what string) {
 	if used {
-		l.fault("%s: this engine cannot run it yet", what)
+		l.faultf("%s: this engine cannot run it yet", what)
 	}
 }
 
@@ -85,13 +85,13 @@ func (l *linker) body(src *workflow.Body) body {
 func (l *linker) node(src *workflow.Body, b *body, id workflow.NodeID, n *workflow.Node) {
 	if n.Join != nil {
 		if b.jumps {
-			l.fault("a node of a body of jumps has no join")
+			l.faultf("a node of a body of jumps has no join")
 			return
 		}
 		seen := map[workflow.NodeID]bool{}
 		for _, need := range n.Join.Needs {
 			if need < 0 || int(need) >= len(src.Nodes) {
-				l.fault("join names node %d, which is not there", need)
+				l.faultf("join names node %d, which is not there", need)
 				return
 			}
 			if !seen[need] {
@@ -153,7 +153,7 @@ func (l *linker) kind(src *workflow.Body, n *workflow.Node) {
 		workflow.KindExit: n.Exit != nil, workflow.KindCall: n.Call != nil, workflow.KindChild: n.Child != nil,
 	}
 	if !has[n.Kind] {
-		l.fault("kind %q has no description of what it does", n.Kind)
+		l.faultf("kind %q has no description of what it does", n.Kind)
 		return
 	}
 	l.refuse(n.Kind == workflow.KindLoop, "loops")
@@ -164,7 +164,7 @@ func (l *linker) kind(src *workflow.Body, n *workflow.Node) {
 	case workflow.KindFork:
 		l.rule(&n.Fork.Rule, false)
 		if len(n.Fork.Branches) == 0 {
-			l.fault("a fork needs a branch")
+			l.faultf("a fork needs a branch")
 		}
 		for i := range n.Fork.Branches {
 			l.bodyRef(&n.Fork.Branches[i].Body)
@@ -199,7 +199,7 @@ func (l *linker) kind(src *workflow.Body, n *workflow.Node) {
 
 func (l *linker) task(t *workflow.Task) {
 	if t.Uses == "" {
-		l.fault("a task names no executor or connector")
+		l.faultf("a task names no executor or connector")
 	}
 	l.data(t.With)
 	l.refuse(t.Finish != workflow.FinishResult, "a task that a message ends")
@@ -281,7 +281,7 @@ func (l *linker) data(d *workflow.Data) {
 
 func (l *linker) cond(c *workflow.Cond, needs int) {
 	if c.Op == workflow.OpEnd && (c.Need < 0 || c.Need >= needs) {
-		l.fault("an atom of the join names need %d of %d", c.Need, needs)
+		l.faultf("an atom of the join names need %d of %d", c.Need, needs)
 	}
 	l.expr(c.Expr)
 	for i := range c.Args {
@@ -291,13 +291,13 @@ func (l *linker) cond(c *workflow.Cond, needs int) {
 
 func (l *linker) bodyRef(id *workflow.BodyID) {
 	if id != nil && (*id < 0 || int(*id) >= len(l.m.prog.Bodies)) {
-		l.fault("there is no body %d", *id)
+		l.faultf("there is no body %d", *id)
 	}
 }
 
 func (l *linker) nodeRef(src *workflow.Body, id *workflow.NodeID) {
 	if id != nil && (*id < 0 || int(*id) >= len(src.Nodes)) {
-		l.fault("there is no node %d", *id)
+		l.faultf("there is no node %d", *id)
 	}
 }
 
@@ -308,7 +308,7 @@ func (l *linker) expr(e *workflow.Expr) {
 	}
 	lang := l.languages[e.Language]
 	if lang == nil {
-		l.fault("expression language %q is not known here", e.Language)
+		l.faultf("expression language %q is not known here", e.Language)
 		return
 	}
 	link := &linked{src: e, index: len(l.m.exprs) + 1}
@@ -327,7 +327,7 @@ func (l *linker) expr(e *workflow.Expr) {
 	}
 	compiled, problems := lang.Compile(e.Source, env)
 	if len(problems) > 0 {
-		l.fault("expression %q: %s", e.Source, problems[0])
+		l.faultf("expression %q: %s", e.Source, problems[0])
 		return
 	}
 	link.compiled = compiled

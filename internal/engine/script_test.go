@@ -65,7 +65,7 @@ func runScript(t *testing.T, file string) {
 		return nil
 	}
 	w := newWorld(t, loadProgram(t, section("program.yaml").Data))
-	for _, line := range strings.Split(string(section("script").Data), "\n") {
+	for line := range strings.SplitSeq(string(section("script").Data), "\n") {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			w.do(line)
 		}
