@@ -81,8 +81,8 @@ type Task struct {
 	SuccessCodes []int
 	// Output receives what the task prints, in the order of arrival, in
 	// pieces of at most [MaxChunkBytes], one call at a time; it must not block
-	// for long. Secrets are masked by the receiver. Nil drops the output. Never
-	// called after Wait returned.
+	// for long. Secrets are masked by the receiver. Nil drops the output. Calls
+	// may come before Start returns, and never after Wait returned.
 	Output func(Chunk)
 	// MaxLogBytes bounds what is passed to Output; the rest is dropped with
 	// one clear mark, and the task goes on. Default [DefaultMaxLogBytes].

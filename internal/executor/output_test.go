@@ -25,7 +25,7 @@ func TestParseOutput(t *testing.T) {
 		"a<<END\n\nEND\n":                  `{"a":""}`,
 		"a<<END\n\n\nEND\n":                `{"a":"\n"}`,
 		"a<<END\none\nb=2\nEND\n":          `{"a":"one\nb=2"}`,
-		"a<<END\n END\nEND \nENDE\nEND":    `{"a":" END\nEND \nENDE"}`,
+		"a<<END\n END\nx\nEND \ny\nEND":    `{"a":" END\nx\nEND \ny"}`,
 		"a<<END\nb<<X\nEND\n":              `{"a":"b<<X"}`,
 		"a<< END \nx\n END \nb=1":          `{"a":"x","b":"1"}`,
 		"a<<EOF\n{\"j\": 1}\nEOF":          `{"a":"{\"j\": 1}"}`,

@@ -42,12 +42,12 @@ type Config struct {
 
 // Executor implements [executor.Executor]. Safe for concurrent use.
 type Executor struct {
-	config Config
-	life   context.Context
-	end    context.CancelFunc
-	work   sync.WaitGroup
+	config  Config
+	closing chan struct{} // closed by Close
+	work    sync.WaitGroup
 
 	mu      sync.Mutex
+	closed  bool
 	started []executor.Task
 	tasks   map[executor.Handle]*task
 }
@@ -77,8 +77,7 @@ func New(config Config) *Executor {
 	if config.After == nil {
 		config.After = time.After
 	}
-	life, end := context.WithCancel(context.Background())
-	return &Executor{config: config, life: life, end: end, tasks: map[executor.Handle]*task{}}
+	return &Executor{config: config, closing: make(chan struct{}), tasks: map[executor.Handle]*task{}}
 }
 
 // Name implements [executor.Executor].
@@ -99,7 +98,7 @@ func (x *Executor) Start(ctx context.Context, t executor.Task) (executor.Handle,
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.life.Err() != nil {
+	if x.closed {
 		return "", &executor.StartError{Name: "start", Err: executor.ErrClosed}
 	}
 	x.started = append(x.started, t)
@@ -146,7 +145,7 @@ func (x *Executor) run(running *task, t executor.Task) {
 		r = x.ended(running, executor.ErrorCanceled, grace, 0)
 	case <-running.kill:
 		r = x.ended(running, executor.ErrorCanceled, 0, 0)
-	case <-x.life.Done():
+	case <-x.closing:
 		running.err = executor.ErrClosed
 		return
 	}
@@ -167,7 +166,7 @@ func (x *Executor) ended(running *task, cause string, grace, timeout time.Durati
 		select {
 		case <-x.config.After(grace):
 		case <-running.kill:
-		case <-x.life.Done():
+		case <-x.closing:
 		}
 	}
 	return exit.Result(nil)
@@ -232,7 +231,10 @@ func (x *Executor) Release(h executor.Handle) error {
 // Close ends all tasks. Idempotent.
 func (x *Executor) Close() error {
 	x.mu.Lock()
-	x.end()
+	if !x.closed {
+		x.closed = true
+		close(x.closing)
+	}
 	x.mu.Unlock()
 	x.work.Wait()
 	return nil

@@ -42,7 +42,8 @@
 // open is read for [Config.DrainTime]; then all that the task left is killed:
 // its group, its session, and processes elsewhere whose environment names the
 // same $REGIE_OUTPUT, such as daemons with a session of their own. These are
-// found in /proc. A daemon that also replaced its environment is not found;
+// found in /proc. A task that wants something to live on has to ask another
+// service to start it. A daemon that also replaced its environment is not found;
 // that needs a control group or a subreaper, which belongs to a supervisor
 // process of its own: a subreaper adopts strangers' orphans too, and cannot
 // share a process with code that waits for other children.

@@ -46,6 +46,9 @@ func TestLeftoversAreEnded(t *testing.T) {
 					t.Errorf("process %s lives", pid)
 				}
 			}
+			if !strings.Contains(string(o.notes), "killed: ") {
+				t.Errorf("the log does not tell: %q", o.notes)
+			}
 			if gone(t, strconv.Itoa(other.Process.Pid)) {
 				t.Errorf("a process that is none of the task's was ended")
 			}

@@ -135,18 +135,8 @@ func (w *watcher) ended() bool {
 	return !alive || id != w.id
 }
 
-// wait returns when the process has ended or cancel is closed.
-func (w *watcher) wait(cancel <-chan struct{}) {
-	ticker := time.NewTicker(pollTime)
-	defer ticker.Stop()
-	for !w.ended() {
-		select {
-		case <-ticker.C:
-		case <-cancel:
-			return
-		}
-	}
-}
+// wait returns when the process has ended or one of the channels is closed.
+func (w *watcher) wait(cancel, closing <-chan struct{}) { poll(w.ended, cancel, closing) }
 
 // signalGroup signals the group that the process leads, if it still lives.
 func (w *watcher) signalGroup(sig unix.Signal) {

@@ -132,7 +132,7 @@ func (c *child) reap() (unix.WaitStatus, unix.Rusage) {
 // begins with the peak of its parent, us: only what exceeds that says
 // something.
 func (c *child) peakMemory(usage *unix.Rusage) int64 {
-	if peak := int64(usage.Maxrss) << 10; peak > c.floor {
+	if peak := kibibytes(usage.Maxrss); peak > c.floor {
 		return peak
 	}
 	return 0
@@ -143,8 +143,11 @@ func ownPeak() int64 {
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 		return 0
 	}
-	return int64(usage.Maxrss) << 10
+	return kibibytes(usage.Maxrss)
 }
+
+// kibibytes in bytes; the width of the field depends on the machine.
+func kibibytes[T int32 | int64](n T) int64 { return int64(n) << 10 }
 
 // ioBytes of an ended process that is not reaped, with the children that it
 // waited for.
@@ -205,10 +208,10 @@ func watch(pid int, id, boot string) (*watcher, bool) {
 	return w, true
 }
 
-// wait returns when the process has ended or cancel is closed.
-func (w *watcher) wait(cancel <-chan struct{}) {
+// wait returns when the process has ended or one of the channels is closed.
+func (w *watcher) wait(cancel, closing <-chan struct{}) {
 	if w.file == nil {
-		await([]leftover{w.leftover}, cancel, func() time.Time { return time.Time{} })
+		poll(w.ended, cancel, closing)
 		return
 	}
 	stop := make(chan struct{})
@@ -217,9 +220,10 @@ func (w *watcher) wait(cancel <-chan struct{}) {
 		defer close(done)
 		select {
 		case <-cancel:
-			_ = w.file.SetReadDeadline(time.Unix(1, 0))
+		case <-closing:
 		case <-stop:
 		}
+		_ = w.file.SetReadDeadline(time.Unix(1, 0))
 	}()
 	_ = w.conn.Read(readable)
 	close(stop)

@@ -23,7 +23,7 @@ func TestWithoutPidfd(t *testing.T) {
 	w.file, w.conn = nil, nil
 	canceled := make(chan struct{})
 	close(canceled)
-	w.wait(canceled)
+	w.wait(canceled, nil)
 	if w.ended() {
 		t.Fatal("the process has ended")
 	}
@@ -31,7 +31,7 @@ func TestWithoutPidfd(t *testing.T) {
 	l.signal(unix.SIGKILL)
 	child := &child{pid: c.Process.Pid}
 	child.wait(nil)
-	w.wait(nil)
+	w.wait(nil, nil)
 	if !l.ended() || child.ended() {
 		t.Errorf("ended: %v; told at once: %v, which cannot be", l.ended(), child.ended())
 	}

@@ -125,15 +125,16 @@ func leftovers(session int, since, marker string, ran time.Duration) []leftover 
 	pids := candidates(session, ran)
 	for round := 0; len(pids) > 0 && round < execRounds; round++ {
 		if round > 0 {
-			time.Sleep(execTime)
+			<-time.After(execTime)
 		}
 		var unclear []int
 		for _, pid := range pids {
 			s, is := belongs(pid, session, since, marker)
-			switch {
-			case is == unknown:
+			switch is {
+			case no:
+			case unknown:
 				unclear = append(unclear, pid)
-			case is == yes:
+			case yes:
 				if l, ok := pin(pid, s); ok {
 					l.inGroup = session > 0 && s.group == session
 					out = append(out, l)
@@ -253,7 +254,7 @@ func treeMemory(pid int) int64 {
 		}
 		threads, _ := os.ReadDir("/proc/" + strconv.Itoa(tree[i]) + "/task")
 		for _, thread := range threads {
-			for _, field := range strings.Fields(string(readProc(tree[i], "task/"+thread.Name()+"/children"))) {
+			for field := range strings.FieldsSeq(string(readProc(tree[i], "task/"+thread.Name()+"/children"))) {
 				if n, err := strconv.Atoi(field); err == nil {
 					tree = append(tree, n)
 				}

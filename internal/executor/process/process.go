@@ -24,9 +24,9 @@ const handlePrefix = "process:1:"
 
 // Config configures an executor; the zero value works.
 type Config struct {
-	// Environ is the environment, as "NAME=value", from which tasks get PATH,
-	// HOME, LANG, LC_*, TZ, USER, LOGNAME, SHELL and [CalledFrom]. Default
-	// os.Environ().
+	// Environ is Regie's environment, as "NAME=value", from which tasks get
+	// PATH, HOME, LANG, LC_*, TZ, USER, LOGNAME, SHELL and [CalledFrom].
+	// Default: none; tasks get a PATH in any case.
 	Environ []string
 	// DrainTime is how long output is read on when the main process has ended
 	// but one of its descendants still holds it open. Default 1 s.
@@ -46,8 +46,7 @@ type Executor struct {
 	null      *os.File
 	buffers   buffers
 	spawners  *spawners
-	life      context.Context // ends with Close
-	endLife   context.CancelFunc
+	closing   chan struct{} // closed by Close
 	closeOnce sync.Once
 
 	mu     sync.Mutex
@@ -60,9 +59,6 @@ var _ executor.Executor = (*Executor)(nil)
 
 // New returns an executor. Close ends it, and the tasks that it runs.
 func New(config Config) (*Executor, error) {
-	if config.Environ == nil {
-		config.Environ = os.Environ()
-	}
 	if config.DrainTime <= 0 {
 		config.DrainTime = DefaultDrainTime
 	}
@@ -70,7 +66,6 @@ func New(config Config) (*Executor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open process executor: %w", err)
 	}
-	life, endLife := context.WithCancel(context.Background())
 	return &Executor{
 		config:   config,
 		inherit:  allowed(config.Environ),
@@ -78,8 +73,7 @@ func New(config Config) (*Executor, error) {
 		null:     null,
 		buffers:  newBuffers(),
 		spawners: newSpawners(),
-		life:     life,
-		endLife:  endLife,
+		closing:  make(chan struct{}),
 		tasks:    map[string]*task{},
 	}, nil
 }
@@ -97,13 +91,10 @@ func HandleFor(dir string) (executor.Handle, error) {
 	return executor.Handle(handlePrefix + dir), nil
 }
 
-// folder is the inverse of [HandleFor].
-func folder(h executor.Handle) (string, error) {
+// folder is the inverse of [HandleFor]; false if the handle is none of ours.
+func folder(h executor.Handle) (string, bool) {
 	dir, ok := strings.CutPrefix(string(h), handlePrefix)
-	if !ok || !filepath.IsAbs(dir) {
-		return "", fmt.Errorf("handle %q is none of the process executor: %w", h, executor.ErrNotFound)
-	}
-	return filepath.Clean(dir), nil
+	return filepath.Clean(dir), ok && filepath.IsAbs(dir)
 }
 
 // Start implements [executor.Executor]. All its errors are
@@ -247,9 +238,9 @@ func startOf(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
 // same machine it waits until that one ends it, or is gone; a task that lives
 // on without one is watched to its end.
 func (x *Executor) Wait(ctx context.Context, h executor.Handle) (executor.Result, error) {
-	dir, err := folder(h)
-	if err != nil {
-		return executor.Result{}, err
+	dir, ok := folder(h)
+	if !ok {
+		return executor.Result{}, fmt.Errorf("handle %q is none of the process executor: %w", h, executor.ErrNotFound)
 	}
 	t := x.supervised(dir)
 	if t == nil {
@@ -273,8 +264,8 @@ func (x *Executor) supervised(dir string) *task {
 // and KILL too; if that one still supervises it, the result there is the
 // signal, not "canceled".
 func (x *Executor) Stop(h executor.Handle, grace time.Duration) error {
-	dir, err := folder(h)
-	if err != nil {
+	dir, ok := folder(h)
+	if !ok {
 		return nil
 	}
 	if t := x.supervised(dir); t != nil {
@@ -288,8 +279,8 @@ func (x *Executor) Stop(h executor.Handle, grace time.Duration) error {
 // into the folder, and the files of the task; the folder itself and what else
 // is in it stay.
 func (x *Executor) Release(h executor.Handle) error {
-	dir, err := folder(h)
-	if err != nil {
+	dir, ok := folder(h)
+	if !ok {
 		return nil
 	}
 	t := x.supervised(dir)
@@ -325,7 +316,7 @@ func (x *Executor) Close() error {
 			running = append(running, t)
 		}
 		x.mu.Unlock()
-		x.endLife()
+		close(x.closing)
 		for _, t := range running {
 			t.end(causeClosed, 0)
 		}

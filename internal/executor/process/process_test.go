@@ -47,18 +47,23 @@ func open(t *testing.T, config Config) *Executor {
 	return x
 }
 
-// output keeps what a task prints to stdout.
+// output keeps what a task prints to stdout, and what Regie adds.
 type output struct {
-	mu   sync.Mutex
-	text []byte
-	came chan struct{}
+	mu    sync.Mutex
+	text  []byte
+	notes []byte
+	came  chan struct{}
 }
 
 func (o *output) add(c executor.Chunk) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if c.Stream == executor.Stdout {
+	switch c.Stream {
+	case executor.Stdout:
 		o.text = append(o.text, c.Data...)
+	case executor.System:
+		o.notes = append(o.notes, c.Data...)
+	case executor.Stderr:
 	}
 	select {
 	case o.came <- struct{}{}:

@@ -84,12 +84,6 @@ func (s *stranger) clean() {
 	kill(find(), find)
 }
 
-func closeAll(left []leftover) {
-	for _, l := range left {
-		l.close()
-	}
-}
-
 // recover waits for a task that this executor does not supervise.
 func (x *Executor) recover(ctx context.Context, dir string) (executor.Result, error) {
 	s, err := openStranger(dir)
@@ -120,7 +114,7 @@ func (x *Executor) recover(ctx context.Context, dir string) (executor.Result, er
 		case <-ticker.C:
 		case <-ctx.Done():
 			return executor.Result{}, ctx.Err()
-		case <-x.life.Done():
+		case <-x.closing:
 			return executor.Result{}, executor.ErrClosed
 		}
 	}
@@ -131,15 +125,13 @@ func (x *Executor) recover(ctx context.Context, dir string) (executor.Result, er
 func (x *Executor) lose(ctx context.Context, s *stranger, known record) error {
 	if w, alive := s.find(known, x.boot); alive {
 		defer w.close()
-		watching, stop := context.WithCancel(ctx)
-		defer stop()
-		defer context.AfterFunc(x.life, stop)()
-		w.wait(watching.Done())
-		switch {
-		case ctx.Err() != nil:
+		w.wait(ctx.Done(), x.closing)
+		select {
+		case <-ctx.Done():
 			return ctx.Err()
-		case x.life.Err() != nil:
+		case <-x.closing:
 			return executor.ErrClosed
+		default:
 		}
 	}
 	s.clean()
@@ -176,9 +168,9 @@ func (x *Executor) stopStranger(dir string, grace time.Duration) error {
 		defer x.work.Done()
 		defer s.close()
 		defer w.close()
-		waiting, stop := context.WithTimeout(x.life, max(grace, 0))
+		waiting, stop := context.WithTimeout(context.Background(), max(grace, 0))
 		defer stop()
-		w.wait(waiting.Done())
+		w.wait(waiting.Done(), x.closing)
 		w.signalGroup(unix.SIGKILL)
 		if s.state.lock() == nil { // else its supervisor ends what is left
 			s.clean()

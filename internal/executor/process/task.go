@@ -126,15 +126,20 @@ func (t *task) supervise(grace time.Duration) {
 	cause := t.setOver(endedAt)
 
 	allRead := <-read
-	if n := t.clean(cause != ""); n > 0 {
-		t.capture.note(fmt.Sprintf("ended %d process(es) that the task left running", n))
-	}
+	killed, alive := t.clean(cause != "")
 	if !allRead {
 		t.capture.deadline(time.Now().Add(lastDrainTime))
 		t.capture.drain()
 	}
+	if killed > 0 {
+		t.capture.note(fmt.Sprintf("processes that the task left running, and that were killed: %d", killed))
+	}
 	t.capture.close()
-	t.finish(t.reap(endedAt), cause)
+	r := t.reap(endedAt, cause)
+	if alive > 0 {
+		warn(&r, fmt.Sprintf("processes that the task left running, and that could not be killed: %d", alive))
+	}
+	t.finish(r, cause)
 }
 
 // setOver notes that the main process has ended, and gives the reading of
@@ -156,8 +161,9 @@ func (t *task) setOver(endedAt time.Time) (cause string) {
 }
 
 // clean ends what the main process left running, and returns how many
-// processes that were. Those that were asked to end get the rest of the grace.
-func (t *task) clean(asked bool) int {
+// processes it killed and how many still live. Those that were asked to end get
+// the rest of the grace.
+func (t *task) clean(asked bool) (killed, alive int) {
 	find := func() []leftover {
 		return leftovers(t.child.pid, t.start, marker(t.dir), time.Since(t.startedAt))
 	}
@@ -168,51 +174,56 @@ func (t *task) clean(asked bool) int {
 				l.signal(unix.SIGTERM)
 			}
 		}
-		await(left, nil, t.deadline)
+		await(left, t.deadline)
 	}
 	_ = unix.Kill(-t.child.pid, unix.SIGKILL)
 	return kill(left, find)
 }
 
 // kill ends processes and those that find returns then, until there are none.
-// It returns how many it killed.
-func kill(left []leftover, find func() []leftover) int {
-	killed := 0
+// It gives up after a bound, and returns how many it killed and how many are
+// left.
+func kill(left []leftover, find func() []leftover) (killed, alive int) {
 	limit := time.Now().Add(killTime)
-	for round := 0; len(left) > 0; round++ {
+	for round := 0; len(left) > 0 && round < killRounds && time.Now().Before(limit); round++ {
 		for _, l := range left {
 			if !l.ended() {
 				killed++
 				l.signal(unix.SIGKILL)
 			}
 		}
-		await(left, nil, func() time.Time { return limit })
-		for _, l := range left {
-			l.close()
-		}
-		if round == killRounds || time.Now().After(limit) {
-			return killed
-		}
+		await(left, func() time.Time { return limit })
+		closeAll(left)
 		left = find()
 	}
-	return killed
+	closeAll(left)
+	return killed, len(left)
 }
 
-// await waits until all have ended, up to a time that may change (zero: no
-// bound), or until cancel is closed.
-func await(left []leftover, cancel <-chan struct{}, deadline func() time.Time) {
+func closeAll(left []leftover) {
+	for _, l := range left {
+		l.close()
+	}
+}
+
+// await waits until all have ended, up to a time that may change.
+func await(left []leftover, deadline func() time.Time) {
+	for _, l := range left {
+		poll(func() bool { return l.ended() || !time.Now().Before(deadline()) }, nil, nil)
+	}
+}
+
+// poll waits for what cannot wake us, or until one of the channels is closed.
+func poll(ok func() bool, cancel, closing <-chan struct{}) {
 	ticker := time.NewTicker(pollTime)
 	defer ticker.Stop()
-	for _, l := range left {
-		for !l.ended() {
-			if until := deadline(); !until.IsZero() && !time.Now().Before(until) {
-				return
-			}
-			select {
-			case <-ticker.C:
-			case <-cancel:
-				return
-			}
+	for !ok() {
+		select {
+		case <-ticker.C:
+		case <-cancel:
+			return
+		case <-closing:
+			return
 		}
 	}
 }
@@ -233,18 +244,15 @@ func (t *task) sampler() func() time.Duration {
 
 // reap frees the process and returns how it ended, without what stands in
 // files.
-func (t *task) reap(endedAt time.Time) executor.Result {
+func (t *task) reap(endedAt time.Time, cause string) executor.Result {
 	in, out := ioBytes(t.child.pid)
 	status, usage := t.child.reap()
-	exit := executor.Exit{Code: -1, Timeout: t.timeout}
+	exit := executor.Exit{Code: -1, Cause: cause, Timeout: t.timeout}
 	if status.Signaled() {
 		exit.Signal = signalName(status.Signal())
 	} else {
 		exit.Code = status.ExitStatus()
 	}
-	t.mu.Lock()
-	exit.Cause = t.cause
-	t.mu.Unlock()
 	r := exit.Result(t.success)
 	r.StartedAt, r.EndedAt = t.startedAt, endedAt
 	r.Usage = executor.Usage{
