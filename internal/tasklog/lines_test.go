@@ -146,8 +146,8 @@ func TestTail(t *testing.T) {
 func TestLinesStopEarly(t *testing.T) {
 	t.Parallel()
 	n := 0
-	for range Lines(bytes.NewReader(encode(chunk(out, "1\n2\n3\n4")))) {
-		if n++; n == 2 {
+	for _, err := range Lines(bytes.NewReader(encode(chunk(out, "1\n2\n3\n4")))) {
+		if n++; n == 2 || err != nil {
 			break
 		}
 	}
@@ -205,7 +205,7 @@ func TestFollow(t *testing.T) {
 					t.Errorf("begins with %q, want %q", got, old)
 				}
 				put("ur\nfive\nsix")
-				time.Sleep(PollTime)
+				<-time.After(PollTime)
 				synctest.Wait()
 				if got := take(lines); !slices.Equal(got, []string{"1:four", "1:five"}) {
 					t.Errorf("goes on with %q", got)
@@ -246,7 +246,7 @@ func TestFollowHalfRecord(t *testing.T) {
 			if _, err := f.Write(text[i : i+1]); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(PollTime)
+			<-time.After(PollTime)
 		}
 		synctest.Wait()
 		if got := take(lines); !slices.Equal(got, []string{"1:one", "1:two"}) {
