@@ -71,7 +71,9 @@ func openConn(ctx context.Context, path, vfs string) (*conn, error) {
 	return c, nil
 }
 
-// trust lets the last connection that closes put the WAL back.
+// trust lets the connection put the WAL back if it is the last to close. Only
+// the one that writes does: the WAL may have grown behind the back of others,
+// which the driver does not survive.
 func (c *conn) trust() error {
 	_, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, false)
 	return err

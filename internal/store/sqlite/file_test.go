@@ -313,6 +313,28 @@ func TestBackup(t *testing.T) {
 	}
 }
 
+// Somebody who only looks on may close last, after commits that it never saw.
+func TestOnlookerClosesLast(t *testing.T) {
+	t.Parallel()
+	cfg := config(filepath.Join(t.TempDir(), "regie.db"))
+	cfg.VFS = "" // the real one, which maps memory
+	s := open(t, cfg)
+	leader := storetest.Lead(t, s)
+	onlooker := open(t, cfg)
+	if _, err := onlooker.Runs(t.Context(), "", 1); err != nil {
+		t.Fatal(err)
+	}
+	leader.Commit(batchAfter(0))
+	for _, x := range []*sqlite.Store{s, onlooker} {
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := open(t, cfg).Run(t.Context(), "a"); err != nil {
+		t.Errorf("after all: %v", err)
+	}
+}
+
 // Readers wait for a connection, as long as their context allows, and Close
 // waits for readers.
 func TestReadersWaitAndCloseWaits(t *testing.T) {

@@ -243,7 +243,6 @@ func (c *conn) acceptLoss(path string, m mark, row leaseRow) error {
 // prepareWriter makes the connection, now trusted, the one that writes.
 func (c *conn) prepareWriter() error {
 	err := errors.Join(
-		c.trust(),
 		c.Exec(fmt.Sprintf(`PRAGMA cache_size = -%d;`, writerCache)),
 		c.WALAutoCheckpoint(checkpointPages),
 	)

@@ -54,7 +54,7 @@ func (s *Store) idleReader(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(c.trust(), c.Exec(fmt.Sprintf(`PRAGMA cache_size = -%d; PRAGMA query_only = ON;`, readerCache))); err != nil {
+	if err := c.Exec(fmt.Sprintf(`PRAGMA cache_size = -%d; PRAGMA query_only = ON;`, readerCache)); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil

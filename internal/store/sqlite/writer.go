@@ -85,6 +85,9 @@ func (w *writer) acquire(holder string) (store.Lease, error) {
 	if err := writeMark(w.mark, now); err != nil {
 		return store.Lease{}, fmt.Errorf("write mark: %w", err)
 	}
+	if err := w.trust(); err != nil {
+		return store.Lease{}, failed("prepare connection", err)
+	}
 	return store.Lease{Incarnation: row.incarnation, LastSequence: row.last}, nil
 }
 
