@@ -33,7 +33,7 @@ func (c *cli) benchCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)
 			}
-			cfg := bench.Config{Dir: temp, Only: only, Scale: scale, Binary: binary}
+			cfg := bench.Config{Dir: temp, Only: only, Scale: scale, Binary: binary, Environ: c.Environ()}
 			if c.output == outputText {
 				cfg.Report = func(r bench.Result) { printf(c.Stdout, "%s\n", benchLine(r)) }
 			}

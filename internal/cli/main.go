@@ -131,7 +131,7 @@ const (
 // commands lists all commands, in the order of the help.
 func (c *cli) commands() []*cobra.Command {
 	return []*cobra.Command{
-		c.runCommand(), c.testCommand(), c.initCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.versionCommand(),
+		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.versionCommand(),
 	}
 }
 

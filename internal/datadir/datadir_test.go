@@ -131,13 +131,17 @@ func TestOneProcessAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatalf("view beside the holder: %v", err)
 	}
-	if err := view.Close(); err != nil {
-		t.Error(err)
+	t.Cleanup(func() { _ = view.Close() })
+	if who, held := view.Holder(); !held || who.PID != holder.Process.Pid {
+		t.Errorf("holder %+v, %v", who, held)
 	}
 	if err := holder.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = holder.Wait() // killed
+	if who, held := view.Holder(); held {
+		t.Errorf("held by %+v, who is dead", who)
+	}
 	d := openDir(t, path)
 	_, err = datadir.Open(path, owner()) // within one process too
 	if !errors.Is(err, datadir.ErrHeld) {

@@ -64,6 +64,18 @@ func readOwner(f *os.File) (owner Owner) {
 	return owner
 }
 
+// Holder returns who has the folder now, as far as can be told without taking
+// the lock: whoever wrote so and still lives, on this machine.
+func (d *Dir) Holder() (Owner, bool) {
+	f, err := d.root.Open(lockName)
+	if err != nil {
+		return Owner{}, false
+	}
+	defer f.Close()
+	owner := readOwner(f)
+	return owner, owner.PID > 0 && !errors.Is(unix.Kill(owner.PID, 0), unix.ESRCH)
+}
+
 // checkFolder refuses a folder in which others can put what they like.
 func checkFolder(root *os.Root, path string) error {
 	info, err := root.Stat(".")

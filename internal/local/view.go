@@ -32,9 +32,20 @@ func OpenView(ctx context.Context, dir string, languages map[string]expr.Languag
 // Close ends the reading.
 func (v *View) Close() error { return v.folder.close() }
 
+// Held reports whether a process has the folder, so that its runs go on.
+func (v *View) Held() bool {
+	_, held := v.folder.dir.Holder()
+	return held
+}
+
 // Runs lists the newest runs first, at most limit.
 func (v *View) Runs(ctx context.Context, limit int) ([]store.RunRow, error) {
 	return v.folder.store.Runs(ctx, "", limit)
+}
+
+// Run reads one row. store.ErrNotFound, wrapped, if there is no such run.
+func (v *View) Run(ctx context.Context, run store.RunID) (store.RunRow, error) {
+	return v.folder.store.Run(ctx, run)
 }
 
 // Machine is the engine's machine for the program of a run.

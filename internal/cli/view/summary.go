@@ -15,6 +15,9 @@ type SummaryOptions struct {
 	Color bool
 	// Log are the last lines that the failed step printed, safe for a terminal.
 	Log []string
+	// Shown says that the run was just shown, so that nobody needs to be told
+	// how to.
+	Shown bool
 }
 
 // maxOutput is how many lines of a run's output are shown.
@@ -59,7 +62,7 @@ func Summary(run *history.Run, o SummaryOptions) string {
 	}
 	if run.State != engine.Succeeded && failed != nil && failed.Act != 0 && len(failed.Attempts) > 0 {
 		field("logs", fmt.Sprintf("regie logs %s %s", run.ID, shellWord(failed.Path)))
-	} else {
+	} else if !o.Shown {
 		field("more", "regie show "+run.ID)
 	}
 	return b.String()

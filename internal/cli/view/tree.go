@@ -18,6 +18,8 @@ type Frame struct {
 	// Columns and Rows are the size of the terminal; 0 means without bound.
 	Columns, Rows int
 	Color         bool
+	// Whole shows every item of a foreach.
+	Whole bool
 }
 
 // Tree is a run as steps within steps, in the order of the definition. Not
@@ -218,7 +220,7 @@ const (
 func (t *Tree) Lines(f Frame) []string {
 	run := t.Run()
 	paint := Painter(f.Color)
-	lines := t.lines(f.Now)
+	lines := t.lines(f)
 	if f.Rows > 0 {
 		lines = foldTo(lines, f.Rows-2) // the head, and the line of the cursor
 	}
@@ -227,7 +229,7 @@ func (t *Tree) Lines(f Frame) []string {
 	if run.BusinessDate != "" {
 		head += "  for " + oneLine(run.BusinessDate)
 	}
-	head = clip(head, columns(f))
+	head = Clip(head, columns(f))
 	out = append(out, paint(StyleBold, head))
 	label := labelWidth(lines, columns(f))
 	for i := range lines {
@@ -259,21 +261,21 @@ func labelWidth(lines []line, columns int) int {
 func (l *line) draw(label int, f Frame, paint Paint) string {
 	indent := strings.Repeat("  ", l.depth)
 	if l.fold {
-		return paint(StyleFaint, clip(indent+l.tally.String(), columns(f)))
+		return paint(StyleFaint, Clip(indent+l.tally.String(), columns(f)))
 	}
 	mark, style := sign(l.state, f.Now)
 	if Width(indent)+2 > columns(f) {
-		return clip(indent, columns(f))
+		return Clip(indent, columns(f))
 	}
 	head := indent + paint(style, mark)
 	room := columns(f) - Width(indent) - 1
-	name := clip(" "+l.label, min(label-Width(indent)-1, room))
+	name := Clip(" "+l.label, min(label-Width(indent)-1, room))
 	if len(l.facts) == 0 {
 		return head + textStyle(l.state, paint)(name)
 	}
 	name = pad(name, label-Width(indent)-1)
 	room -= Width(name)
-	about := clip("  "+strings.Join(l.facts, "  "), room)
+	about := Clip("  "+strings.Join(l.facts, "  "), room)
 	return head + textStyle(l.state, paint)(name) + paint(StyleFaint, about)
 }
 
@@ -287,8 +289,8 @@ func textStyle(state engine.State, paint Paint) func(string) string {
 }
 
 // lines lists all lines of the tree in order.
-func (t *Tree) lines(now time.Time) []line {
-	w := walk{tree: t, now: now, pending: t.pending()}
+func (t *Tree) lines(f Frame) []line {
+	w := walk{tree: t, now: f.Now, whole: f.Whole, pending: t.pending()}
 	w.below("", 0)
 	return w.out
 }
@@ -296,6 +298,7 @@ func (t *Tree) lines(now time.Time) []line {
 type walk struct {
 	tree    *Tree
 	now     time.Time
+	whole   bool
 	pending map[string][]*node
 	out     []line
 }
@@ -313,7 +316,7 @@ func (w *walk) below(parent string, depth int) {
 	}
 	var rest tally
 	failed := 0
-	items := len(nodes) > maxItems && w.tree.byPath[parent] != nil && w.tree.byPath[parent].Items > 0
+	items := !w.whole && len(nodes) > maxItems && w.tree.byPath[parent] != nil && w.tree.byPath[parent].Items > 0
 	for _, n := range nodes {
 		s := n.step
 		if bad(s) {

@@ -20,9 +20,9 @@ func Width(text string) int {
 	return n
 }
 
-// clip shortens a harmless text to a number of columns; what was cut off shows
+// Clip shortens a harmless text to a number of columns; what was cut off shows
 // as an ellipsis.
-func clip(text string, columns int) string {
+func Clip(text string, columns int) string {
 	if Width(text) <= columns {
 		return text
 	}
