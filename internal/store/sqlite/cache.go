@@ -26,6 +26,7 @@ type cachedRun struct {
 // the young one is full it becomes the old one, and the old one goes.
 type runCache struct {
 	young, old map[store.RunID]*cachedRun
+	limit      int // of a generation; 0 means cacheRuns
 }
 
 func (c *runCache) get(id store.RunID) *cachedRun {
@@ -50,7 +51,11 @@ func (c *runCache) put(id store.RunID) *cachedRun {
 }
 
 func (c *runCache) keep(id store.RunID, run *cachedRun) {
-	if len(c.young) >= cacheRuns {
+	limit := c.limit
+	if limit == 0 {
+		limit = cacheRuns
+	}
+	if len(c.young) >= limit {
 		c.old, c.young = c.young, nil
 	}
 	if c.young == nil {
@@ -77,4 +82,4 @@ func (c *runCache) forget(b *store.Batch) {
 	}
 }
 
-func (c *runCache) clear() { *c = runCache{} }
+func (c *runCache) clear() { c.young, c.old = nil, nil }

@@ -6,10 +6,14 @@ func (s *Store) Exec(sql string) error { return s.writer.Exec(sql) }
 // CheckpointPages makes checkpoints happen at another size of the WAL.
 func (s *Store) CheckpointPages(n int) error { return s.writer.WALAutoCheckpoint(n) }
 
+// RememberRuns makes the writer remember fewer runs.
+func (s *Store) RememberRuns(limit int) { s.writer.runs.limit = limit }
+
+// RunsRemembered is how many runs the writer remembers.
+func (s *Store) RunsRemembered() int { return len(s.writer.runs.young) + len(s.writer.runs.old) }
+
 // Names for tests outside the package.
 const (
-	CacheRuns     = cacheRuns
-	SchemaVersion = schemaVersion
-	NewSuffix     = newSuffix
-	MarkSize      = markSize
+	NewSuffix = newSuffix
+	MarkSize  = markSize
 )

@@ -241,13 +241,14 @@ func TestBusy(t *testing.T) {
 func TestMoreRunsThanAreRemembered(t *testing.T) {
 	t.Parallel()
 	s := open(t, config(filepath.Join(t.TempDir(), "regie.db")))
+	s.RememberRuns(20)
 	w := storetest.Lead(t, s)
 	run := func(i int) store.RunID { return store.RunID(fmt.Sprintf("r%06d", i)) }
-	const runs = 2*sqlite.CacheRuns + 100
+	const runs = 100
 	for first := uint64(1); first < 3; first++ {
-		for from := 0; from < runs; from += 1000 {
+		for from := 0; from < runs; from += 10 {
 			var b store.Batch
-			for i := from; i < min(from+1000, runs); i++ {
+			for i := from; i < min(from+10, runs); i++ {
 				b.Records = append(b.Records, store.Record{Run: run(i), First: first, Count: 1})
 				b.Runs = append(b.Runs, storetest.Row(run(i)))
 			}
@@ -256,7 +257,10 @@ func TestMoreRunsThanAreRemembered(t *testing.T) {
 	}
 	w.Refuse(store.Batch{Records: []store.Record{{Run: run(0), First: 2, Count: 1}}}, store.ErrSequence)
 	w.Refuse(store.Batch{Records: []store.Record{{Run: run(0), First: 1, Count: 1}}}, store.ErrKeyTaken)
-	for _, i := range []int{0, 1, sqlite.CacheRuns, runs - 1} {
+	if n := s.RunsRemembered(); n > 40 {
+		t.Errorf("remembers %d runs", n)
+	}
+	for i := range runs {
 		if row, err := s.Run(t.Context(), run(i)); err != nil || row.Events != 2 {
 			t.Errorf("run %d: %+v, %v", i, row, err)
 		}

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -230,8 +233,42 @@ func TestErasedBytesAreGone(t *testing.T) {
 	}
 }
 
-// readSecrets reads 40 bytes after the nonce of each sealed payload of a run, and
-// its wrapped key.
+// No copy of a wrapped key stays behind where rows have moved between pages.
+func TestErasedKeysAreGone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "regie.db")
+	s := open(t, config(path))
+	w := storetest.Lead(t, s)
+	const runs, each = 400, 20
+	ids := make([]store.RunID, runs)
+	for i, n := range rand.New(rand.NewPCG(1, 2)).Perm(runs) {
+		ids[i] = store.RunID(fmt.Sprintf("r%05d", n))
+	}
+	for batch := range slices.Chunk(ids, each) {
+		var b store.Batch
+		for _, id := range batch {
+			b.Records = append(b.Records, storetest.Record(id, 1, 1))
+		}
+		w.Commit(b)
+	}
+	var keys [][]byte
+	for _, id := range ids {
+		keys = append(keys, readSecrets(t, path, string(id))[0])
+	}
+	for batch := range slices.Chunk(ids, each) {
+		w.Commit(store.Batch{Erase: batch})
+	}
+	for suffix, data := range readImage(t, path) {
+		for _, key := range keys {
+			if bytes.Contains(data, key) {
+				t.Errorf("regie.db%s holds the key of an erased run", suffix)
+			}
+		}
+	}
+}
+
+// readSecrets reads the wrapped key of a run, and 40 bytes after the nonce of
+// each of its sealed payloads.
 func readSecrets(t *testing.T, path, run string) (secrets [][]byte) {
 	t.Helper()
 	c, err := sqlite3.Open("file:" + path + "?vfs=" + unsynced)

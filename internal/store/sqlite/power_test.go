@@ -205,7 +205,7 @@ func (rec *recording) check(ctx context.Context, path string, acked ack) error {
 func powerCuts(t *testing.T, rec recording, fates uint64) error {
 	t.Helper()
 	dir := t.TempDir()
-	for at := range len(rec.ops) + 1 {
+	for at := 0; at <= len(rec.ops); at += sparse {
 		for fate := range fates {
 			into := filepath.Join(dir, fmt.Sprintf("%d-%d", at, fate))
 			if err := os.Mkdir(into, 0o700); err != nil {

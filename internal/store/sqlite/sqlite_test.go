@@ -2,10 +2,12 @@ package sqlite_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
@@ -23,6 +25,11 @@ const unsynced = "unsynced"
 
 func TestMain(m *testing.M) {
 	vfs.Register(unsynced, &testFS{unsynced: true})
+	if sparse > 1 {
+		if err := flag.Set("rapid.checks", strconv.Itoa(100/sparse)); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
 }
 
