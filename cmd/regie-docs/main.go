@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/regie-dev/regie/internal/connector/all"
 	"github.com/regie-dev/regie/internal/dialect/native"
-	"github.com/regie-dev/regie/internal/local"
+	"github.com/regie-dev/regie/internal/expr/cel"
+	"github.com/regie-dev/regie/internal/project"
 )
 
 //go:generate go run . -root ../..
@@ -18,9 +20,19 @@ type page struct {
 	text string
 }
 
+// config is the language with everything that Regie ships.
+func config() native.Config {
+	return native.Config{
+		Expr:        cel.New(),
+		Connectors:  project.Connectors(all.Describe()),
+		Connections: project.ObjectTypes(all.ConnectionTypes()),
+		Channels:    project.ObjectTypes(all.ChannelTypes()),
+	}
+}
+
 // pages makes all generated files.
 func pages() []page {
-	cfg := local.Native(local.Languages())
+	cfg := config()
 	return []page{
 		{"schema/regie.schema.json", native.Schema(cfg).Indent() + "\n"},
 		{"docs/reference.md", native.Reference(cfg)},
