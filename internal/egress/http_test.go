@@ -3,6 +3,7 @@ package egress_test
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -33,9 +34,7 @@ func get(t *testing.T, client *http.Client, rawURL string, header http.Header) (
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	resp, err := client.Do(r)
 	if err == nil {
 		_, _ = io.Copy(io.Discard, resp.Body)

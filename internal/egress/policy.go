@@ -29,7 +29,7 @@ type HostPort struct {
 func ParseHostPort(text string) (HostPort, error) {
 	if path, ok := strings.CutPrefix(text, unixPrefix); ok {
 		if !strings.HasPrefix(path, "/") {
-			return HostPort{}, fmt.Errorf("%q: want an absolute path after unix:", text)
+			return HostPort{}, fmt.Errorf("%q: after unix: belongs an absolute path", text)
 		}
 		return HostPort{Host: text}, nil
 	}

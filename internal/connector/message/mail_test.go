@@ -288,7 +288,8 @@ func TestMailErrors(t *testing.T) {
 			}
 			continue
 		}
-		if e := wantError(t, name, err, c.want, c.text); e.Unknown != c.unknown {
+		wantError(t, name, err, c.want, c.text)
+		if e := coded(err); e.Unknown != c.unknown {
 			t.Errorf("%s: unknown %v", name, e.Unknown)
 		}
 		for _, line := range c.server.lines() {

@@ -143,9 +143,9 @@ func (c *pgConfig) tls() ([]*tls.Config, error) {
 		}
 	}
 	full := &tls.Config{ServerName: c.host, RootCAs: roots, MinVersion: tls.VersionTLS12}
-	any := full.Clone()
-	any.InsecureSkipVerify = true // what prefer and require ask for; the others check below
-	chain := any.Clone()
+	whoever := full.Clone()
+	whoever.InsecureSkipVerify = true // what prefer and require ask for; the others check below
+	chain := whoever.Clone()
 	chain.VerifyConnection = func(state tls.ConnectionState) error {
 		return verifyChain(state, roots)
 	}
@@ -155,9 +155,9 @@ func (c *pgConfig) tls() ([]*tls.Config, error) {
 	case c.sslmode == "verify-ca", c.sslmode == "require" && roots != nil:
 		return []*tls.Config{chain}, nil
 	case c.sslmode == "require":
-		return []*tls.Config{any}, nil
+		return []*tls.Config{whoever}, nil
 	}
-	return []*tls.Config{any, nil}, nil
+	return []*tls.Config{whoever, nil}, nil
 }
 
 // verifyChain checks that the certificate comes from a known authority,

@@ -80,11 +80,11 @@ func (p *pools) acquire(key string, newPool func() (*pgxpool.Pool, error)) (*poo
 		}
 		found = &pool{Pool: made}
 		p.open[key] = found
-		p.evict()
 	}
 	p.uses++
 	found.lastUse = p.uses
 	found.active++
+	p.evict()
 	return found, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/regie-dev/regie/internal/connector"
@@ -56,6 +57,8 @@ type Execute struct {
 }
 
 var (
+	_ io.Closer           = (*Query)(nil)
+	_ io.Closer           = (*Execute)(nil)
 	_ connector.Connector = (*Query)(nil)
 	_ connector.Connector = (*Execute)(nil)
 )

@@ -138,6 +138,7 @@ func (s *sqliteSession) authorize(action sqlite3.AuthorizerActionCode, name, _, 
 		case "temp_store_directory", "data_store_directory":
 			return sqlite3.AUTH_DENY
 		}
+	default:
 	}
 	return sqlite3.AUTH_OK
 }

@@ -46,7 +46,7 @@ func TestSQLiteValues(t *testing.T) {
 	if err != nil || out.Get("rows_affected").String() != "1" {
 		t.Fatalf("%s, %v", out, err)
 	}
-	out, err = d.query(t, `{"statement": "select *, typeof(txt) as kind from t"}`)
+	out, err = d.query(t, `{"statement": "select yes, no, two, j, bad, n, txt, typeof(txt) as kind from t"}`)
 	want := `[{"yes":true,"no":false,"two":2,"j":{"b":[12345678901234567890]},"bad":"no json","n":12345678901234567000.0,"txt":"12.50","kind":"text"}]`
 	if err != nil || out.Get("rows").String() != want {
 		t.Errorf("%s, %v", out.Get("rows"), err)

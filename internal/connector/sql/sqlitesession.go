@@ -79,8 +79,9 @@ func codeName(code sqlite3.ErrorCode) string {
 		return "schema"
 	case sqlite3.INTERRUPT:
 		return "interrupted"
+	default:
+		return "error"
 	}
-	return "error"
 }
 
 func (s *sqliteSession) fail(ctx context.Context, err error) error {
@@ -309,6 +310,7 @@ func column(stmt *sqlite3.Stmt, i int, declared string) (value.Value, int64) {
 	case sqlite3.BLOB:
 		raw := stmt.ColumnRawBlob(i)
 		return value.String(base64.StdEncoding.EncodeToString(raw)), int64(len(raw))
+	default:
+		return value.Null, 0
 	}
-	return value.Null, 0
 }

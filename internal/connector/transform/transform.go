@@ -3,7 +3,6 @@ package transform
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/value"
@@ -52,6 +51,6 @@ func operationError(i int, op value.Value, err error) *connector.Error {
 		name = "json.syntax"
 	}
 	e := connector.Errorf(name, "operation %d, %s: %v", i+1, op.Members()[0].Key, err)
-	e.Details = value.Object(value.M("operation", value.Int(int64(i))), value.M("name", value.String(fmt.Sprint(op.Members()[0].Key))))
+	e.Details = value.Object(value.M("operation", value.Int(int64(i))), value.M("name", value.String(op.Members()[0].Key)))
 	return e
 }

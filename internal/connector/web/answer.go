@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"mime"
@@ -87,7 +88,9 @@ func decode(body []byte, contentType, format string) (v value.Value, given strin
 	case format == "base64":
 		return value.String(base64.StdEncoding.EncodeToString(body)), format, nil
 	case format == "json":
-		v, err := value.Parse(body)
+		// Some servers put a byte order mark before it, which RFC 8259 lets
+		// readers ignore.
+		v, err := value.Parse(bytes.TrimPrefix(body, []byte("\ufeff")))
 		if err != nil {
 			return value.Undefined, "", fmt.Errorf("the body is not sound JSON: %w (response: text gives it as it is)", err)
 		}

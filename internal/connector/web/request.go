@@ -120,7 +120,7 @@ func target(in, conn connector.Input) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(added) > 0 && u.RawQuery != "" {
+	if added != "" && u.RawQuery != "" {
 		u.RawQuery += "&"
 	}
 	u.RawQuery += added

@@ -338,6 +338,7 @@ func TestAnswer(t *testing.T) {
 	}{
 		"JSON":               {`{}`, 200, "application/json", `{"b": 12345678901234567890, "a": 1.0}`, `{"status":200,"body":{"b":12345678901234567890,"a":1.0},"body_format":"json"}`},
 		"problem JSON":       {`{"expected_status": 404}`, 404, "application/problem+json; charset=utf-8", `[]`, `{"status":404,"body":[],"body_format":"json"}`},
+		"JSON with a mark":   {`{}`, 200, "application/json", "\ufeff[1]", `{"status":200,"body":[1],"body_format":"json"}`},
 		"text":               {`{}`, 201, "text/plain", `{"a": 1}`, `{"status":201,"body":"{\"a\": 1}","body_format":"text"}`},
 		"no type":            {`{}`, 200, "", `é`, `{"status":200,"body":"é","body_format":"text"}`},
 		"bytes":              {`{}`, 200, "application/octet-stream", "\xff\x00", `{"status":200,"body":"/wA=","body_format":"base64"}`},
