@@ -263,27 +263,40 @@ func (c *compiler) useSecret(name string) {
 }
 
 // useObject notes that something names a connection or channel, which must
-// have one of the types, if any are given.
+// have one of the types, if any are given. A computed name may be each of
+// those that are there.
 func (c *compiler) useObject(kind string, n *yamldoc.Node, types []string) {
-	if n == nil || n.Kind != yamldoc.String || expr.HasTemplate(n.Text) {
+	if n == nil || n.Kind != yamldoc.String {
+		return
+	}
+	if expr.HasTemplate(n.Text) {
+		for _, o := range c.set.Objects {
+			if o.Kind == kind && o.Namespace == c.prog.Namespace && (len(types) == 0 || slices.Contains(types, o.Type)) {
+				c.addObject(workflow.ObjectRef{Kind: kind, Name: o.Name})
+			}
+		}
 		return
 	}
 	o := c.set.Object(kind, c.prog.Namespace, n.Text)
 	if o != nil && len(types) > 0 && !slices.Contains(types, o.Type) {
 		c.errorAt(n, codeWrongConnection, "the connection %q is of type %s, not %s", n.Text, o.Type, strings.Join(types, " or "))
 	}
-	ref := workflow.ObjectRef{Kind: kind, Name: n.Text}
+	if c.addObject(workflow.ObjectRef{Kind: kind, Name: n.Text}) && o == nil {
+		c.missingObject(kind, n)
+	}
+}
+
+// addObject notes an object and reports whether it is the first time.
+func (c *compiler) addObject(ref workflow.ObjectRef) bool {
 	if c.objects[ref] {
-		return
+		return false
 	}
 	if c.objects == nil {
 		c.objects = map[workflow.ObjectRef]bool{}
 	}
 	c.objects[ref] = true
 	c.prog.Objects = append(c.prog.Objects, ref)
-	if o == nil {
-		c.missingObject(kind, n)
-	}
+	return true
 }
 
 // missingObject warns of a name that is not in the files: it may be applied

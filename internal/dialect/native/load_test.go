@@ -51,7 +51,7 @@ func newTestConfig() Config {
 			{
 				Name: "http.request", Connections: []string{"http"},
 				Input: &descriptor.Object{Name: "http.request", Fields: []descriptor.Field{
-					{Name: "connection", Type: kind(descriptor.Name)},
+					{Name: "connection", Type: kind(descriptor.Name), Template: true},
 					{Name: "method", Type: text(), Default: value.String("GET"), Enum: []descriptor.EnumValue{{Text: "GET"}, {Text: "POST"}}},
 					{Name: "path", Type: text(), Template: true},
 					{Name: "headers", Type: mapOf(descriptor.String, text()), Template: true, Secrets: true},
