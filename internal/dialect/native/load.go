@@ -24,7 +24,8 @@ type Source struct {
 
 // Config is what the language knows from outside.
 type Config struct {
-	// Expr is the language of expressions. Required.
+	// Expr is the language of expressions. Required. One that has a method
+	// ParseJoin, as package cel has, takes joins apart.
 	Expr expr.Language
 	// Connectors are what `uses` can name.
 	Connectors []Connector
