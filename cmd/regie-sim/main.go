@@ -1,8 +1,3 @@
-// Command regie-sim runs the simulator: Regie's own reactors and engine among
-// failing stores, workers and clients, on simulated time.
-//
-//	regie-sim -seeds 300     runs seeds 1 to 300 and prints one line
-//	regie-sim -seed 42       runs one seed again and shows the end of its trace
 package main
 
 import (

@@ -87,7 +87,7 @@ type WorkerDown struct {
 // Heartbeat says that a worker is there.
 type Heartbeat struct{ Worker string }
 
-// Started says that a worker has begun an attempt.
+// Started says that a worker has begun an attempt. It is a sign of life.
 type Started struct {
 	Worker string
 	Ref    Ref

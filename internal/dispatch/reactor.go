@@ -146,7 +146,9 @@ func (r *Reactor) receive(m Message) {
 			r.inTouch(w)
 		}
 	case Started:
-		r.started(m)
+		if w := r.workers[m.Worker]; w != nil {
+			r.inTouch(w)
+		}
 	case Ended:
 		r.ended(m)
 	}
@@ -284,18 +286,6 @@ func (r *Reactor) settled(ref Ref) {
 		if _, runs := r.workers[name].inUse[ref]; runs {
 			r.do(Kill{Worker: name, Ref: ref})
 		}
-	}
-}
-
-func (r *Reactor) started(m Started) {
-	w := r.workers[m.Worker]
-	if w == nil {
-		return
-	}
-	r.inTouch(w)
-	a := r.current[m.Ref.key()]
-	if a != nil && a.ref == m.Ref && a.phase == out && a.worker == "" {
-		r.adopt(w, a)
 	}
 }
 

@@ -18,7 +18,6 @@ type batchLog struct {
 	at          time.Time
 	live        int // runs that have not ended
 	keys        map[string]store.RunID
-	lastFence   engine.Fence
 }
 
 func ref(run store.RunID, act engine.ActID, attempt int, fence engine.Fence) dispatch.Ref {
@@ -29,10 +28,10 @@ func ref(run store.RunID, act engine.ActID, attempt int, fence engine.Fence) dis
 func (s *simulation) durable(b *store.Batch) {
 	l := &s.log
 	if b.Sequence != l.sequence+1 || b.Incarnation < l.incarnation {
-		s.violate(Sequence, "batch %d of incarnation %d after batch %d of %d", b.Sequence, b.Incarnation, l.sequence, l.incarnation)
+		s.violatef(Sequence, "batch %d of incarnation %d after batch %d of %d", b.Sequence, b.Incarnation, l.sequence, l.incarnation)
 	}
 	if b.At.Before(l.at) || b.At.After(s.now) {
-		s.violate(TimeNeverBack, "batch %d at %v, the one before at %v, now %v", b.Sequence, b.At, l.at, s.now)
+		s.violatef(TimeNeverBack, "batch %d at %v, the one before at %v, now %v", b.Sequence, b.At, l.at, s.now)
 	}
 	l.sequence, l.incarnation, l.at = b.Sequence, b.Incarnation, b.At
 	for i := range b.Runs {
@@ -42,7 +41,7 @@ func (s *simulation) durable(b *store.Batch) {
 		r := &b.Records[i]
 		m := s.models[r.Run]
 		if m == nil {
-			s.violate(Structure, "record of run %s, which has no row", r.Run)
+			s.violatef(Structure, "record of run %s, which has no row", r.Run)
 			return
 		}
 		ended := m.ended
@@ -51,7 +50,7 @@ func (s *simulation) durable(b *store.Batch) {
 			l.live--
 		}
 		if row := m.row; s.broken == nil && (row.State != string(m.run.State) || row.Ended() != m.ended || row.Ended() == row.EndedAt.IsZero()) {
-			s.violate(FoldIsState, "run %s is %s after event %d, its row says %s", r.Run, m.run.State, m.events, row.State)
+			s.violatef(FoldIsState, "run %s is %s after event %d, its row says %s", r.Run, m.run.State, m.events, row.State)
 		}
 	}
 	for _, k := range b.Keys {
@@ -59,7 +58,7 @@ func (s *simulation) durable(b *store.Batch) {
 			l.keys = map[string]store.RunID{}
 		}
 		if other, taken := l.keys[k.Key]; taken {
-			s.violate(Idempotent, "key %s names run %s and run %s", k.Key, other, k.Run)
+			s.violatef(Idempotent, "key %s names run %s and run %s", k.Key, other, k.Run)
 		}
 		l.keys[k.Key] = k.Run
 	}
@@ -70,7 +69,7 @@ func (s *simulation) durableRow(row *store.RunRow) {
 	if m == nil {
 		m = newModel(s, row)
 		if m.program == nil {
-			s.violate(Pinned, "run %s has a program that nobody asked for", row.ID)
+			s.violatef(Pinned, "run %s has a program that nobody asked for", row.ID)
 			return
 		}
 		s.models[row.ID] = m
@@ -78,7 +77,7 @@ func (s *simulation) durableRow(row *store.RunRow) {
 		s.log.live++
 	}
 	if row.Program != m.hash {
-		s.violate(Pinned, "run %s changed its program", row.ID)
+		s.violatef(Pinned, "run %s changed its program", row.ID)
 	}
 	m.row = *row
 }
@@ -101,14 +100,14 @@ func (s *simulation) attemptOf(r dispatch.Ref) (*model, *actModel, *attemptModel
 func (s *simulation) checkDispatch(t *engine.Task) {
 	m, _, attempt := s.attemptOf(dispatch.RefOf(t))
 	if attempt == nil && (m == nil || !m.program.Pipelined || t.AtMostOnce) {
-		s.violate(Outbox, "run %s, %s: attempt %d leaves before it is on disk", t.Run, t.Path, t.Attempt)
+		s.violatef(Outbox, "run %s, %s: attempt %d leaves before it is on disk", t.Run, t.Path, t.Attempt)
 	}
 }
 
 func (s *simulation) checkCancelTask(e runtime.CancelTask) {
 	m := s.models[e.Run]
 	if m == nil || m.acts[e.Act] == nil || !m.acts[e.Act].stopping && !m.acts[e.Act].ended {
-		s.violate(Outbox, "run %s: activation %d is told to stop before that is on disk", e.Run, e.Act)
+		s.violatef(Outbox, "run %s: activation %d is told to stop before that is on disk", e.Run, e.Act)
 	}
 }
 
@@ -118,7 +117,7 @@ func (s *simulation) checkSettled(e runtime.Settled) {
 	m, a, attempt := s.attemptOf(ref(e.Run, e.Act, e.Attempt, e.Fence))
 	current := m != nil && a != nil && attempt != nil && !attempt.ended && e.Attempt == len(a.attempts) && !m.ended
 	if current || !e.Refused && (attempt == nil || !attempt.ended) {
-		s.violate(Outbox, "run %s: attempt %d of activation %d is settled, refused %v, but is not on disk", e.Run, e.Attempt, e.Act, e.Refused)
+		s.violatef(Outbox, "run %s: attempt %d of activation %d is settled, refused %v, but is not on disk", e.Run, e.Attempt, e.Act, e.Refused)
 	}
 }
 
@@ -128,7 +127,7 @@ func (s *simulation) checkAssign(e dispatch.Assign) {
 	s.note("assign", e.Worker, e.Task.Path, uint64(e.Task.Attempt))
 	s.checkDispatch(&e.Task)
 	if s.world.deeds[dispatch.RefOf(&e.Task)] != nil {
-		s.violate(StartedOnce, "run %s, %s: attempt %d is given to %s, and was given to somebody before", e.Task.Run, e.Task.Path, e.Task.Attempt, e.Worker)
+		s.violatef(StartedOnce, "run %s, %s: attempt %d is given to %s, and was given to somebody before", e.Task.Run, e.Task.Path, e.Task.Attempt, e.Worker)
 	}
 }
 
@@ -140,11 +139,11 @@ func (s *simulation) checkStart(t *engine.Task) {
 		return // pipelined
 	}
 	if attempt.ended && attempt.outcome == engine.OutcomeNotStarted {
-		s.violate(OneResult, "run %s, %s: attempt %d begins after it was said that it never will", t.Run, t.Path, t.Attempt)
+		s.violatef(OneResult, "run %s, %s: attempt %d begins after it was said that it never will", t.Run, t.Path, t.Attempt)
 	}
 	f := m.frames[a.frame]
 	if !f.entered[a.node] {
-		s.violate(Order, "run %s, %s begins and was never entered", t.Run, t.Path)
+		s.violatef(Order, "run %s, %s begins and was never entered", t.Run, t.Path)
 	}
 }
 
@@ -153,15 +152,15 @@ func (s *simulation) checkPublish(e runtime.Publish, published map[store.RunID]u
 	m := s.models[e.Run]
 	last := e.First + uint64(len(e.Events)) - 1
 	if m == nil || last > m.events {
-		s.violate(Outbox, "run %s: events up to %d are shown before they are on disk", e.Run, last)
+		s.violatef(Outbox, "run %s: events up to %d are shown before they are on disk", e.Run, last)
 		return
 	}
 	if before := published[e.Run]; before != 0 && e.First != before+1 {
-		s.violate(PublishedOnce, "run %s: events from %d are shown after event %d", e.Run, e.First, before)
+		s.violatef(PublishedOnce, "run %s: events from %d are shown after event %d", e.Run, e.First, before)
 	}
 	published[e.Run] = last
 	if (e.Ended != nil) != (m.ended && last == m.events) || e.Ended != nil && e.Ended.State != m.state {
-		s.violate(PublishedOnce, "run %s: end %+v is shown at event %d of %d", e.Run, e.Ended, last, m.events)
+		s.violatef(PublishedOnce, "run %s: end %+v is shown at event %d of %d", e.Run, e.Ended, last, m.events)
 	}
 }
 
@@ -205,7 +204,7 @@ func (s *simulation) inspected(e runtime.Reply) {
 	s.faults[statesCompared]++
 	if want := digest(m.run); got.digest != want {
 		s.suspect = m
-		s.violate(FoldIsState, "run %s at event %d: its state in memory is not the fold of its events", e.Run, got.events)
+		s.violatef(FoldIsState, "run %s at event %d: its state in memory is not the fold of its events", e.Run, got.events)
 	}
 }
 
@@ -215,22 +214,22 @@ func (s *simulation) atTheEnd() {
 		s.violateLiveness()
 		return
 	}
-	if err := s.server.store.Verify(s.ctx); err != nil {
-		s.violate(Audit, "%v", err)
+	if err := s.server.store.Verify(ctx()); err != nil {
+		s.violatef(Audit, "%v", err)
 	}
 	for _, id := range s.order {
-		row, err := s.server.store.Run(s.ctx, id)
+		row, err := s.server.store.Run(ctx(), id)
 		if err != nil {
-			s.violate(NoLostRun, "run %s: %v", id, err)
+			s.violatef(NoLostRun, "run %s: %v", id, err)
 			continue
 		}
 		if m := s.models[id]; row.State != string(m.state) || row.Events != m.events {
-			s.violate(FoldIsState, "run %s is %s at event %d, its row says %s at %d", id, m.state, m.events, row.State, row.Events)
+			s.violatef(FoldIsState, "run %s is %s at event %d, its row says %s at %d", id, m.state, m.events, row.State, row.Events)
 		}
 	}
-	timers, err := s.server.store.Timers(s.ctx, s.now.AddDate(100, 0, 0), 0)
+	timers, err := s.server.store.Timers(ctx(), s.now.AddDate(100, 0, 0), 0)
 	if err != nil || len(timers) > 0 {
-		s.violate(Timers, "rows of timers are left: %v %v", timers, err)
+		s.violatef(Timers, "rows of timers are left: %v %v", timers, err)
 	}
 	s.clients.atTheEnd()
 }
@@ -245,20 +244,20 @@ func (s *simulation) violateLiveness() {
 		s.suspect = m
 		for act, a := range m.acts {
 			if !a.ended && len(a.attempts) > 0 && !a.attempts[len(a.attempts)-1].ended {
-				s.violate(Liveness, "run %s has not ended after %v without faults: attempt %d of activation %d is out: %+v",
+				s.violatef(Liveness, "run %s has not ended after %v without faults: attempt %d of activation %d is out: %+v",
 					id, s.options.Calm, len(a.attempts), act, s.world.deeds[ref(id, act, len(a.attempts), a.attempts[len(a.attempts)-1].fence)])
 				return
 			}
 		}
-		s.violate(Liveness, "run %s has not ended after %v without faults: canceled %v, unknown %v, %d activations, timers %v",
+		s.violatef(Liveness, "run %s has not ended after %v without faults: canceled %v, unknown %v, %d activations, timers %v",
 			id, s.options.Calm, m.canceled, m.unknown, m.live, m.timers)
 		return
 	}
 	for _, w := range s.pool {
 		for _, j := range w.jobs {
-			s.violate(Outbox, "%s still has attempt %v (%+v), which nobody needs", w.name, j.ref, j.outcome)
+			s.violatef(Outbox, "%s still has attempt %v (%+v), which nobody needs", w.name, j.ref, j.outcome)
 			return
 		}
 	}
-	s.violate(Liveness, "clients or the server are not done after %v without faults: %s", s.options.Calm, s.clients.waiting())
+	s.violatef(Liveness, "clients or the server are not done after %v without faults: %s", s.options.Calm, s.clients.waiting())
 }

@@ -26,7 +26,6 @@ type clients struct {
 	runs     int
 	calls    map[runtime.Caller]*call
 	last     runtime.Caller
-	settled  int // requests that need nothing more
 	cancels  int // cancels under way
 	began    bool
 }
@@ -126,7 +125,7 @@ func (c *clients) arrive(caller runtime.Caller, call *call) {
 	}
 	if q.key != "" {
 		m.KeyExpires = s.now.Add(runtime.KeyRetention)
-		known, err := server.store.Key(s.ctx, "", q.key)
+		known, err := server.store.Key(ctx(), "", q.key)
 		if err == nil {
 			m.Known = &known
 		} else if !errors.Is(err, store.ErrNotFound) {
@@ -152,7 +151,7 @@ func (c *clients) reply(e runtime.Reply) {
 	delete(c.calls, e.Caller)
 	s.note("reply", string(e.Run), fmt.Sprint(e.Existing, e.Err), uint64(e.Caller))
 	if call == nil {
-		s.violate(Structure, "a second answer to call %d", e.Caller)
+		s.violatef(Structure, "a second answer to call %d", e.Caller)
 		return
 	}
 	if call.cancel != "" {
@@ -177,27 +176,27 @@ func (c *clients) checkAccepted(q *request, e runtime.Reply) {
 	case e.Err == nil:
 		m := s.models[e.Run]
 		if m == nil {
-			s.violate(NoLostRun, "run %s is acknowledged before it is on disk", e.Run)
+			s.violatef(NoLostRun, "run %s is acknowledged before it is on disk", e.Run)
 			return
 		}
 		if !value.Equal(m.input, q.input()) || m.program != s.programs[q.program].program {
-			s.violate(NoLostRun, "run %s has another input or program than was asked for", e.Run)
+			s.violatef(NoLostRun, "run %s has another input or program than was asked for", e.Run)
 		}
 		if q.key != "" && s.log.keys[q.key] != e.Run {
-			s.violate(Idempotent, "key %s names run %s, but %s is acknowledged", q.key, s.log.keys[q.key], e.Run)
+			s.violatef(Idempotent, "key %s names run %s, but %s is acknowledged", q.key, s.log.keys[q.key], e.Run)
 		}
 		if q.run != "" && q.run != e.Run {
-			s.violate(Idempotent, "key %s gave run %s, now %s", q.key, q.run, e.Run)
+			s.violatef(Idempotent, "key %s gave run %s, now %s", q.key, q.run, e.Run)
 		}
 		q.run = e.Run
 	case errors.Is(e.Err, runtime.ErrConflict):
 		holder := s.models[s.log.keys[q.key]]
 		if holder == nil || value.Equal(holder.input, q.input()) {
-			s.violate(Idempotent, "key %s is refused without reason", q.key)
+			s.violatef(Idempotent, "key %s is refused without reason", q.key)
 		}
 	case errors.Is(e.Err, runtime.ErrUnknown), errors.Is(e.Err, runtime.ErrBusy), errors.Is(e.Err, runtime.ErrStopping):
 	default:
-		s.violate(Structure, "request for a run: %v", e.Err)
+		s.violatef(Structure, "request for a run: %v", e.Err)
 	}
 }
 
@@ -206,15 +205,15 @@ func (c *clients) checkCanceled(call *call, e runtime.Reply) {
 	switch {
 	case e.Err == nil:
 		if !m.canceled && !m.ended {
-			c.s.violate(Outbox, "cancel of run %s is acknowledged before it is on disk", call.cancel)
+			c.s.violatef(Outbox, "cancel of run %s is acknowledged before it is on disk", call.cancel)
 		}
 	case errors.Is(e.Err, runtime.ErrNotLive):
 		if !m.ended {
-			c.s.violate(NoLostRun, "run %s is said to have ended", call.cancel)
+			c.s.violatef(NoLostRun, "run %s is said to have ended", call.cancel)
 		}
 	case errors.Is(e.Err, runtime.ErrUnknown), errors.Is(e.Err, runtime.ErrBusy), errors.Is(e.Err, runtime.ErrStopping):
 	default:
-		c.s.violate(Structure, "cancel of run %s: %v", call.cancel, e.Err)
+		c.s.violatef(Structure, "cancel of run %s: %v", call.cancel, e.Err)
 	}
 }
 
@@ -308,10 +307,10 @@ func (c *clients) atTheEnd() {
 		}
 		m := c.s.models[q.run]
 		if m == nil || !m.ended {
-			c.s.violate(NoLostRun, "run %s was acknowledged and is not there", q.run)
+			c.s.violatef(NoLostRun, "run %s was acknowledged and is not there", q.run)
 		}
 		if first, ok := byKey[q.key]; ok && q.key != "" && first != q.run {
-			c.s.violate(Idempotent, "key %s started runs %s and %s", q.key, first, q.run)
+			c.s.violatef(Idempotent, "key %s started runs %s and %s", q.key, first, q.run)
 		}
 		byKey[q.key] = q.run
 	}
@@ -326,7 +325,7 @@ func (c *clients) atTheEnd() {
 				continue
 			}
 			if first, ok := tags[q.tag]; ok && first != id {
-				c.s.violate(Idempotent, "request %s started runs %s and %s", q.tag, first, id)
+				c.s.violatef(Idempotent, "request %s started runs %s and %s", q.tag, first, id)
 			}
 			tags[q.tag] = id
 		}

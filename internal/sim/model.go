@@ -84,21 +84,21 @@ func newModel(s *simulation, row *store.RunRow) *model {
 	return m
 }
 
-func (m *model) violate(i Invariant, format string, args ...any) {
+func (m *model) violatef(i Invariant, format string, args ...any) {
 	m.s.suspect = m
-	m.s.violate(i, "run %s, event %d: "+format, append([]any{m.id, m.events}, args...)...)
+	m.s.violatef(i, "run %s, event %d: "+format, append([]any{m.id, m.events}, args...)...)
 }
 
 // record takes the record of a batch.
 func (m *model) record(r *store.Record, b *store.Batch) {
 	if r.First != m.events+1 {
-		m.violate(Sequence, "record begins at event %d", r.First)
+		m.violatef(Sequence, "record begins at event %d", r.First)
 		return
 	}
 	m.history = append(m.history, *r)
 	events, err := engine.DecodeEvents(r.Control, r.Payload)
 	if err != nil || uint64(len(events)) != r.Count {
-		m.violate(Sequence, "record of %d events has %d: %v", r.Count, len(events), err)
+		m.violatef(Sequence, "record of %d events has %d: %v", r.Count, len(events), err)
 		return
 	}
 	for i := range events {
@@ -108,7 +108,7 @@ func (m *model) record(r *store.Record, b *store.Batch) {
 		m.events++
 		m.event(&events[i], b)
 		if err := m.machine.Apply(m.run, &events[i]); err != nil {
-			m.violate(FoldIsState, "does not fold: %v", err)
+			m.violatef(FoldIsState, "does not fold: %v", err)
 		}
 	}
 }
@@ -116,11 +116,11 @@ func (m *model) record(r *store.Record, b *store.Batch) {
 // event checks that an event may follow, and takes it in.
 func (m *model) event(ev *engine.Event, b *store.Batch) {
 	if (m.events == 1) != (ev.Kind == engine.EvAccepted) || m.ended {
-		m.violate(Structure, "%s", ev.Kind)
+		m.violatef(Structure, "%s", ev.Kind)
 		return
 	}
 	if ev.At.After(b.At) || ev.At.After(m.s.now) {
-		m.violate(TimeNeverBack, "%s at %v in a batch of %v, now %v", ev.Kind, ev.At, b.At, m.s.now)
+		m.violatef(TimeNeverBack, "%s at %v in a batch of %v, now %v", ev.Kind, ev.At, b.At, m.s.now)
 	}
 	switch ev.Kind {
 	case engine.EvAccepted:
@@ -130,20 +130,20 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 	case engine.EvRunEnded:
 		m.ended, m.state = true, ev.State
 		if m.live > 0 || len(m.timers) > 0 {
-			m.violate(Structure, "the run ended with %d live activations and %d timers", m.live, len(m.timers))
+			m.violatef(Structure, "the run ended with %d live activations and %d timers", m.live, len(m.timers))
 		}
 	case engine.EvFrameOpened:
 		m.frameOpened(ev)
 	case engine.EvFrameVerdict, engine.EvFrameEnded, engine.EvEntered, engine.EvNotEntered:
 		if f := m.frames[ev.Frame]; f == nil || f.ended {
-			m.violate(Structure, "%s of frame %d", ev.Kind, ev.Frame)
+			m.violatef(Structure, "%s of frame %d", ev.Kind, ev.Frame)
 		} else {
 			m.frameEvent(f, ev)
 		}
 	case engine.EvAssigned:
 	default:
 		if a := m.acts[ev.Act]; a == nil || a.ended {
-			m.violate(Structure, "%s of activation %d", ev.Kind, ev.Act)
+			m.violatef(Structure, "%s of activation %d", ev.Kind, ev.Act)
 		} else {
 			m.actEvent(a, ev, b)
 		}
@@ -152,7 +152,7 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 
 func (m *model) frameOpened(ev *engine.Event) {
 	if m.frames[ev.Frame] != nil || int(ev.Body) >= len(m.program.Bodies) {
-		m.violate(Structure, "frame %d", ev.Frame)
+		m.violatef(Structure, "frame %d", ev.Frame)
 		return
 	}
 	n := len(m.program.Bodies[ev.Body].Nodes)
@@ -169,7 +169,7 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 		f.ended = true
 		for n, e := range f.ends {
 			if f.live > 0 || e == 0 {
-				m.violate(Structure, "frame %d ended while node %d has not", ev.Frame, n)
+				m.violatef(Structure, "frame %d ended while node %d has not", ev.Frame, n)
 			}
 		}
 	case engine.EvEntered:
@@ -177,7 +177,7 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 		m.live++
 		f.live++
 		m.starts(f, ev)
-	case engine.EvNotEntered:
+	default: // EvNotEntered
 		m.notEntered(f, ev)
 	}
 }
@@ -186,25 +186,25 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 func (m *model) starts(f *frameModel, ev *engine.Event) {
 	n := ev.Node
 	if f.entered[n] || f.ends[n] != 0 || f.verdict {
-		m.violate(Order, "node %d of frame %d starts, entered %v, verdict %v", n, ev.Frame, f.entered[n], f.verdict)
+		m.violatef(Order, "node %d of frame %d starts, entered %v, verdict %v", n, ev.Frame, f.entered[n], f.verdict)
 	}
 	f.entered[n] = true
 	if j := m.program.Bodies[f.body].Nodes[n].Join; j != nil && judge(j, f.ends) != yes {
-		m.violate(Order, "node %d of frame %d starts although its join does not hold: %v", n, ev.Frame, f.ends)
+		m.violatef(Order, "node %d of frame %d starts although its join does not hold: %v", n, ev.Frame, f.ends)
 	}
 }
 
 func (m *model) notEntered(f *frameModel, ev *engine.Event) {
 	for _, n := range ev.Nodes {
 		if f.entered[n] || f.ends[n] != 0 {
-			m.violate(Order, "node %d of frame %d does not run, but did", n, ev.Frame)
+			m.violatef(Order, "node %d of frame %d does not run, but did", n, ev.Frame)
 		}
 		j := m.program.Bodies[f.body].Nodes[n].Join
 		switch ev.Reason {
 		case engine.ReasonConditionFalse:
 			f.ends[n] = workflow.EndSkipped
 			if j != nil && judge(j, f.ends) != yes {
-				m.violate(Order, "node %d of frame %d judged its condition before its join", n, ev.Frame)
+				m.violatef(Order, "node %d of frame %d judged its condition before its join", n, ev.Frame)
 			}
 			continue
 		case engine.ReasonJoinFalse:
@@ -213,7 +213,7 @@ func (m *model) notEntered(f *frameModel, ev *engine.Event) {
 			f.ends[n] = workflow.EndNotRun
 		}
 		if !f.verdict && (j == nil || judge(j, f.ends) != no) {
-			m.violate(Order, "node %d of frame %d is given up although its join may hold: %v", n, ev.Frame, f.ends)
+			m.violatef(Order, "node %d of frame %d is given up although its join may hold: %v", n, ev.Frame, f.ends)
 		}
 	}
 }
@@ -231,7 +231,7 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 	case engine.EvTimerFired:
 		t, ok := m.timers[ev.Timer]
 		if !ok || t.act != ev.Act || ev.At.Before(t.due) {
-			m.violate(Timers, "timer %d of %v fired at %v", ev.Timer, t.due, ev.At)
+			m.violatef(Timers, "timer %d of %v fired at %v", ev.Timer, t.due, ev.At)
 		}
 		delete(m.timers, ev.Timer)
 	case engine.EvStopping:
@@ -239,12 +239,13 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 	case engine.EvUnknown:
 		a.unknown, m.unknown = true, true
 		if !m.node(a).Task.AtMostOnce || a.attempts[len(a.attempts)-1].outcome != engine.OutcomeLost {
-			m.violate(Attempts, "activation %d waits for a person without need", ev.Act)
+			m.violatef(Attempts, "activation %d waits for a person without need", ev.Act)
 		}
 	case engine.EvEnded:
 		m.actEnded(a, ev)
 	case engine.EvError:
 		a.stopping = false // its handlers come
+	default:
 	}
 	switch ev.Kind {
 	case engine.EvResult, engine.EvError, engine.EvEnded: // what it waited for is over
@@ -265,17 +266,17 @@ func (m *model) node(a *actModel) *workflow.Node {
 func (m *model) attempt(a *actModel, ev *engine.Event, b *store.Batch) {
 	n := len(a.attempts)
 	if ev.Attempt != n+1 || n > 0 && !a.attempts[n-1].ended || a.unknown || a.stopping {
-		m.violate(Attempts, "attempt %d of activation %d after %d, stopping %v", ev.Attempt, ev.Act, n, a.stopping)
+		m.violatef(Attempts, "attempt %d of activation %d after %d, stopping %v", ev.Attempt, ev.Act, n, a.stopping)
 		return
 	}
 	if want := (engine.Fence{Incarnation: b.Incarnation, Sequence: b.Sequence}); ev.Fence != want {
-		m.violate(FenceGrows, "attempt %d of activation %d has fence %v in batch %v", ev.Attempt, ev.Act, ev.Fence, want)
+		m.violatef(FenceGrows, "attempt %d of activation %d has fence %v in batch %v", ev.Attempt, ev.Act, ev.Fence, want)
 	}
 	if m.stopped(a.frame) {
-		m.violate(CanceledRun, "attempt %d of activation %d begins after its surroundings were canceled", ev.Attempt, ev.Act)
+		m.violatef(CanceledRun, "attempt %d of activation %d begins after its surroundings were canceled", ev.Attempt, ev.Act)
 	}
 	if ev.At.Before(a.retryAt) {
-		m.violate(Attempts, "attempt %d of activation %d at %v, not before %v", ev.Attempt, ev.Act, ev.At, a.retryAt)
+		m.violatef(Attempts, "attempt %d of activation %d at %v, not before %v", ev.Attempt, ev.Act, ev.At, a.retryAt)
 	}
 	node := m.node(a)
 	limit := 1
@@ -288,7 +289,7 @@ func (m *model) attempt(a *actModel, ev *engine.Event, b *store.Batch) {
 		lost = *node.Task.MaxLost
 	}
 	if a.failures >= limit || a.lost > lost || node.Task.AtMostOnce && n > 0 && a.attempts[n-1].outcome != engine.OutcomeNotStarted {
-		m.violate(Attempts, "attempt %d of activation %d: %d failed of %d, %d lost of %d", ev.Attempt, ev.Act, a.failures, limit, a.lost, lost)
+		m.violatef(Attempts, "attempt %d of activation %d: %d failed of %d, %d lost of %d", ev.Attempt, ev.Act, a.failures, limit, a.lost, lost)
 	}
 	a.attempts = append(a.attempts, attemptModel{fence: ev.Fence})
 }
@@ -314,7 +315,7 @@ func (m *model) stopped(id engine.FrameID) bool {
 func (m *model) attemptEnded(a *actModel, ev *engine.Event) {
 	n := len(a.attempts)
 	if n == 0 || ev.Attempt != n || a.attempts[n-1].ended {
-		m.violate(OneResult, "end of attempt %d of activation %d, which has %d", ev.Attempt, ev.Act, n)
+		m.violatef(OneResult, "end of attempt %d of activation %d, which has %d", ev.Attempt, ev.Act, n)
 		return
 	}
 	last := &a.attempts[n-1]
@@ -327,21 +328,21 @@ func (m *model) attemptEnded(a *actModel, ev *engine.Event) {
 		}
 		switch {
 		case deed == nil || deed.outcome == nil || deed.outcome.Kind != ev.Outcome:
-			m.violate(OneResult, "attempt %d of activation %d is said to have %s, but it is %+v", n, ev.Act, ev.Outcome, deed)
+			m.violatef(OneResult, "attempt %d of activation %d is said to have %s, but it is %+v", n, ev.Act, ev.Outcome, deed)
 		case ev.Outcome == engine.OutcomeSucceeded && !value.Equal(deed.outcome.Output, ev.Output):
-			m.violate(OneResult, "attempt %d of activation %d has output %s, but gave %s", n, ev.Act, ev.Output, deed.outcome.Output)
+			m.violatef(OneResult, "attempt %d of activation %d has output %s, but gave %s", n, ev.Act, ev.Output, deed.outcome.Output)
 		case ev.Outcome == engine.OutcomeFailed && deed.outcome.Error.Name != ev.Error.Name:
-			m.violate(OneResult, "attempt %d of activation %d failed of %s, but said %s", n, ev.Act, ev.Error.Name, deed.outcome.Error.Name)
+			m.violatef(OneResult, "attempt %d of activation %d failed of %s, but said %s", n, ev.Act, ev.Error.Name, deed.outcome.Error.Name)
 		}
 	case engine.OutcomeLost:
 		a.lost++
 	case engine.OutcomeNotStarted:
 		if deed != nil && deed.started {
-			m.violate(OneResult, "attempt %d of activation %d is said not to have started, but it did", n, ev.Act)
+			m.violatef(OneResult, "attempt %d of activation %d is said not to have started, but it did", n, ev.Act)
 		}
 	case engine.OutcomeCanceled:
 		if !a.stopping {
-			m.violate(OneResult, "attempt %d of activation %d was canceled, and nobody asked for it", n, ev.Act)
+			m.violatef(OneResult, "attempt %d of activation %d was canceled, and nobody asked for it", n, ev.Act)
 		}
 	}
 }
@@ -366,7 +367,7 @@ func (m *model) retry(a *actModel, ev *engine.Event) {
 	}
 	want := ev.At.Add(wait)
 	if b.Jitter == workflow.JitterNone && wait > 0 && !ev.Due.Equal(want) || ev.Due.After(want) {
-		m.violate(Attempts, "retry %d of activation %d is due at %v, want %v", a.retries, ev.Act, ev.Due, want)
+		m.violatef(Attempts, "retry %d of activation %d is due at %v, want %v", a.retries, ev.Act, ev.Due, want)
 	}
 }
 
@@ -384,7 +385,7 @@ func parse(d *workflow.Data) time.Duration {
 
 func (m *model) actEnded(a *actModel, ev *engine.Event) {
 	if n := len(a.attempts); n > 0 && !a.attempts[n-1].ended {
-		m.violate(Structure, "activation %d ended while attempt %d is out", ev.Act, n)
+		m.violatef(Structure, "activation %d ended while attempt %d is out", ev.Act, n)
 	}
 	a.ended = true
 	m.live--
@@ -404,7 +405,7 @@ func (m *model) actEnded(a *actModel, ev *engine.Event) {
 	case engine.Canceled:
 		f.ends[a.node] = workflow.EndCanceled
 	default:
-		m.violate(Structure, "activation %d ended as %s", ev.Act, ev.State)
+		m.violatef(Structure, "activation %d ended as %s", ev.Act, ev.State)
 	}
 }
 

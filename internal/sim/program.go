@@ -133,7 +133,7 @@ func (g *generator) node(id string) workflow.Node {
 	case kind < 8 || !nested:
 		g.task(&n)
 	case kind == 8:
-		n.Kind, n.Wait = workflow.KindWait, &workflow.Wait{For: g.length(value.String)}
+		n.Kind, n.Wait = workflow.KindWait, &workflow.Wait{For: g.length()}
 	case kind == 9:
 		g.fork(&n, 1)
 	case kind == 10:
@@ -158,8 +158,8 @@ func (g *generator) node(id string) workflow.Node {
 }
 
 // length is a constant of some seconds to hours.
-func (g *generator) length(make func(string) value.Value) *workflow.Data {
-	return workflow.Constant(make(pick(g.r, "1s", "5s", "20s", "45s", "90s", "5m", "20m", "2h")))
+func (g *generator) length() *workflow.Data {
+	return workflow.Constant(value.String(pick(g.r, "1s", "5s", "20s", "45s", "90s", "5m", "20m", "2h")))
 }
 
 // truth is an expression with that value, read from the run's input.

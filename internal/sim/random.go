@@ -21,7 +21,7 @@ const (
 )
 
 func newRandom(seed, subsystem uint64) random {
-	return random{rand.New(rand.NewPCG(seed, subsystem*0x9e3779b97f4a7c15))}
+	return random{rand.New(rand.NewPCG(seed, subsystem*0x9e3779b97f4a7c15))} //nolint:gosec // it must repeat
 }
 
 // chance is true with probability p.

@@ -89,15 +89,15 @@ func (v *server) boot() {
 // lead takes the lease and makes the runtime's reactor from what is stored.
 func (v *server) lead() {
 	s := v.s
-	lease, err := v.store.Acquire(s.ctx, "server")
+	lease, err := v.store.Acquire(ctx(), "server")
 	if err != nil {
 		panic(err)
 	}
-	at, err := runtime.LastAt(s.ctx, v.store)
+	at, err := runtime.LastAt(ctx(), v.store)
 	if err != nil {
 		panic(err)
 	}
-	msgs, err := runtime.Load(s.ctx, v.store, v.machines)
+	msgs, err := runtime.Load(ctx(), v.store, v.machines)
 	if err != nil {
 		panic(err)
 	}
@@ -210,7 +210,7 @@ func (v *server) perform(e runtime.Effect) {
 		v.working++
 		s.atUnless(v.dead(), v.r.span(time.Millisecond, 50*time.Millisecond), "read", "sequence", func() {
 			v.working--
-			last, err := v.store.LastSequence(s.ctx)
+			last, err := v.store.LastSequence(ctx())
 			v.tellRuntime(runtime.SequenceRead{Incarnation: e.Incarnation, Last: last, Err: err})
 		})
 	case runtime.Dispatch:
@@ -241,7 +241,7 @@ func (v *server) perform(e runtime.Effect) {
 	case runtime.Publish:
 		s.checkPublish(e, v.published)
 	case runtime.Quarantined:
-		s.violate(NoQuarantine, "%s: %v\n%s", e.Run, e.Reason, e.Stack)
+		s.violatef(NoQuarantine, "%s: %v\n%s", e.Run, e.Reason, e.Stack)
 	case runtime.Halt:
 		v.halt(e)
 	}
@@ -300,7 +300,7 @@ func (v *server) commit(b *store.Batch) {
 func (v *server) halt(e runtime.Halt) {
 	v.s.note("halt", fmt.Sprint(e.Reason), "", 0)
 	if !errors.Is(e.Reason, store.ErrLeaseLost) {
-		v.s.violate(NoHalt, "%v", e.Reason)
+		v.s.violatef(NoHalt, "%v", e.Reason)
 		return
 	}
 	// Another process took the lease and is gone: this one starts again.

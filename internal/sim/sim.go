@@ -53,7 +53,7 @@ type Violation struct {
 	Message   string
 }
 
-func (v *Violation) Error() string { return string(v.Invariant) + ": " + v.Message }
+func (v *Violation) String() string { return string(v.Invariant) + ": " + v.Message }
 
 // Write shows the report with the end of the trace.
 func (r *Report) Write(w io.Writer) {
@@ -112,7 +112,6 @@ var epoch = time.Date(2026, 1, 5, 6, 0, 0, 0, time.UTC)
 type simulation struct {
 	options Options
 	product product
-	ctx     context.Context
 
 	now     time.Time
 	events  events
@@ -148,7 +147,7 @@ func run(o Options, p product) *Report {
 		o.Calm = 48 * time.Hour
 	}
 	s := &simulation{
-		options: o, product: p, ctx: context.Background(), now: epoch, trace: newTrace(), faults: map[string]int{},
+		options: o, product: p, now: epoch, trace: newTrace(), faults: map[string]int{},
 		net: newRandom(o.Seed, randNet), disk: simstore.NewDisk(), world: newLedger(), models: map[store.RunID]*model{},
 		machines: map[*workflow.Program]*engine.Machine{},
 	}
@@ -178,6 +177,9 @@ func run(o Options, p product) *Report {
 		Faults: s.faults, Violation: s.broken, trace: s.trace, suspect: s.suspect,
 	}
 }
+
+// ctx is that of all calls: nothing is ever waited for.
+func ctx() context.Context { return context.Background() }
 
 // step lets the next event happen.
 func (s *simulation) step() {
@@ -219,7 +221,7 @@ func (s *simulation) fault(kind string) {
 }
 
 // violate notes the first violation; the simulation ends with it.
-func (s *simulation) violate(i Invariant, format string, args ...any) {
+func (s *simulation) violatef(i Invariant, format string, args ...any) {
 	if s.broken == nil {
 		s.broken = &Violation{Invariant: i, Message: fmt.Sprintf(format, args...)}
 		s.note("violation", string(i), s.broken.Message, 0)

@@ -243,7 +243,7 @@ func (w *workerSim) assign(t engine.Task) {
 		}
 	}
 	if running > w.s.swarm.capacity {
-		w.s.violate(Slots, "%s has %d attempts of class %s, capacity %d", w.name, running, j.class, w.s.swarm.capacity)
+		w.s.violatef(Slots, "%s has %d attempts of class %s, capacity %d", w.name, running, j.class, w.s.swarm.capacity)
 	}
 	if w.unlucky(w.s.swarm.notStarted, "not started") {
 		w.finish(j, engine.TaskOutcome{Kind: engine.OutcomeNotStarted})
@@ -345,7 +345,7 @@ func (w *workerSim) forget(ref dispatch.Ref) {
 		return
 	}
 	if j.outcome == nil {
-		w.s.violate(Outbox, "%s was told to forget attempt %v, which it is running", w.name, ref)
+		w.s.violatef(Outbox, "%s was told to forget attempt %v, which it is running", w.name, ref)
 		return
 	}
 	j.gone = true

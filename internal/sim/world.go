@@ -29,7 +29,7 @@ func newLedger() *ledger {
 // assigned notes that a worker received an attempt: each is received once.
 func (l *ledger) assigned(s *simulation, worker string, ref dispatch.Ref) {
 	if d := l.deeds[ref]; d != nil {
-		s.violate(StartedOnce, "attempt %v reached %s, and %s before", ref, worker, d.worker)
+		s.violatef(StartedOnce, "attempt %v reached %s, and %s before", ref, worker, d.worker)
 		return
 	}
 	l.deeds[ref] = &deed{worker: worker}
@@ -40,7 +40,7 @@ func (l *ledger) started(s *simulation, t *engine.Task) {
 	l.deeds[dispatch.RefOf(t)].started = true
 	l.starts[t.IdempotencyKey]++
 	if t.AtMostOnce && l.starts[t.IdempotencyKey] > 1 {
-		s.violate(AtMostOnce, "run %s, %s began %d times", t.Run, t.Path, l.starts[t.IdempotencyKey])
+		s.violatef(AtMostOnce, "run %s, %s began %d times", t.Run, t.Path, l.starts[t.IdempotencyKey])
 	}
 	s.checkStart(t)
 }
