@@ -52,9 +52,9 @@ Exit code 2 if the expression is not valid, 1 if its evaluation fails.`,
 			return c.eval(eval.Request{Language: language, Expression: args[0]}, input, bindings)
 		},
 	}
-	cmd.Flags().StringVar(&language, "language", cel.Name, "language of the expression")
+	cmd.Flags().StringVar(&language, "language", cel.Name, "`LANGUAGE` of the expression")
 	cmd.Flags().StringVar(&input, "input", "", inputHelp)
-	cmd.Flags().StringVar(&bindings, "bindings", "", "names that the expression can read, as a JSON object")
+	cmd.Flags().StringVar(&bindings, "bindings", "", "names that the expression can read, as a `JSON` object")
 	cmd.Flags().BoolVar(&batch, "batch", false, "read requests from standard input, one a line")
 	_ = cmd.RegisterFlagCompletionFunc("language", cobra.FixedCompletions([]string{cel.Name}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

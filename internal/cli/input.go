@@ -10,7 +10,7 @@ import (
 const maxInputFile = 64 << 20
 
 // inputHelp says what --input takes.
-const inputHelp = "input as JSON, or @FILE to read it from a file (@- for standard input)"
+const inputHelp = "input as `JSON`, or @FILE to read it from a file (@- for standard input)"
 
 // inputValue reads what stands after --input: JSON, or @ and the name of a file
 // that holds it. This is the only place where @ names a file.

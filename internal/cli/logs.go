@@ -66,8 +66,8 @@ Regie says. Secrets are masked.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.data, "data", "", "data folder; by default it is found by the run's ID")
-	flags.IntVar(&f.attempt, "attempt", 0, "the attempt to show; by default the last one")
+	flags.StringVar(&f.data, "data", "", "data folder `DIR`; by default it is found by the run's ID")
+	flags.IntVar(&f.attempt, "attempt", 0, "`NUMBER` of the attempt to show; by default the last one")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on until the run, or the step, has ended")
 	flags.BoolVar(&f.timestamps, "timestamps", false, "begin each line with its time")
 	return cmd

@@ -50,6 +50,8 @@ type cli struct {
 	World
 
 	output outputKind // as asked for by --output
+	// quiet leaves out what a cancel says to whoever pressed Ctrl-C.
+	quiet bool
 }
 
 // report shows a failure and returns its exit code.
@@ -131,7 +133,7 @@ const (
 // commands lists all commands, in the order of the help.
 func (c *cli) commands() []*cobra.Command {
 	return []*cobra.Command{
-		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.versionCommand(),
+		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.versionCommand(),
 	}
 }
 

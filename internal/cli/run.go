@@ -76,21 +76,26 @@ func (c *cli) runCommand() *cobra.Command {
 			return c.run(cmd.Context(), &f, args[0])
 		},
 	}
+	f.define(cmd)
+	cmd.Flags().StringVar(&f.resume, "resume", "", "go on with this `RUN`, which was interrupted")
+	return cmd
+}
+
+// define defines the flags that all commands have that run a workflow.
+func (f *runFlags) define(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.workflow, "workflow", "", "name of the workflow, if there are several")
+	flags.StringVar(&f.workflow, "workflow", "", "`NAME` of the workflow, if there are several")
 	flags.StringVar(&f.input, "input", "", inputHelp)
-	flags.StringVar(&f.date, "date", "", "business date, such as 2026-03-02")
-	flags.StringVar(&f.mocks, "mocks", "", "file with what stands in for steps")
-	flags.StringVar(&f.time, "time", timeReal, "real, or virtual: waits, retries and timeouts pass at once")
-	flags.StringVar(&f.language, "language", "", "language of the definition; by default it is recognised")
-	flags.StringVar(&f.data, "data", "", "data folder; unfinished runs in it go on first")
-	flags.StringArrayVar(&f.allowHosts, "allow-host", nil, "HOST:PORT that steps may call though it is local or private; can be repeated")
-	flags.StringVar(&f.vars, "vars", "", "YAML or JSON file with variables")
-	flags.StringVar(&f.secrets, "secrets", "", "folder or file with secrets")
-	flags.StringVar(&f.resume, "resume", "", "go on with this run, which was interrupted")
+	flags.StringVar(&f.date, "date", "", "business `DATE`, such as 2026-03-02")
+	flags.StringVar(&f.mocks, "mocks", "", "`FILE` with what stands in for steps")
+	flags.StringVar(&f.time, "time", timeReal, "`real|virtual`: in virtual time waits, retries and timeouts pass at once")
+	flags.StringVar(&f.language, "language", "", "`LANGUAGE` of the definition; by default it is recognised")
+	flags.StringVar(&f.data, "data", "", "data folder `DIR`; unfinished runs in it go on first")
+	flags.StringArrayVar(&f.allowHosts, "allow-host", nil, "`HOST:PORT` that steps may call though it is local or private; can be repeated")
+	flags.StringVar(&f.vars, "vars", "", "YAML or JSON `FILE` with variables")
+	flags.StringVar(&f.secrets, "secrets", "", "folder or `FILE` with secrets")
 	flags.BoolVarP(&f.logs, "verbose", "v", false, "show what steps print")
 	_ = cmd.RegisterFlagCompletionFunc("time", cobra.FixedCompletions([]string{timeReal, timeVirtual}, cobra.ShellCompDirectiveNoFileComp))
-	return cmd
 }
 
 // check refuses flags that cannot be, before anything is read.

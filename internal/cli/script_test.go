@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +29,10 @@ var update = flag.Bool("update", false, "rewrite what scripts compare with")
 //	code N         the last regie ended with this exit code
 //	tty WxH|off    both outputs are a terminal of this size, or none
 //	type FILE      the file is standard input of the next regie
+//	normal         standard output is that of the last regie, in which RUN, TIME
+//	               and DUR stand for what differs from run to run
+//	setrun VAR     the variable becomes the ID of the run in standard output, or
+//	               of the newest run
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -42,7 +47,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"regie": func(ts *testscript.TestScript, neg bool, args []string) { runRegie(t.Context(), ts, neg, args) },
-			"code":  checkCode, "tty": setTerminal, "type": setStdin,
+			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "setrun": setRun,
 		},
 	})
 }
@@ -52,7 +57,7 @@ type stageKey struct{}
 // stage is what a script remembers.
 type stage struct {
 	code          int
-	stdin         string
+	stdin, stdout string
 	columns, rows int
 }
 
@@ -74,6 +79,7 @@ func runRegie(ctx context.Context, ts *testscript.TestScript, neg bool, args []s
 		Clock:   clock.Real{}, Zone: time.UTC, Random: rand.Reader,
 	})
 	s.stdin = ""
+	s.stdout = stdout.String()
 	_, _ = ts.Stdout().Write(stdout.Bytes())
 	_, _ = ts.Stderr().Write(stderr.Bytes())
 	if (s.code != 0) != neg {
@@ -106,4 +112,35 @@ func setTerminal(ts *testscript.TestScript, _ bool, args []string) {
 
 func setStdin(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Value(stageKey{}).(*stage).stdin = ts.ReadFile(args[0])
+}
+
+var (
+	runID    = regexp.MustCompile(`\b0[0-9a-hjkmnp-tv-z]{25}\b`)
+	variable = []struct {
+		form *regexp.Regexp
+		text string
+	}{
+		{runID, "RUN"},
+		{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+		{regexp.MustCompile(`(\d{4}-\d\d-\d\d )?\b\d\d:\d\d:\d\d(\.\d+)?`), "TIME"},
+		{regexp.MustCompile(`\b(\d+(\.\d+)?m?s|\d+m\d\ds)\b`), "DUR"},
+	}
+)
+
+func normalize(ts *testscript.TestScript, _ bool, _ []string) {
+	text := ts.Value(stageKey{}).(*stage).stdout
+	for _, v := range variable {
+		text = v.form.ReplaceAllString(text, v.text)
+	}
+	_, _ = io.WriteString(ts.Stdout(), text)
+}
+
+func setRun(ts *testscript.TestScript, _ bool, args []string) {
+	id := runID.FindString(ts.Value(stageKey{}).(*stage).stdout)
+	if id == "" {
+		runs, err := os.ReadDir(filepath.Join(ts.Getenv("XDG_STATE_HOME"), "regie", "runs"))
+		ts.Check(err)
+		id = runs[len(runs)-1].Name()
+	}
+	ts.Setenv(args[0], id)
 }

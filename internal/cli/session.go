@@ -197,7 +197,9 @@ func (s *session) follow(ctx context.Context, id store.RunID) (*history.Run, err
 			leave(errLeft)
 			return
 		}
-		s.monitor.say("Canceling the run; Ctrl-C again leaves at once.")
+		if !s.c.quiet {
+			s.monitor.say("Canceling the run; Ctrl-C again leaves at once.")
+		}
 		if err := s.regie.Cancel(ctx, id, "user", "interrupted"); err != nil && !errors.Is(err, runtime.ErrNotLive) {
 			s.monitor.say("The run cannot be canceled: " + diagVisible(err.Error()))
 		}

@@ -51,7 +51,7 @@ attempts and errors, and its result. With --output json it is the document that
 			return c.listRuns(cmd.Context(), data)
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", "", "data folder; by default it is found by the run's ID")
+	cmd.Flags().StringVar(&data, "data", "", "data folder `DIR`; by default it is found by the run's ID")
 	cmd.Flags().BoolVar(&events, "events", false, "list every recorded event")
 	return cmd
 }
@@ -95,6 +95,12 @@ func (c *cli) readRun(ctx context.Context, v *local.View, id store.RunID) (*seen
 	for i := range seen.events {
 		if _, err := seen.tree.Add(&seen.events[i]); err != nil {
 			return nil, folderFailure(err)
+		}
+	}
+	// That an attempt has begun is no event, but then it has a log.
+	for _, s := range seen.tree.Run().Steps {
+		if n := len(s.Attempts); s.State == engine.Queued && n > 0 && v.HasLog(id, s.Act, s.Attempts[n-1].Number) {
+			seen.tree.Started(s.Act, s.Attempts[n-1].DecidedAt)
 		}
 	}
 	return seen, nil

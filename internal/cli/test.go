@@ -50,9 +50,9 @@ Exit code 1 if a case failed, 2 if a test or a definition is not valid.`,
 			return c.test(cmd.Context(), cfg, path, verbose)
 		},
 	}
-	cmd.Flags().StringVar(&only, "run", "", "only the cases whose FILE/NAME matches this regular expression")
+	cmd.Flags().StringVar(&only, "run", "", "only the cases whose FILE/NAME matches this regular `EXPRESSION`")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show every case")
-	cmd.Flags().IntVar(&parallel, "parallel", 0, "how many cases run at once (default: as many as there are processors)")
+	cmd.Flags().IntVar(&parallel, "parallel", 0, "how many cases run at once: `NUMBER`, by default that of the processors")
 	return cmd
 }
 

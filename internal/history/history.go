@@ -52,8 +52,9 @@ type Step struct {
 	Attempts   []Attempt
 	// Tries counts attempts of a task, or how often a group was begun.
 	Tries int
-	// Items is the number of items of a foreach; Done how many ended.
-	Items, Done int
+	// Items is the number of items of a foreach; Done how many ended, and Failed
+	// how many of these failed.
+	Items, Done, Failed int
 }
 
 // Attempt is one try of a task.
@@ -214,11 +215,14 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 	case engine.EvError:
 		s.Error = ev.Error
 	case engine.EvMapOpened:
-		s.Items, s.Done = ev.Count, 0
+		s.Items, s.Done, s.Failed = ev.Count, 0, 0
 		s.Input = ev.Items
 	case engine.EvFrameEnded:
 		if ev.Role == engine.RoleBody && ev.Index >= 0 {
 			s.Done++
+			if ev.State == engine.Failed {
+				s.Failed++
+			}
 		}
 	case engine.EvResult:
 		s.Output = ev.Output

@@ -85,6 +85,12 @@ func (v *View) Log(run store.RunID, act engine.ActID, attempt int) (*os.File, er
 	return v.folder.readLog(run, act, attempt)
 }
 
+// HasLog reports whether an attempt has a log, and so has begun.
+func (v *View) HasLog(run store.RunID, act engine.ActID, attempt int) bool {
+	_, err := v.folder.dir.Root().Stat(logName(run, act, attempt))
+	return err == nil
+}
+
 func (f *folder) readLog(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
 	file, err := f.dir.Root().Open(logName(run, act, attempt))
 	if err != nil {

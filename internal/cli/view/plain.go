@@ -12,6 +12,7 @@ import (
 // Not safe for concurrent use.
 type Plain struct {
 	zone *time.Location
+	now  time.Time // of the last line; lines never go back
 	last map[*history.Step]told
 }
 
@@ -59,7 +60,10 @@ func (p *Plain) Run(r *history.Run, text string, now time.Time) string {
 }
 
 func (p *Plain) line(now time.Time, subject, text string) string {
-	return now.In(p.zone).Format("15:04:05.000") + " " + oneLine(subject) + ": " + text + "\n"
+	if now.After(p.now) {
+		p.now = now
+	}
+	return p.now.In(p.zone).Format("15:04:05.000") + " " + oneLine(subject) + ": " + text + "\n"
 }
 
 func waitingText(s *history.Step, now time.Time) string {
@@ -86,7 +90,10 @@ func endText(s *history.Step) string {
 		text += " in " + Duration(s.EndedAt.Sub(s.StartedAt))
 	}
 	if s.Items > 0 {
-		text += fmt.Sprintf(", %d items", s.Items)
+		text += ", " + items(s.Items)
+	}
+	if s.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", s.Failed)
 	}
 	if s.Tries > 1 {
 		text += fmt.Sprintf(", attempt %d", s.Tries)

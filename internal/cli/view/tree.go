@@ -275,8 +275,11 @@ func (l *line) draw(label int, f Frame, paint Paint) string {
 	}
 	name = pad(name, label-Width(indent)-1)
 	room -= Width(name)
-	about := Clip("  "+strings.Join(l.facts, "  "), room)
-	return head + textStyle(l.state, paint)(name) + paint(StyleFaint, about)
+	about, style := Clip("  "+strings.Join(l.facts, "  "), room), StyleFaint
+	if l.state == engine.Failed {
+		style = StyleBad
+	}
+	return head + textStyle(l.state, paint)(name) + paint(style, about)
 }
 
 func textStyle(state engine.State, paint Paint) func(string) string {

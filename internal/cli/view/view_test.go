@@ -229,7 +229,7 @@ eod  run r1  for 2026-03-02
 	s.want(80, 24, `
 eod  run r1  for 2026-03-02
 ✓ fetch        6.5s  attempt 2
-✓ settle       2.0s  3 items
+✓ settle       2.0s  3 items  1 failed
   ✓ settle[0]  2.0s
   ✗ settle[1]  2.0s  exit.1: bank said no
   ✓ settle[2]  0ms  warning: slow
@@ -244,7 +244,7 @@ eod  run r1  for 2026-03-02
 	s.want(80, 24, `
 eod  run r1  for 2026-03-02
 ✓ fetch        6.5s  attempt 2
-✓ settle       2.0s  3 items
+✓ settle       2.0s  3 items  1 failed
   ✓ settle[0]  2.0s
   ✗ settle[1]  2.0s  exit.1: bank said no
   ✓ settle[2]  0ms  warning: slow
@@ -263,7 +263,7 @@ eod  run r1  for 2026-03-02
 08:00:08.500 settle[0]: succeeded in 2.0s
 08:00:08.500 settle[1]: failed in 2.0s: exit.1: bank said no
 08:00:08.500 settle[2]: succeeded in 0ms, warning: slow
-08:00:08.500 settle: succeeded in 2.0s, 3 items
+08:00:08.500 settle: succeeded in 2.0s, 3 items, 1 failed
 08:00:08.500 checks: started
 08:00:08.500 checks/books: succeeded in 0ms
 08:00:08.500 checks/limits: started
@@ -290,7 +290,7 @@ func TestTreeFolds(t *testing.T) {
 	s.want(80, 0, `
 eod  run r1
 ✓ fetch         0ms
-⠋ settle        0ms  20/40
+⠋ settle        0ms  20/40  7 failed
   ✗ settle[1]   0ms  exit.1: no 1
   ✗ settle[4]   0ms  exit.1: no 4
   ✗ settle[7]   0ms  exit.1: no 7
@@ -305,7 +305,7 @@ eod  run r1
 	s.want(80, 9, `
 eod  run r1
 … 1 done
-⠋ settle        0ms  20/40
+⠋ settle        0ms  20/40  7 failed
   … 4 failed
   ✗ settle[13]  0ms  exit.1: no 13
   ◌ settle[20]  0ms  queued

@@ -106,6 +106,13 @@ func until(at, now time.Time) string {
 	return "0s"
 }
 
+func items(n int) string {
+	if n == 1 {
+		return "1 item"
+	}
+	return fmt.Sprintf("%d items", n)
+}
+
 // facts are what is worth saying about a step beside its name and state, most
 // important first.
 func facts(s *history.Step, now time.Time) []string {
@@ -117,7 +124,10 @@ func facts(s *history.Step, now time.Time) []string {
 	if s.Items > 0 && !s.State.Final() {
 		add("%d/%d", s.Done, s.Items)
 	} else if s.Items > 0 {
-		add("%d items", s.Items)
+		add("%s", items(s.Items))
+	}
+	if s.Failed > 0 {
+		add("%d failed", s.Failed)
 	}
 	if s.Tries > 1 {
 		add("attempt %d", s.Tries)
