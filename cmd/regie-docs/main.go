@@ -6,10 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/regie-dev/regie/internal/connector/all"
 	"github.com/regie-dev/regie/internal/dialect/native"
-	"github.com/regie-dev/regie/internal/expr/cel"
-	"github.com/regie-dev/regie/internal/project"
+	"github.com/regie-dev/regie/internal/local"
 )
 
 //go:generate go run . -root ../..
@@ -21,14 +19,7 @@ type page struct {
 }
 
 // config is the language with everything that Regie ships.
-func config() native.Config {
-	return native.Config{
-		Expr:        cel.New(),
-		Connectors:  project.Connectors(all.Describe()),
-		Connections: project.ObjectTypes(all.ConnectionTypes()),
-		Channels:    project.ObjectTypes(all.ChannelTypes()),
-	}
-}
+func config() native.Config { return local.Native(local.Languages()) }
 
 // pages makes all generated files.
 func pages() []page {

@@ -1,9 +1,11 @@
 package local
 
 import (
+	"github.com/regie-dev/regie/internal/connector/all"
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/expr/cel"
+	"github.com/regie-dev/regie/internal/project"
 )
 
 // Languages are the expression languages that this Regie evaluates, by name.
@@ -14,5 +16,10 @@ func Languages() map[string]expr.Language {
 // Native is what the native language knows from outside: the connectors and
 // types of connections that this Regie has.
 func Native(languages map[string]expr.Language) native.Config {
-	return native.Config{Expr: languages[cel.Name]}
+	return native.Config{
+		Expr:        languages[cel.Name],
+		Connectors:  project.Connectors(all.Describe()),
+		Connections: project.ObjectTypes(all.ConnectionTypes()),
+		Channels:    project.ObjectTypes(all.ChannelTypes()),
+	}
 }
