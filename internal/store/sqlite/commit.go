@@ -127,6 +127,8 @@ func (t *transaction) guard() error {
 		return fmt.Errorf("%w: incarnation %d has taken it from %d", store.ErrLeaseLost, row.incarnation, t.incarnation)
 	case t.batch.Sequence != row.last+1:
 		return fmt.Errorf("%w: the last batch is %d", store.ErrSequence, row.last)
+	case t.writer.edge.Size() != int64(row.last): // a commit before happened after all
+		return t.loadEdge(row.last)
 	}
 	return nil
 }

@@ -236,6 +236,7 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
+// B82: an older copy that was put back, and another history, are noticed.
 func TestOlderCopy(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -332,7 +333,7 @@ func TestWrongKey(t *testing.T) {
 	}
 }
 
-// One damaged program or run is quarantined; all others can be read.
+// B53: one damaged program or run is refused; all others can be read.
 func TestDamageIsLocal(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "regie.db")

@@ -135,11 +135,11 @@ func openChecked(ctx context.Context, cfg Config, kek cipher.AEAD, m mark) (*con
 	version, err := c.checkFile()
 	if err == nil && version < schemaVersion {
 		// The migrator has a connection of its own.
-		if err = errors.Join(c.Close(), upgrade(ctx, cfg)); err == nil {
-			c, err = openConn(ctx, cfg.Path, cfg.VFS)
-		}
-		if err != nil {
+		if err := errors.Join(c.Close(), upgrade(ctx, cfg)); err != nil {
 			return nil, err
+		}
+		if c, err = openConn(ctx, cfg.Path, cfg.VFS); err != nil {
+			return nil, failed("connect", err)
 		}
 	}
 	if err == nil {
