@@ -31,13 +31,17 @@ type cluster struct {
 // ErrNotInstalled says that the programs of PostgreSQL were not found.
 var ErrNotInstalled = errors.New("PostgreSQL is not installed: run make test, which installs it, or apt-get install postgresql")
 
-// keeper runs the server in the background and waits for the end of its own
-// input, which is held open by the test program; then it ends the server and
-// removes its folder. Arguments: folder, then the server's command line.
+// keeper makes the cluster, runs the server in the background and waits for
+// the end of its own input, which is held open by the test program; then it
+// ends the server and removes its folder. Arguments: folder, folder of the
+// programs, user, port. A file "failed" says that there is no cluster.
 const keeper = `
-dir=$1
-shift
-"$@" >"$dir/log" 2>&1 &
+dir=$1 bin=$2 user=$3 port=$4
+"$bin/initdb" -D "$dir/data" -U "$user" --pwfile "$dir/password" -A scram-sha-256 \
+	-E UTF8 --locale=C --no-sync --no-instructions >"$dir/log" 2>&1 || : >"$dir/failed"
+"$bin/postgres" -D "$dir/data" -F -h 127.0.0.1 -p "$port" -k "$dir" \
+	-c full_page_writes=off -c synchronous_commit=off -c autovacuum=off \
+	-c shared_buffers=32MB -c max_connections=100 -c log_min_messages=warning >>"$dir/log" 2>&1 &
 exec >/dev/null 2>&1
 read -r line
 kill -QUIT $!
@@ -75,11 +79,10 @@ func newCluster(ctx context.Context, bin string, attr *syscall.SysProcAttr) (*cl
 		return nil, err
 	}
 	c := &cluster{dir: dir}
-	if err := c.init(ctx, bin, attr); err != nil {
-		_ = os.RemoveAll(dir)
-		return nil, err
-	}
 	if err := c.start(ctx, bin, attr); err != nil {
+		if c.alive == nil {
+			_ = os.RemoveAll(dir) // nobody else does
+		}
 		return nil, err
 	}
 	return c, nil
@@ -160,22 +163,16 @@ func makeFolder(attr *syscall.SysProcAttr) (string, error) {
 
 func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
 
-// init makes the data folder.
-func (c *cluster) init(ctx context.Context, bin string, attr *syscall.SysProcAttr) error {
-	passwords := filepath.Join(c.dir, "password")
-	if err := os.WriteFile(passwords, []byte(Password+"\n"), 0o600); err != nil {
+// writePassword writes the superuser's password where initdb reads it.
+func (c *cluster) writePassword(attr *syscall.SysProcAttr) error {
+	path := filepath.Join(c.dir, "password")
+	if err := os.WriteFile(path, []byte(Password+"\n"), 0o600); err != nil {
 		return fmt.Errorf("write password: %w", err)
 	}
 	if attr.Credential != nil {
-		if err := os.Chown(passwords, int(attr.Credential.Uid), int(attr.Credential.Gid)); err != nil {
+		if err := os.Chown(path, int(attr.Credential.Uid), int(attr.Credential.Gid)); err != nil {
 			return fmt.Errorf("write password: %w", err)
 		}
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", c.data(), "-U", User, "--pwfile", passwords,
-		"-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
-	cmd.SysProcAttr, cmd.Dir, cmd.Env = attr, c.dir, environment()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	return nil
 }
@@ -186,22 +183,24 @@ func environment() []string { return []string{"PATH=/usr/bin:/bin", "LC_ALL=C", 
 
 // start starts the server on a free port and waits until it answers.
 func (c *cluster) start(ctx context.Context, bin string, attr *syscall.SysProcAttr) error {
+	if err := c.writePassword(attr); err != nil {
+		return err
+	}
 	port, err := freePort()
 	if err != nil {
 		return err
 	}
 	c.port = port
-	cmd := exec.Command("/bin/sh", "-c", keeper, "keeper", c.dir, //nolint:noctx // it outlives the test that starts it
-		filepath.Join(bin, "postgres"), "-D", c.data(), "-F", "-h", "127.0.0.1", "-p", strconv.Itoa(int(port)), "-k", c.dir,
-		"-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "autovacuum=off",
-		"-c", "shared_buffers=32MB", "-c", "max_connections=100", "-c", "log_min_messages=warning")
+	cmd := exec.Command("/bin/sh", "-c", keeper, "keeper", c.dir, bin, User, strconv.Itoa(int(port))) //nolint:noctx // it outlives the test that starts it
 	cmd.SysProcAttr, cmd.Dir, cmd.Env = attr, c.dir, environment()
-	if c.alive, err = cmd.StdinPipe(); err != nil {
+	alive, err := cmd.StdinPipe()
+	if err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
+	c.alive = alive
 	return c.await(ctx)
 }
 
@@ -224,7 +223,8 @@ func (c *cluster) await(ctx context.Context) error {
 			return nil
 		}
 		log, _ := os.ReadFile(filepath.Join(c.dir, "log"))
-		if ctx.Err() != nil || errors.Is(err, errOtherServer) || bytes.Contains(log, []byte("could not create any TCP/IP sockets")) {
+		_, failed := os.Stat(filepath.Join(c.dir, "failed"))
+		if ctx.Err() != nil || failed == nil || errors.Is(err, errOtherServer) || bytes.Contains(log, []byte("could not create any TCP/IP sockets")) {
 			_ = c.alive.Close()
 			return fmt.Errorf("PostgreSQL does not answer: %w: %s", err, log)
 		}
