@@ -5,9 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/local"
+	"github.com/regie-dev/regie/internal/suite"
 	"github.com/regie-dev/regie/internal/value"
 )
 
@@ -17,18 +19,22 @@ func (c *cli) schemaCommand() *cobra.Command {
 		Short: "Print the JSON Schema of definitions",
 		Long: `Prints the JSON Schema (2020-12) that editors use to check and complete
 definitions: of everything, or of one kind, such as Workflow, Connection, step
-or http.request.`,
+or http.request; test is the kind of *.test.yaml.`,
 		Example: `  regie schema > regie.schema.json
   regie schema Workflow`,
 		GroupID: groupWrite,
 		Args:    arguments(0, 1, "KIND"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return schemaNames(native.Schema(local.Native(local.Languages()))), cobra.ShellCompDirectiveNoFileComp
+			return append(schemaNames(native.Schema(local.Native(local.Languages()))), suite.Describe().Name), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			schema := native.Schema(local.Native(local.Languages()))
 			if len(args) == 0 {
 				c.printJSON(schema)
+				return nil
+			}
+			if test := suite.Describe(); strings.EqualFold(args[0], test.Name) {
+				c.printJSON(descriptor.Schema(test, schemaID(test.Name)))
 				return nil
 			}
 			one, err := schemaOf(schema, args[0])
@@ -76,10 +82,15 @@ func schemaOf(schema value.Value, kind string) (value.Value, error) {
 	}
 	return value.Object(
 		value.M("$schema", schema.Get("$schema")),
-		value.M("$id", value.String(strings.TrimSuffix(native.SchemaID, "regie.schema.json")+name+".schema.json")),
+		value.M("$id", value.String(schemaID(name))),
 		value.M("title", value.String(name)),
 		value.M("$ref", value.String("#/$defs/"+name)),
 		value.M("$defs", value.Object(members...))), nil
+}
+
+// schemaID is the $id of the schema of one kind.
+func schemaID(name string) string {
+	return strings.TrimSuffix(native.SchemaID, "regie.schema.json") + name + ".schema.json"
 }
 
 // reach marks the definitions to which a schema refers, directly or not.

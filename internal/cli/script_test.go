@@ -17,6 +17,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/regie-dev/regie/internal/cli"
+	"github.com/regie-dev/regie/internal/datadir"
+	"github.com/regie-dev/regie/internal/local"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 )
 
@@ -29,8 +31,11 @@ var update = flag.Bool("update", false, "rewrite what scripts compare with")
 //	code N         the last regie ended with this exit code
 //	tty WxH|off    both outputs are a terminal of this size, or none
 //	type FILE      the file is standard input of the next regie
+//	bytes FILE 'T' the file has the text T, in which escapes are those of Go
 //	normal         standard output is that of the last regie, in which RUN, TIME
 //	               and DUR stand for what differs from run to run
+//	hold DIR       another opens the data folder; release gives it back
+//	damage FILE    the middle of the file is overwritten
 //	setrun VAR     the variable becomes the ID of the run in standard output, or
 //	               of the newest run
 func TestScripts(t *testing.T) {
@@ -47,7 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"regie": func(ts *testscript.TestScript, neg bool, args []string) { runRegie(t.Context(), ts, neg, args) },
-			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "setrun": setRun,
+			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun,
 		},
 	})
 }
@@ -59,6 +64,7 @@ type stage struct {
 	code          int
 	stdin, stdout string
 	columns, rows int
+	held          *datadir.Dir
 }
 
 func runRegie(ctx context.Context, ts *testscript.TestScript, neg bool, args []string) {
@@ -143,4 +149,30 @@ func setRun(ts *testscript.TestScript, _ bool, args []string) {
 		id = runs[len(runs)-1].Name()
 	}
 	ts.Setenv(args[0], id)
+}
+
+func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := strconv.Unquote(`"` + strings.ReplaceAll(args[1], `"`, `\"`) + `"`)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	dir, err := datadir.Open(ts.MkAbs(args[0]), local.Owner("regie run other.yaml", time.Now()))
+	ts.Check(err)
+	ts.Value(stageKey{}).(*stage).held = dir
+}
+
+func release(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Value(stageKey{}).(*stage).held.Close())
+}
+
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	text, err := os.ReadFile(path)
+	ts.Check(err)
+	for i := len(text) / 4; i < len(text)/2; i++ {
+		text[i] ^= 0x5a
+	}
+	ts.Check(os.WriteFile(path, text, 0o600))
 }

@@ -37,6 +37,9 @@ func (p *Plain) Step(s *history.Step, now time.Time) string {
 	if n := len(s.Attempts); s.State == engine.Running && n > 0 && s.Attempts[n-1].Outcome != "" {
 		return "" // the attempt has ended; what follows from it comes next
 	}
+	if s.State == engine.Running && len(s.Attempts) == 0 && p.last[s].state == engine.Waiting {
+		return "" // it has waited; what follows comes next
+	}
 	p.last[s] = next
 	text := ""
 	switch s.State {
