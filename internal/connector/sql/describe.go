@@ -192,7 +192,7 @@ func SQLiteType() connector.ObjectType {
 			Name: "sqlite connection",
 			Doc:  "An SQLite file in one of the folders that the server or the command allows. Declared foreign keys are enforced. Statements cannot attach other files.",
 			Fields: []descriptor.Field{
-				{Name: "path", Doc: "The file; a relative path starts at the first folder that is allowed, with `regie run` that of the definition.", Type: kind(descriptor.String), Required: true, Template: true, Example: "data/ledger.db"},
+				{Name: "path", Doc: "The file; a relative path starts at the first folder that is allowed, with `regie run` the one in which it was called.", Type: kind(descriptor.String), Required: true, Template: true, Example: "data/ledger.db"},
 				{Name: "read_only", Doc: "Whether changes are refused.", Type: kind(descriptor.Boolean), Default: value.False},
 				{Name: "create", Doc: "Whether `sql.execute` creates the file if it is missing.", Type: kind(descriptor.Boolean), Default: value.True},
 				{Name: "busy_timeout", Doc: "How long to wait for others who write.", Type: kind(descriptor.Duration), Default: value.String("10s")},
