@@ -86,6 +86,8 @@ func Regie() Rules {
 	return Rules{
 		Module: "github.com/regie-dev/regie",
 		Layers: []Layer{
+			// Workflows to learn from, with what they need to run and their tests.
+			{Name: "examples", Packages: []string{"examples/..."}},
 			{Name: "command", Packages: []string{"cmd/..."}},
 			{Name: "command line", Packages: []string{"internal/cli/..."}, Neighbours: true},
 			// Drives whole parts of Regie: simulator, benchmark, definition tests.

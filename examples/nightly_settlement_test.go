@@ -1,0 +1,262 @@
+package examples_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/ncruces/go-sqlite3/driver"
+)
+
+// settlementDate is the business date of the tests.
+const settlementDate = "2026-03-06"
+
+// settlement is a world with a ledger and a bank.
+type settlement struct {
+	*world
+	url string // of the bank
+}
+
+const bankToken = "token-of-the-tests"
+
+func newSettlement(t *testing.T) *settlement {
+	t.Helper()
+	s := &settlement{world: newWorld(t)}
+	s.env["REGIE_VAR_ledger_file"] = "ledger.db"
+	s.env["REGIE_SECRET_BANK_TOKEN"] = bankToken
+	return s
+}
+
+// buildBank compiles the bank once for a test.
+func buildBank(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "bank")
+	command(t, ".", "go", "build", "-o", program, "./nightly-settlement/bank")
+	return program
+}
+
+// open starts a bank, which is closed at the end of the test.
+func (s *settlement) open(t *testing.T, program string, flags ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	cmd := exec.CommandContext(ctx, program, flags...)
+	cmd.Env = append(os.Environ(), "BANK_TOKEN="+bankToken)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = time.Minute
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 0 {
+			t.Errorf("bank: %v", err)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("bank says no address: %v", err)
+	}
+	s.url = strings.TrimSpace(line)
+	s.env["REGIE_VAR_bank_url"] = s.url
+}
+
+// settle runs the example; waits pass at once.
+func (s *settlement) settle(t *testing.T, input string) (*document, int) {
+	t.Helper()
+	return s.run(t, "nightly-settlement", "--date", settlementDate, "--time", "virtual", "--input", input)
+}
+
+// ask asks the bank for something.
+func (s *settlement) ask(t *testing.T, path string, into any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+bankToken)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("bank answered %d %q: %v", response.StatusCode, text, err)
+	}
+}
+
+// books reads the ledger: by batch and kind, how many bookings of how much.
+func (s *settlement) books(t *testing.T) map[string]string {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.dir, "ledger.db")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), "select batch, kind, count(*), sum(cents) from bookings where date = ? group by batch, kind", settlementDate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	out := map[string]string{}
+	for rows.Next() {
+		var batch, kind string
+		var count, cents int64
+		if err := rows.Scan(&batch, &kind, &count, &cents); err != nil {
+			t.Fatal(err)
+		}
+		out[batch+" "+kind] = fmt.Sprintf("%d of %s", count, big.NewRat(cents, 100).FloatString(2))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// collected adds up the payments that the run collected, by batch and, as "",
+// all of them.
+func collected(t *testing.T, d *document) (count map[string]int, total map[string]*big.Rat) {
+	t.Helper()
+	var output struct {
+		Payments []struct{ Batch, Amount string }
+	}
+	if err := json.Unmarshal(d.step(t, "collect").Output, &output); err != nil {
+		t.Fatal(err)
+	}
+	count, total = map[string]int{}, map[string]*big.Rat{}
+	for _, p := range output.Payments {
+		amount, ok := new(big.Rat).SetString(p.Amount)
+		if !ok {
+			t.Fatalf("amount %q", p.Amount)
+		}
+		for _, key := range []string{"", p.Batch} {
+			if total[key] == nil {
+				total[key] = new(big.Rat)
+			}
+			count[key]++
+			total[key].Add(total[key], amount)
+		}
+	}
+	return count, total
+}
+
+// wantBooks are the books after a settlement in which the bank refused west.
+func wantBooks(count map[string]int, total map[string]*big.Rat) map[string]string {
+	want := map[string]string{}
+	for batch := range count {
+		if batch != "" {
+			want[batch+" payment"] = fmt.Sprintf("%d of %s", count[batch], total[batch].FloatString(2))
+		}
+	}
+	want["west correction"] = fmt.Sprintf("%d of -%s", count["west"], total["west"].FloatString(2))
+	return want
+}
+
+func same(t *testing.T, what string, got, want map[string]string) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) { // maps print in the order of their keys
+		t.Errorf("%s:\n got %v\nwant %v", what, got, want)
+	}
+}
+
+// The whole example with its own bank: what is paid, what is corrected, what is
+// booked; and that a second run for the date changes nothing.
+func TestSettlement(t *testing.T) {
+	t.Parallel()
+	s := newSettlement(t)
+	s.open(t, buildBank(t))
+	for _, run := range []string{"first", "second"} {
+		d, code := s.settle(t, `{"approved_by": "treasurer"}`)
+		if code != 0 {
+			t.Fatalf("%s run: ended with %d, %v", run, code, d.Run.Error)
+		}
+		count, total := collected(t, d)
+		if count[""] != 24 || len(count) != 5 {
+			t.Fatalf("%s run: collected %v", run, count)
+		}
+		settled := new(big.Rat).Sub(total[""], total["west"]).FloatString(2)
+		for name, want := range map[string]string{
+			"date": settlementDate, "collected": total[""].FloatString(2), "settled": settled, "corrected": total["west"].FloatString(2),
+		} {
+			if d.Run.Output[name] != want {
+				t.Errorf("%s run: %s is %v, want %s", run, name, d.Run.Output[name], want)
+			}
+		}
+		same(t, run+" run: books", s.books(t), wantBooks(count, total))
+		var statement struct {
+			Batches []any
+			Count   int
+			Total   string
+		}
+		s.ask(t, "/statement?date="+settlementDate, &statement)
+		if len(statement.Batches) != 3 || statement.Count != 18 || statement.Total != settled {
+			t.Errorf("%s run: the bank took %+v, want %s", run, statement, settled)
+		}
+		attempts := map[string]int{"first": 3, "second": 1}[run]
+		for i := range 3 {
+			if got := d.step(t, fmt.Sprintf("settle[%d]/pay/submit", i)).Attempts; got != attempts {
+				t.Errorf("%s run: batch %d took %d attempts, want %d", run, i, got, attempts)
+			}
+		}
+		if got := d.step(t, "settle[2]/pay/advice"); got.State != "failed" {
+			t.Errorf("%s run: the advice of south is %s, want failed", run, got.State)
+		}
+	}
+	var messages []struct{ Text, Severity string }
+	s.ask(t, "/messages", &messages)
+	if len(messages) != 2 || messages[0].Text != "Settlement of "+settlementDate+": succeeded" || messages[0].Severity != "info" {
+		t.Errorf("the channel has %+v", messages)
+	}
+}
+
+// Without a signature nothing is paid; and a bank that stays away fails the
+// run, which the next one makes good.
+func TestSettlementFails(t *testing.T) {
+	t.Parallel()
+	s, program := newSettlement(t), buildBank(t)
+	s.open(t, program, "-failures", "1000000")
+	d, code := s.settle(t, `{}`)
+	if code != 1 || d.Run.Error.Name != "not_approved" {
+		t.Fatalf("without signature: ended with %d, %v", code, d.Run.Error)
+	}
+	d, code = s.settle(t, `{"approved_by": "treasurer"}`)
+	if code != 1 || d.Run.Error.Name != "http.503" {
+		t.Fatalf("without bank: ended with %d, %v", code, d.Run.Error)
+	}
+	count, total := collected(t, d)
+	want := wantBooks(count, total)
+	delete(want, "west correction")
+	same(t, "books without bank", s.books(t), want)
+	var messages []struct{ Text, Severity string }
+	s.ask(t, "/messages", &messages)
+	if !slices.ContainsFunc(messages, func(m struct{ Text, Severity string }) bool { return m.Severity == "error" }) {
+		t.Errorf("the channel has %+v, want an error", messages)
+	}
+
+	s.open(t, program)
+	d, code = s.settle(t, `{"approved_by": "treasurer"}`)
+	if code != 0 {
+		t.Fatalf("the next run: ended with %d, %v", code, d.Run.Error)
+	}
+	same(t, "books in the end", s.books(t), wantBooks(count, total))
+}
