@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
@@ -35,6 +36,7 @@ func world() cli.World {
 		Getwd:      os.Getwd,
 		Pid:        os.Getpid(),
 		Clock:      clock.Real{},
+		Proxy:      http.ProxyFromEnvironment,
 		Random:     rand.Reader,
 		Interrupts: interrupts,
 	}

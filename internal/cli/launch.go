@@ -24,7 +24,12 @@ const varPrefix = "REGIE_VAR_"
 
 // launch collects what the run is started with beside program and input.
 func (c *cli) launch(f *runFlags, set *native.Set) (*local.Launch, error) {
-	l := &local.Launch{AllowHosts: f.allowHosts, Virtual: f.time == timeVirtual}
+	dir, err := c.abs(".")
+	if err != nil {
+		return nil, err
+	}
+	// SQLite files lie where the user says: scripts could reach them anyway.
+	l := &local.Launch{Dir: dir, Folders: []string{dir, "/"}, AllowHosts: f.allowHosts, Virtual: f.time == timeVirtual}
 	for _, o := range set.Objects {
 		l.Objects = append(l.Objects, local.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields})
 	}
@@ -35,7 +40,6 @@ func (c *cli) launch(f *runFlags, set *native.Set) (*local.Launch, error) {
 	for i := range l.Objects {
 		names = append(names, l.Objects[i].Vars()...)
 	}
-	var err error
 	if l.Vars, err = c.vars(f.vars, names); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"io"
+	"net/http"
+	"net/url"
 	"path/filepath"
 	"time"
 
@@ -10,7 +12,7 @@ import (
 )
 
 // World is everything outside the process that commands touch. All members but
-// Interrupts and Zone are needed.
+// Interrupts, Proxy and Zone are needed.
 type World struct {
 	// Args are the arguments after the program's name.
 	Args []string
@@ -35,6 +37,8 @@ type World struct {
 	Clock clock.Clock
 	// Zone is the zone in which times are shown; nil is that of the machine.
 	Zone *time.Location
+	// Proxy names the proxy for an HTTP request; nil means none.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Random is a source of unpredictable bytes.
 	Random io.Reader
 	// Interrupts gives a value each time the user asks the process to end

@@ -2,47 +2,32 @@ package local
 
 import (
 	"fmt"
-	"io"
-	"slices"
-	"strings"
+	"net/http"
+	"net/url"
 
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/connector/all"
 	"github.com/regie-dev/regie/internal/egress"
-	"github.com/regie-dev/regie/internal/executor/process"
 )
 
-// connectors makes the connectors of a launch: they may call public places and
-// those that allow names. Tasks of this process may reach every file of its
-// user, and so may SQLite; relative paths start where Regie was called.
-func connectors(allow, environ []string) (madeConnectors, error) {
-	deps := all.Deps{SQLiteFolders: []string{"/"}}
-	for _, text := range allow {
+// connectors makes the connectors of a launch.
+func connectors(l *Launch, proxy func(*http.Request) (*url.URL, error)) ([]connector.Connector, error) {
+	var policy egress.Policy
+	for _, text := range l.AllowHosts {
 		place, err := egress.ParseHostPort(text)
 		if err != nil {
-			return madeConnectors{}, fmt.Errorf("allow host: %w", err)
+			return nil, fmt.Errorf("allow host %s: %w", text, err)
 		}
-		deps.Egress.Policy = deps.Egress.Policy.With(place)
+		policy = policy.With(place)
 	}
-	for _, v := range environ {
-		if dir, ok := strings.CutPrefix(v, process.CalledFrom+"="); ok {
-			deps.SQLiteFolders = slices.Insert(deps.SQLiteFolders, 0, dir)
-		}
-	}
-	list := all.Connectors(deps)
-	made := madeConnectors{
-		connectors:  make(map[string]connector.Connector, len(list)),
-		connections: all.ConnectionTypes(),
-		channels:    all.ChannelTypes(),
-		closers:     []io.Closer{closeAll(list)},
-	}
-	for _, c := range list {
-		made.connectors[c.Describe().Name] = c
-	}
-	return made, nil
+	return all.Connectors(all.Deps{Egress: egress.Config{Policy: policy}, Proxy: proxy, SQLiteFolders: l.Folders}), nil
 }
 
-// closeAll closes the connectors that keep connections open.
-type closeAll []connector.Connector
-
-func (c closeAll) Close() error { return all.Close(c) }
+// byName is a list of connectors as a map.
+func byName(list []connector.Connector) map[string]connector.Connector {
+	out := make(map[string]connector.Connector, len(list))
+	for _, c := range list {
+		out[c.Describe().Name] = c
+	}
+	return out
+}

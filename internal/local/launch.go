@@ -6,11 +6,10 @@ import (
 
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/mock"
+	"github.com/regie-dev/regie/internal/secret"
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/worker"
 	"github.com/regie-dev/regie/internal/workflow"
-
-	"github.com/regie-dev/regie/internal/secret"
 )
 
 // Launch is what runs are started with beside their program and input. It is
@@ -29,6 +28,12 @@ type Launch struct {
 	// which is what is recorded.
 	Mocks     *mock.Set
 	MocksText []byte
+	// Dir is the folder in which somebody called Regie, absolute, which scripts
+	// can read; empty: none.
+	Dir string
+	// Folders are the folders, absolute, in and below which SQLite files may
+	// lie; relative paths start at the first.
+	Folders []string
 	// AllowHosts are the host:port pairs that connectors may call beside those
 	// that everybody may.
 	AllowHosts []string
@@ -55,6 +60,8 @@ type launchFile struct {
 	Vars        value.Value `json:"vars,omitzero"`
 	SecretsPath string      `json:"secrets,omitempty"`
 	Mocks       string      `json:"mocks,omitempty"`
+	Dir         string      `json:"dir,omitempty"`
+	Folders     []string    `json:"folders,omitempty"`
 	AllowHosts  []string    `json:"allow_hosts,omitempty"`
 	Virtual     bool        `json:"virtual,omitempty"`
 }
@@ -62,7 +69,7 @@ type launchFile struct {
 func (l *Launch) encode() ([]byte, error) {
 	text, err := json.Marshal(launchFile{
 		Format: launchFormat, Objects: l.Objects, Vars: l.Vars, SecretsPath: l.SecretsPath, Mocks: string(l.MocksText),
-		AllowHosts: l.AllowHosts, Virtual: l.Virtual,
+		Dir: l.Dir, Folders: l.Folders, AllowHosts: l.AllowHosts, Virtual: l.Virtual,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode launch: %w", err)
@@ -79,7 +86,8 @@ func decodeLaunch(text []byte) (*Launch, error) {
 		return nil, fmt.Errorf("decode launch: format %d is not known here (this Regie reads %d)", f.Format, launchFormat)
 	}
 	l := &Launch{
-		Objects: f.Objects, Vars: f.Vars, SecretsPath: f.SecretsPath, MocksText: []byte(f.Mocks), AllowHosts: f.AllowHosts, Virtual: f.Virtual,
+		Objects: f.Objects, Vars: f.Vars, SecretsPath: f.SecretsPath, MocksText: []byte(f.Mocks), Dir: f.Dir, Folders: f.Folders,
+		AllowHosts: f.AllowHosts, Virtual: f.Virtual,
 	}
 	if len(l.MocksText) > 0 {
 		mocks, problems := mock.Parse("mocks", l.MocksText)

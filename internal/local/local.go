@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -18,7 +20,6 @@ import (
 	"github.com/regie-dev/regie/internal/dispatch/match"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/executor"
-	"github.com/regie-dev/regie/internal/executor/process"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/runtime/clock"
@@ -60,9 +61,11 @@ type Config struct {
 	Clock   clock.Clock
 	Virtual bool
 	Start   time.Time
-	// Environ is the environment of Regie, of which tasks get PATH and the
-	// like; nil: that of the process.
+	// Environ is the environment of Regie, of which tasks get PATH and the like;
+	// nil: that of the process, without Launch.Dir.
 	Environ []string
+	// Proxy names the proxy for an HTTP request; nil means none.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Languages evaluate expressions; default [Languages].
 	Languages map[string]expr.Language
 	// Launch is what runs are started with; nil: nothing. Relaunch says with
@@ -90,7 +93,6 @@ type Regie struct {
 	runtime  *runtime.Service
 	dispatch *dispatch.Service
 	tasks    *tasks
-	process  *process.Executor
 	ids      *runtime.IDs
 	machines *runtime.Machines
 
@@ -145,13 +147,10 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 		return nil, err
 	}
 	r.store = r.folder.store
-	if r.process, err = process.New(process.Config{Environ: r.cfg.Environ}); err != nil {
-		return nil, err
-	}
 	if r.unfinished, err = r.store.LiveRuns(ctx); err != nil {
 		return nil, err
 	}
-	if r.tasks, err = newTasks(r); err != nil {
+	if err = newTasks(r); err != nil {
 		return nil, err
 	}
 	r.dispatch = dispatch.NewService(dispatch.ServiceConfig{
@@ -184,11 +183,8 @@ func (r *Regie) Close() error {
 	if r.dispatch != nil {
 		r.dispatch.Stop()
 	}
-	if r.process != nil {
-		errs = append(errs, r.process.Close())
-	}
 	if r.tasks != nil {
-		r.tasks.close()
+		errs = append(errs, r.tasks.close())
 	}
 	if r.folder != nil {
 		errs = append(errs, r.folder.close())

@@ -3,10 +3,11 @@ package local
 import (
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"sync"
 
 	"github.com/regie-dev/regie/internal/connector"
+	"github.com/regie-dev/regie/internal/connector/all"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/executor"
@@ -34,18 +35,20 @@ var (
 	_ worker.Listener = (*tasks)(nil)
 )
 
-// seat is a worker with what has to be closed after it.
+// seat is a worker with what it uses.
 type seat struct {
-	worker  *worker.Worker
-	closers []io.Closer
+	worker     *worker.Worker
+	process    *process.Executor
+	connectors []connector.Connector
 }
 
-// newTasks makes the workers.
-func newTasks(r *Regie) (*tasks, error) {
+// newTasks makes the workers of a Regie.
+func newTasks(r *Regie) error {
 	t := &tasks{regie: r, found: map[store.RunID]*seat{}}
+	r.tasks = t // closed with it, also if what follows fails
 	var err error
 	if t.fresh, err = t.seat(r.cfg.Launch); err != nil {
-		return nil, err
+		return err
 	}
 	for _, row := range r.unfinished {
 		launch, err := r.folder.launchOf(row.ID)
@@ -56,29 +59,37 @@ func newTasks(r *Regie) (*tasks, error) {
 			t.found[row.ID], err = t.seat(launch)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("go on with run %s: %w", row.ID, err)
+			return fmt.Errorf("go on with run %s: %w", row.ID, err)
 		}
 	}
-	return t, nil
+	return nil
 }
 
+// seat makes the worker of a launch.
 func (t *tasks) seat(l *Launch) (*seat, error) {
 	r := t.regie
-	made, err := connectors(l.AllowHosts, r.cfg.Environ)
-	if err != nil {
+	environ := r.cfg.Environ
+	if l.Dir != "" && environ != nil {
+		environ = append(slices.Clone(environ), process.CalledFrom+"="+l.Dir)
+	}
+	s := &seat{}
+	var err error
+	if s.process, err = process.New(process.Config{Environ: environ}); err != nil {
 		return nil, err
 	}
-	s := &seat{closers: made.closers}
+	t.all = append(t.all, s)
+	if s.connectors, err = connectors(l, r.cfg.Proxy); err != nil {
+		return nil, err
+	}
 	s.worker = worker.New(worker.Config{
-		Executors:       map[string]executor.Executor{workflow.UsesProcess: r.process},
-		Connectors:      made.connectors,
-		ConnectionTypes: made.connections, ChannelTypes: made.channels,
+		Executors:       map[string]executor.Executor{workflow.UsesProcess: s.process},
+		Connectors:      byName(s.connectors),
+		ConnectionTypes: all.ConnectionTypes(), ChannelTypes: all.ChannelTypes(),
 		Objects: l.object, Vars: l.Vars, Languages: r.cfg.Languages, Secrets: l.Secrets, Mocks: l.Mocks,
 		Dir: r.folder.attempts(), OpenLog: r.openLog, Clock: r.cfg.Clock,
 		HandleOf: func(_, dir string) (executor.Handle, error) { return process.HandleFor(dir) },
 	})
 	s.worker.Listen(t)
-	t.all = append(t.all, s)
 	return s, nil
 }
 
@@ -90,14 +101,19 @@ func (t *tasks) of(run store.RunID) *seat {
 	return t.fresh
 }
 
-// close waits for what runs; the executor was closed before.
+// close kills what runs and waits for it. Idempotent.
 func (t *tasks) close() (err error) {
 	t.closing.Do(func() {
+		// The executors first: what they kill by themselves has no outcome that
+		// anybody knows, and is looked for when its run goes on.
 		for _, s := range t.all {
-			s.worker.Close()
-			for _, c := range s.closers {
-				err = errors.Join(err, c.Close())
+			err = errors.Join(err, s.process.Close())
+		}
+		for _, s := range t.all {
+			if s.worker != nil {
+				s.worker.Close()
 			}
+			err = errors.Join(err, all.Close(s.connectors))
 		}
 	})
 	return err
@@ -142,11 +158,4 @@ func (t *tasks) Ended(ref dispatch.Ref, outcome engine.TaskOutcome) {
 // report takes the end of an attempt to the runtime.
 func (t *tasks) report(run store.RunID, fence engine.Fence, end engine.TaskEnded) {
 	t.regie.runtime.TaskEnded(run, fence, end)
-}
-
-// madeConnectors are the connectors of a launch.
-type madeConnectors struct {
-	connectors            map[string]connector.Connector
-	connections, channels []connector.ObjectType
-	closers               []io.Closer
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +28,7 @@ import (
 // testCase is one case, ready to be run.
 type testCase struct {
 	node    *yamldoc.Node
+	dir     string // of the test file
 	program *workflow.Program
 	objects []local.Object
 	input   value.Value
@@ -53,7 +56,7 @@ func decodeCases(f *File) []*testCase {
 	for _, n := range f.node.Get("cases").Items {
 		v := n.ToValue()
 		c := &testCase{
-			node: n, input: v.Get("input"), date: v.Get("date").Text(), virtual: v.Get("time").Text() != timeReal,
+			node: n, dir: f.Dir, input: v.Get("input"), date: v.Get("date").Text(), virtual: v.Get("time").Text() != timeReal,
 			vars: merged(f.node.Get("vars"), n.Get("vars")), secrets: map[string]string{},
 			mocks: mocksOf(n.Get("mocks"), f.node.Get("mocks")), expect: v.Get("expect"),
 		}
@@ -127,11 +130,16 @@ func (c *testCase) compile(languages map[string]expr.Language, l *diag.List) {
 // run runs the case in a data folder and compares. An error means that there
 // is nothing to compare.
 func (c *testCase) run(ctx context.Context, cfg *Config, dir string) error {
+	files := filepath.Join(dir, "files")
+	if err := os.Mkdir(files, 0o700); err != nil {
+		return err
+	}
 	q := local.Request{Program: c.program, Input: c.input, BusinessDate: c.date, Actor: "test"}
 	launch := &local.Launch{
 		Objects: c.objects, Vars: c.vars, Secrets: madeUp(c.secrets), Mocks: c.mocks, AllowHosts: c.hosts, Virtual: c.virtual,
+		Dir: c.dir, Folders: []string{files},
 	}
-	conf := local.Config{Dir: dir, Holder: "regie test", Environ: cfg.Environ, Languages: cfg.Languages, Launch: launch, Virtual: c.virtual, Start: c.at}
+	conf := local.Config{Dir: filepath.Join(dir, "data"), Holder: "regie test", Environ: cfg.Environ, Languages: cfg.Languages, Launch: launch, Virtual: c.virtual, Start: c.at}
 	regie, err := local.Open(ctx, conf)
 	if err != nil {
 		return err
