@@ -81,7 +81,7 @@ func (s *stranger) find(known record, boot string) (*watcher, bool) {
 // session may have gone to others.
 func (s *stranger) clean() {
 	find := func() []leftover { return leftovers(0, "", marker(s.dir), 0) }
-	kill(find(), find)
+	kill(find(), find, func() {})
 }
 
 // recover waits for a task that this executor does not supervise.

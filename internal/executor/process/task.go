@@ -176,21 +176,27 @@ func (t *task) clean(asked bool) (killed, alive int) {
 		}
 		await(left, t.deadline)
 	}
-	_ = unix.Kill(-t.child.pid, unix.SIGKILL)
-	return kill(left, find)
+	return kill(left, find, func() { _ = unix.Kill(-t.child.pid, unix.SIGKILL) })
 }
 
 // kill ends processes and those that find returns then, until there are none.
 // It gives up after a bound, and returns how many it killed and how many are
-// left.
-func kill(left []leftover, find func() []leftover) (killed, alive int) {
+// left. It calls group once, when those of left are counted: what it ends among
+// them was killed too.
+func kill(left []leftover, find func() []leftover, group func()) (killed, alive int) {
 	limit := time.Now().Add(killTime)
-	for round := 0; len(left) > 0 && round < killRounds && time.Now().Before(limit); round++ {
+	for round := 0; round == 0 || len(left) > 0 && round < killRounds && time.Now().Before(limit); round++ {
 		for _, l := range left {
 			if !l.ended() {
 				killed++
 				l.signal(unix.SIGKILL)
 			}
+		}
+		if round == 0 {
+			group()
+		}
+		if len(left) == 0 {
+			break
 		}
 		await(left, func() time.Time { return limit })
 		closeAll(left)
