@@ -13,6 +13,9 @@ ARGS ?= --help
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# Where git will not read the clone (that of another user), the build goes
+# without its revision instead of failing.
+BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 || echo -buildvcs=false)
 LINTER := bin/tools/golangci-lint
 
 # A target whose capability does not exist says so and fails.
@@ -25,7 +28,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 build: ## build the static binary bin/regie
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/regie ./cmd/regie
+	CGO_ENABLED=0 go build -trimpath $(BUILDVCS) -ldflags '$(LDFLAGS)' -o bin/regie ./cmd/regie
 
 run: build ## build, then run bin/regie with ARGS="..."
 	bin/regie $(ARGS)

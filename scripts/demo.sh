@@ -36,7 +36,7 @@ bin/regie run examples/repo-report --data "$demo/runs/repo-report" \
 # nightly-settlement needs a bank: a small program beside it, on a free port of
 # this machine. It prints its URL in one line once it can be called.
 printf '\n== nightly-settlement: payments, a ledger, and a bank that is busy at first\n\n'
-CGO_ENABLED=0 go build -trimpath -o bin/example-bank ./examples/nightly-settlement/bank
+CGO_ENABLED=0 go build -trimpath -buildvcs=false -o bin/example-bank ./examples/nightly-settlement/bank
 mkfifo "$demo/bank.url"
 BANK_TOKEN=token-of-the-demo bin/example-bank >"$demo/bank.url" &
 bank=$!
