@@ -63,7 +63,7 @@ func BenchmarkCommit(b *testing.B) {
 }
 
 // BenchmarkRuns commits whole one-step runs, 256 in a batch and in two batches
-// each: accepted with a row and a key, then ended.
+// each: accepted, with a row and the key of the run, then ended.
 func BenchmarkRuns(b *testing.B) {
 	s, lease := benchStore(b)
 	const runs = 256
