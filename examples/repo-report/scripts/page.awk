@@ -17,17 +17,15 @@ function thousands(n,    s, out, sign) {
 function plural(n, word) { return thousands(n) " " word (n == 1 ? "" : "s") }
 
 # A round number that four steps of which reach the value.
-function step(value,    size, unit) {
-	if (value <= 4) return 1
+function step(value,    unit, i, n, size, sizes) {
 	unit = 1
 	while (unit * 10 <= value / 4) unit *= 10
-	size = unit
-	if (size * 4 < value) size = unit * 2
-	if (size * 4 < value) size = unit * 2.5
-	if (size != int(size)) size = unit * 3
-	if (size * 4 < value) size = unit * 5
-	if (size * 4 < value) size = unit * 10
-	return size
+	n = split("1 1.5 2 2.5 3 4 5 6 8 10", sizes, " ")
+	for (i = 1; i <= n; i++) {
+		size = unit * sizes[i]
+		if (size == int(size) && size * 4 >= value) return size
+	}
+	return unit * 10
 }
 
 function ceiling(n) { return n > int(n) ? int(n) + 1 : int(n) }
@@ -70,7 +68,7 @@ function rule(y, class) {
 	printf "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"%s\"/>\n", plotX, y, plotX + plotW, y, class
 }
 function chart(id, height, title, words) {
-	printf "<div class=\"scroll\"><svg class=\"chart\" viewBox=\"0 0 960 %d\" role=\"img\" aria-labelledby=\"%s-t %s-d\">\n", height, id, id
+	printf "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><svg class=\"chart\" viewBox=\"0 0 960 %d\" role=\"img\" aria-labelledby=\"%s-t %s-d\">\n", title, height, id, id
 	printf "<title id=\"%s-t\">%s</title><desc id=\"%s-d\">%s</desc>\n", id, title, id, words
 }
 function endChart() { print "</svg></div>" }
@@ -202,7 +200,7 @@ function largestTable(    i) {
 	if (!larges) { print "<p class=\"note\">No commits.</p></section>"; return }
 	print "<table><thead><tr><th scope=\"col\">Commit</th><th scope=\"col\" class=\"n\">Lines</th></tr></thead><tbody>"
 	for (i = 1; i <= larges; i++)
-		printf "<tr><td class=\"wide\"><bdi class=\"subject\">%s</bdi><span class=\"note\"><code>%s</code> <bdi>%s</bdi>, %s</span></td><td class=\"n\"><span class=\"plus\">+%s</span> <span class=\"minus\">−%s</span></td></tr>\n",
+		printf "<tr><td class=\"wide\"><bdi class=\"subject\">%s</bdi><span class=\"note\"><code>%s</code> <bdi>%s</bdi>, <span class=\"day\">%s</span></span></td><td class=\"n\"><span class=\"plus\">+%s</span> <span class=\"minus\">−%s</span></td></tr>\n",
 			(large[i] == "" ? "(no subject)" : large[i]), substr(largeID[i], 1, 10), largeBy[i], date(largeAt[i]), short(largePlus[i]), short(largeMinus[i])
 	print "</tbody></table></section>"
 }
