@@ -44,7 +44,7 @@ from --vars, then from REGIE_VAR_NAME.
 
 Ctrl-C cancels the run, a second Ctrl-C leaves at once. A run that was left, or
 whose process was killed, goes on with --resume RUN; steps whose outcome nobody
-knows are then repeated (see max_lost and at_most_once).
+knows are then repeated (see max_lost).
 
 Without --data each run has a data folder of its own below
 $XDG_STATE_HOME/regie (~/.local/state/regie); the newest 100 are kept.

@@ -157,7 +157,7 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 		Config: dispatch.Config{LostAfter: lostAfter}, Clock: r.cfg.Clock, Report: r.tasks.report,
 	})
 	r.runtime = runtime.NewService(runtime.ServiceConfig{
-		Store: r.store, Holder: r.cfg.Holder, Languages: r.cfg.Languages, Tasks: r.tasks, Clock: r.cfg.Clock,
+		Store: r.store, Holder: r.cfg.Holder, Languages: r.cfg.Languages, Tasks: attempts{r.dispatch, r.tasks}, Clock: r.cfg.Clock,
 		Marker: r.folder.marker, Inline: r.cfg.Virtual, NewID: r.ids.Next, Log: r.cfg.Log,
 	})
 	capacity := match.Capacity{match.Process: r.cfg.Processes, match.Connector: r.cfg.Calls}

@@ -30,7 +30,7 @@ type tasks struct {
 }
 
 var (
-	_ runtime.Tasks   = (*tasks)(nil)
+	_ runtime.Tasks   = attempts{}
 	_ dispatch.Worker = (*tasks)(nil)
 	_ worker.Listener = (*tasks)(nil)
 )
@@ -119,22 +119,19 @@ func (t *tasks) close() (err error) {
 	return err
 }
 
-// Dispatch, Reattach, CancelTask and Settled pass on what the runtime says.
+// attempts is what the runtime hands its attempts to: the dispatcher.
+type attempts struct {
+	*dispatch.Service
 
-func (t *tasks) Dispatch(task engine.Task) { t.regie.dispatch.Dispatch(task) }
+	tasks *tasks
+}
 
 // Reattach lets the dispatcher wait for the attempt and the worker look for it:
 // it always says how the attempt ended, or that nobody can know.
-func (t *tasks) Reattach(task engine.Task) {
-	t.regie.dispatch.Reattach(task)
-	t.of(store.RunID(task.Run)).worker.Reattach(task)
+func (a attempts) Reattach(task engine.Task) {
+	a.Service.Reattach(task)
+	a.tasks.of(store.RunID(task.Run)).worker.Reattach(task)
 }
-
-func (t *tasks) CancelTask(run store.RunID, act engine.ActID, attempt int) {
-	t.regie.dispatch.CancelTask(run, act, attempt)
-}
-
-func (t *tasks) Settled(s runtime.Settled) { t.regie.dispatch.Settled(s) }
 
 // Assign, Kill and Forget pass on what the dispatcher says.
 

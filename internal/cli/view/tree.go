@@ -30,6 +30,7 @@ type Tree struct {
 	children map[string][]*node // by the path of the step around them
 	known    map[*history.Step]bool
 	byPath   map[string]*history.Step
+	label    int // the widest name drawn, so that columns do not jump
 }
 
 // node is a step with its place among its siblings: the branch and index of
@@ -231,7 +232,8 @@ func (t *Tree) Lines(f Frame) []string {
 	}
 	head = Clip(head, columns(f))
 	out = append(out, paint(StyleBold, head))
-	label := labelWidth(lines, columns(f))
+	t.label = max(t.label, widestLabel(lines))
+	label := min(t.label, max(columns(f)*3/5, 1))
 	for i := range lines {
 		out = append(out, lines[i].draw(label, f, paint))
 	}
@@ -247,17 +249,18 @@ func columns(f Frame) int {
 	return max(f.Columns-1, 1)
 }
 
-// labelWidth is the width of the column of names.
-func labelWidth(lines []line, columns int) int {
+// widestLabel is the width that the column of names wants.
+func widestLabel(lines []line) int {
 	widest := 0
 	for i := range lines {
 		if !lines[i].fold {
 			widest = max(widest, 2*lines[i].depth+2+Width(lines[i].label))
 		}
 	}
-	return min(widest, max(columns*3/5, 1))
+	return widest
 }
 
+// draw draws the line; label is the width of the column of names.
 func (l *line) draw(label int, f Frame, paint Paint) string {
 	indent := strings.Repeat("  ", l.depth)
 	if l.fold {
@@ -334,7 +337,7 @@ func (w *walk) below(parent string, depth int) {
 		})
 		w.below(s.Path, depth+1)
 	}
-	if rest != (tally{}) {
+	if parent := w.tree.byPath[parent]; rest.failed > 0 || rest.done > 0 && !parent.State.Final() {
 		w.out = append(w.out, line{depth: depth, fold: true, tally: rest, weight: weightDone})
 	}
 }
