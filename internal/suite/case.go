@@ -38,6 +38,7 @@ type testCase struct {
 	vars    value.Value
 	secrets map[string]string
 	mocks   *mock.Set
+	own     *mock.Set // those of the case itself
 	hosts   []string
 	expect  value.Value
 	checks  []check
@@ -58,7 +59,7 @@ func decodeCases(f *File) []*testCase {
 		c := &testCase{
 			node: n, dir: f.Dir, input: v.Get("input"), date: v.Get("date").Text(), virtual: v.Get("time").Text() != timeReal,
 			vars: merged(f.node.Get("vars"), n.Get("vars")), secrets: map[string]string{},
-			mocks: mocksOf(n.Get("mocks"), f.node.Get("mocks")), expect: v.Get("expect"),
+			mocks: mocksOf(n.Get("mocks"), f.node.Get("mocks")), own: mock.FromNode(n.Get("mocks")), expect: v.Get("expect"),
 		}
 		c.result.Name = v.Get("name").Text()
 		at := v.Get("at").Text()
@@ -243,7 +244,7 @@ func (c *testCase) compare(run *history.Run) {
 		c.sameStep(s, m.Value)
 	}
 	c.holds(run)
-	for _, pattern := range c.mocks.Patterns() {
+	for _, pattern := range c.own.Patterns() { // those of the file are there for other cases too
 		if !anyStep(run, pattern, func(*history.Step) bool { return true }) {
 			c.result.Notes = append(c.result.Notes, fmt.Sprintf("the mock %s stands in for no step of the run", pattern))
 		}
