@@ -139,19 +139,39 @@ func (d *document) step(t *testing.T, path string) step {
 	return step{}
 }
 
-// run calls `regie run` on an example and returns what it printed and its exit
-// code.
-func (w *world) run(t *testing.T, example string, args ...string) (*document, int) {
+// asRegie makes the test program be regie, for those tests that kill it.
+const asRegie = "REGIE_EXAMPLES_AS_REGIE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asRegie) == "" {
+		os.Exit(m.Run())
+	}
+	os.Exit(cli.Main(context.Background(), cli.World{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Terminal: noTerminal, LookupEnv: os.LookupEnv, Environ: os.Environ, Getwd: os.Getwd,
+		Pid: os.Getpid(), Clock: clock.Real{}, Random: rand.Reader,
+	}))
+}
+
+func noTerminal(io.Writer) (columns, rows int, ok bool) { return 0, 0, false }
+
+// example is the absolute path of an example.
+func example(t *testing.T, name string) string {
 	t.Helper()
-	path, err := filepath.Abs(example)
+	path, err := filepath.Abs(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// run calls `regie run` and returns what it printed and its exit code.
+func (w *world) run(t *testing.T, args ...string) (*document, int) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	code := cli.Main(t.Context(), cli.World{
-		Args:  append([]string{"run", path, "--output", "json"}, args...),
-		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
-		Terminal:  func(io.Writer) (int, int, bool) { return 0, 0, false },
+		Args:  append([]string{"run", "--output", "json"}, args...),
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Terminal: noTerminal,
 		LookupEnv: func(name string) (string, bool) { text, ok := w.env[name]; return text, ok },
 		Environ:   w.environ, Getwd: func() (string, error) { return w.dir, nil },
 		Pid: os.Getpid(), Clock: clock.Real{}, Random: rand.Reader,

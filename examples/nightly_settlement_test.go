@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -80,7 +81,7 @@ func (s *settlement) open(t *testing.T, program string, flags ...string) {
 // settle runs the example; waits pass at once.
 func (s *settlement) settle(t *testing.T, input string) (*document, int) {
 	t.Helper()
-	return s.run(t, "nightly-settlement", "--date", settlementDate, "--time", "virtual", "--input", input)
+	return s.run(t, example(t, "nightly-settlement"), "--date", settlementDate, "--time", "virtual", "--input", input)
 }
 
 // ask asks the bank for something.
@@ -259,4 +260,69 @@ func TestSettlementFails(t *testing.T) {
 		t.Fatalf("the next run: ended with %d, %v", code, d.Run.Error)
 	}
 	same(t, "books in the end", s.books(t), wantBooks(count, total))
+}
+
+// Killed at any moment, the run goes on with --resume and ends as if nothing
+// had happened: nothing is booked or paid twice.
+func TestSettlementIsKilled(t *testing.T) {
+	t.Parallel()
+	program := buildBank(t)
+	for _, moment := range []string{
+		"ledger: succeeded", "book[5]: started", "book[20]: succeeded", "settle[0]/pay/submit: attempt 2",
+		"settle[1]/pay/submit: succeeded", "on_error/correct: started", "statement: started",
+	} {
+		t.Run(moment, func(t *testing.T) {
+			t.Parallel()
+			s := newSettlement(t)
+			s.open(t, program, "-retry-after", "0")
+			run := s.killed(t, moment)
+			d, code := s.run(t, "--resume", run)
+			if code != 0 {
+				t.Fatalf("ended with %d, %v", code, d.Run.Error)
+			}
+			count, total := collected(t, d)
+			same(t, "books", s.books(t), wantBooks(count, total))
+			var statement struct{ Count int }
+			if s.ask(t, "/statement?date="+settlementDate, &statement); statement.Count != count[""]-count["west"] {
+				t.Errorf("the bank took %d payments, want %d", statement.Count, count[""]-count["west"])
+			}
+		})
+	}
+}
+
+// killed starts a run in a process of its own, kills that when a line with the
+// text appears, and returns the run's ID.
+func (s *settlement) killed(t *testing.T, moment string) (run string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, "run", example(t, "nightly-settlement"), "--date", settlementDate, "--input", `{"approved_by": "treasurer"}`)
+	cmd.Env, cmd.Dir = append(s.environ(), asRegie+"=1"), s.world.dir
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	started := regexp.MustCompile(`run ([0-9a-z]+): started`)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if m := started.FindStringSubmatch(lines.Text()); m != nil {
+			run = m[1]
+		}
+		if strings.Contains(lines.Text(), moment) {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // it was killed
+			return run
+		}
+	}
+	t.Fatalf("the run ended before %q: %v", moment, cmd.Wait())
+	return ""
 }

@@ -37,7 +37,7 @@ func (w *world) report(t *testing.T, input map[string]any) (*document, int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w.run(t, "repo-report", "--date", sampleMonth+"-15", "--input", string(text))
+	return w.run(t, example(t, "repo-report"), "--date", sampleMonth+"-15", "--input", string(text))
 }
 
 // counts are what a month or all months add up to.
