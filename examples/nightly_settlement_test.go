@@ -301,7 +301,7 @@ func (s *settlement) killed(t *testing.T, moment string) (run string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, self, "run", example(t, "nightly-settlement"), "--date", settlementDate, "--input", `{"approved_by": "treasurer"}`)
-	cmd.Env, cmd.Dir = append(s.environ(), asRegie+"=1"), s.world.dir
+	cmd.Env, cmd.Dir = append(s.environ(), asRegie+"=1"), s.dir
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

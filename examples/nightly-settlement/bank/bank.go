@@ -63,7 +63,7 @@ func (b *bank) routes() http.Handler {
 	mux.HandleFunc("GET /messages", b.list)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if b.token != "" && r.Header.Get("Authorization") != "Bearer "+b.token {
-			refuse(w, http.StatusUnauthorized, "who is there?")
+			refusef(w, http.StatusUnauthorized, "who is there?")
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -74,12 +74,12 @@ func (b *bank) routes() http.Handler {
 func (b *bank) take(w http.ResponseWriter, r *http.Request) {
 	var in batch
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&in); err != nil {
-		refuse(w, http.StatusBadRequest, "the body cannot be read: %v", err)
+		refusef(w, http.StatusBadRequest, "the body cannot be read: %v", err)
 		return
 	}
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" {
-		refuse(w, http.StatusBadRequest, "a batch needs the header Idempotency-Key")
+		refusef(w, http.StatusBadRequest, "a batch needs the header Idempotency-Key")
 		return
 	}
 	b.mu.Lock()
@@ -91,16 +91,16 @@ func (b *bank) take(w http.ResponseWriter, r *http.Request) {
 	call := in.Date + "/" + in.Name
 	if b.calls[call]++; b.calls[call] <= b.failures {
 		w.Header().Set("Retry-After", strconv.Itoa(b.retryAfter))
-		refuse(w, http.StatusServiceUnavailable, "busy, come back in %d s", b.retryAfter)
+		refusef(w, http.StatusServiceUnavailable, "busy, come back in %d s", b.retryAfter)
 		return
 	}
 	cents, err := total(in.Payments)
 	switch {
 	case err != nil:
-		refuse(w, http.StatusBadRequest, "%v", err)
+		refusef(w, http.StatusBadRequest, "%v", err)
 		return
 	case in.Name == "west":
-		refuse(w, http.StatusUnprocessableEntity, "the account of batch west is closed")
+		refusef(w, http.StatusUnprocessableEntity, "the account of batch west is closed")
 		return
 	}
 	taken := receipt{
@@ -122,7 +122,7 @@ func (b *bank) advice(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	refuse(w, http.StatusNotFound, "there is no advice for %q yet", r.PathValue("id"))
+	refusef(w, http.StatusNotFound, "there is no advice for %q yet", r.PathValue("id"))
 }
 
 // statement adds up what was taken on a date.
@@ -137,7 +137,7 @@ func (b *bank) statement(w http.ResponseWriter, r *http.Request) {
 		}
 		cents, err := amount(one.Total)
 		if err != nil {
-			refuse(w, http.StatusInternalServerError, "%v", err)
+			refusef(w, http.StatusInternalServerError, "%v", err)
 			return
 		}
 		taken = append(taken, one)
@@ -151,7 +151,7 @@ func (b *bank) statement(w http.ResponseWriter, r *http.Request) {
 func (b *bank) message(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil || !json.Valid(text) {
-		refuse(w, http.StatusBadRequest, "the body is no JSON")
+		refusef(w, http.StatusBadRequest, "the body is no JSON")
 		return
 	}
 	b.mu.Lock()
@@ -211,6 +211,6 @@ func answer(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(text) // whoever asked is gone, which is not the bank's trouble
 }
 
-func refuse(w http.ResponseWriter, status int, format string, args ...any) {
+func refusef(w http.ResponseWriter, status int, format string, args ...any) {
 	answer(w, status, map[string]string{"error": fmt.Sprintf(format, args...)})
 }

@@ -93,7 +93,7 @@ func TestAdviceAndMessages(t *testing.T) {
 		t.Errorf("after one message: got %v", out)
 	}
 	w := httptest.NewRecorder()
-	b.routes().ServeHTTP(w, httptest.NewRequest("GET", "/messages", nil))
+	b.routes().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/messages", nil))
 	if w.Code != http.StatusUnauthorized {
 		t.Errorf("without the token: got %d, want 401", w.Code)
 	}

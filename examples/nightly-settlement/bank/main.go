@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -25,32 +26,35 @@ func main() {
 	retryAfter := flag.Int("retry-after", 1, "`SECONDS` that a 503 asks to wait")
 	listen := flag.String("listen", "127.0.0.1:0", "`ADDRESS` to listen on; port 0 picks a free one")
 	flag.Parse()
-	if err := serve(*listen, newBank(*failures, *retryAfter, os.Getenv("BANK_TOKEN"))); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := serve(ctx, os.Stdout, *listen, newBank(*failures, *retryAfter, os.Getenv("BANK_TOKEN")))
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "bank: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-// serve prints the bank's URL and serves it until the process is asked to end.
-func serve(address string, b *bank) error {
-	listener, err := net.Listen("tcp", address)
+// serve prints the bank's URL to out and serves it until ctx ends.
+func serve(ctx context.Context, out io.Writer, address string, b *bank) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	server := &http.Server{Handler: b.routes(), ReadTimeout: readTimeout, WriteTimeout: readTimeout}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	fmt.Printf("http://%s\n", listener.Addr())
+	if _, err := fmt.Fprintf(out, "http://%s\n", listener.Addr()); err != nil {
+		return err
+	}
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err := server.Shutdown(last); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return nil
