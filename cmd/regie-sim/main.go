@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,14 @@ import (
 	"github.com/regie-dev/regie/internal/sim"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	debug.SetGCPercent(gcPercent)
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// gcPercent lets the heap grow between collections: a seed needs little memory
+// and forgets all of it at once.
+const gcPercent = 400
 
 // twiceEvery is how often a seed is run twice, to see that its trace is the
 // same.

@@ -34,8 +34,8 @@ func RefOf(t *engine.Task) Ref {
 	return Ref{Run: store.RunID(t.Run), Act: t.Act, Attempt: t.Attempt, Fence: t.Fence}
 }
 
-// Message is something that the reactor is told: Ready, Reattach, Cancel and
-// Settled by the runtime; WorkerUp, WorkerDown, Heartbeat, Started and Ended by
+// Message is something that the reactor is told: Ready, Reattach, Cancel,
+// Settled and Recovered by the runtime; WorkerUp, WorkerDown, Heartbeat, Started and Ended by
 // workers. That time has passed needs no message.
 type Message interface{ message() }
 
@@ -59,6 +59,10 @@ type Cancel struct {
 // Settled says that the result of an attempt is on disk, or that the attempt is
 // not wanted: its result may be forgotten, and it need not go on.
 type Settled struct{ Ref Ref }
+
+// Recovered says that the runtime was made anew from the store, and has asked
+// for all attempts that it wants. What it has not settled is told again.
+type Recovered struct{}
 
 // WorkerUp says that a worker takes tasks. What it has already, running or
 // ended, it lists completely; whatever else was given to it is lost. A worker
@@ -105,6 +109,7 @@ func (Ready) message()      {}
 func (Reattach) message()   {}
 func (Cancel) message()     {}
 func (Settled) message()    {}
+func (Recovered) message()  {}
 func (WorkerUp) message()   {}
 func (WorkerDown) message() {}
 func (Heartbeat) message()  {}

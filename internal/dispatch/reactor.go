@@ -36,9 +36,9 @@ type Reactor struct {
 	workers map[string]*worker
 	queue   match.Queue[activation]
 	slots   match.Slots
-	// strays are results of attempts that nobody here has heard of, by who
-	// keeps them, until the runtime has judged them.
-	strays map[Ref]string
+	// strays are results of attempts that are not current, until they are
+	// settled: nobody here has heard of them, or the next attempt is there.
+	strays map[Ref]stray
 	// waiting counts the attempts that have a lostAt.
 	waiting int
 
@@ -65,6 +65,12 @@ type attempt struct {
 	// lostAt is when it is given up, zero while its worker is in touch.
 	lostAt  time.Time
 	outcome engine.TaskOutcome // once it has ended
+}
+
+// stray is a result and who keeps it.
+type stray struct {
+	worker  string
+	outcome engine.TaskOutcome
 }
 
 type phase uint8
@@ -96,7 +102,7 @@ func New(cfg Config) *Reactor {
 		}
 	}
 	return &Reactor{
-		cfg: cfg, current: map[activation]*attempt{}, workers: map[string]*worker{}, strays: map[Ref]string{},
+		cfg: cfg, current: map[activation]*attempt{}, workers: map[string]*worker{}, strays: map[Ref]stray{},
 	}
 }
 
@@ -135,6 +141,8 @@ func (r *Reactor) receive(m Message) {
 		r.cancel(m)
 	case Settled:
 		r.settled(m.Ref)
+	case Recovered:
+		r.recovered()
 	case WorkerUp:
 		r.workerUp(m)
 	case WorkerDown:
@@ -173,14 +181,15 @@ func (r *Reactor) take(t *engine.Task) *attempt {
 	return a
 }
 
-// drop gives up an attempt for a newer one.
+// drop gives up an attempt for another one. A result is kept until it is
+// settled: of pipelined programs the next attempt comes before that.
 func (r *Reactor) drop(a *attempt) {
 	switch {
 	case a.phase == queued:
 		r.queue.Remove(a.key())
 	case a.worker == "":
 	case a.kept:
-		r.do(Forget{Worker: a.worker, Ref: a.ref})
+		r.strays[a.ref] = stray{a.worker, a.outcome}
 	default: // it may be running
 		r.do(Kill{Worker: a.worker, Ref: a.ref})
 	}
@@ -188,7 +197,8 @@ func (r *Reactor) drop(a *attempt) {
 	delete(r.current, a.key())
 }
 
-// reattach finds who has the attempt.
+// reattach finds who has the attempt. What is here of the same activation
+// besides was never recorded: the runtime knows.
 func (r *Reactor) reattach(t *engine.Task) {
 	ref := RefOf(t)
 	if a := r.current[ref.key()]; a != nil && a.ref == ref {
@@ -196,9 +206,14 @@ func (r *Reactor) reattach(t *engine.Task) {
 			r.do(Report{Ref: ref, Outcome: a.outcome})
 		}
 		return
+	} else if a != nil {
+		r.drop(a)
 	}
 	a := r.take(t)
-	if a == nil {
+	if s, ok := r.strays[ref]; ok {
+		delete(r.strays, ref)
+		a.worker, a.kept = s.worker, true
+		r.end(a, s.outcome)
 		return
 	}
 	a.phase = out
@@ -272,19 +287,45 @@ func (r *Reactor) settled(ref Ref) {
 	if a := r.current[ref.key()]; a != nil && a.ref == ref {
 		if a.phase == ended {
 			r.drop(a)
+			r.forget(ref)
 		}
 		return
 	}
-	if keeper, ok := r.strays[ref]; ok {
-		delete(r.strays, ref)
-		if r.workers[keeper] != nil {
-			r.do(Forget{Worker: keeper, Ref: ref})
-		}
+	if r.forget(ref) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.workers)) {
 		if _, runs := r.workers[name].inUse[ref]; runs {
 			r.do(Kill{Worker: name, Ref: ref})
+		}
+	}
+}
+
+// forget lets go of a result that is settled, and reports whether there was one.
+func (r *Reactor) forget(ref Ref) bool {
+	s, ok := r.strays[ref]
+	if ok && r.workers[s.worker] != nil {
+		r.do(Forget{Worker: s.worker, Ref: ref})
+	}
+	delete(r.strays, ref)
+	return ok
+}
+
+// recovered tells the runtime again what it may have been told before.
+func (r *Reactor) recovered() {
+	for _, a := range r.sorted() {
+		if a.phase == ended {
+			r.do(Report{Ref: a.ref, Outcome: a.outcome})
+		}
+	}
+	for _, ref := range slices.SortedFunc(maps.Keys(r.strays), Ref.compare) {
+		r.do(Report{Ref: ref, Outcome: r.strays[ref].outcome})
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.workers)) {
+		for _, ref := range slices.SortedFunc(maps.Keys(r.workers[name].inUse), Ref.compare) {
+			if a := r.current[ref.key()]; a == nil || a.ref != ref {
+				r.do(Ask{Ref: ref})
+			}
 		}
 	}
 }
@@ -302,7 +343,7 @@ func (r *Reactor) ended(m Ended) {
 	switch {
 	case a == nil:
 		if _, known := r.strays[m.Ref]; !known {
-			r.strays[m.Ref] = m.Worker
+			r.strays[m.Ref] = stray{m.Worker, m.Outcome}
 			r.do(Report{Ref: m.Ref, Outcome: m.Outcome})
 		}
 	case a.ref != m.Ref:

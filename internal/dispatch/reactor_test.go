@@ -135,7 +135,15 @@ func TestAttemptsOfOneBatch(t *testing.T) {
 	second.Fence = first.Fence
 	b.want(dispatch.Ready{Task: first}, "assign w 1.1")
 	b.want(ended("w", 1, 1, engine.OutcomeFailed), "report 1.1 failed")
-	b.want(dispatch.Ready{Task: second}, "forget w 1.1", "assign w 1.2")
+	b.want(dispatch.Ready{Task: second}, "assign w 1.2")
+	// Nothing of this got on disk: the first attempt is the last that is known.
+	b.want(dispatch.Reattach{Task: first}, "kill w 1.2", "report 1.1 failed")
+	b.want(ended("w", 1, 2, engine.OutcomeCanceled), "forget w 1.2")
+	again := task(1, 2)
+	again.Fence.Incarnation = 2
+	b.want(dispatch.Ready{Task: again}, "assign w 1.2")
+	b.want(dispatch.Settled{Ref: dispatch.RefOf(&first)}, "forget w 1.1")
+	b.want(dispatch.Settled{Ref: dispatch.RefOf(&first)})
 }
 
 // The fence decides, not the number of the attempt: another incarnation may
@@ -251,6 +259,17 @@ func TestReattach(t *testing.T) {
 	b.now = start.Add(time.Minute)
 	b.want(ended("w", 1, 1, engine.OutcomeSucceeded), "report 1.1 succeeded", "report 4.1 lost", "report 6.2 lost", "wake never")
 	b.want(ended("w", 3, 1, engine.OutcomeCanceled), "report 3.1 canceled", "assign w 7.1")
+}
+
+// The runtime is made anew, and has lost what it was told.
+func TestRecovered(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, dispatch.Config{})
+	b.want(up("w", 5, held(8, engine.OutcomeFailed), held(9, "")), "report 8.1 failed", "ask 9.1")
+	b.want(dispatch.Ready{Task: task(1, 1)}, "assign w 1.1")
+	b.want(dispatch.Ready{Task: task(2, 1)}, "assign w 2.1")
+	b.want(ended("w", 2, 1, engine.OutcomeSucceeded), "report 2.1 succeeded")
+	b.want(dispatch.Recovered{}, "report 2.1 succeeded", "report 8.1 failed", "ask 9.1")
 }
 
 // Without time to wait, an attempt that nobody has is lost at once.

@@ -101,6 +101,9 @@ func (s *Service) Settled(t runtime.Settled) {
 	s.post(Settled{Ref: Ref{Run: t.Run, Act: t.Act, Attempt: t.Attempt, Fence: t.Fence}})
 }
 
+// Recovered says that the runtime was made anew and has asked for what it wants.
+func (s *Service) Recovered() { s.post(Recovered{}) }
+
 // Join takes a worker in, with the attempts that it has.
 func (s *Service) Join(name string, capacity match.Capacity, w Worker, has []Held) error {
 	s.mu.Lock()

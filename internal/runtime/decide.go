@@ -264,7 +264,8 @@ func (r *Reactor) command(l *live, c engine.Command, recovering bool) {
 		}
 		b.after(l.id, Dispatch{Task: c.Task})
 	case engine.Reattach:
-		b.after(l.id, Reattach{Task: c.Task})
+		// The attempt is on disk, and no later one may overtake the question.
+		r.do(Reattach{Task: c.Task})
 	case engine.CancelTask:
 		b.after(l.id, CancelTask{Run: l.id, Act: c.Act, Attempt: c.Attempt})
 	case engine.SetTimer:

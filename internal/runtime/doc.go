@@ -11,8 +11,9 @@
 // flight it is sent off, else it grows until the one before is durable: group
 // commit, clocked by the disk itself. What a decision wants done (tasks,
 // answers to callers, published events) waits in its batch and leaves in order
-// once the store has it. Two things leave earlier: evaluations, which touch
-// nothing outside, and tasks of pipelined programs whose run is on disk.
+// once the store has it. Three things leave earlier: evaluations, which touch
+// nothing outside; questions for attempts that a recovery found on disk; and
+// tasks of pipelined programs whose run is on disk.
 //
 // When a commit fails for certain, the same bytes are sent again; when its
 // outcome is unknown, the store's sequence is read, and then it either has

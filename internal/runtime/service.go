@@ -29,6 +29,10 @@ type Tasks interface {
 	CancelTask(run store.RunID, act engine.ActID, attempt int)
 	// Settled allows the result of an attempt to be forgotten.
 	Settled(s Settled)
+	// Recovered says that the runtime was made anew from the store and has
+	// asked for all attempts that it wants: ends that were reported before and
+	// are not settled must be reported again.
+	Recovered()
 }
 
 // ServiceConfig is what a Service is made with. Store, Languages and Tasks are
@@ -77,6 +81,7 @@ type Service struct {
 
 	// Of the loop.
 	reactor  *Reactor
+	led      bool // the reactor has taken in what was on disk
 	stopWake func() bool
 	restarts int
 
@@ -213,7 +218,7 @@ func (s *Service) lead(ctx context.Context) ([]Message, error) {
 			}
 		}
 	}
-	s.reactor = New(cfg, lease, lastAt)
+	s.reactor, s.led = New(cfg, lease, lastAt), false
 	return msgs, nil
 }
 
@@ -241,6 +246,10 @@ func (s *Service) turn(ctx context.Context, msgs []Message) (halted bool) {
 	for {
 		halt := s.handle(ctx, msgs)
 		if halt == nil {
+			if !s.led {
+				s.led = true
+				s.cfg.Tasks.Recovered()
+			}
 			return false
 		}
 		if s.stopWake != nil {

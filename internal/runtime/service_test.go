@@ -27,9 +27,10 @@ type hand struct {
 	// do returns how an attempt ends; false: it goes on.
 	do func(engine.Task) (engine.TaskOutcome, bool)
 
-	mu      sync.Mutex
-	settled int
-	stopped []engine.ActID
+	mu        sync.Mutex
+	recovered int // how often the runtime was made anew
+	settled   int
+	stopped   []engine.ActID
 }
 
 func succeed(engine.Task) (engine.TaskOutcome, bool) {
@@ -59,6 +60,8 @@ func (h *hand) Settled(runtime.Settled) {
 	defer h.mu.Unlock()
 	h.settled++
 }
+
+func (h *hand) Recovered() { h.recovered++ }
 
 // serve starts a service on the store; the test's end stops it.
 func serve(t *testing.T, cfg runtime.ServiceConfig, do func(engine.Task) (engine.TaskOutcome, bool)) (*runtime.Service, *hand) {
@@ -398,7 +401,7 @@ func TestServiceStartsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		disk := newMemory()
-		s, _ := serve(t, runtime.ServiceConfig{Store: disk}, succeed)
+		s, h := serve(t, runtime.ServiceConfig{Store: disk}, succeed)
 		run := start1(t, s, program("slow", wait("1h")))
 		w := s.Watch(run, 1)
 		defer w.Close()
@@ -420,6 +423,9 @@ func TestServiceStartsOver(t *testing.T) {
 		}
 		if diff := cmp.Diff(stored(t, disk, run), watchAll(t, w)); diff != "" {
 			t.Errorf("events watched (-stored +got):\n%s", diff)
+		}
+		if h.recovered != 2 {
+			t.Errorf("tasks were told of %d recoveries, want 2", h.recovered)
 		}
 	})
 }

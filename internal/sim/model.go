@@ -29,7 +29,8 @@ type model struct {
 	frames   map[engine.FrameID]*frameModel
 	acts     map[engine.ActID]*actModel
 	timers   map[engine.TimerID]timerModel
-	live     int // activations that have not ended
+	live     int   // activations that have not ended
+	counted  int64 // what the run's counter is at
 	canceled bool
 	unknown  bool // an outcome that a person must tell
 	state    engine.State
@@ -141,6 +142,11 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 			m.frameEvent(f, ev)
 		}
 	case engine.EvAssigned:
+		for _, op := range ev.Ops {
+			if op.Frame == 1 && op.Var == counter && op.Op == workflow.AssignAdd {
+				m.counted++
+			}
+		}
 	default:
 		if a := m.acts[ev.Act]; a == nil || a.ended {
 			m.violatef(Structure, "%s of activation %d", ev.Kind, ev.Act)
@@ -164,11 +170,17 @@ func (m *model) frameOpened(ev *engine.Event) {
 func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 	switch ev.Kind {
 	case engine.EvFrameVerdict:
+		if !f.verdict && ev.ExitTo == 0 {
+			m.checkCounter(ev)
+		}
 		f.verdict = true
 	case engine.EvFrameEnded:
 		f.ended = true
+		if !f.verdict {
+			m.checkCounter(ev)
+		}
 		for n, e := range f.ends {
-			if f.live > 0 || e == 0 {
+			if f.live > 0 || e == 0 && !m.jumps(f) {
 				m.violatef(Structure, "frame %d ended while node %d has not", ev.Frame, n)
 			}
 		}
@@ -182,9 +194,29 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 	}
 }
 
+func (m *model) jumps(f *frameModel) bool { return len(m.program.Bodies[f.body].Start) > 0 }
+
+// checkCounter compares a run's output, where it is its counter, with what was
+// counted.
+func (m *model) checkCounter(ev *engine.Event) {
+	out := m.program.Bodies[m.program.Main].Output
+	if ev.Frame == 1 && ev.State == engine.Succeeded && out != nil && out.Expr != nil {
+		if n, ok := ev.Output.Int(); !ok || n != m.counted {
+			m.violatef(FoldIsState, "the run's output is %s, but %d was counted", ev.Output, m.counted)
+		}
+	}
+}
+
 // starts checks that a node may start now (invariant 7).
 func (m *model) starts(f *frameModel, ev *engine.Event) {
 	n := ev.Node
+	if m.jumps(f) {
+		if f.live > 1 || f.verdict {
+			m.violatef(Order, "node %d of frame %d starts, live %d, verdict %v", n, ev.Frame, f.live, f.verdict)
+		}
+		f.entered[n], f.ends[n] = true, 0
+		return
+	}
 	if f.entered[n] || f.ends[n] != 0 || f.verdict {
 		m.violatef(Order, "node %d of frame %d starts, entered %v, verdict %v", n, ev.Frame, f.entered[n], f.verdict)
 	}

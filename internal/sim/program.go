@@ -49,7 +49,29 @@ func generate(r random, n int) specimen {
 		Inputs: []workflow.Input{{Name: "yes"}, {Name: "no"}, {Name: "tag"}},
 	}}
 	g.p.Main = g.body("m", 2+r.IntN(4))
+	main := &g.p.Bodies[g.p.Main]
+	main.Vars = []workflow.Assignment{assign(workflow.AssignSet, counter, *workflow.Constant(value.Int(0)))}
+	if r.chance(0.5) {
+		main.Output = &workflow.Data{Expr: g.expr(counter, workflow.Source{Root: workflow.RootVar, Name: counter})}
+	}
 	return specimen{program: g.p, stuck: g.stuck}
+}
+
+// counter is the variable of the run that nodes count up.
+const counter = "x"
+
+func assign(op workflow.AssignKind, name string, v workflow.Data) workflow.Assignment {
+	return workflow.Assignment{Ops: []workflow.AssignOp{{Var: name, Op: op, Value: v}}}
+}
+
+// expr reads one thing from a source. Some expressions are too costly to be
+// evaluated while deciding.
+func (g *generator) expr(name string, from workflow.Source) *workflow.Expr {
+	src := name
+	if g.r.chance(0.3) {
+		src = "costly " + name
+	}
+	return &workflow.Expr{Language: languageName, Source: src, Bind: []workflow.Binding{{Path: []string{name}, From: from}}}
 }
 
 // body adds a joined body of about n nodes.
@@ -80,6 +102,35 @@ func (g *generator) body(prefix string, n int) workflow.BodyID {
 		b.Output = workflow.Constant(value.String("done " + prefix))
 	}
 	g.p.Bodies[id] = b
+	return id
+}
+
+// jumps adds a body of jumps that goes round twice: a task, a choice that goes
+// back while a variable of the frame says so, and the end.
+func (g *generator) jumps(prefix string) workflow.BodyID {
+	g.depth++
+	defer func() { g.depth-- }()
+	first, last := workflow.NodeID(0), workflow.NodeID(2)
+	choose := workflow.NodeID(1)
+	work := workflow.Node{ID: prefix + "0", Next: &choose}
+	g.task(&work)
+	if g.r.chance(0.5) {
+		work.Catch = []workflow.Catch{{Next: &last}}
+	}
+	back := assign(workflow.AssignSet, "again", *workflow.Constant(value.Bool(false)))
+	id := workflow.BodyID(len(g.p.Bodies))
+	g.p.Bodies = append(g.p.Bodies, workflow.Body{
+		Start: []workflow.NodeID{first}, Scope: workflow.ScopeRead,
+		Vars: []workflow.Assignment{assign(workflow.AssignSet, "again", *workflow.Constant(value.Bool(true)))},
+		Nodes: []workflow.Node{
+			work,
+			{ID: prefix + "1", Kind: workflow.KindChoice, Choice: &workflow.Choice{Cases: []workflow.Case{
+				{If: g.expr("again", workflow.Source{Root: workflow.RootVar, Name: "again"}), Next: &first, Assign: &back},
+				{Next: &last},
+			}}},
+			{ID: prefix + "2", Kind: workflow.KindPass},
+		},
+	})
 	return id
 }
 
@@ -154,6 +205,14 @@ func (g *generator) node(id string) workflow.Node {
 		n.If = g.truth(false)
 	}
 	g.handlers(&n)
+	switch g.r.IntN(10) {
+	case 0, 1:
+		count := assign(workflow.AssignAdd, counter, *workflow.Constant(value.Int(1)))
+		n.Assign = &count
+	case 2:
+		note := assign(workflow.AssignSet, "seen", workflow.Data{Expr: g.expr(counter, workflow.Source{Root: workflow.RootVar, Name: counter})})
+		n.Assign = &note
+	}
 	return n
 }
 
@@ -168,13 +227,7 @@ func (g *generator) truth(v bool) *workflow.Expr {
 	if v {
 		name = "yes"
 	}
-	src := name
-	if g.r.chance(0.3) {
-		src = "costly " + name
-	}
-	return &workflow.Expr{Language: languageName, Source: src, Bind: []workflow.Binding{
-		{Path: []string{name}, From: workflow.Source{Root: workflow.RootInput, Name: name}},
-	}}
+	return g.expr(name, workflow.Source{Root: workflow.RootInput, Name: name})
 }
 
 func (g *generator) task(n *workflow.Node) {
@@ -186,6 +239,12 @@ func (g *generator) task(n *workflow.Node) {
 	n.Task = &workflow.Task{
 		Uses: pick(g.r, "process", "process", "http.request"),
 		With: workflow.Constant(value.Object(value.M("behaviour", value.String(behaviour)))),
+	}
+	if g.r.chance(0.2) {
+		n.Task.With = &workflow.Data{Object: []workflow.DataMember{
+			{Key: "behaviour", Data: *workflow.Constant(value.String(behaviour))},
+			{Key: "counted", Data: workflow.Data{Expr: g.expr(counter, workflow.Source{Root: workflow.RootVar, Name: counter})}},
+		}}
 	}
 	switch g.r.IntN(10) {
 	case 0:
@@ -216,13 +275,29 @@ func (g *generator) retry() workflow.Retry {
 			r.Backoff.Jitter = workflow.JitterFull
 		}
 	}
+	switch g.r.IntN(8) {
+	case 0:
+		r.When = g.truth(g.r.chance(0.7))
+	case 1:
+		if g.depth <= maxNesting && g.nodes < maxNodes {
+			call := g.body("q", 1)
+			g.p.Bodies[call].Output = &workflow.Data{Expr: g.truth(g.r.chance(0.7))}
+			r.Call = &call
+		}
+	}
 	return r
 }
 
 func (g *generator) fork(n *workflow.Node, branches int) {
 	n.Kind, n.Fork = workflow.KindFork, &workflow.Fork{Gather: workflow.GatherSingle}
 	for i := range branches {
-		b := workflow.Branch{Body: g.body(fmt.Sprintf("%sb%d", n.ID, i), 1+g.r.IntN(2))}
+		prefix := fmt.Sprintf("%sb%d", n.ID, i)
+		b := workflow.Branch{}
+		if g.r.chance(0.2) {
+			b.Body = g.jumps(prefix)
+		} else {
+			b.Body = g.body(prefix, 1+g.r.IntN(2))
+		}
 		if branches > 1 {
 			b.Name = fmt.Sprintf("b%d", i)
 		}
@@ -245,6 +320,9 @@ func (g *generator) mapping(n *workflow.Node) {
 	n.Map = &workflow.Map{
 		Body: g.body(n.ID+"i", 1), Items: workflow.Constant(value.List(items...)),
 		Gather: pick(g.r, workflow.GatherList, workflow.GatherPresent),
+	}
+	if g.r.chance(0.2) {
+		n.Map.Select = &workflow.Data{Expr: g.expr("item", workflow.Source{Root: workflow.RootItem})}
 	}
 	if g.r.chance(0.6) {
 		n.Map.MaxParallel = workflow.Constant(value.Int(int64(1 + g.r.IntN(3))))

@@ -62,7 +62,7 @@ func (v *server) boot() {
 	if v.store, err = simstore.Open(s.disk, plan); err != nil {
 		panic(err)
 	}
-	v.up, v.published = true, map[store.RunID]uint64{}
+	v.up = true
 	v.machines = s.languages()
 	v.prepared = nil
 	for i := range s.programs {
@@ -102,8 +102,9 @@ func (v *server) lead() {
 		panic(err)
 	}
 	s.note("lead", "", "", lease.Incarnation)
-	v.runtime = s.product.runtime(runtime.New(runtime.Config{}, lease, at))
-	v.tellRuntime(s.product.recovered(msgs)...)
+	v.runtime, v.published = s.product.runtime(runtime.New(runtime.Config{}, lease, at)), map[store.RunID]uint64{}
+	v.inbox = append(s.product.recovered(msgs), v.inbox...)
+	v.tellDispatcher(dispatch.Recovered{})
 }
 
 // plan says how commits go.
@@ -135,14 +136,15 @@ func (v *server) plan() simstore.Plan {
 	}
 }
 
-// crash kills the process at once.
-func (v *server) crash(kind string) {
+// crash kills the process at once, unless nothing fails any more.
+func (v *server) crash(kind string) bool {
 	if !v.up || v.s.calm {
-		return
+		return false
 	}
 	v.s.fault(kind)
 	v.die()
 	v.s.at(v.r.span(time.Second, 2*time.Minute), "boot", "", v.boot)
+	return true
 }
 
 // die ends this life.
@@ -273,8 +275,12 @@ func (v *server) commit(b *store.Batch) {
 	}
 	v.working++
 	s.atUnless(v.dead(), v.r.span(100*time.Microsecond, slowest), "commit", "", func() {
-		if when == 0 {
-			v.crash("crash before commit")
+		if when == 0 && v.crash("crash before commit") {
+			return
+		}
+		if !s.calm && v.r.chance(s.swarm.contradiction) {
+			s.fault("contradiction")
+			v.committed(b, store.ErrCorrupt, false)
 			return
 		}
 		err := pending.Complete()
@@ -283,22 +289,32 @@ func (v *server) commit(b *store.Batch) {
 		if written {
 			s.durable(pending.Batch())
 		}
-		if when == 1 {
-			v.crash("crash after commit")
+		if when == 1 && v.crash("crash after commit") {
 			return
 		}
-		s.atUnless(v.dead(), v.r.span(50*time.Microsecond, time.Millisecond), "commit done", "", func() {
-			v.working--
-			v.tellRuntime(runtime.CommitDone{Incarnation: b.Incarnation, Sequence: b.Sequence, Err: err})
-			if when == 2 {
-				s.atUnless(v.dead(), v.r.span(time.Microsecond, time.Millisecond), "crash", "", func() { v.crash("crash after answer") })
-			}
-		})
+		v.committed(b, err, when == 2)
+	})
+}
+
+// committed tells the runtime, a moment later, how a commit went; the process
+// may die just after.
+func (v *server) committed(b *store.Batch, err error, crash bool) {
+	s := v.s
+	s.atUnless(v.dead(), v.r.span(50*time.Microsecond, time.Millisecond), "commit done", "", func() {
+		v.working--
+		v.tellRuntime(runtime.CommitDone{Incarnation: b.Incarnation, Sequence: b.Sequence, Err: err})
+		if crash {
+			s.atUnless(v.dead(), v.r.span(time.Microsecond, time.Millisecond), "crash", "", func() { v.crash("crash after answer") })
+		}
 	})
 }
 
 func (v *server) halt(e runtime.Halt) {
 	v.s.note("halt", fmt.Sprint(e.Reason), "", 0)
+	if e.Again && errors.Is(e.Reason, store.ErrCorrupt) {
+		v.lead() // the dispatcher lives on
+		return
+	}
 	if !errors.Is(e.Reason, store.ErrLeaseLost) {
 		v.s.violatef(NoHalt, "%v", e.Reason)
 		return

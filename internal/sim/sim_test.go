@@ -31,7 +31,7 @@ func TestSeeds(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{
-		"cancel", "commit error", "commit unknown", "crash after answer", "crash after commit", "crash at any time",
+		"cancel", "commit error", "commit unknown", "contradiction", "crash after answer", "crash after commit", "crash at any time",
 		"crash before commit", "duplicate result", "late start", "lease lost", "lost acknowledgement", "not started",
 		"outcome lost", "partition", "read error", "same key twice", "same key, other body", "slow commit", "slow task",
 		"task failure", "worker death", "worker death after effect", "worker death before start",

@@ -20,6 +20,7 @@ type swarm struct {
 	commitError   float64
 	commitUnknown float64
 	leaseLost     float64
+	contradiction float64 // of store and memory
 	slowCommit    float64
 	readError     float64 // of the sequence
 	lostReply     float64
@@ -50,7 +51,7 @@ func newSwarm(r random) swarm {
 	}
 	w := swarm{
 		workers: 1 + r.IntN(3), capacity: 1 + r.IntN(6), clients: 1 + r.IntN(4), remote: r.chance(0.6),
-		crash: some(0.06), crashes: count(4), commitError: some(0.2), commitUnknown: some(0.2), leaseLost: some(0.01),
+		crash: some(0.06), crashes: count(4), commitError: some(0.2), commitUnknown: some(0.2), leaseLost: some(0.01), contradiction: some(0.02),
 		slowCommit: some(0.2), readError: some(0.5), lostReply: some(0.4), workerDeaths: count(4), partitions: count(4),
 		lateStart: some(0.2), notStarted: some(0.1), outcomeLost: some(0.1), slowTask: some(0.2), duplicate: some(0.5),
 		cancel: some(0.6), sameKey: some(0.6), taskFailure: some(0.3),

@@ -129,7 +129,7 @@ func (w *workerSim) serverDown() {
 
 // connect tells the server what the worker has.
 func (w *workerSim) connect() {
-	if !w.up || !w.s.server.up {
+	if !w.up || !w.s.server.up || w.connection == w.s.server.life {
 		return
 	}
 	w.connection = w.s.server.life
