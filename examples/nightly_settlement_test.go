@@ -36,7 +36,7 @@ const bankToken = "token-of-the-tests"
 func newSettlement(t *testing.T) *settlement {
 	t.Helper()
 	s := &settlement{world: newWorld(t)}
-	s.env["REGIE_VAR_ledger_file"] = "ledger.db"
+	s.env["REGIE_VAR_LEDGER_FILE"] = "ledger.db"
 	s.env["REGIE_SECRET_BANK_TOKEN"] = bankToken
 	return s
 }
@@ -75,7 +75,7 @@ func (s *settlement) open(t *testing.T, program string, flags ...string) {
 		t.Fatalf("bank says no address: %v", err)
 	}
 	s.url = strings.TrimSpace(line)
-	s.env["REGIE_VAR_bank_url"] = s.url
+	s.env["REGIE_VAR_BANK_URL"] = s.url
 }
 
 // settle runs the example; waits pass at once.

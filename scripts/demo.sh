@@ -42,7 +42,7 @@ BANK_TOKEN=token-of-the-demo bin/example-bank >"$demo/bank.url" &
 bank=$!
 read -r url <"$demo/bank.url"
 rm "$demo/bank.url"
-REGIE_VAR_bank_url=$url REGIE_VAR_ledger_file=$demo/ledger.db REGIE_SECRET_BANK_TOKEN=token-of-the-demo \
+REGIE_VAR_BANK_URL=$url REGIE_VAR_LEDGER_FILE=$demo/ledger.db REGIE_SECRET_BANK_TOKEN=token-of-the-demo \
 	bin/regie run examples/nightly-settlement --data "$demo/runs/nightly-settlement" \
 	--input '{"approved_by": "the demo"}'
 
