@@ -234,7 +234,10 @@ func (w *changes) definition(shown string) string {
 // below adds the folders in which a new definition may appear.
 func (w *changes) below(folders map[string]bool) {
 	_ = filepath.WalkDir(w.root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.IsDir() {
+		if err != nil {
+			return nil //nolint:nilerr // what cannot be read shows no changes
+		}
+		if !entry.IsDir() {
 			return nil
 		}
 		if path != w.root && (entry.Name()[0] == '.' || entry.Name() == "node_modules") {
@@ -269,8 +272,9 @@ func (w *changes) wait(ctx context.Context) bool {
 			if event.Op != fsnotify.Chmod && w.counts(event.Name) {
 				quiet = time.After(devQuiet)
 			}
-		case <-w.watcher.Errors:
-			quiet = time.After(devQuiet) // events were lost
+		case err := <-w.watcher.Errors:
+			w.c.warn("changes may have been missed: " + err.Error())
+			quiet = time.After(devQuiet)
 		case <-quiet:
 			return true
 		case <-ctx.Done():

@@ -66,7 +66,7 @@ func (c *cli) init(dir string) error {
 				withHint("name another folder: regie init DIR")
 		}
 	}
-	if err := os.MkdirAll(abs, 0o755); err != nil {
+	if err := os.MkdirAll(abs, 0o755); err != nil { //nolint:gosec // definitions are for the whole team
 		return failf(exitInternal, "unwritable", "the folder %s cannot be made: %w", dir, err)
 	}
 	var written []value.Value
@@ -94,7 +94,7 @@ func (c *cli) init(dir string) error {
 
 // writeNew writes a file that must not be there.
 func writeNew(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // definitions are for the whole team
 	if err != nil {
 		return err
 	}

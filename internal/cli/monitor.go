@@ -43,7 +43,6 @@ type monitor struct {
 	tree  *view.Tree // nil until the run is known
 	early map[dispatch.Ref]time.Time
 	lines map[lineKey]*strings.Builder
-	last  []string // the last picture
 	dirty bool
 	above strings.Builder // to be printed above the tree
 }

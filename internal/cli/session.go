@@ -12,7 +12,6 @@ import (
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/executor"
-	"github.com/regie-dev/regie/internal/executor/process"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/history"
 	"github.com/regie-dev/regie/internal/local"
@@ -20,10 +19,6 @@ import (
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/tasklog"
 )
-
-// leaveTime bounds how long a command that is told to leave at once waits for
-// its tasks to be killed.
-const leaveTime = 2 * time.Second
 
 // session is a Regie in this process, with what shows its runs.
 type session struct {
@@ -42,7 +37,7 @@ func (c *cli) openSession(ctx context.Context, f *runFlags, cfg local.Config) (*
 	s := &session{c: c}
 	s.monitor = c.newMonitor(out, func() time.Time { return s.regie.Now() }, f.logs)
 	cfg.Holder = c.commandLine()
-	cfg.Clock, cfg.Environ, cfg.Random = c.Clock, c.environ(), c.Random
+	cfg.Clock, cfg.Environ, cfg.Proxy, cfg.Random = c.Clock, c.Environ(), c.Proxy, c.Random
 	cfg.Started = s.monitor.started
 	cfg.Output = func(ref dispatch.Ref, path string, chunk executor.Chunk) { s.monitor.output(ref, path, chunk) }
 	var err error
@@ -50,16 +45,6 @@ func (c *cli) openSession(ctx context.Context, f *runFlags, cfg local.Config) (*
 		return nil, folderFailure(err)
 	}
 	return s, nil
-}
-
-// environ is the environment of which tasks get a part, with the folder in
-// which the command was called.
-func (c *cli) environ() []string {
-	environ := c.Environ()
-	if dir, err := c.Getwd(); err == nil {
-		environ = append(environ[:len(environ):len(environ)], process.CalledFrom+"="+dir)
-	}
-	return environ
 }
 
 // close takes everything down in order.

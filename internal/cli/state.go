@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/regie-dev/regie/internal/datadir"
@@ -22,17 +23,17 @@ func (c *cli) stateDir() (string, error) {
 // owner says who has a data folder.
 func (c *cli) owner() datadir.Owner { return local.Owner(c.commandLine(), c.Clock.Now()) }
 
-// commandLine is the command as others see it: without what flags were given,
-// which may be secret.
+// commandLine is the command as others see it: without its flags, whose values
+// may be secret.
 func (c *cli) commandLine() string {
-	text := "regie"
+	words := []string{"regie"}
 	for i, arg := range c.Args {
-		if i >= 2 || len(arg) > 0 && arg[0] == '-' {
+		if i >= 2 || strings.HasPrefix(arg, "-") {
 			break
 		}
-		text += " " + arg
+		words = append(words, arg)
 	}
-	return text
+	return strings.Join(words, " ")
 }
 
 // newRunFolder opens the folder of a new run: a fresh one in the state

@@ -48,23 +48,24 @@ func Owner(command string, now time.Time) datadir.Owner {
 	return datadir.Owner{PID: os.Getpid(), Host: host, Started: now.UTC().Truncate(time.Second), Command: command}
 }
 
-func openFolder(ctx context.Context, cfg *Config) (_ *folder, err error) {
-	f := &folder{dir: cfg.Folder}
+// openFolder opens the data folder of a configuration for this process alone.
+func openFolder(ctx context.Context, cfg *Config) (f *folder, err error) {
+	f = &folder{dir: cfg.Folder}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, f.close())
+			f, err = nil, errors.Join(err, f.close())
 		}
 	}()
 	if f.dir == nil {
 		if f.dir, err = datadir.Open(cfg.Dir, Owner(cfg.Holder, time.Now())); err != nil {
-			return nil, err
+			return f, err
 		}
 	}
 	if err := f.openStore(ctx, false); err != nil {
-		return nil, err
+		return f, err
 	}
 	if f.file, err = f.dir.Root().OpenFile(markerName, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, fmt.Errorf("open data folder: %w", err)
+		return f, fmt.Errorf("open data folder: %w", err)
 	}
 	f.marker, err = runtime.OpenMarker(f.file)
 	return f, err

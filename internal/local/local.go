@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/regie-dev/regie/internal/calendar"
@@ -97,6 +98,9 @@ type Regie struct {
 	machines *runtime.Machines
 
 	unfinished []store.RunRow
+
+	closing sync.Once
+	closed  error
 }
 
 func (cfg Config) withDefaults() Config {
@@ -150,21 +154,21 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 	if r.unfinished, err = r.store.LiveRuns(ctx); err != nil {
 		return nil, err
 	}
-	if err = newTasks(r); err != nil {
+	if err := newTasks(r); err != nil {
 		return nil, err
 	}
 	r.dispatch = dispatch.NewService(dispatch.ServiceConfig{
-		Config: dispatch.Config{LostAfter: lostAfter}, Clock: r.cfg.Clock, Report: r.tasks.report,
+		Config: dispatch.Config{LostAfter: lostAfter}, Clock: r.cfg.Clock, Report: r.tasks.report, Ask: r.tasks.ask,
 	})
 	r.runtime = runtime.NewService(runtime.ServiceConfig{
 		Store: r.store, Holder: r.cfg.Holder, Languages: r.cfg.Languages, Tasks: attempts{r.dispatch, r.tasks}, Clock: r.cfg.Clock,
 		Marker: r.folder.marker, Inline: r.cfg.Virtual, NewID: r.ids.Next, Log: r.cfg.Log,
 	})
 	capacity := match.Capacity{match.Process: r.cfg.Processes, match.Connector: r.cfg.Calls}
-	if err = r.dispatch.Join(workerName, capacity, r.tasks, nil); err != nil {
+	if err := r.dispatch.Join(workerName, capacity, r.tasks, nil); err != nil {
 		return nil, err
 	}
-	if err = r.runtime.Start(ctx); err != nil {
+	if err := r.runtime.Start(ctx); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -172,8 +176,13 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 
 // Close ends everything in order: nothing more is decided, tasks that run are
 // killed, the folder is unlocked. Runs that have not ended go on when the folder
-// is opened again; what their tasks did is then unknown.
+// is opened again; what their tasks did is then unknown. Idempotent.
 func (r *Regie) Close() error {
+	r.closing.Do(func() { r.closed = r.close() })
+	return r.closed
+}
+
+func (r *Regie) close() error {
 	var errs []error
 	if r.runtime != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)

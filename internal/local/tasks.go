@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/connector/all"
@@ -22,11 +21,10 @@ import (
 // each launch, since runs of different launches have different connections,
 // secrets and mocks.
 type tasks struct {
-	regie   *Regie
-	fresh   *seat // for runs that were started here
-	found   map[store.RunID]*seat
-	all     []*seat
-	closing sync.Once
+	regie *Regie
+	fresh *seat // for runs that were started here
+	found map[store.RunID]*seat
+	all   []*seat
 }
 
 var (
@@ -101,22 +99,21 @@ func (t *tasks) of(run store.RunID) *seat {
 	return t.fresh
 }
 
-// close kills what runs and waits for it. Idempotent.
-func (t *tasks) close() (err error) {
-	t.closing.Do(func() {
-		// The executors first: what they kill by themselves has no outcome that
-		// anybody knows, and is looked for when its run goes on.
-		for _, s := range t.all {
-			err = errors.Join(err, s.process.Close())
+// close kills what runs and waits for it.
+func (t *tasks) close() error {
+	var errs []error
+	// The executors first: what they kill by themselves has no outcome that
+	// anybody knows, and is looked for when its run goes on.
+	for _, s := range t.all {
+		errs = append(errs, s.process.Close())
+	}
+	for _, s := range t.all {
+		if s.worker != nil {
+			s.worker.Close()
 		}
-		for _, s := range t.all {
-			if s.worker != nil {
-				s.worker.Close()
-			}
-			err = errors.Join(err, all.Close(s.connectors))
-		}
-	})
-	return err
+		errs = append(errs, all.Close(s.connectors))
+	}
+	return errors.Join(errs...)
 }
 
 // attempts is what the runtime hands its attempts to: the dispatcher.
@@ -155,4 +152,9 @@ func (t *tasks) Ended(ref dispatch.Ref, outcome engine.TaskOutcome) {
 // report takes the end of an attempt to the runtime.
 func (t *tasks) report(run store.RunID, fence engine.Fence, end engine.TaskEnded) {
 	t.regie.runtime.TaskEnded(run, fence, end)
+}
+
+// ask asks the runtime about an attempt that runs.
+func (t *tasks) ask(run store.RunID, act engine.ActID, attempt int, fence engine.Fence) {
+	t.regie.runtime.TaskFound(run, act, attempt, fence)
 }

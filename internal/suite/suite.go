@@ -178,9 +178,9 @@ func (cfg *Config) definitions(f *File, texts map[string]string, l *diag.List) (
 		absolute[shown], texts[shown] = s.Path, string(s.Text)
 		s.Path = shown
 	}
-	native := local.Native(cfg.Languages)
-	native.Files = bundles(absolute)
-	set, problems := p.Load(native)
+	dialect := local.Native(cfg.Languages)
+	dialect.Files = bundles(absolute)
+	set, problems := p.Load(dialect)
 	for _, problem := range problems {
 		if problem.Severity == diag.Error {
 			l.Add(problem)

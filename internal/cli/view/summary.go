@@ -113,9 +113,8 @@ func outputLines(v value.Value) []string {
 
 // shellWord quotes a path for a shell where that is needed.
 func shellWord(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+,", r))
-	}) < 0 {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+,"
+	if strings.Trim(text, plain) == "" {
 		return text
 	}
 	return "'" + strings.ReplaceAll(diag.Visible(text), "'", `'\''`) + "'"
