@@ -377,10 +377,11 @@ func (r *Reactor) adopt(w *worker, a *attempt) {
 
 // expire gives up what nobody has been in touch about for too long.
 func (r *Reactor) expire() {
-	for _, name := range slices.Sorted(maps.Keys(r.workers)) {
-		w := r.workers[name]
-		if r.cfg.Lease > 0 && !w.silent && !w.seen.Add(r.cfg.Lease).After(r.now) {
-			r.silence(w, false)
+	if r.cfg.Lease > 0 {
+		for _, name := range slices.Sorted(maps.Keys(r.workers)) {
+			if w := r.workers[name]; !w.silent && !w.seen.Add(r.cfg.Lease).After(r.now) {
+				r.silence(w, false)
+			}
 		}
 	}
 	if first := r.firstLoss(); first.IsZero() || first.After(r.now) {

@@ -62,7 +62,11 @@ func (b *batch) add(l *live, first uint64, events []engine.Event) *part {
 		b.parts[l.id] = p
 		b.order = append(b.order, p)
 	}
-	p.events = append(p.events, events...)
+	if p.events == nil {
+		p.events = events // events are large; most runs have one decision a batch
+	} else {
+		p.events = append(p.events, events...)
+	}
 	if l.rowNew {
 		row := l.row
 		p.row, l.rowNew = &row, false

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"slices"
 	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
@@ -182,7 +183,9 @@ func (r *Reactor) work() {
 			r.decideMessage(r.backlog[done])
 			done++
 		}
-		r.backlog = append(r.backlog[:0:0], r.backlog[done:]...)
+		if done > 0 {
+			r.backlog = slices.Delete(r.backlog, 0, done)
+		}
 	}
 	if r.inflight == nil && !r.halted {
 		r.send()

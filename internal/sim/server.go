@@ -102,7 +102,7 @@ func (v *server) lead() {
 		panic(err)
 	}
 	s.note("lead", "", "", lease.Incarnation)
-	v.runtime, v.published = s.product.runtime(runtime.New(runtime.Config{}, lease, at)), map[store.RunID]uint64{}
+	v.runtime, v.published = s.product.runtime(runtime.New(runtime.Config{Limits: s.swarm.limits}, lease, at)), map[store.RunID]uint64{}
 	v.inbox = append(s.product.recovered(msgs), v.inbox...)
 	v.tellDispatcher(dispatch.Recovered{})
 }

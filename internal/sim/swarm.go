@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"github.com/regie-dev/regie/internal/runtime"
+)
 
 // swarm is what a seed makes of the world: which faults there are and how
 // often. Each seed has some of them only, so that rare combinations come up
@@ -14,6 +18,8 @@ type swarm struct {
 	remote    bool
 	lostAfter time.Duration
 	lease     time.Duration
+
+	limits runtime.Limits
 
 	crash         float64 // of the server, for each commit
 	crashes       int     // of the server at any time, in the horizon
@@ -59,6 +65,9 @@ func newSwarm(r random) swarm {
 	if w.remote {
 		w.lease = 3 * time.Minute
 		w.lostAfter = pick(r, 0, time.Minute, 10*time.Minute)
+	}
+	if r.chance(0.3) {
+		w.limits = runtime.Limits{BatchEvents: 1 + r.IntN(40), BatchRecords: 1 + r.IntN(4), Backlog: 1 + r.IntN(4)}
 	}
 	return w
 }
