@@ -25,19 +25,19 @@ func sampleRepository(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(t.TempDir(), "odd's \"name\" & <b>")
+	dir := filepath.Join(t.TempDir(), "odd's \"name\" & <b> \\ back\tslash")
 	command(t, t.TempDir(), "sh", script, dir, sampleMonth)
 	return dir
 }
 
 // report runs the example on the repository in which it is called.
-func (w *world) report(t *testing.T, input map[string]any) (*document, int) {
+func (w *world) report(t *testing.T, input map[string]any, args ...string) (*document, int) {
 	t.Helper()
 	text, err := json.Marshal(input)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w.run(t, example(t, "repo-report"), "--date", sampleMonth+"-15", "--input", string(text))
+	return w.run(t, append(args, example(t, "repo-report"), "--date", sampleMonth+"-15", "--input", string(text))...)
 }
 
 // counts are what a month or all months add up to.
@@ -133,7 +133,7 @@ func TestReportNumbers(t *testing.T) {
 		t.Errorf("left behind: %q", left)
 	}
 	checkPage(t, w.env["HOME"]+"/report/report.html", []string{
-		"odd's \"name\" & <b>", "1,195", "Zoë Bødker 李", "Robert'); DROP TABLE commits;--", `$(touch "$HOME/owned"); rm -rf nothing-here`, "-n --help",
+		"odd's \"name\" & <b> \\ back slash", "1,195", "Zoë Bødker 李", "Robert'); DROP TABLE commits;--", `$(touch "$HOME/owned"); rm -rf nothing-here`, "-n --help",
 		"main: trim \"quotes\" & <angles>", "docs: <script>alert(1)</script> explains everything", "v0.2.0-<i>odd</i>",
 		`"odd \"name\" <b>.txt"`, "Tab here", "(no subject)", "src/machine.go",
 	})
@@ -250,6 +250,33 @@ func TestReportShapes(t *testing.T) {
 			}
 			checkPage(t, w.env["HOME"]+"/report.html", test.texts)
 		})
+	}
+}
+
+// What cannot be read is tried again and then fails the run; no page says that
+// there was nothing.
+func TestReportOnDamage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	command(t, w.dir, "git", "init", "--quiet")
+	if err := os.WriteFile(filepath.Join(w.dir, "file"), []byte("text\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command(t, w.dir, "git", "add", "file")
+	commitAt(t, w.dir, "2026-11-02T00:00:00Z")
+	blob := strings.TrimSpace(command(t, w.dir, "git", "rev-parse", "HEAD:file"))
+	if err := os.Remove(filepath.Join(w.dir, ".git", "objects", blob[:2], blob[2:])); err != nil {
+		t.Fatal(err)
+	}
+	d, code := w.report(t, map[string]any{"months": 2, "folder": w.env["HOME"]}, "--time", "virtual")
+	if code != 1 || d.Run.Error.Name != "exit.128" {
+		t.Errorf("ended with %d, error %v; want 1 and exit.128", code, d.Run.Error)
+	}
+	if got := d.step(t, "history/read/months[1]").Attempts; got != 3 {
+		t.Errorf("made %d attempts, want 3", got)
+	}
+	if left, _ := filepath.Glob(w.env["HOME"] + "/*report*"); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
 	}
 }
 

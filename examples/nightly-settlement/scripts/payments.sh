@@ -1,6 +1,7 @@
 # Stands in for the system that payments come from: makes those of one date,
 # $COUNT in all, in four batches. The same date gives the same payments, as
 # asking a real system twice would.
+set -eu
 export LC_ALL=C
 
 awk -v date="$DATE" -v count="$COUNT" '

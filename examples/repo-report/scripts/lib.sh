@@ -1,15 +1,17 @@
 # Shared by the scripts of this example: POSIX sh, awk and git, nothing else.
 
+# A script ends with the first command that fails, and with its exit code: 128
+# where that is git.
+set -eu
+
 # Bytes, not characters: the same on every machine and in every awk.
 export LC_ALL=C TZ=UTC0
 export GIT_PAGER=cat GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0
 
-# stop CODE MESSAGE...: ends the step. The codes are named in workflow.yaml.
+# stop MESSAGE: ends the step with the error exit.2.
 stop() {
-	code=$1
-	shift
-	printf '%s\n' "$*" >&2
-	exit "$code"
+	printf '%s\n' "$1" >&2
+	exit 2
 }
 
 # The repository, without what its configuration could change in the output or
@@ -34,8 +36,8 @@ clean() {
 
 # json TEXT: the text as a JSON string.
 json() {
-	printf '%s\n' "$1" | clean | awk '
+	printf '%s\n' "$1" | clean | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' | awk '
 		NR > 1 { s = s "\\n" }
-		{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); gsub(/\t/, "\\t"); s = s $0 }
+		{ gsub(/\t/, "\\t"); s = s $0 }
 		END { printf "\"%s\"", s }'
 }

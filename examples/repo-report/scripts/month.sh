@@ -1,10 +1,10 @@
-# Reads one month: from $FROM up to, without, $TO (seconds since 1970), by the
+# Reads one month of the history of $HEAD: from $FROM up to, without, $TO (seconds since 1970), by the
 # date on which commits were made part of the history.
 . scripts/lib.sh
 
 # The whole history is looked through rather than asked with --since, which
 # stops at the first commit with an old date and misses those behind it.
-repo_git log --format='%ct %H' HEAD -- >all
+repo_git log --format='%ct %H' "$HEAD" -- >all
 awk -v from="$FROM" -v to="$TO" '$1 >= from && $1 < to { print $2 }' all >ids
 
 # Commits whose parents a shallow clone left out seem to add every file.

@@ -243,7 +243,7 @@ END {
 		printf "<p><code><bdi>%s</bdi></code>, <bdi>%s</bdi></p></header>\n", fact["root"], fact["branch"]
 		print "<main><section><h2>No commits yet</h2><p class=\"note\">There is no history to report on. Commit something and run this again.</p></section></main>"
 	} else {
-		printf "<p>%s to %s, <bdi>%s</bdi> at <code>%s</code></p></header>\n", monthName(month_[1]), monthName(month_[months]), fact["branch"], fact["head"]
+		printf "<p>%s to %s, <bdi>%s</bdi> at <code>%s</code></p></header>\n", monthName(month_[1]), monthName(month_[months]), fact["branch"], substr(fact["head"], 1, 12)
 		print "<main>\n<dl class=\"tiles\">"
 		tile("Commits", thousands(total[1]))
 		tile("People", thousands(total[2]))

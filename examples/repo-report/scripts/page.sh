@@ -5,12 +5,20 @@
 # escape: standard input as text of HTML.
 escape() { sed -e 's/&/\&amp;/g' -e 's/</\&lt;/g' -e 's/>/\&gt;/g' -e 's/"/\&quot;/g' -e "s/'/\&#39;/g"; }
 
+# fact NAME TEXT: a line for page.awk.
+fact() {
+	printf 'fact\t%s\t' "$1"
+	printf '%s' "$2" | tr '\n\t' '  '
+	echo
+}
 {
-	for fact in "name	$NAME" "root	$ROOT" "branch	$BRANCH" "head	$HEAD" "shallow	$SHALLOW" \
-		"all	$COMMITS" "run	$REGIE_RUN_ID"; do
-		printf 'fact\t%s' "$fact" | tr '\n' ' '
-		echo
-	done
+	fact name "$NAME"
+	fact root "$ROOT"
+	fact branch "$BRANCH"
+	fact head "$HEAD"
+	fact shallow "$SHALLOW"
+	fact all "$COMMITS"
+	fact run "$REGIE_RUN_ID"
 	[ ! -f "$WORK/totals.tsv" ] || cat "$WORK/totals.tsv"
 } | clean | escape >facts
 

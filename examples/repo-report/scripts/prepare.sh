@@ -12,12 +12,12 @@ absolute() {
 REPOSITORY=$(absolute "$REPOSITORY")
 [ -z "$FOLDER" ] || FOLDER=$(absolute "$FOLDER")
 if [ "$MONTHS" -lt 1 ] || [ "$MONTHS" -gt 120 ]; then
-	stop 2 "the input months must be 1 to 120; got: $MONTHS"
+	stop "the input months must be 1 to 120; got: $MONTHS"
 fi
-command -v git >/dev/null 2>&1 || stop 2 "git is not installed here"
+command -v git >/dev/null 2>&1 || stop "git is not installed here"
 
 # Git itself says best what is wrong with a folder.
-repo_git rev-parse --git-dir >/dev/null || stop 2 "git cannot read a repository at $REPOSITORY"
+repo_git rev-parse --git-dir >/dev/null || stop "git cannot read a repository at $REPOSITORY"
 
 if [ "$(repo_git rev-parse --is-bare-repository)" = true ]; then
 	root=$(repo_git rev-parse --absolute-git-dir)
@@ -28,7 +28,7 @@ name=$(basename "$root" .git)
 [ -n "$name" ] && [ "$name" != / ] || name=repository
 
 if [ -z "$FOLDER" ]; then
-	FOLDER=$(mktemp -d "${REPORTS:-/tmp}/repo-report.XXXXXX")
+	FOLDER=$(mktemp -d /tmp/repo-report.XXXXXX)
 else
 	mkdir -p "$FOLDER"
 	FOLDER=$(cd "$FOLDER" && pwd)
@@ -36,10 +36,10 @@ fi
 work=$(mktemp -d "$FOLDER/.repo-report.XXXXXX")
 
 # A repository without commits has a HEAD that leads nowhere.
-head='' branch='' commits=0
+head='' commits=0
 if repo_git rev-parse --verify --quiet 'HEAD^{commit}' >/dev/null; then
-	head=$(repo_git rev-parse --short=12 HEAD)
-	commits=$(repo_git rev-list --count HEAD)
+	head=$(repo_git rev-parse HEAD)
+	commits=$(repo_git rev-list --count "$head")
 fi
 branch=$(repo_git symbolic-ref --quiet --short HEAD || echo 'no branch')
 shallow=$(repo_git rev-parse --is-shallow-repository)

@@ -1,7 +1,7 @@
-# Counts the files of the newest commit by type: lines "type", count, name.
+# Counts the files of the commit $HEAD by type: lines "type", count, name.
 . scripts/lib.sh
 
-repo_git ls-tree -r HEAD >tree
+repo_git ls-tree -r "$HEAD" >tree
 clean <tree | awk -F '\t' '
 	$0 ~ /^100/ { # files, neither links nor other repositories
 		files++
