@@ -65,7 +65,12 @@ func terminal(w io.Writer) (columns, rows int, ok bool) {
 	return columns, rows, err == nil
 }
 
+// interrupts tells of Ctrl-C and TERM. From then on a reader of the output that
+// goes away (regie run … | head) does not end the process either: what was begun
+// is carried on to its end.
 func interrupts() (<-chan struct{}, func()) {
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE) // not ignored, which tasks would inherit
 	signals := make(chan os.Signal, 2)
 	asked := make(chan struct{})
 	done := make(chan struct{})

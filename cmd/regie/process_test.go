@@ -414,3 +414,29 @@ func BenchmarkColdStart(b *testing.B) {
 		})
 	}
 }
+
+// TestReaderGoesAway: a run ends as it would, though nobody reads on.
+func TestReaderGoesAway(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, map[string]string{"effects.yaml": effects})
+	cmd := f.command(t, "run", "effects.yaml")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("run: %v", err)
+	}
+	show := f.start(t, "show", f.run(t))
+	show.line("effects succeeded")
+	show.wants(0)
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -126,6 +127,7 @@ type logReader struct {
 
 	mu       sync.Mutex // guards the output
 	followed map[attemptKey]context.CancelFunc
+	stop     func() // ends following
 }
 
 // choose checks that there is such a step and attempt.
@@ -235,6 +237,7 @@ func (l *logReader) follow(ctx context.Context, seen *seenRun) error {
 	var following sync.WaitGroup
 	defer following.Wait()
 	defer cancel()
+	l.stop = cancel
 	stop := l.c.interrupted(ctx, func(int) { cancel() })
 	defer stop()
 	ticks := time.NewTicker(followEvery)
@@ -317,6 +320,10 @@ func (l *logReader) followOne(ctx context.Context, a loggedAttempt, f *os.File) 
 		_, err := l.c.Stdout.Write(style.Append(nil, line))
 		return err
 	})
+	if errors.Is(err, syscall.EPIPE) {
+		l.stop() // nobody reads on
+		return
+	}
 	if err != nil && ctx.Err() == nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()

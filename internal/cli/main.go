@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -113,8 +112,8 @@ func (c *cli) root() *cobra.Command {
 	root.PersistentFlags().VarP(&c.output, "output", "o", "how the result is printed: text or json")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.SetFlagErrorFunc(flagError)
-	root.SetHelpCommandGroupID(groupOther)
-	root.SetCompletionCommandGroupID(groupOther)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(c.helpCommand())
 	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run:"}, &cobra.Group{ID: groupWrite, Title: "Write:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"})
 	for _, command := range c.commands() {
@@ -133,7 +132,7 @@ const (
 // commands lists all commands, in the order of the help.
 func (c *cli) commands() []*cobra.Command {
 	return []*cobra.Command{
-		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.versionCommand(),
+		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.completionCommand(), c.versionCommand(),
 	}
 }
 
@@ -179,11 +178,7 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 		case len(args) < least:
 			return usagef("%s is missing", what).withHint("%s", help)
 		case most >= 0 && len(args) > most:
-			if most == 0 {
-				what = "no arguments"
-			}
-			return usagef("%q is one argument too many: %s wants %s", args[most], cmd.CommandPath(), strings.ToLower(what[:1])+what[1:]).
-				withHint("%s", help)
+			return usagef("%q is one argument too many", args[most]).withHint("%s", help)
 		}
 		return nil
 	}

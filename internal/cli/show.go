@@ -327,7 +327,11 @@ func (c *cli) listRuns(ctx context.Context, data string) error {
 		return nil
 	}
 	if len(runs) == 0 {
-		printf(c.Stdout, "no runs yet; `regie run FILE` starts one\n")
+		where := "yet"
+		if data != "" {
+			where = "in " + diagVisible(data)
+		}
+		printf(c.Stdout, "no runs %s; `regie run FILE` starts one\n", where)
 		return nil
 	}
 	color := c.color(c.Stdout)
