@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
@@ -37,7 +39,7 @@ func (w *Worker) execute(ctx context.Context, x executor.Executor, t *engine.Tas
 		s.log.line(executor.System, "outcome unknown: "+err.Error())
 		return engine.TaskOutcome{Kind: engine.OutcomeLost}
 	}
-	return outcomeOf(t, &result)
+	return outcomeOf(t, &result, s)
 }
 
 // grace is the time that the task has between TERM and KILL.
@@ -79,7 +81,7 @@ func startFailed(ctx context.Context, err error) engine.TaskOutcome {
 	return failed(start.Name, start.Err.Error())
 }
 
-func outcomeOf(t *engine.Task, r *executor.Result) engine.TaskOutcome {
+func outcomeOf(t *engine.Task, r *executor.Result, s *session) engine.TaskOutcome {
 	out := engine.TaskOutcome{
 		Kind: engine.OutcomeSucceeded, Output: r.Output, Warning: r.Warning, Checkpoint: r.Checkpoint,
 		StartedAt: r.StartedAt.UTC(), EndedAt: r.EndedAt.UTC(),
@@ -97,11 +99,31 @@ func outcomeOf(t *engine.Task, r *executor.Result) engine.TaskOutcome {
 		out.Kind, out.Error = late.Kind, late.Error
 	default:
 		out.Kind, out.Error = engine.OutcomeFailed, &engine.Error{Name: r.ErrorName, Message: r.ErrorMessage}
-		if !r.Output.IsUndefined() {
-			out.Error.Details = r.Output
-		}
+		explain(out.Error, r.Output, s.log.lastWords())
 	}
 	return out
+}
+
+// maxLastLine bounds the line of the error stream that a message repeats, in
+// bytes.
+const maxLastLine = 300
+
+// explain adds to the error of a process what it said last: the last line of
+// its error stream to the message, the end of the stream and the output that it
+// left to the details.
+func explain(e *engine.Error, output value.Value, words string) {
+	stderr := value.Undefined
+	if words != "" {
+		last := words[strings.LastIndexByte(words, '\n')+1:]
+		if len(last) > maxLastLine {
+			last = strings.ToValidUTF8(last[:maxLastLine], "") + "…"
+		}
+		e.Message += ": " + last
+		stderr = value.String(words)
+	}
+	if details := value.Object(value.M("output", output), value.M("stderr", stderr)); details.Len() > 0 {
+		e.Details = details
+	}
 }
 
 // call makes the attempt by a connector.

@@ -20,7 +20,12 @@ type maskedLog struct {
 	masker  *secret.Masker
 	at      time.Time // of the chunk in hand
 	err     error
+	// tail is the end of what was written to the error stream, masked.
+	tail []byte
 }
+
+// maxTail is how much of the end of the error stream an error keeps, in bytes.
+const maxTail = 2 << 10
 
 func newMaskedLog(log Log, masker *secret.Masker, c clock.Clock) *maskedLog {
 	return &maskedLog{log: log, clock: c, masker: masker, streams: map[executor.Stream]*secret.Writer{}}
@@ -36,14 +41,35 @@ func (s sink) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if s.stream == executor.Stderr {
+		s.log.tail = append(s.log.tail, p...)
+		if over := len(s.log.tail) - maxTail; over > 0 {
+			s.log.tail = append(s.log.tail[:0], s.log.tail[over:]...)
+		}
+	}
+	if s.log.log == nil {
+		return len(p), nil
+	}
 	return len(p), s.log.log.Write(executor.Chunk{At: s.log.at, Stream: s.stream, Data: p})
+}
+
+// lastWords is the end of the error stream as text; what may be the beginning
+// of a secret is held back no longer.
+func (l *maskedLog) lastWords() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w := l.streams[executor.Stderr]; w != nil && l.err == nil {
+		l.err = w.Flush()
+		delete(l.streams, executor.Stderr)
+	}
+	return strings.TrimSpace(strings.ToValidUTF8(string(l.tail), "\ufffd"))
 }
 
 // chunk takes a piece of output.
 func (l *maskedLog) chunk(c executor.Chunk) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.log == nil || l.err != nil {
+	if l.err != nil {
 		return
 	}
 	w := l.streams[c.Stream]
@@ -65,14 +91,13 @@ func (l *maskedLog) line(stream executor.Stream, text string) {
 func (l *maskedLog) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.log == nil {
-		return
-	}
 	for _, stream := range []executor.Stream{executor.Stdout, executor.Stderr, executor.System} {
 		if w := l.streams[stream]; w != nil {
 			l.at = l.clock.Now()
 			_ = w.Flush() // a log that cannot be written fails no step
 		}
 	}
-	_ = l.log.Close()
+	if l.log != nil {
+		_ = l.log.Close()
+	}
 }

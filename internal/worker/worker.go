@@ -3,7 +3,9 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -266,12 +268,20 @@ func (w *Worker) refused(t *engine.Task) (engine.TaskOutcome, bool) {
 	return failed("no_such_task_type", "nothing here runs "+strconv.Quote(t.Uses)), true
 }
 
-func (w *Worker) real(ctx context.Context, t *engine.Task, dir string, again bool, started func()) engine.TaskOutcome {
+func (w *Worker) real(ctx context.Context, t *engine.Task, dir string, again bool, started func()) (out engine.TaskOutcome) {
 	s, out, ok := w.session(t)
 	if !ok {
 		return out
 	}
 	defer s.close()
+	// What a task gives a connector to do may bring a library down, which is
+	// the end of this attempt and of nothing else.
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.line(executor.System, fmt.Sprintf("outcome unknown: Regie has a defect: %v; report it with these lines:\n%s", p, debug.Stack()))
+			out = engine.TaskOutcome{Kind: engine.OutcomeLost}
+		}
+	}()
 	if x := w.cfg.Executors[t.Uses]; x != nil {
 		out = w.execute(ctx, x, t, s, dir, again, started)
 	} else if again {

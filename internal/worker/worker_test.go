@@ -219,6 +219,27 @@ func TestProcessEnds(t *testing.T) {
 	}
 }
 
+// TestLastWords: the error of a process says what it printed last, with secrets
+// masked.
+func TestLastWords(t *testing.T) {
+	t.Parallel()
+	x := newScripted(func(task executor.Task) (executor.Result, error) {
+		task.Output(executor.Chunk{Stream: executor.Stderr, Data: []byte("loading\ncannot log in with " + token + "\n\n")})
+		return executor.Result{ErrorName: "exit.2", ErrorMessage: "exit code 2", Output: value.Int(1)}, nil
+	})
+	w, l, _ := setup(t, func(c *worker.Config) {
+		c.Executors, c.OpenLog = map[string]executor.Executor{workflow.UsesProcess: x}, nil
+	})
+	w.Assign(processTask("x"))
+	o := <-l.ends
+	if o.Error.Message != "exit code 2: cannot log in with ***" {
+		t.Errorf("message %q", o.Error.Message)
+	}
+	if got := o.Error.Details.String(); got != `{"output":1,"stderr":"loading\ncannot log in with ***"}` {
+		t.Errorf("details %s", got)
+	}
+}
+
 // TestKillAndClose: a killed attempt ends canceled, and so does what runs when
 // the worker closes; nothing starts after that.
 func TestKillAndClose(t *testing.T) {
@@ -330,6 +351,32 @@ func TestConnector(t *testing.T) {
 	}
 	if strings.Contains(log.text.String(), token) {
 		t.Errorf("log shows the secret: %q", log.text.String())
+	}
+}
+
+// TestPanic: a connector or executor that panics costs its attempt only. What it
+// did nobody knows; the log says what happened, masked.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	x := newScripted(func(executor.Task) (executor.Result, error) { panic("executor fell over " + token) })
+	w, l, log := setup(t, func(c *worker.Config) {
+		c.Executors = map[string]executor.Executor{workflow.UsesProcess: x}
+		c.Connectors = map[string]connector.Connector{"call": caller(func(context.Context, connector.Call) (connector.Result, error) {
+			panic(errors.New("connector fell over"))
+		})}
+	})
+	w.Assign(engine.Task{Run: "r1", Act: 1, Attempt: 1, Uses: "call", Input: value.Object()})
+	if o := <-l.ends; o.Kind != engine.OutcomeLost || o.StartedAt.IsZero() || o.EndedAt.IsZero() {
+		t.Errorf("connector: %+v", o)
+	}
+	w.Assign(processTask("x"))
+	if o := <-l.ends; o.Kind != engine.OutcomeLost {
+		t.Errorf("executor: %+v", o)
+	}
+	for _, want := range []string{"outcome unknown: Regie has a defect: connector fell over", "executor fell over ***", "worker_test.go:"} {
+		if !strings.Contains(log.text.String(), want) {
+			t.Errorf("log lacks %q: %s", want, log.text.String())
+		}
 	}
 }
 
