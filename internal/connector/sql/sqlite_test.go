@@ -109,6 +109,33 @@ func TestSQLiteErrors(t *testing.T) {
 	d.must(t, "vacuum", "pragma journal_mode = wal")
 }
 
+// A statement that asks for more memory than a connection has fails, with all
+// that its transaction did, and Regie goes on.
+func TestSQLiteMemory(t *testing.T) {
+	t.Parallel()
+	d := newSQLite(t)
+	d.must(t, "create table t (a)", "insert into t values (1)")
+	const glutton = "randomblob(1000000000)"
+	for what, call := range map[string]func() (value.Value, error){
+		"query":   func() (value.Value, error) { return d.query(t, `{"statement": "select `+glutton+`"}`) },
+		"text":    func() (value.Value, error) { return d.query(t, `{"statement": "select printf('%900000000d', 1)"}`) },
+		"execute": func() (value.Value, error) { return d.execute(t, `{"statement": "update t set a = `+glutton+`"}`) },
+		"several": func() (value.Value, error) {
+			return d.execute(t, `{"statements": [{"statement": "delete from t"}, {"statement": "insert into t values (`+glutton+`)"}]}`)
+		},
+	} {
+		_, err := call()
+		wantError(t, what, err, "sql.out_of_memory", "more memory than a connection may have")
+		var e *connector.Error
+		if errors.As(err, &e) && e.Unknown {
+			t.Errorf("%s: the outcome is unknown", what)
+		}
+		if got := d.one(t, "select count(*) || ' ' || max(a) from t"); got != `"1 1"` {
+			t.Errorf("%s: the table has %s afterwards", what, got)
+		}
+	}
+}
+
 // Files are reached in allowed folders only.
 func TestSQLitePath(t *testing.T) {
 	t.Parallel()

@@ -94,7 +94,24 @@ func (s *sqliteSession) fail(ctx context.Context, err error) error {
 	return sqliteError(err)
 }
 
-func (s *sqliteSession) query(ctx context.Context, st statement, l limits) (*result, error) {
+// guard turns the panic with which the driver says that it is out of memory
+// into an error. It is not for a commit, of which nobody would know whether it
+// took place.
+func guard(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case error:
+		if p.Error() != "sqlite3: out of memory" {
+			panic(p)
+		}
+		*err = connector.Errorf("sql."+codeName(sqlite3.NOMEM), "the statement asks for more memory than a connection may have")
+	default:
+		panic(p)
+	}
+}
+
+func (s *sqliteSession) query(ctx context.Context, st statement, l limits) (_ *result, err error) {
+	defer guard(&err)
 	stmt, err := s.prepare(ctx, st)
 	if err != nil {
 		return nil, err
@@ -152,13 +169,16 @@ func (s *sqliteSession) ledger(ctx context.Context) error {
 }
 
 func (s *sqliteSession) close() {
+	var ignored error
+	defer guard(&ignored) // closing undoes what was not committed, come what may
 	if s.tx != nil && !s.conn.GetAutocommit() {
 		_ = s.tx.Rollback() // closing undoes it, too
 	}
 	_ = s.conn.Close() // nothing is left that could fail
 }
 
-func (s *sqliteSession) exec(ctx context.Context, st statement, l limits) (*result, error) {
+func (s *sqliteSession) exec(ctx context.Context, st statement, l limits) (_ *result, err error) {
+	defer guard(&err)
 	stmt, err := s.prepare(ctx, st)
 	if err != nil {
 		return nil, err
@@ -180,14 +200,19 @@ func (s *sqliteSession) prepare(ctx context.Context, st statement) (*sqlite3.Stm
 	if stmt == nil {
 		return nil, connector.Errorf(connector.InvalidInput, "the statement is empty")
 	}
+	sound := false
+	defer func() {
+		if !sound {
+			stmt.Close()
+		}
+	}()
 	if skipSpace(tail) != "" {
-		stmt.Close()
 		return nil, connector.Errorf(connector.InvalidInput, "more than one statement; list them under `statements` of sql.execute")
 	}
 	if err := bind(stmt, st.args); err != nil {
-		stmt.Close()
 		return nil, s.fail(ctx, err)
 	}
+	sound = true
 	return stmt, nil
 }
 
