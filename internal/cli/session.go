@@ -25,6 +25,10 @@ type session struct {
 	c       *cli
 	regie   *local.Regie
 	monitor *monitor
+	// asked has a value each time the user asks the process to end, from before
+	// anything was begun; deaf ends that.
+	asked <-chan struct{}
+	deaf  func()
 }
 
 // openSession opens a data folder and goes on with what is unfinished in it.
@@ -40,8 +44,10 @@ func (c *cli) openSession(ctx context.Context, f *runFlags, cfg local.Config) (*
 	cfg.Clock, cfg.Environ, cfg.Proxy, cfg.Random = c.Clock, c.Environ(), c.Proxy, c.Random
 	cfg.Started = s.monitor.started
 	cfg.Output = func(ref dispatch.Ref, path string, chunk executor.Chunk) { s.monitor.output(ref, path, chunk) }
+	s.asked, s.deaf = c.interrupts()
 	var err error
 	if s.regie, err = local.Open(ctx, cfg); err != nil {
+		s.deaf()
 		return nil, folderFailure(err)
 	}
 	return s, nil
@@ -52,6 +58,7 @@ func (s *session) close() {
 	if err := s.regie.Close(); err != nil {
 		s.c.warn(err.Error())
 	}
+	s.deaf()
 }
 
 // finishOthers goes on with the runs that were left unfinished in the folder of
@@ -177,7 +184,7 @@ func (s *session) follow(ctx context.Context, id store.RunID) (*history.Run, err
 	defer watcher.Close()
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	stop := s.c.interrupted(ctx, func(nth int) {
+	stop := each(ctx, s.asked, func(nth int) {
 		if nth > 1 {
 			leave(errLeft)
 			return

@@ -93,10 +93,25 @@ func (w *World) zone() *time.Location {
 // interrupted calls f each time the user asks the process to end, until the
 // result is called or ctx ends.
 func (w *World) interrupted(ctx context.Context, f func(nth int)) (stop func()) {
-	if w.Interrupts == nil {
-		return func() {}
+	asked, unsubscribe := w.interrupts()
+	end := each(ctx, asked, f)
+	return func() {
+		end()
+		unsubscribe()
 	}
-	asked, unsubscribe := w.Interrupts()
+}
+
+// interrupts is Interrupts, where nobody asks if it is nil.
+func (w *World) interrupts() (asked <-chan struct{}, stop func()) {
+	if w.Interrupts == nil {
+		return nil, func() {}
+	}
+	return w.Interrupts()
+}
+
+// each calls f for each value, counted from 1, until the result is called or
+// ctx ends.
+func each(ctx context.Context, asked <-chan struct{}, f func(nth int)) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -112,7 +127,6 @@ func (w *World) interrupted(ctx context.Context, f func(nth int)) (stop func()) 
 	}()
 	return func() {
 		cancel()
-		unsubscribe()
 		<-done
 	}
 }
