@@ -143,6 +143,9 @@ func (b *batch) remove(run store.RunID) {
 	b.keys = slices.DeleteFunc(b.keys, func(k store.Key) bool { return k.Run == run })
 	b.timers = slices.DeleteFunc(b.timers, func(c timerChange) bool { return c.Run == run })
 	b.sealed = nil
+	if len(b.order) == 0 {
+		b.bytes = 0
+	}
 }
 
 // seal encodes the batch. If the events of a run cannot be stored, it returns

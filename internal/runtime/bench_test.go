@@ -23,10 +23,10 @@ func BenchmarkRuns(b *testing.B) {
 	const each = 1000
 	n := 0
 	for b.Loop() {
-		msgs := make([]runtime.Message, each)
-		for i := range msgs {
+		msgs := make([]runtime.Message, 0, each)
+		for range each {
 			n++
-			msgs[i] = submit(store.RunID(fmt.Sprintf("r%09d", n)), p, 1)
+			msgs = append(msgs, submit(store.RunID(fmt.Sprintf("r%09d", n)), p, 1))
 		}
 		for len(msgs) > 0 {
 			effects := r.Handle(msgs, start)

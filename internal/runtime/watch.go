@@ -87,7 +87,11 @@ func (w *Watcher) Next(ctx context.Context) ([]engine.Event, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-w.done:
-			return nil, ErrStopping
+			select {
+			case <-w.signal: // what was published before the end
+			default:
+				return nil, ErrStopping
+			}
 		}
 		events, err := w.see(ctx)
 		if err != nil || len(events) > 0 {
