@@ -94,24 +94,25 @@ func (s *sqliteSession) fail(ctx context.Context, err error) error {
 	return sqliteError(err)
 }
 
-// guard turns the panic with which the driver says that it is out of memory
-// into an error. It is not for a commit, of which nobody would know whether it
-// took place.
-func guard(err *error) {
-	switch p := recover().(type) {
-	case nil:
-	case error:
-		if p.Error() != "sqlite3: out of memory" {
-			panic(p)
-		}
-		*err = connector.Errorf("sql."+codeName(sqlite3.NOMEM), "the statement asks for more memory than a connection may have")
-	default:
+// outOfMemory makes an error of what was recovered, if it is the panic with
+// which the driver says that it is out of memory; any other goes on. It is not
+// for a commit, of which nobody would know whether it took place.
+func outOfMemory(p any) error {
+	if p == nil {
+		return nil
+	}
+	if e, ok := p.(error); !ok || e.Error() != "sqlite3: out of memory" {
 		panic(p)
 	}
+	return connector.Errorf("sql."+codeName(sqlite3.NOMEM), "the statement asks for more memory than a connection may have")
 }
 
 func (s *sqliteSession) query(ctx context.Context, st statement, l limits) (_ *result, err error) {
-	defer guard(&err)
+	defer func() {
+		if e := outOfMemory(recover()); e != nil {
+			err = e
+		}
+	}()
 	stmt, err := s.prepare(ctx, st)
 	if err != nil {
 		return nil, err
@@ -169,8 +170,7 @@ func (s *sqliteSession) ledger(ctx context.Context) error {
 }
 
 func (s *sqliteSession) close() {
-	var ignored error
-	defer guard(&ignored) // closing undoes what was not committed, come what may
+	defer func() { _ = outOfMemory(recover()) }() // closing undoes what was not committed, come what may
 	if s.tx != nil && !s.conn.GetAutocommit() {
 		_ = s.tx.Rollback() // closing undoes it, too
 	}
@@ -178,7 +178,11 @@ func (s *sqliteSession) close() {
 }
 
 func (s *sqliteSession) exec(ctx context.Context, st statement, l limits) (_ *result, err error) {
-	defer guard(&err)
+	defer func() {
+		if e := outOfMemory(recover()); e != nil {
+			err = e
+		}
+	}()
 	stmt, err := s.prepare(ctx, st)
 	if err != nil {
 		return nil, err
