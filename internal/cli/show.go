@@ -280,6 +280,9 @@ func (c *cli) recentRuns(ctx context.Context, data string, limit int) ([]listedR
 			continue // a link that leads nowhere any more
 		}
 		runs, err := c.runsIn(ctx, dir, store.RunID(e.Name()), 1)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // the folder was made anew since
+		}
 		if err != nil {
 			c.warn(fmt.Sprintf("run %s: %v", e.Name(), err))
 			continue

@@ -293,6 +293,56 @@ outputs: {date: "${{ run.business_date }}"}
 	}
 }
 
+// TestVirtualRepeats: mocks on a virtual clock give the same events each time,
+// however much happens side by side.
+func TestVirtualRepeats(t *testing.T) {
+	t.Parallel()
+	program, _ := load(t, `
+kind: Workflow
+name: many
+steps:
+  - id: each
+    foreach: lists.range(30)
+    as: i
+    max_parallel: 8
+    run: exit 1
+    retry: {max_attempts: 3, backoff: {initial: 10s, jitter: full}}
+`)
+	const text = `mocks: {"each[*]": [{error: {name: exit.1}, duration: 2s}, {output: {}, duration: 1s}]}`
+	mocks, problems := mock.Parse("m", []byte(text))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var first string
+	for i := range 5 {
+		dir := filepath.Join(t.TempDir(), "data")
+		r := open(t, local.Config{
+			Dir: dir, Virtual: true, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Launch: &local.Launch{Mocks: mocks, MocksText: []byte(text)},
+		})
+		id := submit(t, r, local.Request{Program: program})
+		if result := wait(t, r, id); result.State != engine.Succeeded {
+			t.Fatalf("ended %s, %v", result.State, result.Error)
+		}
+		view, err := local.OpenView(t.Context(), dir, local.Languages())
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, err := view.Events(t.Context(), id, 1)
+		if err := errors.Join(err, view.Close()); err != nil {
+			t.Fatal(err)
+		}
+		control, payload, err := engine.EncodeEvents(events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(control) + string(payload); i == 0 {
+			first = got
+		} else if got != first {
+			t.Fatalf("run %d took another course", i+1)
+		}
+	}
+}
+
 // TestInputIsChecked: what Check finds, Submit refuses, and nothing is stored.
 func TestInputIsChecked(t *testing.T) {
 	t.Parallel()

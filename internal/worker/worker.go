@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -84,9 +85,10 @@ type Worker struct {
 
 // attempt is one that the worker has, until it is forgotten.
 type attempt struct {
-	ref     dispatch.Ref
-	class   match.Class
-	cancel  context.CancelCauseFunc
+	ref   dispatch.Ref
+	class match.Class
+	// kill asks it to stop; never nil.
+	kill    func()
 	dir     string
 	uses    string
 	outcome *engine.TaskOutcome
@@ -157,17 +159,23 @@ func (w *Worker) Assign(t engine.Task) { w.take(t, false) }
 // to be found its outcome is lost.
 func (w *Worker) Reattach(t engine.Task) { w.take(t, true) }
 
+// take makes an attempt in a goroutine of its own, or lets a mock stand in.
 func (w *Worker) take(t engine.Task, again bool) {
 	ref := dispatch.RefOf(&t)
 	ctx, cancel := context.WithCancelCause(context.Background())
-	a := &attempt{ref: ref, class: Class(&t), cancel: cancel, uses: t.Uses, dir: w.folder(&t)}
+	a := &attempt{ref: ref, class: Class(&t), kill: func() { cancel(errKilled) }, uses: t.Uses, dir: w.folder(&t)}
+	m, mocked := w.cfg.Mocks.Find(t.Path, t.Attempt)
+	var fake *fake
+	if mocked {
+		fake = w.newFake(a, &t, m)
+		a.kill = fake.kill
+	}
 	w.mu.Lock()
-	listener := w.listener
 	if known := w.attempts[ref]; known != nil || w.closed {
 		w.mu.Unlock()
 		cancel(nil)
-		if known == nil && listener != nil {
-			listener.Ended(ref, engine.TaskOutcome{Kind: engine.OutcomeNotStarted})
+		if known == nil {
+			w.tellEnded(ref, engine.TaskOutcome{Kind: engine.OutcomeNotStarted})
 		}
 		return
 	}
@@ -175,22 +183,45 @@ func (w *Worker) take(t engine.Task, again bool) {
 	w.running.Add(1)
 	w.mu.Unlock()
 	w.cfg.Clock.Begin()
+	if mocked {
+		defer w.cfg.Clock.End()
+		cancel(nil)
+		fake.begin()
+		return
+	}
 	go func() {
 		defer w.running.Done()
 		defer w.cfg.Clock.End()
 		defer cancel(nil)
-		outcome := w.run(ctx, &t, a.dir, again, func() {
-			if listener != nil {
-				listener.Started(ref)
-			}
-		})
-		w.mu.Lock()
-		a.outcome = &outcome
-		w.mu.Unlock()
-		if listener != nil {
-			listener.Ended(ref, outcome)
-		}
+		w.end(a, w.run(ctx, &t, a.dir, again, func() { w.tellStarted(ref) }))
 	}()
+}
+
+// end keeps the outcome of an attempt and reports it.
+func (w *Worker) end(a *attempt, outcome engine.TaskOutcome) {
+	w.mu.Lock()
+	a.outcome = &outcome
+	w.mu.Unlock()
+	w.tellEnded(a.ref, outcome)
+}
+
+func (w *Worker) tellStarted(ref dispatch.Ref) {
+	if l := w.told(); l != nil {
+		l.Started(ref)
+	}
+}
+
+func (w *Worker) tellEnded(ref dispatch.Ref, outcome engine.TaskOutcome) {
+	if l := w.told(); l != nil {
+		l.Ended(ref, outcome)
+	}
+}
+
+// told is who is told, nil if nobody is.
+func (w *Worker) told() Listener {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.listener
 }
 
 // folder is the attempt's own, named by numbers only.
@@ -209,7 +240,7 @@ func (w *Worker) Kill(ref dispatch.Ref) {
 	a := w.attempts[ref]
 	w.mu.Unlock()
 	if a != nil {
-		a.cancel(errKilled)
+		a.kill()
 	}
 }
 
@@ -234,21 +265,19 @@ func (w *Worker) Forget(ref dispatch.Ref) {
 func (w *Worker) Close() {
 	w.mu.Lock()
 	w.closed = true
-	for _, a := range w.attempts {
-		a.cancel(errKilled)
-	}
+	all := slices.Collect(maps.Values(w.attempts))
 	w.mu.Unlock()
+	for _, a := range all {
+		a.kill()
+	}
 	w.running.Wait()
 }
 
 // run makes one attempt.
 func (w *Worker) run(ctx context.Context, t *engine.Task, dir string, again bool, started func()) engine.TaskOutcome {
 	begin := w.cfg.Clock.Now()
-	var out engine.TaskOutcome
-	if m, ok := w.cfg.Mocks.Find(t.Path, t.Attempt); ok {
-		started()
-		out = w.mocked(ctx, t, m)
-	} else if out, ok = w.refused(t); !ok {
+	out, ok := w.refused(t)
+	if !ok {
 		out = w.real(ctx, t, dir, again, started)
 	}
 	if out.StartedAt.IsZero() {
@@ -293,38 +322,6 @@ func (w *Worker) real(ctx context.Context, t *engine.Task, dir string, again boo
 		out = w.call(ctx, w.cfg.Connectors[t.Uses], t, s)
 	}
 	return s.mask(out)
-}
-
-// mocked waits as long as the mock says and gives its result.
-func (w *Worker) mocked(ctx context.Context, t *engine.Task, m mock.Result) engine.TaskOutcome {
-	if len(m.Log) > 0 {
-		if log, err := w.openLog(t); err == nil && log != nil {
-			for _, line := range m.Log {
-				_ = log.Write(executor.Chunk{At: w.cfg.Clock.Now(), Stream: executor.Stdout, Data: []byte(line + "\n")})
-			}
-			_ = log.Close()
-		}
-	}
-	length, late := m.Duration, false
-	if t.Timeout > 0 && length > t.Timeout {
-		length, late = t.Timeout, true
-	}
-	if length > 0 {
-		if err := clock.Sleep(ctx, w.cfg.Clock, length); err != nil {
-			return engine.TaskOutcome{Kind: engine.OutcomeCanceled}
-		}
-	}
-	switch {
-	case late:
-		return timedOut(t)
-	case m.Lost:
-		return engine.TaskOutcome{Kind: engine.OutcomeLost}
-	case m.ErrorName != "":
-		return engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{
-			Name: m.ErrorName, Message: m.ErrorMessage, Details: m.ErrorDetails,
-		}}
-	}
-	return engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: m.Output, Warning: m.Warning}
 }
 
 func (w *Worker) openLog(t *engine.Task) (Log, error) {

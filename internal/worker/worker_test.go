@@ -440,6 +440,41 @@ mocks:
 	}
 }
 
+// TestMocksEndInOrder: on a virtual clock mocks that run side by side end in the
+// order of their times, and of equal times in the order in which they were
+// assigned; one that is killed ends canceled, at once.
+func TestMocksEndInOrder(t *testing.T) {
+	t.Parallel()
+	set, problems := mock.Parse("m.yaml", []byte(`mocks: {slow: {duration: 2s}, quick: {duration: 1s}, never: {duration: 9h}, zero: {output: 1}}`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	virtual := clock.NewVirtual(start)
+	w, l, _ := setup(t, func(c *worker.Config) { c.Mocks, c.Clock = set, virtual })
+	var order []string
+	virtual.Begin()
+	for i, path := range []string{"slow", "quick", "never", "slow", "zero", "quick"} {
+		task := processTask("x")
+		task.Path, task.Act = path, engine.ActID(i+1)
+		w.Assign(task)
+		if path == "never" {
+			w.Kill(dispatch.RefOf(&task))
+			w.Kill(dispatch.RefOf(&task))
+		}
+	}
+	virtual.End()
+	for range 6 {
+		o := <-l.ends
+		order = append(order, fmt.Sprintf("%s %s", o.Kind, o.EndedAt.Sub(start)))
+	}
+	want := []string{"canceled 0s", "succeeded 0s", "succeeded 1s", "succeeded 1s", "succeeded 2s", "succeeded 2s"}
+	if !slices.Equal(order, want) {
+		t.Errorf("ended %q, want %q", order, want)
+	}
+	w.Close()
+}
+
 // TestFolder: attempts have folders named by numbers, whatever the step's path.
 func TestFolder(t *testing.T) {
 	t.Parallel()
