@@ -21,6 +21,12 @@ import (
 // drawEvery is the time between two pictures of the live tree.
 const drawEvery = 100 * time.Millisecond
 
+// unknownColumns and unknownRows are the size of a terminal that does not say.
+const (
+	unknownColumns = 80
+	unknownRows    = 24
+)
+
 // maxShownLine is the longest line of a log that is shown while a run goes on;
 // the rest of it is in the log.
 const maxShownLine = 4 << 10
@@ -61,6 +67,9 @@ func (c *cli) newMonitor(out io.Writer, now func() time.Time, logs bool) *monito
 	}
 	m.size = func() (int, int) {
 		columns, rows, _ := c.Terminal(out)
+		if columns <= 0 || rows <= 0 {
+			return unknownColumns, unknownRows
+		}
 		return columns, rows
 	}
 	if _, _, ok := c.Terminal(out); ok && c.env("TERM") != "dumb" {

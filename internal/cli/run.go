@@ -160,13 +160,13 @@ func (c *cli) run(ctx context.Context, f *runFlags, path string) error {
 	if err != nil {
 		return err
 	}
-	s, err := c.openSession(ctx, f, local.Config{Folder: dir, Languages: languages, Launch: launch, Virtual: launch.Virtual})
+	s, err := c.openRunner(ctx, f, local.Config{Folder: dir, Languages: languages, Launch: launch, Virtual: launch.Virtual})
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if _, err := s.regie.Submit(ctx, request); err != nil {
-		return submitFailure(err)
+	if err := s.submit(ctx, request); err != nil {
+		return err
 	}
 	var pruning sync.WaitGroup
 	pruning.Go(func() { c.prune(c.Clock.Now()) })

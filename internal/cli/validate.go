@@ -2,12 +2,14 @@ package cli
 
 import (
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/regie-dev/regie/internal/cli/view"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/local"
+	"github.com/regie-dev/regie/internal/suite"
 )
 
 func (c *cli) validateCommand() *cobra.Command {
@@ -16,8 +18,8 @@ func (c *cli) validateCommand() *cobra.Command {
 		Short: "Find mistakes in definitions",
 		Long: `Checks definitions and reports everything that is wrong with them at once,
 with file, line, column, what is wrong and what to write instead. Of a folder,
-all definitions at any depth are checked together. Without an argument it is
-the working directory.
+all definitions at any depth are checked together, and the tests (*.test.yaml)
+too. Without an argument it is the working directory.
 
 Exit code 2 if something is an error; warnings alone give 0.`,
 		Example: `  regie validate eod.yaml
@@ -33,7 +35,7 @@ Exit code 2 if something is an error; warnings alone give 0.`,
 }
 
 func (c *cli) validate(paths []string) error {
-	d, err := c.load(local.Languages(), paths...)
+	d, err := c.check(paths)
 	if err != nil {
 		// What cannot be read is a finding too, so that readers of the document
 		// have one place to look.
@@ -61,4 +63,58 @@ func (c *cli) validate(paths []string) error {
 		return ended(exitInvalid)
 	}
 	return nil
+}
+
+// check finds what is wrong with definitions, and with tests among them.
+func (c *cli) check(paths []string) (*definitions, error) {
+	languages := local.Languages()
+	all := &definitions{texts: map[string]string{}}
+	var named, tests []string
+	for _, path := range paths {
+		if suite.IsTest(path) {
+			tests = append(tests, path)
+		} else {
+			named = append(named, path)
+		}
+	}
+	if len(named) > 0 {
+		d, err := c.load(languages, named...)
+		if err != nil {
+			return nil, err
+		}
+		all = d
+	}
+	var list diag.List
+	list.Add(all.problems...)
+	for _, path := range append(named, tests...) {
+		if !suite.IsTest(path) && !c.isFolder(path) {
+			continue
+		}
+		files, err := suite.Find(path, c.abs)
+		if err != nil {
+			abs, absErr := c.abs(path)
+			if absErr != nil {
+				return nil, absErr
+			}
+			return nil, openFailure(path, abs, err)
+		}
+		for _, report := range suite.Check(languages, files) {
+			list.Add(report.Problems...) // sorting leaves out those of definitions that are there already
+			for file, text := range report.Texts {
+				all.texts[file] = text
+			}
+		}
+	}
+	all.problems = list.Sorted()
+	return all, nil
+}
+
+// isFolder reports whether the path is a folder.
+func (c *cli) isFolder(path string) bool {
+	abs, err := c.abs(path)
+	if err != nil {
+		return false
+	}
+	info, err := os.Stat(abs)
+	return err == nil && info.IsDir()
 }

@@ -76,7 +76,7 @@ func Find(path string, abs func(string) (string, error)) ([]*File, error) {
 			}
 			return nil
 		}
-		if !isTest(entry.Name()) || !entry.Type().IsRegular() {
+		if !IsTest(entry.Name()) || !entry.Type().IsRegular() {
 			return nil
 		}
 		if len(files) == MaxFiles {
@@ -96,8 +96,9 @@ func Find(path string, abs func(string) (string, error)) ([]*File, error) {
 	return files, nil
 }
 
-// isTest reports whether a file is a test, by name.
-func isTest(name string) bool {
+// IsTest reports whether a file is a test, by name.
+func IsTest(name string) bool {
+	name = filepath.Base(name)
 	return name[0] != '.' && (strings.HasSuffix(name, ".test.yaml") || strings.HasSuffix(name, ".test.yml"))
 }
 

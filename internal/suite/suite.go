@@ -116,6 +116,19 @@ func Run(ctx context.Context, cfg Config, files []*File) []*FileResult {
 	return reports
 }
 
+// Check finds what is wrong with files, without running anything.
+func Check(languages map[string]expr.Language, files []*File) []*FileResult {
+	cfg := Config{Languages: languages}
+	reports := make([]*FileResult, len(files))
+	for i, f := range files {
+		reports[i] = &FileResult{File: f, Problems: f.Problems, Texts: map[string]string{f.Path: f.Text}}
+		if !diag.HasErrors(f.Problems) {
+			cfg.prepare(f, reports[i])
+		}
+	}
+	return reports
+}
+
 // measure finds how long the cases took altogether.
 func (r *FileResult) measure() {
 	var first, last time.Time

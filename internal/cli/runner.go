@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -20,31 +21,32 @@ import (
 	"github.com/regie-dev/regie/internal/tasklog"
 )
 
-// session is a Regie in this process, with what shows its runs.
-type session struct {
+// runner is a Regie in this process, with what shows its runs.
+type runner struct {
 	c       *cli
 	regie   *local.Regie
 	monitor *monitor
-	// asked has a value each time the user asks the process to end, from before
-	// anything was begun; deaf ends that.
-	asked <-chan struct{}
-	deaf  func()
+	// interrupts are heard from before anything was begun; deaf ends that.
+	interrupts interrupts
+	deaf       func()
 }
 
-// openSession opens a data folder and goes on with what is unfinished in it.
+// openRunner opens a data folder and goes on with what is unfinished in it.
 // Progress goes to standard output, but to standard error beside JSON.
-func (c *cli) openSession(ctx context.Context, f *runFlags, cfg local.Config) (*session, error) {
+func (c *cli) openRunner(ctx context.Context, f *runFlags, cfg local.Config) (*runner, error) {
 	out := c.Stdout
 	if c.output == outputJSON {
 		out = c.Stderr
 	}
-	s := &session{c: c}
+	s := &runner{c: c}
 	s.monitor = c.newMonitor(out, func() time.Time { return s.regie.Now() }, f.logs)
 	cfg.Holder = c.commandLine()
 	cfg.Clock, cfg.Environ, cfg.Proxy, cfg.Random = c.Clock, c.Environ(), c.Proxy, c.Random
+	cfg.Log = slog.New(newNotices(s.monitor.say, c.Clock.Now))
 	cfg.Started = s.monitor.started
 	cfg.Output = func(ref dispatch.Ref, path string, chunk executor.Chunk) { s.monitor.output(ref, path, chunk) }
-	s.asked, s.deaf = c.interrupts()
+	cfg.Log = slog.New(newTroubles(s.monitor.say))
+	s.interrupts.asked, s.deaf = c.interrupts()
 	var err error
 	if s.regie, err = local.Open(ctx, cfg); err != nil {
 		s.deaf()
@@ -54,7 +56,7 @@ func (c *cli) openSession(ctx context.Context, f *runFlags, cfg local.Config) (*
 }
 
 // close takes everything down in order.
-func (s *session) close() {
+func (s *runner) close() {
 	if err := s.regie.Close(); err != nil {
 		s.c.warn(err.Error())
 	}
@@ -89,13 +91,14 @@ func (c *cli) finishOthers(ctx context.Context, f *runFlags, languages map[strin
 		if err != nil {
 			return err
 		}
+		s.interrupts.times = 0
 		s.monitor.say(fmt.Sprintf("Run %s: %s.", run.ID, run.State))
 	}
 	return nil
 }
 
 // openUnfinished opens a folder to go on with runs of it.
-func (c *cli) openUnfinished(ctx context.Context, f *runFlags, dir string, languages map[string]expr.Language, pending []local.Pending) (*session, error) {
+func (c *cli) openUnfinished(ctx context.Context, f *runFlags, dir string, languages map[string]expr.Language, pending []local.Pending) (*runner, error) {
 	cfg := local.Config{Dir: dir, Languages: languages, Virtual: true}
 	for _, p := range pending {
 		cfg.Virtual = cfg.Virtual && p.Launch.Virtual
@@ -113,7 +116,7 @@ func (c *cli) openUnfinished(ctx context.Context, f *runFlags, dir string, langu
 		l.AllowHosts = append(l.AllowHosts, f.allowHosts...)
 		return l, nil
 	}
-	return c.openSession(ctx, f, cfg)
+	return c.openRunner(ctx, f, cfg)
 }
 
 // resume goes on with a run that was interrupted.
@@ -148,8 +151,25 @@ func (c *cli) resume(ctx context.Context, f *runFlags) error {
 	return s.show(ctx, id)
 }
 
+// submit starts a run. Who asks to end the process meanwhile gets the run
+// canceled once it is there; the second time leaves, and nobody knows whether it
+// is.
+func (s *runner) submit(ctx context.Context, request local.Request) error {
+	ctx, stop := s.interrupts.during(ctx, func(context.Context) {})
+	defer stop()
+	_, err := s.regie.Submit(ctx, request)
+	if errors.Is(context.Cause(ctx), errLeft) {
+		return failf(exitFailed, "left", "left before run %s was known to be recorded", request.Run).
+			withHint("see whether it is: regie show %s", request.Run)
+	}
+	if err != nil {
+		return submitFailure(err)
+	}
+	return nil
+}
+
 // show follows a run to its end and prints its result.
-func (s *session) show(ctx context.Context, id store.RunID) error {
+func (s *runner) show(ctx context.Context, id store.RunID) error {
 	run, err := s.follow(ctx, id)
 	if err != nil {
 		return err
@@ -168,12 +188,9 @@ func (s *session) show(ctx context.Context, id store.RunID) error {
 	return nil
 }
 
-// errLeft says that the user left before the end of the run.
-var errLeft = errors.New("left before the end of the run")
-
 // follow shows a run until it ends. The first request to end the process
 // cancels the run, the second leaves at once.
-func (s *session) follow(ctx context.Context, id store.RunID) (*history.Run, error) {
+func (s *runner) follow(ctx context.Context, id store.RunID) (*history.Run, error) {
 	machine, err := s.regie.Machine(ctx, id)
 	if err != nil {
 		return nil, err
@@ -182,17 +199,12 @@ func (s *session) follow(ctx context.Context, id store.RunID) (*history.Run, err
 	s.monitor.begin(tree)
 	watcher := s.regie.Watch(id, 1)
 	defer watcher.Close()
-	ctx, leave := context.WithCancelCause(ctx)
-	defer leave(nil)
-	stop := each(ctx, s.asked, func(nth int) {
-		if nth > 1 {
-			leave(errLeft)
-			return
-		}
+	ctx, stop := s.interrupts.during(ctx, func(ctx context.Context) {
 		if !s.c.quiet {
 			s.monitor.say("Canceling the run; Ctrl-C again leaves at once.")
 		}
-		if err := s.regie.Cancel(ctx, id, "user", "interrupted"); err != nil && !errors.Is(err, runtime.ErrNotLive) {
+		err := s.regie.Cancel(ctx, id, "user", "interrupted")
+		if err != nil && ctx.Err() == nil && !errors.Is(err, runtime.ErrNotLive) {
 			s.monitor.say("The run cannot be canceled: " + diagVisible(err.Error()))
 		}
 	})
@@ -215,7 +227,7 @@ func (s *session) follow(ctx context.Context, id store.RunID) (*history.Run, err
 const summaryLines = 10
 
 // printSummary prints the end of a run for people.
-func (s *session) printSummary(run *history.Run) {
+func (s *runner) printSummary(run *history.Run) {
 	o := view.SummaryOptions{Color: s.c.color(s.c.Stdout)}
 	if step := view.FailedStep(run); step != nil && run.State != engine.Succeeded && !s.monitor.logs {
 		o.Log = s.lastLines(store.RunID(run.ID), step)
@@ -224,7 +236,7 @@ func (s *session) printSummary(run *history.Run) {
 }
 
 // lastLines are the last lines of the log of a step's last attempt.
-func (s *session) lastLines(run store.RunID, step *history.Step) []string {
+func (s *runner) lastLines(run store.RunID, step *history.Step) []string {
 	f, err := s.regie.Log(run, step.Act, step.Tries)
 	if err != nil {
 		return nil // it printed nothing
