@@ -13,6 +13,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/regie-dev/regie/internal/datadir"
 )
 
 // asRegie has this binary be regie instead of its tests.
@@ -331,6 +335,30 @@ func TestLeft(t *testing.T) {
 	again := f.start(t, "run", "--resume", f.run(t))
 	again.line("stubborn canceled")
 	again.wants(1)
+}
+
+// TestStuckDatabase: while nothing can be recorded Regie says so, hears Ctrl-C,
+// and goes on once it can.
+func TestStuckDatabase(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, map[string]string{"flow.yaml": strings.Replace(stubborn, "trap '' TERM", ":", 1)})
+	p := f.start(t, "run", "flow.yaml", "-v")
+	p.line(`hang \| ready`)
+	db, err := sqlite3.Open("file:" + filepath.Join(f.dir, "state", "runs", f.run(t), datadir.DatabaseName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Exec("begin immediate"); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(syscall.SIGINT)
+	p.line("Canceling the run")
+	p.line("warning: commit failed, nothing more begins until it succeeds: .*locked")
+	if err := db.Close(); err != nil { // rolls back
+		t.Fatal(err)
+	}
+	p.line("stubborn canceled")
+	p.wants(1)
 }
 
 // TestSecondProcess: while one process has a run, another shows it, follows its

@@ -309,7 +309,7 @@ func (s *Service) perform(ctx context.Context, e Effect) {
 			defer cancel()
 			err := s.cfg.Store.Commit(ctx, e.Batch)
 			if err != nil {
-				s.log.WarnContext(ctx, "commit failed", "sequence", e.Batch.Sequence, "error", err)
+				s.log.WarnContext(ctx, "commit failed, nothing more begins until it succeeds", "sequence", e.Batch.Sequence, "error", err)
 			}
 			return CommitDone{Incarnation: e.Batch.Incarnation, Sequence: e.Batch.Sequence, Err: err}
 		})
