@@ -353,7 +353,7 @@ func TestStuckDatabase(t *testing.T) {
 	}
 	p.signal(syscall.SIGINT)
 	p.line("Canceling the run")
-	p.line("warning: commit failed, nothing more begins until it succeeds: .*locked")
+	p.line("warning: commit failed, nothing more begins until it succeeds, .*locked")
 	if err := db.Close(); err != nil { // rolls back
 		t.Fatal(err)
 	}

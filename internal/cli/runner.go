@@ -45,7 +45,6 @@ func (c *cli) openRunner(ctx context.Context, f *runFlags, cfg local.Config) (*r
 	cfg.Log = slog.New(newNotices(s.monitor.say, c.Clock.Now))
 	cfg.Started = s.monitor.started
 	cfg.Output = func(ref dispatch.Ref, path string, chunk executor.Chunk) { s.monitor.output(ref, path, chunk) }
-	cfg.Log = slog.New(newTroubles(s.monitor.say))
 	s.interrupts.asked, s.deaf = c.interrupts()
 	var err error
 	if s.regie, err = local.Open(ctx, cfg); err != nil {
