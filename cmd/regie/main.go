@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	_ "time/tzdata" // zones are there on machines without a database of them
 
@@ -21,14 +24,58 @@ import (
 // version is stamped by the build: -X main.version=v1.2.3.
 var version = "dev"
 
-func main() { os.Exit(cli.Main(context.Background(), world())) }
+// exitInternal is the exit code when Regie itself could not go on, as package
+// cli has it.
+const exitInternal = 3
 
-func world() cli.World {
+func main() {
+	out := &output{file: os.Stdout}
+	code := cli.Main(context.Background(), world(out))
+	if err := out.failure(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "error: write standard output:", err)
+		code = exitInternal
+	}
+	os.Exit(code)
+}
+
+// output is a stream that remembers that it could not be written, so that a
+// result which is lost, on a full disk for example, does not pass for one that
+// was given. Safe for concurrent use.
+type output struct {
+	file *os.File
+
+	mu  sync.Mutex
+	err error
+}
+
+// Write writes to the file.
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.file.Write(p)
+	if err != nil {
+		o.mu.Lock()
+		o.err = err
+		o.mu.Unlock()
+	}
+	return n, err
+}
+
+// failure is why something was not written. A reader that has gone away had
+// what it wanted.
+func (o *output) failure() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if errors.Is(o.err, syscall.EPIPE) {
+		return nil
+	}
+	return o.err
+}
+
+func world(out *output) cli.World {
 	return cli.World{
 		Args:       os.Args[1:],
 		Build:      cli.Build{Version: version, Commit: commit(), Go: runtime.Version()},
 		Stdin:      os.Stdin,
-		Stdout:     os.Stdout,
+		Stdout:     out,
 		Stderr:     os.Stderr,
 		Terminal:   terminal,
 		LookupEnv:  os.LookupEnv,
@@ -57,6 +104,9 @@ func commit() string {
 }
 
 func terminal(w io.Writer) (columns, rows int, ok bool) {
+	if o, isOutput := w.(*output); isOutput {
+		w = o.file
+	}
 	f, isFile := w.(*os.File)
 	if !isFile {
 		return 0, 0, false
@@ -65,7 +115,8 @@ func terminal(w io.Writer) (columns, rows int, ok bool) {
 	return columns, rows, err == nil
 }
 
-// interrupts tells of Ctrl-C and TERM. From then on a reader of the output that
+// interrupts tells of Ctrl-C and TERM, and of a terminal that is closed, unless
+// the process was told to outlive that (nohup). From then on a reader of the output that
 // goes away (regie run … | head) does not end the process either: what was begun
 // is carried on to its end.
 func interrupts() (<-chan struct{}, func()) {
@@ -75,6 +126,9 @@ func interrupts() (<-chan struct{}, func()) {
 	asked := make(chan struct{})
 	done := make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		for {
 			select {

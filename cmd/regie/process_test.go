@@ -56,7 +56,11 @@ func newFolder(t *testing.T, files map[string]string) folder {
 
 func (f folder) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	return f.here(exec.CommandContext(t.Context(), os.Args[0], args...))
+}
+
+// here has a command run in the folder.
+func (f folder) here(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Dir = f.dir
 	cmd.Env = append(os.Environ(), asRegie+"=1", "REGIE_STATE_DIR="+filepath.Join(f.dir, "state"), "REGIE_VAR_DIR="+f.dir)
 	return cmd
@@ -65,7 +69,13 @@ func (f folder) command(t *testing.T, args ...string) *exec.Cmd {
 // start starts regie; both of its outputs are read as lines.
 func (f folder) start(t *testing.T, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, cmd: f.command(t, args...), lines: make(chan string, 10_000)}
+	return f.launch(t, f.command(t, args...))
+}
+
+// launch starts a command that is regie in the end.
+func (f folder) launch(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
+	p := &program{t: t, cmd: f.here(cmd), lines: make(chan string, 10_000)}
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -293,10 +303,10 @@ func (f folder) gone(t *testing.T) bool {
 	return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
-// TestInterrupted: the first Ctrl-C, or TERM, cancels the run and says so.
+// TestInterrupted: the first Ctrl-C, TERM, or end of the terminal, cancels the run and says so.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
 			f := newFolder(t, map[string]string{"flow.yaml": strings.Replace(stubborn, "trap '' TERM", ":", 1)})
@@ -311,6 +321,40 @@ func TestInterrupted(t *testing.T) {
 				t.Error("the step lives on")
 			}
 		})
+	}
+}
+
+// TestNohup: who was told to outlive the terminal does.
+func TestNohup(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, map[string]string{"flow.yaml": strings.Replace(stubborn, "true;", "! test -e \"$OUT.go\";", 1)})
+	p := f.launch(t, exec.CommandContext(t.Context(), "sh", "-c", `trap "" HUP; exec "$@"`, "sh", os.Args[0], "run", "flow.yaml", "-v"))
+	p.line(`hang \| ready`)
+	p.signal(syscall.SIGHUP)
+	if err := os.WriteFile(filepath.Join(f.dir, "pid.go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.line("stubborn succeeded")
+	p.wants(0)
+}
+
+// TestOutputLost: a result that cannot be written is no success, whatever was
+// to be printed.
+func TestOutputLost(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, map[string]string{"flow.yaml": "kind: Workflow\nname: flow\nsteps: [{run: \"true\"}]\n"})
+	for _, args := range [][]string{{"run", "flow.yaml", "-o", "json"}, {"version"}, {"validate", "flow.yaml"}} {
+		unwritable, err := os.Open(filepath.Join(f.dir, "flow.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unwritable.Close()
+		var stderr strings.Builder
+		cmd := f.command(t, args...)
+		cmd.Stdout, cmd.Stderr = unwritable, &stderr
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitInternal || !strings.Contains(stderr.String(), "error: write standard output: ") {
+			t.Errorf("%s: %v, %s", args, err, stderr.String())
+		}
 	}
 }
 
