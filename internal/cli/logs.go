@@ -84,7 +84,7 @@ func (c *cli) logs(ctx context.Context, f *logFlags, run, step string) error {
 	if err != nil {
 		return err
 	}
-	l := &logReader{c: c, view: v, flags: f, step: step, followed: map[attemptKey]context.CancelFunc{}}
+	l := &logReader{c: c, view: v, flags: f, step: step, followed: map[attemptKey]*follower{}}
 	if err := l.choose(seen); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ type logReader struct {
 	step  string
 
 	mu       sync.Mutex // guards the output
-	followed map[attemptKey]context.CancelFunc
+	followed map[attemptKey]*follower
 	stop     func() // ends following
 }
 
@@ -275,11 +275,18 @@ func (l *logReader) follow(ctx context.Context, seen *seenRun) error {
 // ended. It is there by then, unless a crash came between.
 const endTime = time.Second
 
-// begin follows the log of an attempt, if it is there and nobody does, and
-// bounds that once the attempt has ended.
+// follower follows the log of one attempt.
+type follower struct {
+	cancel context.CancelFunc
+	done   chan struct{} // closed at its end
+}
+
+// begin follows the log of an attempt, if it is there and nobody does. Of one
+// that has ended it waits for the end of the log, within bounds, so that what
+// came first is shown first.
 func (l *logReader) begin(ctx context.Context, a loggedAttempt, following *sync.WaitGroup) error {
-	cancel := l.followed[a.attemptKey]
-	if cancel == nil {
+	one := l.followed[a.attemptKey]
+	if one == nil {
 		f, err := l.view.Log(l.run, a.act, a.number)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // not yet, or never
@@ -287,15 +294,19 @@ func (l *logReader) begin(ctx context.Context, a loggedAttempt, following *sync.
 		if err != nil {
 			return folderFailure(err)
 		}
-		ctx, cancel = context.WithCancel(ctx)
-		l.followed[a.attemptKey] = cancel
+		one = &follower{done: make(chan struct{})}
+		ctx, one.cancel = context.WithCancel(ctx)
+		l.followed[a.attemptKey] = one
 		following.Go(func() {
-			defer cancel()
+			defer close(one.done)
+			defer one.cancel()
 			l.followOne(ctx, a, f)
 		})
 	}
 	if a.ended {
-		time.AfterFunc(endTime, cancel)
+		end := time.AfterFunc(endTime, one.cancel)
+		<-one.done
+		end.Stop()
 	}
 	return nil
 }
