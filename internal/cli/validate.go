@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"maps"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -100,9 +101,7 @@ func (c *cli) check(paths []string) (*definitions, error) {
 		}
 		for _, report := range suite.Check(languages, files) {
 			list.Add(report.Problems...) // sorting leaves out those of definitions that are there already
-			for file, text := range report.Texts {
-				all.texts[file] = text
-			}
+			maps.Copy(all.texts, report.Texts)
 		}
 	}
 	all.problems = list.Sorted()

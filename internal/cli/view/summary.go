@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/regie-dev/regie/internal/diag"
@@ -58,7 +59,7 @@ func Summary(run *history.Run, o SummaryOptions) string {
 		}
 	}
 	if n := warnings(run); n > 0 {
-		field("note", paint(StyleWarning, fmt.Sprintf("%d of the steps have warnings", n)))
+		field("note", paint(StyleWarning, warningCount(n)))
 	}
 	if run.State != engine.Succeeded && failed != nil && failed.Act != 0 && len(failed.Attempts) > 0 {
 		field("logs", fmt.Sprintf("regie logs %s %s", run.ID, shellWord(failed.Path)))
@@ -68,21 +69,38 @@ func Summary(run *history.Run, o SummaryOptions) string {
 	return b.String()
 }
 
-// FailedStep is the step that made the run fail: the innermost that failed
-// first and whose failure nobody handled. Nil if there is none.
+func warningCount(n int) string {
+	if n == 1 {
+		return "1 step has a warning"
+	}
+	return fmt.Sprintf("%d steps have warnings", n)
+}
+
+// FailedStep is the step that made the run fail: the first that failed without
+// being handled, or what failed within it, as far inside as there is one. Of a
+// step that was repeated as a whole, the last attempt counts. Nil if there is
+// none.
 func FailedStep(run *history.Run) *history.Step {
-	var found *history.Step
+	children := map[string][]*history.Step{}
 	for _, s := range run.Steps {
-		if s.State != engine.Failed || s.Handled {
-			continue
+		if s.State == engine.Failed && !s.Handled {
+			children[s.Parent] = append(children[s.Parent], s)
 		}
-		inner := found != nil && found.Path != "" && strings.HasPrefix(s.Path, found.Path) && !s.EndedAt.After(found.EndedAt)
-		if found == nil || inner || s.EndedAt.Before(found.EndedAt) {
-			found = s
+	}
+	var found *history.Step
+	for path := ""; len(children[path]) > 0; path = found.Path {
+		of := children[path]
+		delete(children, path) // a path that names itself ends the search
+		if found != nil && found.Tries > 1 {
+			found = slices.MaxFunc(of, byEnd)
+		} else {
+			found = slices.MinFunc(of, byEnd)
 		}
 	}
 	return found
 }
+
+func byEnd(a, b *history.Step) int { return a.EndedAt.Compare(b.EndedAt) }
 
 func warnings(run *history.Run) int {
 	n := 0

@@ -387,3 +387,53 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+// TestSummary: the step that is named is the innermost that failed, not the
+// group around it, nor one whose failure was tolerated.
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, settlement(2))
+	s.play(`
+		accept 2026-03-02
+		ok fetch
+		fail settle[0] exit.1 tolerated
+		after 1s
+		ok settle[1] slow
+		ok checks/books
+		after 2s`)
+	s.play("fail checks/limits exit.2 over the limit\x1b[2J")
+	run := s.tree.Run()
+	if got := view.FailedStep(run); got == nil || got.Path != "checks/limits" {
+		t.Errorf("failed step: %+v", got)
+	}
+	const want = `
+✗ eod failed in 3.0s
+  step    checks/limits
+  error   exit.2: over the limit\x1b[2J
+  log     | one
+          | two
+  note    1 step has a warning
+  logs    regie logs r1 checks/limits
+`
+	got := view.Summary(run, view.SummaryOptions{Log: []string{"| one", "| two"}})
+	if d := cmp.Diff(strings.TrimPrefix(want, "\n"), got); d != "" {
+		t.Errorf("summary (-want +got):\n%s", d)
+	}
+}
+
+func TestSummaryOutput(t *testing.T) {
+	t.Parallel()
+	p := settlement(1)
+	p.Bodies[0] = workflow.Body{Nodes: []workflow.Node{task("only")}, Output: workflow.Constant(value.String(strings.Repeat("x\n", 60)))}
+	s := newStage(t, p)
+	s.play("accept\nok only")
+	got := view.Summary(s.tree.Run(), view.SummaryOptions{Color: true, Shown: true})
+	for _, part := range []string{"\x1b[32m✓ eod succeeded\x1b[0m in 0ms\n", `output `, `x\nx\n`} {
+		if !strings.Contains(got, part) {
+			t.Errorf("%q is not in %q", part, got)
+		}
+	}
+	if strings.Contains(got, "regie show") {
+		t.Error("says how to show what is shown")
+	}
+}
