@@ -79,7 +79,7 @@ func Describe() *descriptor.Object {
 func Type() descriptor.Type {
 	one := descriptor.Type{Kind: descriptor.Struct, Object: resultObject}
 	return descriptor.Type{Kind: descriptor.Map, KeyKind: descriptor.String, Elem: &descriptor.Type{
-		Kind: descriptor.OneOf, Options: []descriptor.Type{one, {Kind: descriptor.List, Elem: &one}},
+		Kind: descriptor.OneOf, Options: []descriptor.Type{one, {Kind: descriptor.List, Min: descriptor.Bound(1), Elem: &one}},
 	}}
 }
 
@@ -174,19 +174,24 @@ func (s *Set) Patterns() []string {
 
 // Fits reports whether the path is the pattern, where * stands for any text.
 func Fits(pattern, path string) bool {
-	head, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == path
-	}
-	if !strings.HasPrefix(path, head) {
-		return false
-	}
-	for path = path[len(head):]; ; path = path[1:] {
-		if Fits(rest, path) || rest == "" {
-			return true
-		}
-		if path == "" {
+	// What failed after a star is tried again with more text for the last star
+	// only: an earlier one could not help, so the time is bounded by the product
+	// of both lengths.
+	p, t, star, from := 0, 0, -1, 0
+	for t < len(path) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, t
+			p++
+		case p < len(pattern) && pattern[p] == path[t]:
+			p++
+			t++
+		case star >= 0:
+			from++
+			p, t = star+1, from
+		default:
 			return false
 		}
 	}
+	return strings.Trim(pattern[p:], "*") == ""
 }

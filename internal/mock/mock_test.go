@@ -55,6 +55,7 @@ func TestParseFaults(t *testing.T) {
 		"mock: {}":                            "unknown_field",
 		"mocks: {a: [{error: {message: x}}]}": "missing_field",
 		"mocks: {a: {duration: soon}}":        "duration",
+		"mocks: {a: []}":                      "at least 1",
 		"--- {}\n--- {}":                      "document",
 	} {
 		_, problems := mock.Parse("m.yaml", []byte(text))
@@ -64,6 +65,26 @@ func TestParseFaults(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s: got %v, want an error with %q", text, problems, want)
+		}
+	}
+}
+
+// Fits takes no time to speak of, however many stars there are.
+func TestFits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"a", "a", true}, {"a", "b", false}, {"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "a/b[0]", true},
+		{"a*", "a", true}, {"a*", "ab", true}, {"a*", "ba", false}, {"*a", "ba", true}, {"*a", "ab", false},
+		{"a*a", "a", false}, {"a*a", "aa", true}, {"a[*]/b", "a[1]/c[2]/b", true}, {"a[*]/b", "a[1]/c", false},
+		{"a*b*c", "a1b2b3c", true}, {"a*b*c", "a1c2b", false}, {"**", "x", true}, {"*ab", "aab", true},
+		{strings.Repeat("*a", 50) + "b", strings.Repeat("a", 10_000), false},
+		{strings.Repeat("*a", 50), strings.Repeat("a", 10_000), true},
+	} {
+		if got := mock.Fits(c.pattern, c.path); got != c.want {
+			t.Errorf("Fits(%.20q, %.20q) = %v", c.pattern, c.path, got)
 		}
 	}
 }
