@@ -102,10 +102,17 @@ func (s dirSource) Lookup(name string) (Secret, error) {
 	}
 	defer root.Close()
 	place := "file " + filepath.Join(s.path, name)
-	f, err := root.Open(name)
+	info, err := root.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Secret{}, fmt.Errorf("%w: no %s", ErrNotFound, place)
 	}
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe would wait
+		err = fmt.Errorf("%s is not a regular file", filepath.Join(s.path, name))
+	}
+	if err != nil {
+		return Secret{}, fmt.Errorf("read secret: %w", err)
+	}
+	f, err := root.Open(name)
 	if err != nil {
 		return Secret{}, fmt.Errorf("read secret: %w", err)
 	}
