@@ -79,7 +79,7 @@ type parser struct {
 // encoding checks what must hold before the text is read as YAML at all.
 func (p *parser) encoding(text []byte) bool {
 	if len(text) > MaxBytes {
-		p.problems.Errorf(diag.Pos{File: p.file, Line: 1, Column: 1}, CodeLimit, "the file has %d bytes, more than %d", len(text), MaxBytes).
+		p.problems.Errorf(diag.Pos{File: p.file, Line: 1, Column: 1}, CodeLimit, "the file is larger than %d bytes", MaxBytes).
 			WithHint("move long texts to files of their own")
 		return false
 	}
