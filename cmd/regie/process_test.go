@@ -464,6 +464,27 @@ func TestUnfinishedFirst(t *testing.T) {
 	}
 }
 
+// TestUnfinishedCanceled: who interrupts the run that goes on first does not
+// want the next one either.
+func TestUnfinishedCanceled(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, map[string]string{"flow.yaml": strings.Replace(stubborn, "trap '' TERM", ":", 1)})
+	p := f.start(t, "run", "flow.yaml", "--data", "data", "-v")
+	p.line(`hang \| ready`)
+	p.signal(syscall.SIGKILL)
+	p.wait()
+	next := f.start(t, "run", "flow.yaml", "--data", "data", "-v")
+	next.line(`hang \| ready`)
+	next.signal(syscall.SIGINT)
+	next.line("nothing else was started")
+	next.wants(1)
+	show := f.start(t, "show", "--data", "data")
+	show.wants(0)
+	if len(show.seen) != 1 || !strings.Contains(show.seen[0], "canceled") {
+		t.Errorf("runs: %q", show.seen)
+	}
+}
+
 // BenchmarkColdStart is from the start of the process to its end for a workflow
 // of one step that does nothing.
 func BenchmarkColdStart(b *testing.B) {

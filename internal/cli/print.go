@@ -48,8 +48,8 @@ func visibleLines(text string) string {
 	return strings.Join(lines, "\n  ")
 }
 
-// text prints a formatted line; the arguments are Regie's own or made harmless
-// by the caller.
+// printf prints formatted text; the arguments are Regie's own or were made
+// harmless.
 func printf(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, format, args...)
 }

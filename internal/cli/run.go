@@ -38,9 +38,9 @@ const runHelp = `Runs a workflow in this process, shows it while it runs, and wa
 Of a folder, all definitions are loaded; --workflow names one if there are
 several. Every step is recorded on disk before anything acts on it.
 
-Secrets come from REGIE_SECRET_NAME in the environment, then from --secrets: a
-folder with a file for each, or a YAML or JSON file. Variables (vars.NAME) come
-from --vars, then from REGIE_VAR_NAME.
+Secrets come from --secrets, which is a folder with a file for each or a YAML or
+JSON file, then from REGIE_SECRET_NAME in the environment. Variables (vars.NAME)
+come from --vars, then from REGIE_VAR_NAME.
 
 Ctrl-C cancels the run, a second Ctrl-C leaves at once. A run that was left, or
 whose process was killed, goes on with --resume RUN; steps whose outcome nobody

@@ -90,8 +90,10 @@ func (c *cli) finishOthers(ctx context.Context, f *runFlags, languages map[strin
 		if err != nil {
 			return err
 		}
-		s.interrupts.times = 0
 		s.monitor.say(fmt.Sprintf("Run %s: %s.", run.ID, run.State))
+		if s.interrupts.times > 0 {
+			return failf(exitFailed, "canceled", "interrupted while an earlier run went on; nothing else was started")
+		}
 	}
 	return nil
 }
