@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -115,6 +116,8 @@ func folderFailure(err error) error {
 		return failf(exitInternal, "damaged", "%w", err).withHint("nothing was changed; put a backup in its place, or use another folder")
 	case errors.Is(err, store.ErrFormat):
 		return failf(exitInternal, "unknown_format", "%w", err).withHint("use the newer Regie")
+	case errors.Is(err, fs.ErrPermission):
+		return failf(exitInternal, "not_writable", "%w", err).withHint("name a folder that you may write to with --data DIR")
 	}
-	return failf(exitInternal, "internal", "%w", err)
+	return failf(exitInternal, "internal", "%w", err).withHint("see whether the disk has room; --data DIR names a folder elsewhere")
 }

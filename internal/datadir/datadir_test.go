@@ -219,6 +219,14 @@ func TestUnsafeFolders(t *testing.T) {
 	if _, err := datadir.Open(file, owner()); err == nil {
 		t.Error("opened a file")
 	}
+	// A lock that cannot be had names the folder.
+	odd := filepath.Join(t.TempDir(), "odd")
+	if err := os.MkdirAll(filepath.Join(odd, "lock"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := datadir.Open(odd, owner()); err == nil || !strings.Contains(err.Error(), "lock data folder "+odd) {
+		t.Errorf("lock is a folder: %v", err)
+	}
 }
 
 func TestKey(t *testing.T) {

@@ -21,7 +21,7 @@ const maxOwner = 64 << 10
 func acquire(root *os.Root, path string, owner Owner) (*os.File, error) {
 	f, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
-		return nil, fmt.Errorf("lock data folder: %w", err)
+		return nil, fmt.Errorf("lock data folder %s: %w", path, err)
 	}
 	if err := flock(f); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
