@@ -21,7 +21,12 @@ type InputFault struct {
 	Message string
 }
 
-func (f InputFault) String() string { return fmt.Sprintf("input %q: %s", f.Name, f.Message) }
+func (f InputFault) String() string {
+	if f.Name == "" { // the input as a whole
+		return "input: " + f.Message
+	}
+	return fmt.Sprintf("input %q: %s", f.Name, f.Message)
+}
 
 // CheckInput fills in defaults and checks the run's input against the
 // program's declarations: type, enum, required, unknown names. All faults come
