@@ -533,3 +533,34 @@ func TestReaderGoesAway(t *testing.T) {
 	show.line("effects succeeded")
 	show.wants(0)
 }
+
+// TestTestsInterrupted: Ctrl-C ends tests in order: nothing of them is left.
+func TestTestsInterrupted(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, map[string]string{
+		"flow.yaml":      strings.Replace(stubborn, "trap '' TERM", ":", 1),
+		"flow.test.yaml": "cases:\n  - name: hangs\n    vars: {DIR: \"DIRECTORY\"}\n",
+	})
+	text := strings.Replace(f.read(t, "flow.test.yaml"), "DIRECTORY", f.dir, 1)
+	if err := os.WriteFile(filepath.Join(f.dir, "flow.test.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	temp := filepath.Join(f.dir, "tmp")
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p := f.launch(t, exec.CommandContext(t.Context(), "sh", "-c", `TMPDIR=$PWD/tmp exec "$@"`, "sh", os.Args[0], "test"))
+	waitFor(t, func() bool { return f.read(t, "pid") != "" })
+	if left, err := os.ReadDir(temp); err != nil || len(left) == 0 {
+		t.Errorf("nothing there while a case runs: %v", err)
+	}
+	p.signal(syscall.SIGINT)
+	p.line("interrupted")
+	p.wants(1)
+	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if !f.gone(t) {
+		t.Error("the step lives on")
+	}
+}

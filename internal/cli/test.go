@@ -77,7 +77,12 @@ func (c *cli) test(ctx context.Context, cfg suite.Config, path string, verbose b
 	if verbose {
 		cfg.Done = r.each
 	}
+	// Cases are ended in order, and their folders removed.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := c.interrupted(ctx, func(int) { cancel() })
 	results := suite.Run(ctx, cfg, files)
+	stop()
 	for _, file := range results {
 		r.file(file, verbose)
 	}

@@ -171,6 +171,8 @@ func (c *testCase) play(ctx context.Context, regie *local.Regie, q local.Request
 		switch {
 		case errors.Is(err, io.EOF):
 			return b.Run(), nil
+		case errors.Is(err, context.Canceled):
+			return nil, errors.New("interrupted")
 		case errors.Is(err, context.DeadlineExceeded):
 			return nil, fmt.Errorf("did not end within %s of real time", CaseTimeout)
 		case errors.Is(err, runtime.ErrQuarantined):
