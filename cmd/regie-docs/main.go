@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/local"
+	"github.com/regie-dev/regie/internal/suite"
 )
 
 //go:generate go run . -root ../..
@@ -26,7 +28,7 @@ func pages() []page {
 	cfg := config()
 	return []page{
 		{"schema/regie.schema.json", native.Schema(cfg).Indent() + "\n"},
-		{"docs/reference.md", native.Reference(cfg)},
+		{"docs/reference.md", native.Reference(cfg) + "\n" + descriptor.Markdown(suite.Describe())},
 	}
 }
 
