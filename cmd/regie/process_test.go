@@ -303,14 +303,16 @@ func (f folder) gone(t *testing.T) bool {
 	return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
-// TestInterrupted: the first Ctrl-C, TERM, or end of the terminal, cancels the run and says so.
+// TestInterrupted: the first Ctrl-C, TERM, or end of the terminal, cancels the
+// run and says so.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
 			f := newFolder(t, map[string]string{"flow.yaml": strings.Replace(stubborn, "trap '' TERM", ":", 1)})
-			p := f.start(t, "run", "flow.yaml", "-v")
+			// The tests themselves may run under nohup.
+			p := f.launch(t, exec.CommandContext(t.Context(), "env", "--default-signal=HUP", os.Args[0], "run", "flow.yaml", "-v"))
 			p.line(`hang \| ready`)
 			p.signal(s)
 			p.line("Canceling the run; Ctrl-C again leaves at once")
