@@ -86,6 +86,8 @@ func Regie() Rules {
 	return Rules{
 		Module: "github.com/regie-dev/regie",
 		Layers: []Layer{
+			// Tests of the whole, from above.
+			{Name: "whole", TestOnly: true, Packages: []string{"internal/badinput"}},
 			// Workflows to learn from, with what they need to run and their tests.
 			{Name: "examples", Packages: []string{"examples/..."}},
 			{Name: "command", Packages: []string{"cmd/..."}},
