@@ -7,7 +7,6 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"math"
-	"math/rand/v2"
 
 	"github.com/regie-dev/regie/internal/value"
 )
@@ -20,10 +19,10 @@ func awsFunctions() []*native {
 		fn("hash", "<ss:s>", 2, fnHash),
 		fn("random", "<n?:n>", 0, func(m *machine, c call) any {
 			if seed, ok := c.num(0); ok {
-				bits := math.Float64bits(seed)
-				return rand.New(rand.NewPCG(bits, ^bits)).Float64() //nolint:gosec // equal seeds give equal numbers
+				own := random{state: math.Float64bits(seed)}
+				return own.float()
 			}
-			return m.random.Float64()
+			return m.random.float()
 		}),
 		fn("parse", "<s-:x>", 1, func(m *machine, c call) any {
 			s, ok := c.str(0)

@@ -29,7 +29,7 @@ func listFunctions() []*native {
 				return c.arg(0)
 			}
 			out := &array{items: m.joined(list, &array{})}
-			m.random.Shuffle(len(out.items), func(i, j int) { out.items[i], out.items[j] = out.items[j], out.items[i] })
+			m.random.shuffle(out.items)
 			return out
 		}),
 		fn("zip", "<a+>", 0, fnZip),

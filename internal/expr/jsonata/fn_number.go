@@ -41,7 +41,7 @@ func numberFunctions() []*native {
 			return math.Sqrt(f)
 		}),
 		fn("power", "<n-n:n>", 2, fnPower),
-		fn("random", "<:n>", 0, func(m *machine, _ call) any { return m.random.Float64() }),
+		fn("random", "<:n>", 0, func(m *machine, _ call) any { return m.random.float() }),
 		fn("formatBase", "<n-n?:s>", 2, fnFormatBase),
 		fn("formatNumber", "<n-so?:s>", 3, fnFormatNumber),
 		fn("formatInteger", "<n-s:s>", 2, fnFormatInteger),
@@ -107,7 +107,7 @@ func smallest(fs []float64) float64 {
 }
 
 var (
-	decimal = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[Ee][-+]?[0-9]+)?$`)
+	decimal = regexp.MustCompile(`^-?[0-9]+(?:\.[0-9]+)?(?:[Ee][-+]?[0-9]+)?$`)
 	based   = regexp.MustCompile(`^(?:0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+)$`)
 )
 

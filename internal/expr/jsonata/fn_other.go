@@ -1,6 +1,7 @@
 package jsonata
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 
@@ -53,10 +54,7 @@ func otherFunctions() []*native {
 
 // uuid is a random UUID of version 4, from the seed of the request.
 func (m *machine) uuid() string {
-	var b [16]byte
-	for i := range b {
-		b[i] = byte(m.random.Uint32())
-	}
+	b := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, m.random.next()), m.random.next())
 	b[6], b[8] = b[6]&0x0F|0x40, b[8]&0x3F|0x80
 	s := hex.EncodeToString(b[:])
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]

@@ -3,7 +3,6 @@ package jsonata
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/regie-dev/regie/internal/expr"
@@ -37,7 +36,7 @@ type machine struct {
 	lang     *Language
 	bindings map[string]value.Value
 	now      time.Time
-	random   *rand.Rand
+	random   random
 	left     uint64
 	memory   int
 	nesting  int
@@ -56,7 +55,7 @@ type frame struct {
 func newMachine(lang *Language, r expr.Request) *machine {
 	m := &machine{
 		lang: lang, bindings: r.Bindings, now: r.Now, left: r.Cost, memory: maxMemory, deepest: maxNesting, pos: -1,
-		random: rand.New(rand.NewPCG(r.Seed, r.Seed^0x9E3779B97F4A7C15)), //nolint:gosec // random functions give the same again
+		random: random{state: r.Seed},
 	}
 	if m.left == 0 {
 		m.left = expr.InlineCost

@@ -26,6 +26,12 @@ func shape(n *node) *node {
 }
 
 func (s *shaper) node(n *node) *node {
+	out := s.shaped(n)
+	out.keepArray = out.keepArray || n.keepArray
+	return out
+}
+
+func (s *shaper) shaped(n *node) *node {
 	switch n.kind {
 	case kindBinary:
 		return s.binary(n)

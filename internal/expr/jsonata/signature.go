@@ -185,7 +185,7 @@ func (m *machine) converted(p *param, arg any, at int) any {
 		}
 	}
 	if !isList {
-		return &array{items: []any{arg}, seq: true}
+		return &array{items: []any{arg}}
 	}
 	return arg
 }
