@@ -14,7 +14,6 @@ type native struct {
 type call struct {
 	args []any
 	in   any
-	env  *frame
 }
 
 func (c call) arg(i int) any { return argument(c.args, i) }

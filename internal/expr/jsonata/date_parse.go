@@ -132,11 +132,11 @@ func (m *machine) componentShape(c component) string {
 		})
 		return "(?:" + strings.Join(all, "|") + "|and|[-, ])+"
 	}
-	digits := "[" + string(c.number.zero) + "-" + string(c.number.zero+9)
+	var marks strings.Builder
 	for _, g := range c.number.groups {
-		digits += regexp.QuoteMeta(string(g.mark))
+		marks.WriteString(regexp.QuoteMeta(string(g.mark)))
 	}
-	digits += "]"
+	digits := "[" + string(c.number.zero) + "-" + string(c.number.zero+9) + marks.String() + "]"
 	if c.number.width > 0 {
 		digits += "{" + strconv.Itoa(c.number.width) + "}"
 	} else {

@@ -193,15 +193,13 @@ func (m *machine) descend(in any, out *array, depth int) {
 	if depth > maxDataDepth {
 		m.fail("U1001")
 	}
-	a, isList := in.(*array)
-	if !isList {
-		out.put(m, in)
-	} else {
+	if a, ok := in.(*array); ok {
 		for _, item := range m.all(a) {
 			m.descend(item, out, depth+1)
 		}
 		return
 	}
+	out.put(m, in)
 	if o, ok := in.(*object); ok {
 		for i := range o.len() {
 			m.descend(o.val(i), out, depth+1)

@@ -3,6 +3,7 @@ package jsonata
 import (
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -90,10 +91,7 @@ func (s *symbols) cut(text string) subpicture {
 	_, n := utf8.DecodeRuneInString(text[last:])
 	sub.prefix, sub.active, sub.suffix = text[:first], text[first:last+n], text[last+n:]
 	mantissa := sub.active
-	if i := strings.Index(mantissa, s.exponent); i >= 0 && !strings.ContainsAny(sub.text, s.percent+s.permille) {
-		sub.hasExponent = true
-		mantissa, sub.exponent = mantissa[:i], mantissa[i+len(s.exponent):]
-	} else if i >= 0 {
+	if i := strings.Index(mantissa, s.exponent); i >= 0 {
 		sub.hasExponent = true
 		mantissa, sub.exponent = mantissa[:i], mantissa[i+len(s.exponent):]
 	}
@@ -207,12 +205,11 @@ func regularGroups(places []int) int {
 
 func (s *symbols) format(m *machine, sub subpicture, f float64) string {
 	exponent := 0
-	x := decimalOf(f)
 	switch {
 	case strings.Contains(sub.text, s.percent):
-		f, x = f*100, decimalOf(f*100)
+		f *= 100
 	case strings.Contains(sub.text, s.permille):
-		f, x = f*1000, decimalOf(f*1000)
+		f *= 1000
 	case sub.hasExponent:
 		high := math.Pow(10, float64(sub.scaling))
 		low := math.Pow(10, float64(sub.scaling-1))
@@ -222,22 +219,16 @@ func (s *symbols) format(m *machine, sub subpicture, f float64) string {
 		for f > high {
 			f, exponent = f/10, exponent+1
 		}
-		x = decimalOf(f)
 	}
-	text := x.Text('f', 340)
-	if math.Abs(f) < 1e21 {
-		text = fixed(f, sub.maxFraction)
-	} else {
-		text, _, _ = strings.Cut(text, ".")
-	}
+	text := fixed(m.finite(f), sub.maxFraction)
 	integer, fraction, _ := strings.Cut(text, ".")
 	integer, fraction = strings.TrimLeft(integer, "0"), strings.TrimRight(fraction, "0")
 	integer = strings.Repeat("0", max(0, sub.minInteger-len(integer))) + integer
 	fraction += strings.Repeat("0", max(0, sub.minFraction-len(fraction)))
 	m.text(len(integer) + len(fraction))
 	out := s.separate(sub, integer)
-	for i := len(sub.fractGroups) - 1; i >= 0; i-- {
-		if p := sub.fractGroups[i]; p < len(fraction) {
+	for _, p := range slices.Backward(sub.fractGroups) {
+		if p < len(fraction) {
 			fraction = fraction[:p] + "," + fraction[p:]
 		}
 	}
@@ -254,8 +245,6 @@ func (s *symbols) format(m *machine, sub subpicture, f float64) string {
 	}
 	return sub.prefix + s.localized(out) + sub.suffix
 }
-
-func decimalOf(f float64) *big.Float { return new(big.Float).SetFloat64(f) }
 
 // fixed rounds half to even to a number of decimal places.
 func fixed(f float64, places int) string {
@@ -280,9 +269,9 @@ func (s *symbols) separate(sub subpicture, digits string) string {
 			places = append([]int{p}, places...)
 		}
 	}
-	for i := len(places) - 1; i >= 0; i-- {
+	for i, p := range slices.Backward(places) {
 		done := len(places) - 1 - i // separators that stand already, right of here
-		if at := len(digits) - places[i] - done; at > 0 {
+		if at := len(digits) - p - done; at > 0 {
 			digits = digits[:at] + "," + digits[at:]
 		}
 	}

@@ -58,23 +58,25 @@ func objectFunctions() []*native {
 			}
 			return out
 		}),
-		fn("sift", "<o-f?:o>", 2, func(m *machine, c call) any {
-			o, ok := c.arg(0).(*object)
-			if !ok {
-				return nil
-			}
-			out := newObject()
-			for i := range o.len() {
-				if m.truth(m.higher(c.arg(1), o.val(i), o.key(i), o)) {
-					out.set(m, o.key(i), o.val(i))
-				}
-			}
-			if out.len() == 0 {
-				return nil
-			}
-			return out
-		}),
+		fn("sift", "<o-f?:o>", 2, fnSift),
 	}
+}
+
+func fnSift(m *machine, c call) any {
+	o, ok := c.arg(0).(*object)
+	if !ok {
+		return nil
+	}
+	out := newObject()
+	for i := range o.len() {
+		if m.truth(m.higher(c.arg(1), o.val(i), o.key(i), o)) {
+			out.set(m, o.key(i), o.val(i))
+		}
+	}
+	if out.len() == 0 {
+		return nil
+	}
+	return out
 }
 
 func (m *machine) keys(x any, out *array, seen map[string]bool) {

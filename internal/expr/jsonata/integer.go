@@ -3,6 +3,7 @@ package jsonata
 import (
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -54,8 +55,7 @@ func (m *machine) integerPicture(picture string) *integerPicture {
 		return p
 	}
 	rs := []rune(primary)
-	for i := len(rs) - 1; i >= 0; i-- {
-		r := rs[i]
+	for _, r := range slices.Backward(rs) {
 		zero := zeroOf(r)
 		switch {
 		case zero != 0:
@@ -101,7 +101,7 @@ const maxRoman = 1_000_000
 func (m *machine) formatInteger(f float64, p *integerPicture) string {
 	negative := f < 0
 	f = math.Abs(f)
-	out := ""
+	var out string
 	switch p.kind {
 	case 'A', 'a':
 		out = letters(f, rune(p.kind))
@@ -211,8 +211,8 @@ func fromRoman(text string) float64 {
 	values := map[rune]float64{'M': 1000, 'D': 500, 'C': 100, 'L': 50, 'X': 10, 'V': 5, 'I': 1}
 	total, highest := 0.0, 0.0
 	rs := []rune(strings.ToUpper(text))
-	for i := len(rs) - 1; i >= 0; i-- {
-		v := values[rs[i]]
+	for _, r := range slices.Backward(rs) {
+		v := values[r]
 		if v < highest {
 			total -= v
 		} else {

@@ -3,6 +3,7 @@ package jsonata
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/regie-dev/regie/internal/expr"
@@ -108,7 +109,7 @@ func (f *frame) bind(name string, val any) {
 
 // within is the scope of a tuple's variables.
 func (f *frame) within(t *tuple) *frame {
-	return &frame{parent: &frame{vars: t.vars[:len(t.vars):len(t.vars)], parent: f}}
+	return &frame{parent: &frame{vars: slices.Clip(t.vars), parent: f}}
 }
 
 func (m *machine) lookup(f *frame, name string) any {

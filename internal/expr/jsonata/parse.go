@@ -119,6 +119,7 @@ func (t token) String() string {
 		return show(t.value)
 	case tokenRegex:
 		return "/" + t.value.(*regex).pattern + "/"
+	default:
 	}
 	return t.text
 }

@@ -71,6 +71,7 @@ func (s *shaper) shaped(n *node) *node {
 		}
 		pass(n, n.left)
 		return n
+	default:
 	}
 	return s.parts(n)
 }
@@ -105,6 +106,7 @@ func (s *shaper) parts(n *node) *node {
 				n.cons = true
 			}
 		}
+	default:
 	}
 	return n
 }
@@ -145,10 +147,10 @@ func (s *shaper) binary(n *node) *node {
 		out.list = append(out.list, rest)
 	}
 	for _, step := range out.list {
-		switch {
-		case step.kind == kindString:
+		if step.kind == kindString {
 			step.kind = kindName
-		case step.kind == kindLiteral:
+		}
+		if step.kind == kindLiteral {
 			panic(newFault("S0213", step.pos, show(step.value)))
 		}
 		out.keepOne = out.keepOne || step.keepArray
@@ -327,6 +329,7 @@ func tail(n *node) *node {
 		if len(n.list) > 0 && len(n.predicate) == 0 && !n.hasGroup {
 			n.list[len(n.list)-1] = tail(n.list[len(n.list)-1])
 		}
+	default:
 	}
 	return n
 }
