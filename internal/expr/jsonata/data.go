@@ -42,6 +42,7 @@ type object struct {
 	keys  []string
 	vals  []any
 	index map[string]int
+	read  map[string]any // lists and objects of src that were read, so that each is converted once
 }
 
 // tuple is an item of a path with the variables that are bound for it.
@@ -123,7 +124,8 @@ func (o *object) key(i int) string {
 
 func (o *object) val(i int) any {
 	if !o.src.IsUndefined() {
-		return from(o.src.Members()[i].Value)
+		member := o.src.Members()[i]
+		return o.converted(member.Key, member.Value)
 	}
 	return o.vals[i]
 }
@@ -145,12 +147,28 @@ func (o *object) find(key string) int {
 
 func (o *object) get(key string) any {
 	if !o.src.IsUndefined() {
-		return from(o.src.Get(key))
+		return o.converted(key, o.src.Get(key))
 	}
 	if i := o.find(key); i >= 0 {
 		return o.vals[i]
 	}
 	return nil
+}
+
+// converted is the value of a member of src.
+func (o *object) converted(key string, v value.Value) any {
+	if k := v.Kind(); k != value.KindList && k != value.KindObject {
+		return from(v)
+	}
+	if got, ok := o.read[key]; ok {
+		return got
+	}
+	if o.read == nil {
+		o.read = map[string]any{}
+	}
+	got := from(v)
+	o.read[key] = got
+	return got
 }
 
 // set changes an object that is being made.

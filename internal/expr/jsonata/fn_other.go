@@ -56,7 +56,7 @@ func otherFunctions() []*native {
 func (m *machine) uuid() string {
 	b := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, m.random.next()), m.random.next())
 	b[6], b[8] = b[6]&0x0F|0x40, b[8]&0x3F|0x80
-	s := hex.EncodeToString(b[:])
+	s := hex.EncodeToString(b)
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
 

@@ -35,7 +35,7 @@ func newFault(code string, pos int, args ...any) *fault {
 // machine is the state of one evaluation.
 type machine struct {
 	lang     *Language
-	bindings map[string]value.Value
+	bindings *object // the variables from outside
 	now      time.Time
 	random   random
 	left     uint64
@@ -54,8 +54,14 @@ type frame struct {
 }
 
 func newMachine(lang *Language, r expr.Request) *machine {
+	bindings := make([]value.Member, 0, len(r.Bindings))
+	for name, v := range r.Bindings {
+		if name != inputRoot {
+			bindings = append(bindings, value.M(name, v))
+		}
+	}
 	m := &machine{
-		lang: lang, bindings: r.Bindings, now: r.Now, left: r.Cost, memory: maxMemory, deepest: maxNesting, pos: -1,
+		lang: lang, bindings: &object{src: value.Object(bindings...)}, now: r.Now, left: r.Cost, memory: maxMemory, deepest: maxNesting, pos: -1,
 		random: random{state: r.Seed},
 	}
 	if m.left == 0 {
@@ -120,8 +126,8 @@ func (m *machine) lookup(f *frame, name string) any {
 			}
 		}
 	}
-	if v, ok := m.bindings[name]; ok && name != inputRoot {
-		return from(v)
+	if v := m.bindings.get(name); v != nil {
+		return v
 	}
 	if fn, ok := m.lang.functions[name]; ok {
 		return fn
