@@ -23,13 +23,11 @@ func BenchmarkRun(b *testing.B) {
 		var out bytes.Buffer
 		code := cli.Main(b.Context(), cli.World{
 			Args: []string{"run", "one.yaml"}, Stdin: &out, Stdout: &out, Stderr: &out,
-			Terminal: func(io.Writer) (int, int, bool) { return 0, 0, false },
-			LookupEnv: func(name string) (string, bool) {
-				return map[string]string{"REGIE_STATE_DIR": filepath.Join(dir, "state")}[name], name == "REGIE_STATE_DIR"
-			},
-			Environ: os.Environ,
-			Getwd:   func() (string, error) { return dir, nil },
-			Clock:   clock.Real{}, Random: rand.Reader,
+			Terminal:  func(io.Writer) (int, int, bool) { return 0, 0, false },
+			LookupEnv: func(name string) (string, bool) { return map[string]string{"REGIE_STATE_DIR": filepath.Join(dir, "state")}[name], name == "REGIE_STATE_DIR" },
+			Environ:   os.Environ,
+			Getwd:     func() (string, error) { return dir, nil },
+			Clock:     clock.Real{}, Random: rand.Reader,
 		})
 		if code != 0 {
 			b.Fatal(out.String())

@@ -70,6 +70,7 @@ func TestEval(t *testing.T) {
 		{src: "[1..10000001]", want: "D2014"},
 		{src: "[1..10000000][0]", want: "cost_exceeded"},
 		{src: "($f := function($s, $n) { $n = 0 ? $s : $f($s & $s, $n - 1) }; $length($f('x', 60)))", want: "cost_exceeded"},
+		{src: "$split($pad('', 2000000, 'a'), /a/)", want: "cost_exceeded"},
 		{src: "$pad('', 1e300)", want: "cost_exceeded"},
 		{src: "$reduce([1..5000], function($a, $b) { [[$a]] })", want: "U1001"},
 		{src: strings.Repeat("(", 100) + strings.Repeat(")", 100), want: expr.CodeLimit},

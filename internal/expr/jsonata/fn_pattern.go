@@ -31,7 +31,12 @@ func (m *machine) matches(f any, s string, yield func(match) bool) {
 		return
 	}
 	m.spend(1 + len(s)/stepBytes)
-	for _, found := range re.re.FindAllStringSubmatchIndex(s, -1) {
+	// All matches are found at once, so that ^ and \b see what stands before a
+	// match; no more of them than there is memory for.
+	size := itemBytes * (4 + 2*re.re.NumSubexp())
+	for _, found := range re.re.FindAllStringSubmatchIndex(s, m.memory/size+1) {
+		m.step()
+		m.allocate(size)
 		if !yield(m.found(s, found)) {
 			return
 		}
@@ -43,7 +48,6 @@ func (m *machine) found(s string, at []int) match {
 	if at[0] == at[1] {
 		m.fail("D1004")
 	}
-	m.allocate(4 * itemBytes)
 	out := match{text: s[at[0]:at[1]], start: at[0], end: at[1]}
 	for i := 2; i+1 < len(at); i += 2 {
 		group := ""
