@@ -132,7 +132,7 @@ func Regie() Rules {
 			"bufio", "bytes", "cmp", "embed", "errors", "fmt", "hash", "html", "io", "iter", "maps", "math",
 			"path", "reflect", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode",
 			"compress/gzip", "compress/zlib", "container/heap", "container/list", "container/ring",
-			"crypto/ed25519", "crypto/hmac", "crypto/sha256", "crypto/sha512", "crypto/subtle",
+			"crypto/ed25519", "crypto/hmac", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/sha512", "crypto/subtle",
 			"encoding", "encoding/base32", "encoding/base64", "encoding/binary", "encoding/csv",
 			"encoding/hex", "encoding/json", "encoding/xml", "hash/crc32", "hash/crc64", "hash/fnv",
 			"math/big", "math/bits", "math/cmplx", "net/netip", "net/url", "regexp/syntax",

@@ -79,7 +79,8 @@ type Answer struct {
 type Error struct {
 	Code     string // of a request, a problem or a failed evaluation, see expr
 	Message  string
-	Position int // bytes into the expression, -1 when unknown
+	Position int  // bytes into the expression, -1 when unknown
+	Static   bool // found before anything was evaluated
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -169,7 +170,7 @@ func problemError(problems []expr.Problem) *Error {
 	if more := len(problems) - 1; more > 0 {
 		message += fmt.Sprintf(", and %d more", more)
 	}
-	return &Error{Code: first.Code, Message: message, Position: first.Offset}
+	return &Error{Code: first.Code, Message: message, Position: first.Offset, Static: true}
 }
 
 func evalError(err error) *Error {

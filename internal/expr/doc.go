@@ -2,7 +2,7 @@
 // that is compiled against the names it may use and evaluated within a budget,
 // without clock, randomness or access to anything outside its bindings.
 //
-// The languages live below it (cel, later jsonpath and jsonata). The package
+// The languages live below it (cel, jsonata, later jsonpath). The package
 // is pure; it imports value only.
 //
 //	compiled, problems := lang.Compile("inputs.total > 10", env)

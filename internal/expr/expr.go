@@ -114,7 +114,9 @@ type Field struct {
 	Type Type   `json:"type"`
 }
 
-// Codes of problems, the same in every language.
+// Codes of problems, the same in every language, except that a language whose
+// own definition has codes gives those instead: JSONata has S0201, T2001 and so
+// on, both here and in [Error].
 const (
 	CodeSyntax      = "expr_syntax"       // it cannot be parsed
 	CodeLimit       = "expr_limit"        // it is too long or nested too deep
@@ -127,7 +129,7 @@ const (
 
 // Problem is a fault found while compiling.
 type Problem struct {
-	Code    string // one of the codes above
+	Code    string // one of the codes above, or the language's own
 	Message string
 	Hint    string
 	Offset  int // bytes into the source
@@ -138,7 +140,7 @@ func (p Problem) String() string { return fmt.Sprintf("at %d: %s", p.Offset, p.M
 
 // Error is a failed evaluation.
 type Error struct {
-	Code    string // one of the codes below
+	Code    string // one of the codes below, or the language's own
 	Message string
 	Offset  int // bytes into the source, -1 when unknown
 }

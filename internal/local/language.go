@@ -5,12 +5,13 @@ import (
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/expr/cel"
+	"github.com/regie-dev/regie/internal/expr/jsonata"
 	"github.com/regie-dev/regie/internal/project"
 )
 
 // Languages are the expression languages that this Regie evaluates, by name.
 func Languages() map[string]expr.Language {
-	return map[string]expr.Language{cel.Name: cel.New()}
+	return map[string]expr.Language{cel.Name: cel.New(), jsonata.Name: jsonata.New(jsonata.Config{})}
 }
 
 // Native is what the native language knows from outside: the connectors and

@@ -1,0 +1,94 @@
+package jsonata
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+
+	"github.com/regie-dev/regie/internal/expr"
+)
+
+func otherFunctions() []*native {
+	return []*native{
+		fn("boolean", "<x-:b>", 1, func(m *machine, c call) any {
+			if c.arg(0) == nil {
+				return nil
+			}
+			return m.truth(c.arg(0))
+		}),
+		fn("not", "<x-:b>", 1, func(m *machine, c call) any {
+			if c.arg(0) == nil {
+				return nil
+			}
+			return !m.truth(c.arg(0))
+		}),
+		fn("exists", "<x:b>", 1, func(_ *machine, c call) any { return c.arg(0) != nil }),
+		fn("type", "<x:s>", 1, func(_ *machine, c call) any {
+			if c.arg(0) == nil {
+				return nil
+			}
+			return typeName(c.arg(0))
+		}),
+		fn("error", "<s?:x>", 1, func(m *machine, c call) any {
+			text, ok := c.str(0)
+			if !ok {
+				text = "$error() function evaluated"
+			}
+			m.fail("D3137", text)
+			return nil
+		}),
+		fn("assert", "<bs?:x>", 2, func(m *machine, c call) any {
+			if ok, _ := c.arg(0).(bool); !ok {
+				text, ok := c.str(1)
+				if !ok {
+					text = "$assert() statement failed"
+				}
+				m.fail("D3141", text)
+			}
+			return nil
+		}),
+		fn("uuid", "<:s>", 0, func(m *machine, _ call) any { return m.uuid() }),
+		fn("eval", "<sx?:x>", 1, fnEval),
+	}
+}
+
+// uuid is a random UUID of version 4, from the seed of the request.
+func (m *machine) uuid() string {
+	b := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, m.random.next()), m.random.next())
+	b[6], b[8] = b[6]&0x0F|0x40, b[8]&0x3F|0x80
+	s := hex.EncodeToString(b)
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+func fnEval(m *machine, c call) any {
+	src, ok := c.str(0)
+	if !ok {
+		return nil
+	}
+	if len(src) > expr.MaxLength {
+		m.fail("D3120", "it is longer than an expression may be")
+	}
+	m.spend(len(src))
+	root, err := tryParse(src)
+	if err != nil {
+		m.fail("D3120", err.Error())
+	}
+	in := c.in
+	if focus := c.arg(1); focus != nil {
+		in = focus
+		if a, ok := focus.(*array); ok && !a.seq {
+			in = &array{items: []any{a}, seq: true, outer: true}
+		}
+	}
+	return m.eval(root, in, &frame{parent: m.top})
+}
+
+// tryParse is parse with the fault as an error.
+func tryParse(src string) (root *node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New(problem(r, len(src)).Message)
+		}
+	}()
+	return parse(src), nil
+}

@@ -1,0 +1,137 @@
+package jsonata
+
+import (
+	"fmt"
+
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// Name is the name of the language in files and on the command line.
+const Name = "jsonata"
+
+// inputRoot is the binding that is the context of an expression.
+const inputRoot = "input"
+
+// Config says which variant of the language there is.
+type Config struct {
+	// AWS adds the functions of Step Functions ($partition, $range, $hash,
+	// $random with a seed, $uuid, $parse) and takes $eval away.
+	AWS bool
+	// NoEval takes $eval away.
+	NoEval bool
+}
+
+// Language is JSONata. It is immutable and safe for concurrent use.
+type Language struct {
+	functions map[string]*native
+	transform *signature
+}
+
+var (
+	_ expr.Language = (*Language)(nil)
+	_ expr.Compiled = (*compiled)(nil)
+)
+
+// New returns the language. Make one and share it.
+func New(config Config) *Language {
+	l := &Language{functions: map[string]*native{}, transform: mustSignature("<(oa):o>")}
+	tables := [][]*native{
+		textFunctions(), patternFunctions(), numberFunctions(), listFunctions(), objectFunctions(),
+		higherFunctions(), dateFunctions(), otherFunctions(),
+	}
+	if config.AWS {
+		tables = append(tables, awsFunctions())
+	}
+	for _, table := range tables {
+		for _, f := range table {
+			l.functions[f.name] = f
+		}
+	}
+	if config.AWS || config.NoEval {
+		delete(l.functions, "eval")
+	}
+	return l
+}
+
+// Name implements expr.Language.
+func (*Language) Name() string { return Name }
+
+// Compile implements expr.Language. Problems have the codes of JSONata, such
+// as S0201. Names that are not declared are no problem: they are undefined.
+// A root that env forbids is one when it is used as $name.
+func (l *Language) Compile(src string, env *expr.Env) (out expr.Compiled, problems []expr.Problem) {
+	if len(src) > expr.MaxLength {
+		return nil, []expr.Problem{{
+			Code: expr.CodeLimit, Message: fmt.Sprintf("the expression has %d bytes; at most %d are allowed", len(src), expr.MaxLength),
+			Offset: expr.MaxLength, Length: 1,
+		}}
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			out, problems = nil, []expr.Problem{problem(r, len(src))}
+		}
+	}()
+	c := &compiled{lang: l, deepest: maxNesting}
+	c.root = parse(src)
+	c.reads = reads(c.root)
+	if problems := forbidden(c.root, env); len(problems) > 0 {
+		return nil, problems
+	}
+	return c, nil
+}
+
+// problem is what was recovered while compiling.
+func problem(r any, length int) expr.Problem {
+	if f, ok := r.(*fault); ok {
+		return expr.Problem{Code: f.code, Message: f.message, Offset: max(0, f.pos), Length: 1}
+	}
+	return expr.Problem{
+		Code: expr.Internal, Message: fmt.Sprintf("internal error while reading the expression: %v", r),
+		Hint: "please report it with the expression", Length: max(1, length),
+	}
+}
+
+// compiled is an expression that can be evaluated.
+type compiled struct {
+	lang    *Language
+	root    *node
+	reads   [][]string
+	deepest int
+}
+
+// Type implements expr.Compiled: JSONata knows types only when it evaluates.
+func (*compiled) Type() expr.Type { return expr.Type{} }
+
+// Reads implements expr.Compiled.
+func (c *compiled) Reads() [][]string { return c.reads }
+
+// Eval implements expr.Compiled. The root named input is the context; every
+// other binding is the variable of its name.
+func (c *compiled) Eval(request expr.Request) (out value.Value, err error) {
+	m := newMachine(c.lang, request)
+	m.deepest = c.deepest
+	defer func() {
+		if r := recover(); r != nil {
+			out, err = value.Undefined, evaluationError(r)
+		}
+	}()
+	return m.export(m.run(c.root, from(request.Bindings[inputRoot])), 0), nil
+}
+
+// run evaluates a whole expression with in as the context.
+func (m *machine) run(root *node, in any) any {
+	if a, ok := in.(*array); ok && !a.seq {
+		in = &array{items: []any{a}, seq: true, outer: true}
+	}
+	m.top = &frame{vars: []binding{{"$", in}}}
+	return m.eval(root, in, m.top)
+}
+
+// evaluationError is what was recovered while evaluating.
+func evaluationError(r any) *expr.Error {
+	if f, ok := r.(*fault); ok {
+		return &expr.Error{Code: f.code, Message: f.message, Offset: f.pos}
+	}
+	return &expr.Error{Code: expr.Internal, Message: fmt.Sprintf("internal error in the expression: %v", r), Offset: -1}
+}
