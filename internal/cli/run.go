@@ -144,6 +144,9 @@ func (c *cli) run(ctx context.Context, f *runFlags, path string) error {
 	if err != nil {
 		return err
 	}
+	if err := mocksFit(program, launch.Mocks); err != nil {
+		return err
+	}
 	if err := c.needs(program, launch); err != nil {
 		return err
 	}
