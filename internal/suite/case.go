@@ -146,7 +146,12 @@ func (c *testCase) run(ctx context.Context, cfg *Config, dir string) error {
 		return err
 	}
 	run, err := c.play(ctx, regie, q)
-	if err == nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		err = errors.New("interrupted")
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("did not end within %s of real time", CaseTimeout)
+	case err == nil:
 		c.result.Run = run.ID
 		c.compare(run)
 	}
@@ -171,10 +176,6 @@ func (c *testCase) play(ctx context.Context, regie *local.Regie, q local.Request
 		switch {
 		case errors.Is(err, io.EOF):
 			return b.Run(), nil
-		case errors.Is(err, context.Canceled):
-			return nil, errors.New("interrupted")
-		case errors.Is(err, context.DeadlineExceeded):
-			return nil, fmt.Errorf("did not end within %s of real time", CaseTimeout)
 		case errors.Is(err, runtime.ErrQuarantined):
 			return nil, fmt.Errorf("run was set aside: %w", err)
 		case err != nil:

@@ -134,7 +134,13 @@ func (c *conn) rows(q query, bind func(*binder), row func(*sqlite3.Stmt) error) 
 			return errors.Join(err, s.Reset())
 		}
 	}
-	return s.Reset() // returns the error of Step
+	// Reset gives the error of SQLite's step again, and loses that of a step
+	// which the driver did not make because its context had ended.
+	stepped := s.Err()
+	if err := s.Reset(); stepped == nil {
+		return err
+	}
+	return stepped
 }
 
 // row is rows for a result of at most one row; found says whether there was one.
