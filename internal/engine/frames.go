@@ -269,8 +269,19 @@ func (d *decider) framesDone(a *Activation, n *workflow.Node) error {
 	case a.FirstErr != nil && a.Fails == 0: // an error of the map itself
 		return d.setError(a, a.FirstErr)
 	}
-	return d.setResult(a, gather(n, a), value.Undefined)
+	gathered := gather(n, a)
+	if gathered.Size() > MaxGathered/6 { // no character takes more than six bytes in JSON
+		if size := len(gathered.Append(nil)); size > MaxGathered {
+			return d.setError(a, d.m.engineError(ErrEvaluation, fmt.Sprintf(
+				"the outputs of %s have %d bytes together, more than %d MiB; let each return less, or write to a file or table", a.Path, size, MaxGathered>>20)))
+		}
+	}
+	return d.setResult(a, gathered, value.Undefined)
 }
+
+// MaxGathered is the largest result that is gathered of a map's or fork's
+// frames, in bytes as JSON: it is recorded as a whole, in one event.
+const MaxGathered = 24 << 20
 
 // gather makes one result of the frames' outputs.
 func gather(n *workflow.Node, a *Activation) value.Value {

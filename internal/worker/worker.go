@@ -94,6 +94,10 @@ type attempt struct {
 	outcome *engine.TaskOutcome
 }
 
+// MaxResultBytes is the largest result of an attempt, as JSON: with what else a
+// run does at the same time it has to fit into a record of the store.
+const MaxResultBytes = 32 << 20
+
 // errKilled is the cause with which the context of a stopped attempt ends.
 var errKilled = errors.New("told to stop")
 
@@ -321,7 +325,23 @@ func (w *Worker) real(ctx context.Context, t *engine.Task, dir string, again boo
 		started()
 		out = w.call(ctx, w.cfg.Connectors[t.Uses], t, s)
 	}
-	return s.mask(out)
+	return bounded(s.mask(out))
+}
+
+// bounded fails an attempt whose result is too large to be recorded.
+func bounded(o engine.TaskOutcome) engine.TaskOutcome {
+	// No character takes more than six bytes in JSON.
+	if o.Output.Size() <= MaxResultBytes/6 {
+		return o
+	}
+	n := len(o.Output.Append(nil))
+	if n <= MaxResultBytes {
+		return o
+	}
+	o.Kind, o.Output = engine.OutcomeFailed, value.Undefined
+	o.Error = &engine.Error{Name: "result_too_large", Message: fmt.Sprintf(
+		"the result has %d bytes as JSON, more than %d MiB; return less, or write it to a file or table", n, MaxResultBytes>>20)}
+	return o
 }
 
 func (w *Worker) openLog(t *engine.Task) (Log, error) {

@@ -380,6 +380,41 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// TestResultTooLarge: a result that could not be recorded fails its step, by its
+// size as JSON.
+func TestResultTooLarge(t *testing.T) {
+	t.Parallel()
+	var result value.Value
+	w, l, _ := setup(t, func(c *worker.Config) {
+		c.Connectors = map[string]connector.Connector{"call": caller(func(context.Context, connector.Call) (connector.Result, error) {
+			return connector.Result{Output: result}, nil
+		})}
+	})
+	const most = worker.MaxResultBytes - len(`""`)
+	for i, c := range []struct {
+		result value.Value
+		want   string
+	}{
+		{value.String(strings.Repeat("x", most)), ""},
+		{value.String(strings.Repeat("x", most+1)), "result_too_large"},
+		{value.List(value.String(strings.Repeat("\x01", worker.MaxResultBytes/6))), "result_too_large"},
+	} {
+		result = c.result
+		w.Assign(engine.Task{Run: "r1", Act: 1, Attempt: i, Uses: "call", Input: value.Object()})
+		o := <-l.ends
+		if name := nameOf(o.Error); name != c.want || (o.Kind == engine.OutcomeFailed) != (c.want != "") || !o.Output.IsUndefined() != (c.want == "") {
+			t.Errorf("result %d: %v %v, %d bytes", i, o.Kind, o.Error, o.Output.Size())
+		}
+	}
+}
+
+func nameOf(e *engine.Error) string {
+	if e == nil {
+		return ""
+	}
+	return e.Name
+}
+
 // TestRefused: what cannot be made fails with a reason and starts nothing.
 func TestRefused(t *testing.T) {
 	t.Parallel()
