@@ -119,5 +119,5 @@ func folderFailure(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return failf(exitInternal, "not_writable", "%w", err).withHint("name a folder that you may write to with --data DIR")
 	}
-	return failf(exitInternal, "internal", "%w", err).withHint("see whether the disk has room; --data DIR names a folder elsewhere")
+	return failf(exitInternal, "internal", "%w", err).withHint("see whether it is a folder that can be written to, on a disk with room, or name another with --data DIR")
 }
