@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -261,6 +262,7 @@ func (w *Worker) Forget(ref dispatch.Ref) {
 	if x := w.cfg.Executors[a.uses]; x != nil && w.cfg.HandleOf != nil {
 		if h, err := w.cfg.HandleOf(a.uses, a.dir); err == nil {
 			_ = x.Release(h) // what stays is removed with the run's folder
+			_ = os.Remove(a.dir)
 		}
 	}
 }

@@ -531,4 +531,8 @@ func TestFolder(t *testing.T) {
 	if o := <-l.ends; o.Kind != engine.OutcomeSucceeded || dir != root+"/r1/3-1" {
 		t.Errorf("outcome %+v in %s", o, dir)
 	}
+	w.Forget(dispatch.RefOf(&task))
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder of an attempt that is forgotten: %v", err)
+	}
 }
