@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/regie-dev/regie/internal/audit"
@@ -29,7 +30,10 @@ var (
 	// ErrKeyTaken: a unique key (idempotency key, run ID) of the batch exists;
 	// nothing was written. The error is a *[KeyTakenError].
 	ErrKeyTaken = errors.New("key already taken")
-	// ErrNotFound: there is no such run, program, key or leaf.
+	// ErrRevision: an object of the batch does not follow the stored one;
+	// nothing was written. The error is a *[RevisionError].
+	ErrRevision = errors.New("object was changed in between")
+	// ErrNotFound: there is no such run, program, key, object or leaf.
 	ErrNotFound = errors.New("not found")
 	// ErrErased: a record or an erasure names a run that was erased before;
 	// nothing was written. A fault of the caller.
@@ -60,6 +64,20 @@ func (e *KeyTakenError) Error() string {
 }
 
 func (e *KeyTakenError) Unwrap() error { return ErrKeyTaken }
+
+// RevisionError says that an object was written in between, or is not there.
+// Nothing was written.
+type RevisionError struct {
+	ID ObjectID
+	// Have is the stored revision (0: none), Want the one that the batch brought.
+	Have, Want uint64
+}
+
+func (e *RevisionError) Error() string {
+	return fmt.Sprintf("%s %s/%s has revision %d, which %d does not follow", e.ID.Kind, e.ID.Namespace, e.ID.Name, e.Have, e.Want)
+}
+
+func (e *RevisionError) Unwrap() error { return ErrRevision }
 
 // RunID names a run. IDs sort by the time of acceptance. They begin with a
 // letter or digit, have only letters, digits and -_. and at most [MaxID] bytes.
@@ -129,6 +147,31 @@ type Reader interface {
 	Timers(ctx context.Context, until time.Time, limit int) ([]Timer, error)
 }
 
+// RunQuery names runs. All that is set must hold.
+type RunQuery struct {
+	// Before is the ID that the runs come before; empty: the newest first.
+	Before RunID
+	// Since is the batch after which their row was written last; with it the
+	// runs come in the order of Batch, oldest first, and Before is not allowed.
+	Since uint64
+	// Namespaces, Workflows and States are alternatives; nil: any.
+	Namespaces, Workflows, States []string
+	// DateFrom and DateTo bound the business date, both included; empty: none.
+	DateFrom, DateTo string
+	Limit            int // 0: 100
+}
+
+// EntryQuery names entries of the audit log. All that is set must hold.
+type EntryQuery struct {
+	// Before is the place that they come before; zero: the newest first.
+	Before EntryID
+	// Namespaces are alternatives; nil: any. Entries of no namespace have "".
+	Namespaces            []string
+	Actor, Action, Object string
+	From, To              time.Time // From included, To not; zero: unbounded
+	Limit                 int       // 0: 100
+}
+
 // Auditor reads the audit log: an RFC 6962 tree with one leaf per batch.
 type Auditor interface {
 	// AuditSize is the number of leaves.
@@ -169,6 +212,10 @@ type Batch struct {
 	// not there is no error.
 	SetTimers   []Timer
 	ClearTimers []TimerID
+	// Objects are written here, each (kind, namespace, name) at most once.
+	Objects []Object
+	// Entries say who did what, in order.
+	Entries []Entry
 	// Erase names runs whose payloads become unreadable for good: their keys
 	// are destroyed. Rows, control facts and the audit log stay. A run that has
 	// records in the same batch cannot be erased by it, and nothing can be
@@ -215,6 +262,18 @@ type RunRow struct {
 	AcceptedAt   time.Time
 	StartedAt    time.Time // zero until it started
 	EndedAt      time.Time // zero until State is final
+	// Actor is who asked for the run, Trigger what started it: manual, or
+	// schedule/ID.
+	Actor   string
+	Trigger string
+	// Held says that an operator holds the run, or a step of it.
+	Held bool
+	// Attempts is the highest attempt number of any step; 0 before the first.
+	Attempts uint32
+	// Due is by when the run should end, zero: whenever.
+	Due time.Time
+	// Batch is the sequence of the batch that wrote the row; set when read.
+	Batch uint64
 	// Events is the number of the last event. It is found when the row is read
 	// and passed over when it is written, so that a row that says nothing new
 	// need not be sent with each record.
@@ -240,6 +299,67 @@ type TimerID struct {
 type Timer struct {
 	TimerID
 	At time.Time
+}
+
+// ObjectID names an object.
+type ObjectID struct {
+	Kind      string // lower-case letters and -, such as workflow, user or token
+	Namespace string // empty: it belongs to the installation
+	Name      string
+}
+
+// Object is anything durable that is not a run: a version of a workflow, a
+// schedule's state, a user, an alert. The log commits to its data by a salted
+// hash, and the data of earlier revisions is gone once a later one is written.
+type Object struct {
+	ObjectID
+
+	// Revision is 1 for the first write of the ID, and one more with each,
+	// deletions too. A batch whose revision does not follow the stored one fails
+	// with a [RevisionError].
+	Revision uint64
+	// Data is JSON for people who look into the database; the store does not
+	// read it. Empty when Deleted.
+	Data    []byte
+	Deleted bool
+	// Batch is the sequence of the batch that wrote it, and At its time; set
+	// when read.
+	Batch uint64
+	At    time.Time
+}
+
+// EntryID is the place of an entry: the batch, and its number there from 0.
+type EntryID struct {
+	Batch    uint64
+	Position uint32
+}
+
+// Entry says who did what, or was kept from it: a line of the audit log. The
+// log commits to it by a salted hash, so that the line can be taken out without
+// breaking a proof.
+type Entry struct {
+	// ID and At (that of the batch) are set when read.
+	ID EntryID
+	At time.Time
+	// Actor is who: user/ada, token/NAME of ada as user/ada, system/schedule.
+	Actor string
+	// Via is how the actor was known: session, token/ID, or empty.
+	Via string
+	// Action is what, such as run.start or log.read.
+	Action    string
+	Namespace string
+	// Object is on what: run/ID, workflow/NAME, user/NAME.
+	Object string
+	// Outcome is done, denied or failed.
+	Outcome string
+	// Reason is why, in the actor's words or those of who denied it.
+	Reason string
+	// Request names the request to the API, which the log of the server names
+	// too.
+	Request string
+	// Detail is a JSON object with what else is worth knowing, never a secret;
+	// or empty.
+	Detail []byte
 }
 
 // Leaf is what an audit leaf commits to. Its Root is the Merkle root over
