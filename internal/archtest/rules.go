@@ -100,7 +100,7 @@ func Regie() Rules {
 			{Name: "api", Packages: []string{"internal/api/...", "web/..."}, Neighbours: true},
 			{Name: "service", Neighbours: true, Packages: []string{
 				"internal/runtime/...", "internal/dispatch/...", "internal/trigger/...",
-				"internal/worker/...", "internal/report/...", "internal/notify/...",
+				"internal/worker/...", "internal/report/...", "internal/notify/...", "internal/registry",
 			}},
 			// The explicit lists of adapters.
 			{Name: "registration", Packages: []string{"internal/connector/all", "internal/executor/all"}},

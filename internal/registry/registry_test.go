@@ -1,0 +1,196 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/regie-dev/regie/internal/registry"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+type user struct {
+	Name string `json:"name"`
+}
+
+// disk keeps objects as a store does. After tells what a write returns when it
+// has been made.
+type disk struct {
+	objects map[store.ObjectID]store.Object
+	entries []store.Entry
+	batch   uint64
+	before  error
+	after   error
+}
+
+func (d *disk) Write(_ context.Context, objects []store.Object, entries []store.Entry) (uint64, error) {
+	if d.before != nil {
+		return 0, d.before
+	}
+	for _, o := range objects {
+		if have := d.objects[o.ObjectID].Revision; o.Revision != have+1 {
+			return 0, &store.RevisionError{ID: o.ObjectID, Have: have, Want: o.Revision}
+		}
+	}
+	d.batch++
+	for _, o := range objects {
+		d.objects[o.ObjectID] = o
+	}
+	d.entries = append(d.entries, entries...)
+	return d.batch, d.after
+}
+
+func (d *disk) Object(_ context.Context, id store.ObjectID) (store.Object, error) {
+	if o, there := d.objects[id]; there && !o.Deleted {
+		return o, nil
+	}
+	return store.Object{}, store.ErrNotFound
+}
+
+func (d *disk) Objects(_ context.Context, kind string, after store.ObjectID, limit int) ([]store.Object, error) {
+	var out []store.Object
+	for id, o := range d.objects {
+		if id.Kind == kind && !o.Deleted && id.Namespace+"/"+id.Name > after.Namespace+"/"+after.Name {
+			out = append(out, o)
+		}
+	}
+	slices.SortFunc(out, func(a, b store.Object) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	return out[:min(len(out), limit)], nil
+}
+
+func open(t *testing.T, d *disk) (*registry.Registry, *registry.Table[user]) {
+	t.Helper()
+	if d.objects == nil {
+		d.objects = map[store.ObjectID]store.Object{}
+	}
+	users := registry.NewTable[user]("user")
+	r, err := registry.Open(t.Context(), d, d, users)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, users
+}
+
+func put(t *testing.T, r *registry.Registry, users *registry.Table[user], name, text string) error {
+	t.Helper()
+	_, err := r.Update(t.Context(), func(tx *registry.Tx) error {
+		users.Put(tx, "ns", name, user{Name: text})
+		tx.Record(store.Entry{Action: "user.put", Object: "user/" + name})
+		return nil
+	})
+	return err
+}
+
+func names(users *registry.Table[user]) string {
+	var out []string
+	for _, item := range users.All() {
+		out = append(out, item.Name+"="+item.Value.Name)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	d := &disk{}
+	r, users := open(t, d)
+	for _, name := range []string{"eve", "ada", "bob", "ada"} {
+		if err := put(t, r, users, name, strings.ToUpper(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := names(users); got != "ada=ADA bob=BOB eve=EVE" || len(d.entries) != 4 {
+		t.Errorf("%s, %d entries", got, len(d.entries))
+	}
+	if item, _ := users.Item("ns", "ada"); item.Revision != 2 {
+		t.Errorf("revision %d", item.Revision)
+	}
+	refused := errors.New("refused")
+	if _, err := r.Update(t.Context(), func(tx *registry.Tx) error {
+		users.Delete(tx, "ns", "ada")
+		return refused
+	}); !errors.Is(err, refused) || d.batch != 4 {
+		t.Errorf("%v, batch %d", err, d.batch)
+	}
+	if len(users.List("other")) != 0 || len(users.List("ns")) != 3 {
+		t.Error("lists of namespaces")
+	}
+	_, again := open(t, d)
+	if names(again) != names(users) {
+		t.Errorf("after opening again: %s", names(again))
+	}
+}
+
+// TestDeleted: an object that was deleted, by this process or one before, can be
+// written again.
+func TestDeleted(t *testing.T) {
+	t.Parallel()
+	d := &disk{}
+	r, users := open(t, d)
+	remove := func(tx *registry.Tx) error {
+		users.Delete(tx, "ns", "ada")
+		users.Delete(tx, "ns", "nobody")
+		return nil
+	}
+	for range 3 {
+		if err := put(t, r, users, "ada", "x"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Update(t.Context(), remove); err != nil {
+			t.Fatal(err)
+		}
+		if users.Len() != 0 {
+			t.Fatalf("left: %s", names(users))
+		}
+	}
+	r, users = open(t, d)
+	if err := put(t, r, users, "ada", "again"); err != nil || names(users) != "ada=again" {
+		t.Errorf("%v, %s", err, names(users))
+	}
+}
+
+// TestOutcome: after a write of which nobody knows whether it happened, the
+// next transaction sees what is stored.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("lost")
+	for name, fault := range map[string]disk{"not written": {before: lost}, "written": {after: lost}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &disk{}
+			r, users := open(t, d)
+			if err := put(t, r, users, "ada", "old"); err != nil {
+				t.Fatal(err)
+			}
+			d.before, d.after = fault.before, fault.after
+			if err := put(t, r, users, "ada", "new"); !errors.Is(err, lost) {
+				t.Fatal(err)
+			}
+			if _, err := r.Update(t.Context(), func(tx *registry.Tx) error { users.Delete(tx, "ns", "ada"); return nil }); !errors.Is(err, lost) {
+				t.Fatal(err)
+			}
+			d.before, d.after = nil, nil
+			if err := put(t, r, users, "bob", "b"); err != nil {
+				t.Fatal(err)
+			}
+			want := "ada=old bob=b"
+			if name == "written" {
+				want = "bob=b"
+			}
+			if got := names(users); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestUnknownField: an object of a newer Regie is not read as if it were whole.
+func TestUnknownField(t *testing.T) {
+	t.Parallel()
+	id := store.ObjectID{Kind: "user", Name: "ada"}
+	d := &disk{objects: map[store.ObjectID]store.Object{id: {ObjectID: id, Revision: 1, Data: []byte(`{"name":"x","more":1}`)}}}
+	if _, err := registry.Open(t.Context(), d, d, registry.NewTable[user]("user")); err == nil || !strings.Contains(err.Error(), "user /ada") {
+		t.Errorf("%v", err)
+	}
+}
