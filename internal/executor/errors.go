@@ -15,8 +15,8 @@ var ErrClosed = errors.New("executor is closed")
 // StartError is a task that was certainly not started.
 type StartError struct {
 	// Name becomes the error's name: "start", "environment", "bundle",
-	// "interpreter_not_found" (of a script), "program_not_found" (of an
-	// argument vector).
+	// "run_as", "interpreter_not_found" (of a script), "program_not_found" (of
+	// an argument vector).
 	Name string
 	Err  error
 }

@@ -39,8 +39,20 @@ type Executor interface {
 	// not found is no error.
 	Stop(h Handle, grace time.Duration) error
 	// Release forgets the task and what was kept for its result (not its
-	// logs). Idempotent. It returns [ErrRunning] for a task that has not ended.
+	// logs), with its directory if nothing of others is in it. Idempotent. It
+	// returns [ErrRunning] for a task that has not ended.
 	Release(h Handle) error
+}
+
+// An Attacher keeps what its tasks print until they are released, so that who
+// was killed while a task ran can have it all.
+type Attacher interface {
+	// Attach passes what a task printed, and what it prints from now on, to
+	// output: as [Task.Output], from the first byte, in pieces that may be cut
+	// otherwise than before. It comes before the first Wait for the handle in
+	// this process, returns at once, and is for tasks that this process did not
+	// start. A task that is not found prints nothing.
+	Attach(h Handle, output func(Chunk)) error
 }
 
 // Handle names a started task; opaque to everybody but its executor, plain
@@ -63,9 +75,15 @@ type Task struct {
 	// two with the same name the last wins. Values arrive byte for byte; a NUL
 	// is refused.
 	Env []EnvVar
-	// Dir is the attempt's directory, made by the caller and empty: the
-	// executor puts its own files under it and runs the task in Dir/work.
+	// Dir is the attempt's directory, empty or not there; the executor makes
+	// it then, with those above it. It puts its own files under it and runs the
+	// task in Dir/work.
 	Dir string
+	// RunAs is the user of the machine as whom the task runs; empty: whoever
+	// the executor runs tasks as. A start as a user that is not allowed to tasks
+	// of the Namespace fails with the error "run_as".
+	RunAs     string
+	Namespace string
 	// Files are put into the working directory before the start.
 	Files []File
 	// Checkpoint is what the last attempt left in $REGIE_CHECKPOINT.

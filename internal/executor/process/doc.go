@@ -3,8 +3,8 @@
 // after a crash of Regie.
 //
 // It imports executor and value, and knows nothing of runs, stores or
-// workflows. What depends on the operating system stands in os_linux.go and
-// os_other.go.
+// workflows. What depends on the operating system stands in files that end in
+// _linux.go and _darwin.go.
 //
 //	x, err := process.New(process.Config{})
 //	defer x.Close()
@@ -43,10 +43,23 @@
 // its group, its session, and processes elsewhere whose environment names the
 // same $REGIE_OUTPUT, such as daemons with a session of their own. These are
 // found in /proc. A task that wants something to live on has to ask another
-// service to start it. A daemon that also replaced its environment is not found;
-// that needs a control group or a subreaper, which belongs to a supervisor
-// process of its own: a subreaper adopts strangers' orphans too, and cannot
-// share a process with code that waits for other children.
+// service to start it. A daemon that also replaced its environment is found only
+// with [Config.Orphans], which is for a process that does nothing else: the
+// kernel then gives it all orphans below it, and it cannot share a process with
+// code that waits for other children.
+//
+// An orphan belongs to the task whose session or $REGIE_OUTPUT it has, or among
+// whose descendants it, or the leader of its session, was seen when their memory
+// was looked at. If nothing of that tells, it belongs to the only task that ran
+// when it began; if there were several it is killed when the last of these has
+// ended, which may be later than the end of its own.
+//
+// # Users
+//
+// With [Config.Users] tasks can run as other users, if this process may change
+// to them: with their groups, HOME, USER, LOGNAME and a plain SHELL. The script,
+// work, tmp and out are then the user's; the folder itself and state are not.
+// The folders above must let the user pass.
 //
 // If Regie is killed, the kernel kills the main process with it (Linux, unless
 // [Config.Outlive]); the next Wait on the handle ends what is left, and returns

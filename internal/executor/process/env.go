@@ -53,9 +53,20 @@ func ownVars(task *executor.Task, dir string) []executor.EnvVar {
 // marker is the entry by which processes of a task are recognised.
 func marker(dir string) string { return "REGIE_OUTPUT=" + filepath.Join(dir, outputFile) }
 
-// environment is what the process gets: the inherited variables, $TMPDIR, the
-// task's own, and those of Regie; of two with one name the last wins.
-func environment(inherit []executor.EnvVar, task *executor.Task, dir string) ([]string, error) {
+// vars are the variables that tell a process its user; none of nil.
+func (u *User) vars() []executor.EnvVar {
+	if u == nil {
+		return nil
+	}
+	return []executor.EnvVar{
+		{Name: "HOME", Value: u.Home}, {Name: "USER", Value: u.Name}, {Name: "LOGNAME", Value: u.Name}, {Name: "SHELL", Value: "/bin/sh"},
+	}
+}
+
+// environment is what the process gets: the inherited variables, those of its
+// user, $TMPDIR, the task's own, and those of Regie; of two with one name the
+// last wins.
+func environment(inherit, user []executor.EnvVar, task *executor.Task, dir string) ([]string, error) {
 	own := ownVars(task, dir)
 	for _, v := range task.Env {
 		if v.Name == "" || strings.ContainsAny(v.Name, "=\x00") {
@@ -69,7 +80,7 @@ func environment(inherit []executor.EnvVar, task *executor.Task, dir string) ([]
 	}
 	out := make([]string, 0, len(inherit)+1+len(task.Env)+len(own))
 	place := make(map[string]int, cap(out))
-	for _, list := range [][]executor.EnvVar{inherit, {{Name: "TMPDIR", Value: filepath.Join(dir, tmpDir)}}, task.Env, own} {
+	for _, list := range [][]executor.EnvVar{inherit, user, {{Name: "TMPDIR", Value: filepath.Join(dir, tmpDir)}}, task.Env, own} {
 		for _, v := range list {
 			if strings.IndexByte(v.Value, 0) >= 0 {
 				return nil, fmt.Errorf("environment variable %s has a NUL character, which no environment can hold; pass it in a file", v.Name)

@@ -70,7 +70,7 @@ func (c *child) peakMemory(usage *unix.Rusage) int64 { return usage.Maxrss }
 func ioBytes(int) (in, out int64) { return 0, 0 }
 
 // treeMemory is not known here.
-func treeMemory(int) int64 { return 0 }
+func treeMemory(int, func(int)) int64 { return 0 }
 
 // identity names a process for ever: its number may go to another one later.
 // Empty if there is no such process. A process that ended but was not reaped

@@ -33,14 +33,18 @@ type command struct {
 }
 
 // prepare fills the folder and finds the program. Errors are
-// *[executor.StartError].
-func prepare(root *os.Root, dir string, task *executor.Task, inherit []executor.EnvVar) (command, error) {
-	environ, err := environment(inherit, task, dir)
+// *[executor.StartError]. The folders and files are the user's, if there is
+// one.
+func prepare(root *os.Root, dir string, task *executor.Task, inherit []executor.EnvVar, user *User) (command, error) {
+	environ, err := environment(inherit, user.vars(), task, dir)
 	if err != nil {
 		return command{}, &executor.StartError{Name: "environment", Err: err}
 	}
 	if err := fill(root, task); err != nil {
 		return command{}, err
+	}
+	if err := handOver(root, user); err != nil {
+		return command{}, &executor.StartError{Name: "run_as", Err: fmt.Errorf("give the task's files to user %q: %w", user.Name, err)}
 	}
 	c := command{environ: environ, dir: filepath.Join(dir, workDir)}
 	notFound := "program_not_found"
@@ -154,6 +158,29 @@ func fill(root *os.Root, task *executor.Task) error {
 	}
 	if err := unpack(root, task.Files); err != nil {
 		return &executor.StartError{Name: "bundle", Err: err}
+	}
+	return nil
+}
+
+// handOver gives what a task may write, and its script, to a user. The folder
+// above stays ours: there the user may only pass.
+func handOver(root *os.Root, user *User) error {
+	if user == nil {
+		return nil
+	}
+	if err := root.Chmod(".", 0o711); err != nil {
+		return err
+	}
+	for _, name := range []string{scriptFile, workDir, tmpDir, outDir} {
+		err := fs.WalkDir(root.FS(), name, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			return root.Lchown(path, int(user.UID), int(user.GID))
+		})
+		if err != nil && !(name == scriptFile && errors.Is(err, fs.ErrNotExist)) {
+			return err
+		}
 	}
 	return nil
 }

@@ -242,24 +242,34 @@ func lastPID() int {
 	return pid
 }
 
-// treeMemory adds up the memory of a process and its descendants, in bytes.
-// Pages that they share count for each.
-func treeMemory(pid int) int64 {
+// treeMemory adds up the memory of a process and its descendants, in bytes, and
+// calls see for each descendant. Pages that they share count for each.
+func treeMemory(pid int, see func(pid int)) int64 {
 	var pages int64
 	tree := []int{pid}
 	for i := 0; i < len(tree) && i < maxTree; i++ {
+		if i > 0 {
+			see(tree[i])
+		}
 		if fields := strings.Fields(string(readProc(tree[i], "statm"))); len(fields) > 1 {
 			n, _ := strconv.ParseInt(fields[1], 10, 64)
 			pages += n
 		}
 		threads, _ := os.ReadDir("/proc/" + strconv.Itoa(tree[i]) + "/task")
 		for _, thread := range threads {
-			for field := range strings.FieldsSeq(string(readProc(tree[i], "task/"+thread.Name()+"/children"))) {
-				if n, err := strconv.Atoi(field); err == nil {
-					tree = append(tree, n)
-				}
-			}
+			tree = append(tree, childrenOf(tree[i], thread.Name())...)
 		}
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// childrenOf lists the children of one thread of a process.
+func childrenOf(pid int, thread string) []int {
+	var pids []int
+	for field := range strings.FieldsSeq(string(readProc(pid, "task/"+thread+"/children"))) {
+		if n, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, n)
+		}
+	}
+	return pids
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,22 @@ type Config struct {
 	// may end them (PIPE). By default the kernel kills the main process of
 	// each task with Regie, where it can (Linux).
 	Outlive bool
+	// Orphans makes this process the one that orphaned descendants of tasks are
+	// given to, where the system can (Linux), so that daemons are ended with
+	// their task whatever they did to their environment. The process must then
+	// have no other children.
+	Orphans bool
+	// Users says as whom a task runs: nil is this process's own user. It is
+	// asked about every task, also about those without [executor.Task.RunAs].
+	// By default tasks with it are refused.
+	Users func(task *executor.Task) (*User, error)
+}
+
+// User is a user of the machine as whom a task runs.
+type User struct {
+	Name, Home string
+	UID, GID   uint32
+	Groups     []uint32 // supplementary
 }
 
 // Executor runs tasks as processes. Safe for concurrent use; see [New].
@@ -46,6 +63,7 @@ type Executor struct {
 	null      *os.File
 	buffers   buffers
 	spawners  *spawners
+	orphans   *orphans      // nil: they are none of ours
 	closing   chan struct{} // closed by Close
 	closeOnce sync.Once
 
@@ -66,7 +84,7 @@ func New(config Config) (*Executor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open process executor: %w", err)
 	}
-	return &Executor{
+	x := &Executor{
 		config:   config,
 		inherit:  allowed(config.Environ),
 		boot:     bootID(),
@@ -75,7 +93,15 @@ func New(config Config) (*Executor, error) {
 		spawners: newSpawners(),
 		closing:  make(chan struct{}),
 		tasks:    map[string]*task{},
-	}, nil
+	}
+	if config.Orphans {
+		if x.orphans, err = adopt(); err != nil {
+			x.spawners.close()
+			_ = null.Close()
+			return nil, fmt.Errorf("open process executor: %w", err)
+		}
+	}
+	return x, nil
 }
 
 // Name implements [executor.Executor]; it is "process".
@@ -134,7 +160,16 @@ func (x *Executor) begin() bool {
 }
 
 func (x *Executor) start(ctx context.Context, dir string, t *executor.Task) error {
+	user, err := x.user(t)
+	if err != nil {
+		return &executor.StartError{Name: "run_as", Err: err}
+	}
 	root, err := openFolder(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			root, err = openFolder(dir)
+		}
+	}
 	if err != nil {
 		return &executor.StartError{Name: "start", Err: fmt.Errorf("open directory of the task: %w", err)}
 	}
@@ -145,9 +180,11 @@ func (x *Executor) start(ctx context.Context, dir string, t *executor.Task) erro
 	}
 	running := &task{
 		dir: dir, root: root, state: state, drainTime: x.config.DrainTime, timeout: t.Timeout,
-		success: t.SuccessCodes, done: make(chan struct{}),
+		success: t.SuccessCodes, done: make(chan struct{}), user: user, orphans: x.orphans,
 	}
+	x.orphans.begin(running)
 	if err := x.launch(ctx, running, t); err != nil {
+		x.orphans.end(running)
 		state.close()
 		if errors.Is(err, errNotEmpty) {
 			_ = root.Remove(stateFile)
@@ -176,9 +213,20 @@ func (x *Executor) start(ctx context.Context, dir string, t *executor.Task) erro
 	return nil
 }
 
+// user says as whom a task runs; nil is our own user.
+func (x *Executor) user(t *executor.Task) (*User, error) {
+	if x.config.Users != nil {
+		return x.config.Users(t)
+	}
+	if t.RunAs != "" {
+		return nil, fmt.Errorf("user %q: tasks run as the user of Regie itself here; other users need a server whose supervisor may change to them", t.RunAs)
+	}
+	return nil, nil
+}
+
 // launch prepares and starts the process of a task.
 func (x *Executor) launch(ctx context.Context, running *task, t *executor.Task) error {
-	command, err := prepare(running.root, running.dir, t, x.inherit)
+	command, err := prepare(running.root, running.dir, t, x.inherit, running.user)
 	if err != nil {
 		return err
 	}
@@ -198,7 +246,7 @@ func (x *Executor) launch(ctx context.Context, running *task, t *executor.Task) 
 	// If this cannot be written the process runs all the same, and can still
 	// be found by its environment.
 	id, _ := identity(running.child.pid, x.boot)
-	running.start = startOf(id)
+	running.setMain(running.child.pid, startOf(id))
 	_ = running.state.add(record{PID: running.child.pid, Start: id})
 	return nil
 }
@@ -210,11 +258,19 @@ func (x *Executor) spawn(ctx context.Context, running *task, c command, writers 
 		Files: []uintptr{x.null.Fd(), uintptr(writers[0]), uintptr(writers[1])},
 		Sys:   attributes(x.config.Outlive, &pidfd),
 	}
-	var pid int
+	if u := running.user; u != nil {
+		attr.Sys.Credential = &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups}
+	}
 	var startErr error
 	err := x.spawners.do(ctx, func() {
 		running.startedAt = time.Now()
-		pid, _, startErr = syscall.StartProcess(c.program, c.argv, attr)
+		running.child, startErr = x.orphans.fork(func() (*child, error) {
+			pid, _, err := syscall.StartProcess(c.program, c.argv, attr)
+			if err != nil {
+				return nil, err
+			}
+			return newChild(pid, pidfd), nil
+		})
 	})
 	if err != nil {
 		return err
@@ -224,10 +280,11 @@ func (x *Executor) spawn(ctx context.Context, running *task, c command, writers 
 		return fmt.Errorf("execute %q: arguments and environment are too large for the system; pass large values in a file", c.program)
 	case errors.Is(startErr, unix.ENOENT):
 		return fmt.Errorf("execute %q: the interpreter that the file names is not there", c.program)
+	case errors.Is(startErr, unix.EACCES) && running.user != nil:
+		return fmt.Errorf("execute %q: user %q may not execute it, or may not enter %s: %w", c.program, running.user.Name, c.dir, startErr)
 	case startErr != nil:
 		return fmt.Errorf("execute %q: %w", c.program, startErr)
 	}
-	running.child = newChild(pid, pidfd)
 	return nil
 }
 
@@ -276,8 +333,8 @@ func (x *Executor) Stop(h executor.Handle, grace time.Duration) error {
 }
 
 // Release implements [executor.Executor]. It removes what [Executor.Start] put
-// into the folder, and the files of the task; the folder itself and what else
-// is in it stay.
+// into the folder, the files of the task, and the folder itself unless there is
+// something else in it.
 func (x *Executor) Release(h executor.Handle) error {
 	dir, ok := folder(h)
 	if !ok {
@@ -295,6 +352,7 @@ func (x *Executor) Release(h executor.Handle) error {
 	if err := remove(t.root); err != nil {
 		return fmt.Errorf("release task in %s: %w", dir, err)
 	}
+	_ = os.Remove(dir) // others may have something in it
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.tasks[dir] == t {
@@ -322,6 +380,7 @@ func (x *Executor) Close() error {
 		}
 		x.work.Wait()
 		x.spawners.close()
+		x.orphans.close()
 		x.mu.Lock()
 		for dir, t := range x.tasks {
 			_ = t.root.Close()

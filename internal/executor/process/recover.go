@@ -202,6 +202,7 @@ func releaseStranger(dir, boot string) error {
 	if err := remove(s.root); err != nil {
 		return fmt.Errorf("release task in %s: %w", dir, err)
 	}
+	_ = os.Remove(dir)
 	return nil
 }
 

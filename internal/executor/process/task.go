@@ -37,7 +37,8 @@ type task struct {
 	root      *os.Root
 	state     state
 	child     *child
-	start     string // of the main process, by the system's clock
+	user      *User // nil: our own
+	orphans   *orphans
 	capture   *capture
 	drainTime time.Duration
 	timeout   time.Duration
@@ -49,7 +50,10 @@ type task struct {
 	cause     string // why we ended it
 	killAt    time.Time
 	killTimer *time.Timer
-	over      bool // the main process has ended
+	over      bool           // the main process has ended
+	pid       int            // of the main process
+	start     string         // of it, by the system's clock
+	seen      map[int]string // descendants that were seen: number to start
 
 	done   chan struct{} // closed when result and err stand
 	result executor.Result
@@ -139,7 +143,62 @@ func (t *task) supervise(grace time.Duration) {
 	if alive > 0 {
 		warn(&r, fmt.Sprintf("processes that the task left running, and that could not be killed: %d", alive))
 	}
+	t.orphans.end(t)
 	t.finish(r, cause)
+}
+
+// maxSeen bounds the descendants that are remembered of one task.
+const maxSeen = 1024
+
+// see remembers a descendant, where that says something.
+func (t *task) see(pid int) {
+	if t.orphans == nil {
+		return
+	}
+	t.mu.Lock()
+	known := t.seen[pid] != "" || len(t.seen) >= maxSeen
+	t.mu.Unlock()
+	if known {
+		return
+	}
+	id, alive := identity(pid, "")
+	if !alive {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.seen == nil {
+		t.seen = map[int]string{}
+	}
+	t.seen[pid] = startOf(id)
+}
+
+// hasSeen reports whether a process was a descendant of the task.
+func (t *task) hasSeen(pid int, start string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return start != "" && t.seen[pid] == start
+}
+
+// leads reports whether the main process is that one.
+func (t *task) leads(pid int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.pid != 0 && t.pid == pid
+}
+
+// setMain sets what the main process is known by.
+func (t *task) setMain(pid int, start string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pid, t.start = pid, start
+}
+
+// started is the start of the main process; empty if it is not known yet.
+func (t *task) started() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.start
 }
 
 // setOver notes that the main process has ended, and gives the reading of
@@ -165,7 +224,8 @@ func (t *task) setOver(endedAt time.Time) (cause string) {
 // the rest of the grace.
 func (t *task) clean(asked bool) (killed, alive int) {
 	find := func() []leftover {
-		return leftovers(t.child.pid, t.start, marker(t.dir), time.Since(t.startedAt))
+		left := leftovers(t.child.pid, t.started(), marker(t.dir), time.Since(t.startedAt))
+		return t.orphans.of(t, left)
 	}
 	left := find()
 	if asked && len(left) > 0 {
@@ -242,7 +302,7 @@ func (t *task) sampler() func() time.Duration {
 			next = sampleFirst
 			return next
 		}
-		t.sampled = max(t.sampled, treeMemory(t.child.pid))
+		t.sampled = max(t.sampled, treeMemory(t.child.pid, t.see))
 		next = min(2*next, sampleMost)
 		return next
 	}
@@ -252,7 +312,7 @@ func (t *task) sampler() func() time.Duration {
 // files.
 func (t *task) reap(endedAt time.Time, cause string) executor.Result {
 	in, out := ioBytes(t.child.pid)
-	status, usage := t.child.reap()
+	status, usage := t.orphans.reap(t.child)
 	exit := executor.Exit{Code: -1, Cause: cause, Timeout: t.timeout}
 	if status.Signaled() {
 		exit.Signal = signalName(status.Signal())
