@@ -67,6 +67,13 @@ func (d *decider) eval(e *workflow.Expr, p *place) (value.Value, error) {
 	return v, nil
 }
 
+// asError tells an error of the language, which handlers are offered, from a
+// fault of the engine. Errors are never wrapped within the engine.
+func asError(err error) (*Error, bool) {
+	e, ok := err.(*Error) //nolint:errorlint // see above
+	return e, ok
+}
+
 func (d *decider) evalError(e *workflow.Expr, message string) *Error {
 	at := ""
 	if e.Line > 0 {

@@ -147,7 +147,7 @@ func (d *decider) do(t task, s *suspension) error {
 		return nil
 	}
 	if s != nil && s.holding {
-		d.release()
+		d.unpin()
 	}
 	return err
 }
@@ -185,8 +185,8 @@ func (d *decider) evaluated(in Evaluated) error {
 	if s.vars && s.version != d.run.varVersion {
 		s.stale++
 		s.answers = map[int]answer{}
-		if s.stale >= maxStale && !d.run.held {
-			s.holding, d.run.held = true, true
+		if s.stale >= maxStale && !d.run.pinned {
+			s.holding, d.run.pinned = true, true
 		}
 		return d.do(s.doing, s)
 	}
@@ -196,9 +196,9 @@ func (d *decider) evaluated(in Evaluated) error {
 	return d.do(s.doing, s)
 }
 
-// release lets the assignments go on that waited for a held evaluation.
-func (d *decider) release() {
-	d.run.held = false
+// unpin lets the assignments go on that waited for an evaluation of variables.
+func (d *decider) unpin() {
+	d.run.pinned = false
 	d.queue = append(d.queue, d.run.parked...)
 	d.run.parked = nil
 }

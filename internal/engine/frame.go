@@ -72,7 +72,7 @@ func (d *decider) initVars(id FrameID) error {
 // orFrameError makes an evaluation error of a frame's own expressions the
 // verdict on it; other errors pass.
 func (d *decider) orFrameError(f *Frame, err error) error {
-	e, ok := err.(*Error) //nolint:errorlint // never wrapped within the engine
+	e, ok := asError(err)
 	if !ok {
 		return err
 	}
@@ -268,7 +268,7 @@ func (d *decider) outcome(f *Frame) (Outcome, error) {
 	}
 	v, err := d.value(b.Output, &place{f: f, raw: f.Raw})
 	if err != nil {
-		if e, ok := err.(*Error); ok { //nolint:errorlint // never wrapped within the engine
+		if e, ok := asError(err); ok {
 			return Outcome{State: Failed, Reason: ReasonError, Error: e}, nil
 		}
 		return Outcome{}, err

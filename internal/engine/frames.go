@@ -77,7 +77,7 @@ func (d *decider) endChoice(a *Activation, n *workflow.Node, e ending) error {
 	if err == nil && c.Assign != nil {
 		err = d.assign(a, c.Assign, p)
 	}
-	if failure, ok := err.(*Error); ok { //nolint:errorlint // never wrapped within the engine
+	if failure, ok := asError(err); ok {
 		return d.setError(a, failure)
 	}
 	if err != nil {
@@ -164,7 +164,7 @@ func (d *decider) mapNext(id ActID) error {
 			p := d.placeOf(a)
 			p.item, p.index = &a.Map.Items[a.Map.Next], a.Map.Next
 			item, err := d.value(n.Map.Select, p)
-			if e, ok := err.(*Error); ok { //nolint:errorlint // never wrapped within the engine
+			if e, ok := asError(err); ok {
 				return d.failMap(a, e)
 			}
 			if err != nil {

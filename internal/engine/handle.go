@@ -42,7 +42,7 @@ func (d *decider) handle(id ActID) error {
 // orNewError makes the failure of a handler's own expression the error of the
 // activation, which no other handler takes.
 func (d *decider) orNewError(a *Activation, err error) error {
-	e, ok := err.(*Error) //nolint:errorlint // never wrapped within the engine
+	e, ok := asError(err)
 	if !ok {
 		return err
 	}

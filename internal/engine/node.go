@@ -202,7 +202,7 @@ func (d *decider) enter(f *Frame, node workflow.NodeID, raw value.Value) error {
 
 // enterFailed makes an activation that has failed before it began.
 func (d *decider) enterFailed(f *Frame, node workflow.NodeID, err error) error {
-	e, ok := err.(*Error) //nolint:errorlint // never wrapped within the engine
+	e, ok := asError(err)
 	if !ok {
 		return err
 	}
@@ -226,7 +226,7 @@ func (d *decider) begin(id ActID) error {
 	}
 	p := d.placeOf(a)
 	err := d.beginKind(a, n, p)
-	if e, ok := err.(*Error); ok { //nolint:errorlint // never wrapped within the engine
+	if e, ok := asError(err); ok {
 		return d.setError(a, e)
 	}
 	return err
@@ -411,7 +411,7 @@ func (d *decider) result(id ActID) error {
 		p.result = output
 		err = d.assign(a, n.Assign, p)
 	}
-	if e, ok := err.(*Error); ok { //nolint:errorlint // never wrapped within the engine
+	if e, ok := asError(err); ok {
 		return d.setError(a, e)
 	}
 	if err != nil {

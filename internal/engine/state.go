@@ -139,8 +139,8 @@ type Run struct {
 	// by Recover.
 	suspended map[uint64]*suspension
 	lastEval  uint64
-	parked    []task // assignments that wait for a held evaluation
-	held      bool
+	parked    []task // assignments that wait while variables are pinned
+	pinned    bool   // an evaluation of variables must not become stale again
 }
 
 // Role says what a frame is to its owner.

@@ -135,7 +135,7 @@ func (d *decider) lost(a *Activation) error {
 
 // assign evaluates an assignment and applies it.
 func (d *decider) assign(a *Activation, as *workflow.Assignment, p *place) error {
-	if d.run.held && (d.cur == nil || !d.cur.holding) {
+	if d.run.pinned && (d.cur == nil || !d.cur.holding) {
 		d.run.parked = append(d.run.parked, d.doing)
 		return errSuspended
 	}
