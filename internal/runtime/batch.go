@@ -18,6 +18,8 @@ type batch struct {
 	programs []store.Program
 	keys     []store.Key
 	timers   []timerChange
+	writes   []write
+	entries  []entry
 	// out leaves once the batch is durable, in order.
 	out    []output
 	events int
@@ -51,7 +53,8 @@ func newBatch(sequence uint64) *batch {
 
 // empty reports whether there is nothing to write.
 func (b *batch) empty() bool {
-	return len(b.order) == 0 && len(b.programs) == 0 && len(b.keys) == 0 && len(b.timers) == 0
+	return len(b.order) == 0 && len(b.programs) == 0 && len(b.keys) == 0 && len(b.timers) == 0 &&
+		len(b.writes) == 0 && len(b.entries) == 0
 }
 
 // add puts the events of a decision into the batch.
@@ -142,6 +145,7 @@ func (b *batch) remove(run store.RunID) {
 	}
 	b.keys = slices.DeleteFunc(b.keys, func(k store.Key) bool { return k.Run == run })
 	b.timers = slices.DeleteFunc(b.timers, func(c timerChange) bool { return c.Run == run })
+	b.entries = slices.DeleteFunc(b.entries, func(e entry) bool { return e.run == run && e.caller == 0 })
 	b.sealed = nil
 	if len(b.order) == 0 {
 		b.bytes = 0
@@ -153,6 +157,7 @@ func (b *batch) remove(run store.RunID) {
 func (b *batch) seal(incarnation uint64, now time.Time, recordBytes int) (*live, error) {
 	sealed := &store.Batch{Sequence: b.sequence, Incarnation: incarnation, At: now, Programs: b.programs, Keys: b.keys}
 	sealed.SetTimers, sealed.ClearTimers = b.timerRows()
+	b.sealWrites(sealed)
 	for _, p := range b.order {
 		control, payload, err := engine.EncodeEvents(p.events)
 		if err != nil {

@@ -39,11 +39,17 @@ func (r *Reactor) send() {
 	}
 	out := r.building.out
 	r.building.out = nil
-	r.release(out)
+	r.release(out, r.building.sequence-1)
 }
 
-func (r *Reactor) release(out []output) {
+// release lets outputs leave; what they answer can be seen at the position.
+func (r *Reactor) release(out []output, position uint64) {
 	for _, o := range out {
+		if reply, ok := o.effect.(Reply); ok {
+			reply.Position = position
+			r.reply(reply)
+			continue
+		}
 		r.do(o.effect)
 	}
 }
@@ -53,6 +59,7 @@ func (r *Reactor) commitDone(m CommitDone) {
 		return // an answer to somebody else, or a second one
 	}
 	var taken *store.KeyTakenError
+	var revision *store.RevisionError
 	switch {
 	case m.Err == nil:
 		r.committed()
@@ -65,6 +72,8 @@ func (r *Reactor) commitDone(m CommitDone) {
 		r.readSequence()
 	case errors.As(m.Err, &taken):
 		r.keyTaken(taken)
+	case errors.As(m.Err, &revision):
+		r.revisionRefused(revision)
 	case errors.Is(m.Err, store.ErrInvalid):
 		r.invalid(m.Err)
 	case errors.Is(m.Err, store.ErrErased), errors.Is(m.Err, store.ErrNotFound), errors.Is(m.Err, store.ErrCorrupt):
@@ -92,7 +101,7 @@ func (r *Reactor) committed() {
 			delete(r.live, p.live.id)
 		}
 	}
-	r.release(b.out)
+	r.release(b.out, b.sequence)
 	for _, p := range b.order {
 		r.do(Publish{Run: p.live.id, First: p.first, Events: p.events, Ended: p.ended})
 	}

@@ -22,6 +22,8 @@ func (r *Reactor) decideMessage(m Message) {
 		r.cancel(m)
 	case Inspect:
 		r.inspect(m)
+	case Write:
+		r.write(m)
 	case TaskEnded:
 		r.taskEnded(m)
 	case TaskFound:

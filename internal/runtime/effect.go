@@ -56,13 +56,15 @@ type Evaluate struct {
 // for before; zero: none is needed.
 type WakeAt struct{ At time.Time }
 
-// Reply answers a Submit, Cancel or Inspect.
+// Reply answers a Submit, Cancel, Write or Inspect.
 type Reply struct {
 	Caller Caller
 	// Run is the run that was started or found; Existing says that it is that
 	// of an earlier request with the same key.
 	Run      store.RunID
 	Existing bool
+	// Position is the batch from which on readers see what is answered.
+	Position uint64
 	// Seen is the result of an Inspect.
 	Seen any
 	Err  error

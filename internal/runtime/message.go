@@ -7,7 +7,7 @@ import (
 	"github.com/regie-dev/regie/internal/store"
 )
 
-// Message is something that the reactor is told: Loaded, Submit, Cancel,
+// Message is something that the reactor is told: Loaded, Submit, Cancel, Write,
 // Inspect, TaskEnded, TaskFound, Evaluated, CommitDone, SequenceRead, Drain or
 // Stop. That time has passed needs no message: every call of Handle says it.
 type Message interface{ message() }

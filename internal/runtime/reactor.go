@@ -146,6 +146,8 @@ func callerOf(m Message) (caller Caller, ok bool) {
 		return m.Caller, true
 	case Inspect:
 		return m.Caller, true
+	case Write:
+		return m.Caller, true
 	}
 	return 0, false
 }
