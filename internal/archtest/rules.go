@@ -96,12 +96,16 @@ func Regie() Rules {
 			{Name: "harness", Neighbours: true, Packages: []string{
 				"internal/sim/...", "internal/bench/...", "internal/suite/...",
 			}},
+			// What other programs import; its tests call real servers.
+			{Name: "client", Packages: []string{"client/..."}},
 			{Name: "server", Packages: []string{"internal/server/...", "internal/local/..."}, Neighbours: true},
 			{Name: "api", Packages: []string{"internal/api/...", "web/..."}, Neighbours: true},
 			{Name: "service", Neighbours: true, Packages: []string{
 				"internal/runtime/...", "internal/dispatch/...", "internal/trigger/...",
 				"internal/worker/...", "internal/report/...", "internal/notify/...", "internal/registry",
 			}},
+			// Code that is generated from the API definition.
+			{Name: "generated", Packages: []string{"gen/..."}, Neighbours: true},
 			// The explicit lists of adapters.
 			{Name: "registration", Packages: []string{"internal/connector/all", "internal/executor/all"}},
 			{Name: "adapter", Packages: []string{
