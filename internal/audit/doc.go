@@ -24,10 +24,12 @@
 //	                    "regie/item/1\x00", kind uint8, fields of the kind
 //	batch               leaf hash of
 //	                    "regie/batch/1\x00", sequence uint64, incarnation uint64,
-//	                    at time, records uint32, items uint32, root [32]byte
+//	                    at time, records uint32, items uint32, objects uint32,
+//	                    entries uint32, root [32]byte
 //
 // The root of a batch is the Merkle tree hash over its records in order and
 // then its items in order; that of a batch with neither is SHA-256 of nothing.
+// The last items are its objects and then its entries, as many as it says.
 // The salt is random, is stored with the payload and dies with it: a commitment
 // whose salt is gone says nothing about the payload. Batch s is leaf s-1 of the
 // log. What the kinds of items are and which fields they have is the store's

@@ -27,7 +27,7 @@ func TestBytesAreAsDocumented(t *testing.T) {
 	commitment := audit.Commitment(salt, []byte("payload"))
 	root := audit.Hash{9}
 	at := time.Date(2026, 11, 23, 8, 30, 0, 123456789, time.UTC)
-	leaf := audit.Leaf{Sequence: 7, Incarnation: 3, At: at, Records: 2, Items: 1, Root: root}
+	leaf := audit.Leaf{Sequence: 7, Incarnation: 3, At: at, Records: 2, Items: 9, Objects: 4, Entries: 3, Root: root}
 	head := audit.AppendRecord(nil, "run-1", 5, 2, []byte("control"))
 	item := audit.AppendUint64(audit.AppendBytes(audit.AppendItem(nil, 4), []byte("ab")), 6)
 
@@ -40,7 +40,7 @@ func TestBytesAreAsDocumented(t *testing.T) {
 			u64(5), u64(2), u32(7), "control", string(commitment[:]))},
 		{"item", audit.ItemHash(item), sum("\x00", "regie/item/1\x00", "\x04", u32(2), "ab", u64(6))},
 		{"batch", leaf.Hash(), sum("\x00", "regie/batch/1\x00", u64(7), u64(3), u64(uint64(at.UnixMicro())),
-			u32(2), u32(1), string(root[:]))},
+			u32(2), u32(9), u32(4), u32(3), string(root[:]))},
 		{"root of none", audit.Root(nil), sum()},
 		{"root of one", audit.Root([]audit.Hash{{1}}), audit.Hash{1}},
 		{"root of three", audit.Root([]audit.Hash{{1}, {2}, {3}}), func() audit.Hash {
@@ -63,7 +63,7 @@ func TestParseLeaf(t *testing.T) {
 	t.Parallel()
 	want := audit.Leaf{
 		Sequence: 1 << 60, Incarnation: 42, At: time.Date(1969, 12, 31, 23, 0, 0, 5000, time.UTC),
-		Records: 10, Items: 3, Root: audit.Hash{1, 2, 3},
+		Records: 10, Items: 7, Objects: 1, Entries: 5, Root: audit.Hash{1, 2, 3},
 	}
 	got, err := audit.ParseLeaf(want.Data())
 	if err != nil || got != want {

@@ -17,11 +17,15 @@ type Leaf struct {
 	// Records and Items are how many hashes Root covers: records come first.
 	Records uint32
 	Items   uint32
+	// Objects and Entries are how many of the items stand at their end: objects,
+	// then entries. Who has some of them can tell how many are missing.
+	Objects uint32
+	Entries uint32
 	Root    Hash
 }
 
 // leafSize is the length of a leaf's data in bytes.
-const leafSize = len(batchTag) + 3*8 + 2*4 + tlog.HashSize
+const leafSize = len(batchTag) + 3*8 + 4*4 + tlog.HashSize
 
 // Data returns the bytes that the leaf's hash covers.
 func (l Leaf) Data() []byte {
@@ -32,6 +36,8 @@ func (l Leaf) Data() []byte {
 	data = AppendTime(data, l.At)
 	data = binary.BigEndian.AppendUint32(data, l.Records)
 	data = binary.BigEndian.AppendUint32(data, l.Items)
+	data = binary.BigEndian.AppendUint32(data, l.Objects)
+	data = binary.BigEndian.AppendUint32(data, l.Entries)
 	return append(data, l.Root[:]...)
 }
 
@@ -52,7 +58,9 @@ func ParseLeaf(data []byte) (Leaf, error) {
 		At:          time.UnixMicro(int64(binary.BigEndian.Uint64(data[16:]))).UTC(),
 		Records:     binary.BigEndian.Uint32(data[24:]),
 		Items:       binary.BigEndian.Uint32(data[28:]),
+		Objects:     binary.BigEndian.Uint32(data[32:]),
+		Entries:     binary.BigEndian.Uint32(data[36:]),
 	}
-	copy(leaf.Root[:], data[32:])
+	copy(leaf.Root[:], data[40:])
 	return leaf, nil
 }

@@ -29,6 +29,7 @@ type batch struct {
 	at                    int64
 	entries               []entry
 	items                 [][]byte
+	objects, logged       uint32
 }
 
 func (b batch) hashes() []audit.Hash {
@@ -45,18 +46,18 @@ func (b batch) hashes() []audit.Hash {
 func (b batch) leaf() audit.Leaf {
 	return audit.Leaf{
 		Sequence: b.sequence, Incarnation: b.incarnation, At: time.UnixMicro(b.at).UTC(),
-		Records: uint32(len(b.entries)), Items: uint32(len(b.items)), Root: audit.Root(b.hashes()),
+		Records: uint32(len(b.entries)), Items: uint32(len(b.items)), Objects: b.objects, Entries: b.logged, Root: audit.Root(b.hashes()),
 	}
 }
 
 // smallLog has batches with several records, one, and none.
 func smallLog() []batch {
 	return []batch{
-		{1, 1, 1000, []entry{{"a", 1, 2, []byte("c1"), []byte("p1"), [16]byte{1}}, {"b", 1, 1, []byte("c2"), nil, [16]byte{2}}}, [][]byte{[]byte("i1")}},
-		{2, 1, 2000, []entry{{"a", 3, 1, []byte("c3"), []byte("p3"), [16]byte{3}}}, nil},
-		{3, 2, 2000, nil, [][]byte{[]byte("i2"), []byte("i3")}},
-		{4, 2, 2500, nil, nil},
-		{5, 2, 3000, []entry{{"b", 2, 4, nil, []byte("p4"), [16]byte{4}}}, [][]byte{[]byte("i4")}},
+		{1, 1, 1000, []entry{{"a", 1, 2, []byte("c1"), []byte("p1"), [16]byte{1}}, {"b", 1, 1, []byte("c2"), nil, [16]byte{2}}}, [][]byte{[]byte("i1")}, 0, 1},
+		{2, 1, 2000, []entry{{"a", 3, 1, []byte("c3"), []byte("p3"), [16]byte{3}}}, nil, 0, 0},
+		{3, 2, 2000, nil, [][]byte{[]byte("i2"), []byte("i3")}, 1, 1},
+		{4, 2, 2500, nil, nil, 0, 0},
+		{5, 2, 3000, []entry{{"b", 2, 4, nil, []byte("p4"), [16]byte{4}}}, [][]byte{[]byte("i4")}, 1, 0},
 	}
 }
 
@@ -89,6 +90,10 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 			check("incarnation", func(log []batch) { log[b].incarnation ^= 1 << bit })
 			if bit < 50 { // beyond, a time is out of range for time.Time
 				check("time", func(log []batch) { log[b].at ^= 1 << bit })
+			}
+			if bit < 32 {
+				check("objects", func(log []batch) { log[b].objects ^= 1 << bit })
+				check("entries", func(log []batch) { log[b].logged ^= 1 << bit })
 			}
 			for e := range smallLog()[b].entries {
 				check("first", func(log []batch) { log[b].entries[e].first ^= 1 << bit })

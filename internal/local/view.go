@@ -40,7 +40,7 @@ func (v *View) Held() bool {
 
 // Runs lists the newest runs first, at most limit.
 func (v *View) Runs(ctx context.Context, limit int) ([]store.RunRow, error) {
-	return v.folder.store.Runs(ctx, "", limit)
+	return v.folder.store.Runs(ctx, store.RunQuery{Limit: limit})
 }
 
 // Run reads one row. store.ErrNotFound, wrapped, if there is no such run.

@@ -21,6 +21,8 @@ import (
 
 // memory is a store that forgets nothing but what a test takes from it.
 type memory struct {
+	store.Prover // the runtime proves nothing
+
 	mu          sync.Mutex
 	incarnation uint64
 	batches     []*store.Batch
@@ -146,7 +148,17 @@ func (m *memory) Run(_ context.Context, id store.RunID) (store.RunRow, error) {
 	return row, nil
 }
 
-func (m *memory) Runs(context.Context, store.RunID, int) ([]store.RunRow, error) { return nil, nil }
+func (m *memory) Runs(context.Context, store.RunQuery) ([]store.RunRow, error) { return nil, nil }
+
+func (m *memory) Object(context.Context, store.ObjectID) (store.Object, error) {
+	return store.Object{}, store.ErrNotFound
+}
+
+func (m *memory) Objects(context.Context, string, store.ObjectID, int) ([]store.Object, error) {
+	return nil, nil
+}
+
+func (m *memory) Entries(context.Context, store.EntryQuery) ([]store.Entry, error) { return nil, nil }
 
 func (m *memory) Events(_ context.Context, id store.RunID, first uint64) ([]store.Record, error) {
 	m.mu.Lock()

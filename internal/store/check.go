@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -21,6 +22,12 @@ const (
 	// together, and of the largest program, in bytes. Larger values belong in
 	// the blob store.
 	MaxRecord = 64 << 20
+	// MaxKind is the length of the longest kind of an object in bytes.
+	MaxKind = 64
+	// MaxObject is the size of the largest object's data in bytes.
+	MaxObject = 16 << 20
+	// MaxDetail is the size of the largest entry's detail in bytes.
+	MaxDetail = 64 << 10
 	// MaxYear is the last year that a time may lie in; the first is 1970.
 	MaxYear = 9999
 )
@@ -76,10 +83,11 @@ func TimerTime(t time.Time) time.Time {
 }
 
 // Check returns ErrInvalid, wrapped, when the batch cannot be stored anywhere:
-// a name, time, state or size out of bounds, an end without a final state, the same run, key or timer twice,
-// a program whose hash is not that of its data. Implementations call it first.
+// a name, time, state or size out of bounds, an end without a final state, the
+// same run, key, timer or object twice, a program whose hash is not that of its
+// data. Implementations call it first.
 func (b *Batch) Check() error {
-	for _, check := range []func() error{b.checkHead, b.checkRecords, b.checkRuns, b.checkKeys, b.checkTimers} {
+	for _, check := range []func() error{b.checkHead, b.checkRecords, b.checkRuns, b.checkKeys, b.checkTimers, b.checkObjects, b.checkEntries} {
 		if err := check(); err != nil {
 			return fmt.Errorf("%w: batch %d: %w", ErrInvalid, b.Sequence, err)
 		}
@@ -142,12 +150,12 @@ func (b *Batch) checkRuns() error {
 		if r.Ended() == r.EndedAt.IsZero() {
 			return fmt.Errorf("run %s is %s, and its end is %q", r.ID, r.State, r.EndedAt)
 		}
-		for _, text := range []string{r.Namespace, r.Workflow, r.Reason, r.BusinessDate} {
+		for _, text := range []string{r.Namespace, r.Workflow, r.Reason, r.BusinessDate, r.Actor, r.Trigger} {
 			if err := checkText(text); err != nil {
 				return fmt.Errorf("run %s: %w", r.ID, err)
 			}
 		}
-		for _, at := range []time.Time{r.AcceptedAt, r.StartedAt, r.EndedAt} {
+		for _, at := range []time.Time{r.AcceptedAt, r.StartedAt, r.EndedAt, r.Due} {
 			if err := checkTime("run "+string(r.ID), at); err != nil {
 				return err
 			}
@@ -208,6 +216,64 @@ func (b *Batch) checkTimers() error {
 	return nil
 }
 
+func (b *Batch) checkObjects() error {
+	seen := make(map[ObjectID]struct{}, len(b.Objects))
+	for i := range b.Objects {
+		o := &b.Objects[i]
+		if _, again := seen[o.ObjectID]; again || !validKind(o.Kind) || o.Name == "" {
+			return fmt.Errorf("object %q %q/%q is not valid or stands twice", o.Kind, o.Namespace, o.Name)
+		}
+		seen[o.ObjectID] = struct{}{}
+		fault := errors.Join(checkText(o.Namespace), checkText(o.Name), checkLong(o.Data, MaxObject))
+		switch {
+		case o.Revision == 0 || o.Revision > math.MaxInt64:
+			fault = fmt.Errorf("revision %d", o.Revision)
+		case o.Deleted && (o.Revision == 1 || len(o.Data) > 0):
+			fault = errors.New("a deletion is the first revision or has data")
+		}
+		if fault != nil {
+			return fmt.Errorf("object %s %.40q/%.40q: %w", o.Kind, o.Namespace, o.Name, fault)
+		}
+	}
+	return nil
+}
+
+func validKind(kind string) bool {
+	for i := range len(kind) {
+		if c := kind[i]; (c < 'a' || c > 'z') && c != '-' {
+			return false
+		}
+	}
+	return kind != "" && len(kind) <= MaxKind
+}
+
+func (b *Batch) checkEntries() error {
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		fault := checkLong(e.Detail, MaxDetail)
+		for _, text := range []string{e.Actor, e.Via, e.Action, e.Namespace, e.Object, e.Reason, e.Request} {
+			fault = errors.Join(fault, checkText(text))
+		}
+		switch {
+		case e.Actor == "" || e.Action == "":
+			fault = errors.New("it has no actor or no action")
+		case e.Outcome != "done" && e.Outcome != "denied" && e.Outcome != "failed":
+			fault = fmt.Errorf("%q is not an outcome", e.Outcome)
+		}
+		if fault != nil {
+			return fmt.Errorf("entry %d: %w", i, fault)
+		}
+	}
+	seen := make(map[EntryID]struct{}, len(b.Forget))
+	for _, id := range b.Forget {
+		if _, again := seen[id]; again || id.Batch == 0 || id.Batch >= b.Sequence {
+			return fmt.Errorf("entry %d/%d to forget is not of an earlier batch or stands twice", id.Batch, id.Position)
+		}
+		seen[id] = struct{}{}
+	}
+	return nil
+}
+
 // checkRun checks an ID that may stand once only.
 func checkRun(id RunID, seen map[RunID]struct{}) error {
 	if !id.Valid() {
@@ -223,6 +289,14 @@ func checkRun(id RunID, seen map[RunID]struct{}) error {
 func checkText(s string) error {
 	if len(s) > MaxText || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
 		return fmt.Errorf("text %.40q is too long, not UTF-8, or has a NUL", s)
+	}
+	return nil
+}
+
+// checkLong checks the text of an object or detail.
+func checkLong(data []byte, limit int) error {
+	if len(data) > limit || !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+		return fmt.Errorf("data of %d bytes is longer than %d, not UTF-8, or has a NUL", len(data), limit)
 	}
 	return nil
 }

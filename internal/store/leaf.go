@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/regie-dev/regie/internal/audit"
@@ -18,6 +19,9 @@ const (
 	itemTimer
 	itemClearTimer
 	itemErase
+	itemForget
+	itemObject
+	itemEntry
 )
 
 // Leaf returns the audit leaf of the batch whose records and items have the
@@ -27,15 +31,33 @@ func (b *Batch) Leaf(records, items []audit.Hash) audit.Leaf {
 	all = append(append(all, records...), items...)
 	return audit.Leaf{
 		Sequence: b.Sequence, Incarnation: b.Incarnation, At: Time(b.At),
-		Records: uint32(len(records)), Items: uint32(len(items)), Root: audit.Root(all),
+		Records: uint32(len(records)), Items: uint32(len(items)),
+		Objects: uint32(len(b.Objects)), Entries: uint32(len(b.Entries)), Root: audit.Root(all),
 	}
 }
 
+// Salts are the random salts of the items of a batch that have one, each in the
+// order of the batch.
+type Salts struct {
+	Keys, Objects, Entries [][audit.SaltSize]byte
+}
+
+// NewSalts makes the salts of a batch, each by a call of random.
+func (b *Batch) NewSalts(random func(salt []byte)) Salts {
+	all := make([][audit.SaltSize]byte, len(b.Keys)+len(b.Objects)+len(b.Entries))
+	for i := range all {
+		random(all[i][:])
+	}
+	keys, objects := len(b.Keys), len(b.Keys)+len(b.Objects)
+	return Salts{Keys: all[:keys:keys], Objects: all[keys:objects:objects], Entries: all[objects:]}
+}
+
 // ItemHashes returns the hashes of the items of the batch: programs, runs,
-// keys, timers set, timers cleared, erasures, each in the order of the batch.
-// There is one salt for each key.
-func (b *Batch) ItemHashes(salts [][audit.SaltSize]byte) []audit.Hash {
-	n := len(b.Programs) + len(b.Runs) + len(b.Keys) + len(b.SetTimers) + len(b.ClearTimers) + len(b.Erase)
+// keys, timers set, timers cleared, erasures, entries forgotten, objects,
+// entries, each in the order of the batch.
+func (b *Batch) ItemHashes(salts Salts) []audit.Hash {
+	n := len(b.Programs) + len(b.Runs) + len(b.Keys) + len(b.SetTimers) + len(b.ClearTimers) + len(b.Erase) +
+		len(b.Forget) + len(b.Objects) + len(b.Entries)
 	if n == 0 {
 		return nil
 	}
@@ -47,7 +69,7 @@ func (b *Batch) ItemHashes(salts [][audit.SaltSize]byte) []audit.Hash {
 		hashes = append(hashes, b.Runs[i].ItemHash())
 	}
 	for i := range b.Keys {
-		hashes = append(hashes, b.Keys[i].ItemHash(salts[i]))
+		hashes = append(hashes, b.Keys[i].ItemHash(salts.Keys[i]))
 	}
 	for i := range b.SetTimers {
 		hashes = append(hashes, b.SetTimers[i].ItemHash())
@@ -58,6 +80,15 @@ func (b *Batch) ItemHashes(salts [][audit.SaltSize]byte) []audit.Hash {
 	for _, id := range b.Erase {
 		hashes = append(hashes, id.EraseHash())
 	}
+	for _, id := range b.Forget {
+		hashes = append(hashes, id.ForgetHash())
+	}
+	for i := range b.Objects {
+		hashes = append(hashes, b.Objects[i].ItemHash(salts.Objects[i]))
+	}
+	for i := range b.Entries {
+		hashes = append(hashes, b.Entries[i].ItemHash(salts.Entries[i]))
+	}
 	return hashes
 }
 
@@ -66,9 +97,9 @@ func (p *Program) ItemHash() audit.Hash {
 	return audit.ItemHash(append(audit.AppendItem(nil, itemProgram), p.Hash[:]...))
 }
 
-// ItemHash is the hash of the row's item: its fields in order but for Events,
-// the program's hash without a length, a time that is zero as the
-// smallest signed integer.
+// ItemHash is the hash of the row's item: its fields in order but for Batch and
+// Events, the program's hash without a length, Held as one byte, Attempts as
+// four, a time that is zero as the smallest signed integer.
 func (r *RunRow) ItemHash() audit.Hash {
 	item := audit.AppendItem(make([]byte, 0, 256), itemRun)
 	item = audit.AppendString(item, string(r.ID))
@@ -80,7 +111,12 @@ func (r *RunRow) ItemHash() audit.Hash {
 	item = audit.AppendString(item, r.BusinessDate)
 	item = appendTime(item, r.AcceptedAt)
 	item = appendTime(item, r.StartedAt)
-	return audit.ItemHash(appendTime(item, r.EndedAt))
+	item = appendTime(item, r.EndedAt)
+	item = audit.AppendString(item, r.Actor)
+	item = audit.AppendString(item, r.Trigger)
+	item = appendBool(item, r.Held)
+	item = binary.BigEndian.AppendUint32(item, r.Attempts)
+	return audit.ItemHash(appendTime(item, r.Due))
 }
 
 // ItemHash is the hash of the key's item: the salt without a length, then its
@@ -113,6 +149,42 @@ func (id *TimerID) append(kind uint8) []byte {
 // EraseHash is the hash of the item of the run's erasure: its ID.
 func (id RunID) EraseHash() audit.Hash {
 	return audit.ItemHash(audit.AppendString(audit.AppendItem(nil, itemErase), string(id)))
+}
+
+// ForgetHash is the hash of the item that says that the text of the entry was
+// taken out: batch, position in four bytes.
+func (id EntryID) ForgetHash() audit.Hash {
+	item := audit.AppendUint64(audit.AppendItem(nil, itemForget), id.Batch)
+	return audit.ItemHash(binary.BigEndian.AppendUint32(item, id.Position))
+}
+
+// ItemHash is the hash of the object's item: the salt without a length, kind,
+// namespace, name, revision, Deleted as one byte, data.
+func (o *Object) ItemHash(salt [audit.SaltSize]byte) audit.Hash {
+	item := append(audit.AppendItem(make([]byte, 0, 128+len(o.Data)), itemObject), salt[:]...)
+	item = audit.AppendString(item, o.Kind)
+	item = audit.AppendString(item, o.Namespace)
+	item = audit.AppendString(item, o.Name)
+	item = audit.AppendUint64(item, o.Revision)
+	item = appendBool(item, o.Deleted)
+	return audit.ItemHash(audit.AppendBytes(item, o.Data))
+}
+
+// ItemHash is the hash of the entry's item: the salt without a length, then its
+// fields in order from Actor on.
+func (e *Entry) ItemHash(salt [audit.SaltSize]byte) audit.Hash {
+	item := append(audit.AppendItem(make([]byte, 0, 256+len(e.Detail)), itemEntry), salt[:]...)
+	for _, text := range []string{e.Actor, e.Via, e.Action, e.Namespace, e.Object, e.Outcome, e.Reason, e.Request} {
+		item = audit.AppendString(item, text)
+	}
+	return audit.ItemHash(audit.AppendBytes(item, e.Detail))
+}
+
+func appendBool(dst []byte, b bool) []byte {
+	if b {
+		return append(dst, 1)
+	}
+	return append(dst, 0)
 }
 
 func appendTime(dst []byte, t time.Time) []byte {

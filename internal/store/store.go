@@ -24,9 +24,10 @@ var (
 	// follow the last one of its run; nothing was written. A fault of the
 	// caller.
 	ErrSequence = errors.New("batch out of sequence")
-	// ErrInvalid: the batch breaks a rule of [Batch.Check]; nothing was written.
-	// A fault of the caller.
-	ErrInvalid = errors.New("batch is not valid")
+	// ErrInvalid: the batch breaks a rule of [Batch.Check], or changes what is
+	// fixed for a run; nothing was written. Or a query breaks a rule of its
+	// Check. A fault of the caller.
+	ErrInvalid = errors.New("not valid")
 	// ErrKeyTaken: a unique key (idempotency key, run ID) of the batch exists;
 	// nothing was written. The error is a *[KeyTakenError].
 	ErrKeyTaken = errors.New("key already taken")
@@ -66,14 +67,20 @@ func (e *KeyTakenError) Error() string {
 func (e *KeyTakenError) Unwrap() error { return ErrKeyTaken }
 
 // RevisionError says that an object was written in between, or is not there.
-// Nothing was written.
+// Nothing was written. Of several such objects it is the first of the batch.
 type RevisionError struct {
 	ID ObjectID
 	// Have is the stored revision (0: none), Want the one that the batch brought.
 	Have, Want uint64
+	// Deleted says that the stored revision is a deletion: who wants to make the
+	// object anew writes revision Have+1.
+	Deleted bool
 }
 
 func (e *RevisionError) Error() string {
+	if e.Deleted {
+		return fmt.Sprintf("%s %s/%s was deleted by revision %d, which %d does not follow", e.ID.Kind, e.ID.Namespace, e.ID.Name, e.Have, e.Want)
+	}
 	return fmt.Sprintf("%s %s/%s has revision %d, which %d does not follow", e.ID.Kind, e.ID.Namespace, e.ID.Name, e.Have, e.Want)
 }
 
@@ -88,6 +95,7 @@ type Store interface {
 	Writer
 	Reader
 	Auditor
+	Prover
 	// Close releases everything, the lease too. Idempotent.
 	Close() error
 }
@@ -103,8 +111,8 @@ type Writer interface {
 	Acquire(ctx context.Context, holder string) (Lease, error)
 	// Commit writes the batch durably (synced) or not at all. Committing the
 	// same batch again after a definite failure is allowed. Errors: ErrUnknown,
-	// ErrLeaseLost, ErrSequence, ErrKeyTaken, ErrInvalid, ErrErased, ErrNotFound
-	// (of a run to erase), ErrCorrupt, ErrClosed; any other error means that
+	// ErrLeaseLost, ErrSequence, ErrKeyTaken, ErrRevision, ErrInvalid, ErrErased,
+	// ErrNotFound (of a run to erase or an entry to forget), ErrCorrupt, ErrClosed; any other error means that
 	// certainly nothing was written and that trying again may help (disk full).
 	// The batch is not kept: its slices may be used again.
 	Commit(ctx context.Context, b *Batch) error
@@ -130,8 +138,9 @@ type Reader interface {
 	LiveRuns(ctx context.Context) ([]RunRow, error)
 	// Run reads one row, or ErrNotFound.
 	Run(ctx context.Context, id RunID) (RunRow, error)
-	// Runs lists runs, newest first, at most limit (0: 100).
-	Runs(ctx context.Context, before RunID, limit int) ([]RunRow, error)
+	// Runs lists the runs that match, newest first or by batch. A list that no
+	// index fits reads many rows: bound it by ctx.
+	Runs(ctx context.Context, q RunQuery) ([]RunRow, error)
 	// Events reads the records of a run in order, those that begin at first
 	// (from 1) or later; none is no error. The data is checked against its
 	// commitment: ErrCorrupt names what is damaged. Records of an erased run
@@ -145,31 +154,17 @@ type Reader interface {
 	// Timers lists the stored timers that are due at or before until, by time,
 	// run and ID, at most limit (0: 100).
 	Timers(ctx context.Context, until time.Time, limit int) ([]Timer, error)
-}
-
-// RunQuery names runs. All that is set must hold.
-type RunQuery struct {
-	// Before is the ID that the runs come before; empty: the newest first.
-	Before RunID
-	// Since is the batch after which their row was written last; with it the
-	// runs come in the order of Batch, oldest first, and Before is not allowed.
-	Since uint64
-	// Namespaces, Workflows and States are alternatives; nil: any.
-	Namespaces, Workflows, States []string
-	// DateFrom and DateTo bound the business date, both included; empty: none.
-	DateFrom, DateTo string
-	Limit            int // 0: 100
-}
-
-// EntryQuery names entries of the audit log. All that is set must hold.
-type EntryQuery struct {
-	// Before is the place that they come before; zero: the newest first.
-	Before EntryID
-	// Namespaces are alternatives; nil: any. Entries of no namespace have "".
-	Namespaces            []string
-	Actor, Action, Object string
-	From, To              time.Time // From included, To not; zero: unbounded
-	Limit                 int       // 0: 100
+	// Object reads the current revision of an object. ErrNotFound if there is
+	// none, and if it was deleted: then the Object comes with the error, so that
+	// its Revision is known.
+	Object(ctx context.Context, id ObjectID) (Object, error)
+	// Objects lists the objects of a kind that are not deleted, by namespace and
+	// name, those after the given one (whose Kind is passed over; zero: all), at
+	// most limit (0: 100).
+	Objects(ctx context.Context, kind string, after ObjectID, limit int) ([]Object, error)
+	// Entries lists the entries that match, newest first or oldest first. As
+	// with Runs, ctx bounds what it costs.
+	Entries(ctx context.Context, q EntryQuery) ([]Entry, error)
 }
 
 // Auditor reads the audit log: an RFC 6962 tree with one leaf per batch.
@@ -216,6 +211,10 @@ type Batch struct {
 	Objects []Object
 	// Entries say who did what, in order.
 	Entries []Entry
+	// Forget names entries of earlier batches whose text is taken out for good,
+	// for the sake of a person or of retention: what remains is that there was
+	// one, and the hash that the log has of it. To forget one again is no error.
+	Forget []EntryID
 	// Erase names runs whose payloads become unreadable for good: their keys
 	// are destroyed. Rows, control facts and the audit log stay. A run that has
 	// records in the same batch cannot be erased by it, and nothing can be
@@ -249,7 +248,8 @@ type Record struct {
 }
 
 // RunRow is what lists need. It holds no user's data but what operators
-// search by.
+// search by. Namespace, Workflow and BusinessDate are fixed by the first row of
+// the run: a batch that brings others fails with ErrInvalid.
 type RunRow struct {
 	ID        RunID
 	Namespace string
@@ -272,12 +272,23 @@ type RunRow struct {
 	Attempts uint32
 	// Due is by when the run should end, zero: whenever.
 	Due time.Time
-	// Batch is the sequence of the batch that wrote the row; set when read.
+	// Batch is the sequence of the batch that last changed anything in the row;
+	// set when read.
 	Batch uint64
 	// Events is the number of the last event. It is found when the row is read
 	// and passed over when it is written, so that a row that says nothing new
 	// need not be sent with each record.
 	Events uint64
+}
+
+// Follows returns ErrInvalid, wrapped, if the row cannot come after another one
+// of the same run, because it changes what is fixed.
+func (r *RunRow) Follows(before *RunRow) error {
+	if r.Namespace != before.Namespace || r.Workflow != before.Workflow || r.BusinessDate != before.BusinessDate {
+		return fmt.Errorf("%w: row of run %s is of %s/%s on %q, the run is of %s/%s on %q", ErrInvalid, r.ID,
+			r.Namespace, r.Workflow, r.BusinessDate, before.Namespace, before.Workflow, before.BusinessDate)
+	}
+	return nil
 }
 
 // Key is an idempotency key.
@@ -303,14 +314,15 @@ type Timer struct {
 
 // ObjectID names an object.
 type ObjectID struct {
-	Kind      string // lower-case letters and -, such as workflow, user or token
+	Kind      string // lower-case letters and -, at most MaxKind, such as workflow, user or token
 	Namespace string // empty: it belongs to the installation
-	Name      string
+	Name      string // not empty
 }
 
 // Object is anything durable that is not a run: a version of a workflow, a
 // schedule's state, a user, an alert. The log commits to its data by a salted
 // hash, and the data of earlier revisions is gone once a later one is written.
+// A deleted object keeps its revision for good, a row of a hundred bytes.
 type Object struct {
 	ObjectID
 
@@ -318,8 +330,9 @@ type Object struct {
 	// deletions too. A batch whose revision does not follow the stored one fails
 	// with a [RevisionError].
 	Revision uint64
-	// Data is JSON for people who look into the database; the store does not
-	// read it. Empty when Deleted.
+	// Data is JSON for people who look into the database, at most MaxObject; the
+	// store asks for UTF-8 only. Empty when Deleted, which the first revision
+	// cannot be.
 	Data    []byte
 	Deleted bool
 	// Batch is the sequence of the batch that wrote it, and At its time; set
@@ -336,16 +349,20 @@ type EntryID struct {
 
 // Entry says who did what, or was kept from it: a line of the audit log. The
 // log commits to it by a salted hash, so that the line can be taken out without
-// breaking a proof.
+// breaking a proof. Texts have at most MaxText bytes.
 type Entry struct {
 	// ID and At (that of the batch) are set when read.
 	ID EntryID
 	At time.Time
+	// Forgotten is the batch that took the text out, 0: none did. Set when read;
+	// then all that follows is empty.
+	Forgotten uint64
 	// Actor is who: user/ada, token/NAME of ada as user/ada, system/schedule.
+	// Not empty.
 	Actor string
 	// Via is how the actor was known: session, token/ID, or empty.
 	Via string
-	// Action is what, such as run.start or log.read.
+	// Action is what, such as run.start or log.read. Not empty.
 	Action    string
 	Namespace string
 	// Object is on what: run/ID, workflow/NAME, user/NAME.
@@ -358,7 +375,7 @@ type Entry struct {
 	// too.
 	Request string
 	// Detail is a JSON object with what else is worth knowing, never a secret;
-	// or empty.
+	// or empty. At most MaxDetail bytes of UTF-8.
 	Detail []byte
 }
 

@@ -12,13 +12,15 @@ const leavesKept = 256
 
 // Verifier checks stored data against its audit log. Implementations feed it
 // with what they have: first every batch in order, then every record in the
-// order of run and first event, and every other row; at last they call Finish.
-// Every error is ErrCorrupt, wrapped, and names the fault.
+// order of run and first event, every entry in the order of its ID, and every
+// other row in any order; at last they call Finish. Every error is ErrCorrupt,
+// wrapped, and names the fault.
 //
 // It finds whatever was not written by a commit, was lost, or stands in another
 // place. It cannot tell that a row of a run, key or timer was put back to what
 // an earlier batch wrote, nor that one was deleted: those rows are read models
-// and reminders, the records are the truth.
+// and reminders, the records are the truth. Of objects it can, since each write
+// raises a revision by one and none is ever removed.
 type Verifier struct {
 	// Leaf reads the leaf of a batch that Batch has seen, when it is not in
 	// memory anymore.
@@ -32,6 +34,13 @@ type Verifier struct {
 	run   RunID
 	next  uint64 // first event that the run lacks
 	batch uint64 // batch of the run's last record
+
+	entries   []uint32 // entries of batch i+1
+	entry     EntryID  // the next that is expected, if there are more
+	forgotten int      // entries whose text was taken out
+
+	writes    uint64 // of objects, as the batches count them
+	revisions uint64 // of objects, as their rows do
 }
 
 // Batch checks the next batch: its numbers, its root, and the tree hashes that
@@ -42,7 +51,8 @@ func (v *Verifier) Batch(leaf Leaf, stored []audit.Hash) error {
 		return corrupt("batch %d follows batch %d", leaf.Sequence, want-1)
 	case leaf.Incarnation < max(v.incarnation, 1):
 		return corrupt("batch %d has incarnation %d after %d", leaf.Sequence, leaf.Incarnation, v.incarnation)
-	case len(leaf.RecordHashes) != int(leaf.Records) || len(leaf.ItemHashes) != int(leaf.Items):
+	case len(leaf.RecordHashes) != int(leaf.Records) || len(leaf.ItemHashes) != int(leaf.Items) ||
+		uint64(leaf.Objects)+uint64(leaf.Entries) > uint64(leaf.Items):
 		return corrupt("batch %d: number of hashes", leaf.Sequence)
 	case audit.Root(slices.Concat(leaf.RecordHashes, leaf.ItemHashes)) != leaf.Root:
 		return corrupt("batch %d: root", leaf.Sequence)
@@ -51,6 +61,8 @@ func (v *Verifier) Batch(leaf Leaf, stored []audit.Hash) error {
 	}
 	v.incarnation = leaf.Incarnation
 	v.missing = append(v.missing, leaf.Records)
+	v.entries = append(v.entries, leaf.Entries)
+	v.writes += uint64(leaf.Objects)
 	return nil
 }
 
@@ -93,8 +105,59 @@ func (v *Verifier) Item(batch uint64, hash audit.Hash, what string) error {
 	return nil
 }
 
-// Finish checks that no record is missing.
+// Object checks the row of an object, deleted or not.
+func (v *Verifier) Object(o *Object, salt [audit.SaltSize]byte) error {
+	v.revisions += o.Revision
+	return v.Item(o.Batch, o.ItemHash(salt), fmt.Sprintf("revision %d of %s %s/%s", o.Revision, o.Kind, o.Namespace, o.Name))
+}
+
+// Entry checks an entry of the audit log. The salt of one whose text was taken
+// out is passed over.
+func (v *Verifier) Entry(e *Entry, salt [audit.SaltSize]byte) error {
+	switch want, more := v.nextEntry(); {
+	case more && want.Compare(e.ID) < 0:
+		return corrupt("entry %s is missing", want)
+	case !more || want != e.ID:
+		return corrupt("entry %s was not written by its batch", e.ID)
+	}
+	v.entry.Position++
+	if e.Forgotten != 0 {
+		v.forgotten++
+		return v.Item(e.Forgotten, e.ID.ForgetHash(), "the taking out of entry "+e.ID.String())
+	}
+	leaf, err := v.leaf(e.ID.Batch)
+	if err != nil {
+		return fmt.Errorf("entry %s: %w", e.ID, err)
+	}
+	if leaf.hash(leaf.entryIndex(e.ID)) != e.ItemHash(salt) {
+		return corrupt("entry %s is not what its batch wrote", e.ID)
+	}
+	return nil
+}
+
+// nextEntry is the entry that must come next, if there are more.
+func (v *Verifier) nextEntry() (id EntryID, more bool) {
+	v.entry.Batch = max(v.entry.Batch, 1)
+	for v.entry.Batch <= uint64(len(v.entries)) {
+		if v.entry.Position < v.entries[v.entry.Batch-1] {
+			return v.entry, true
+		}
+		v.entry = EntryID{Batch: v.entry.Batch + 1}
+	}
+	return EntryID{}, false
+}
+
+// Forgotten is how many entries there are whose text was taken out.
+func (v *Verifier) Forgotten() int { return v.forgotten }
+
+// Finish checks that no record, no entry and no object is missing.
 func (v *Verifier) Finish() error {
+	if id, more := v.nextEntry(); more {
+		return corrupt("entry %s is missing", id)
+	}
+	if v.revisions != v.writes {
+		return corrupt("objects were written %d times, but their revisions add up to %d: one was removed or put back", v.writes, v.revisions)
+	}
 	for i, n := range v.missing {
 		if n != 0 {
 			return corrupt("batch %d: %d of its records are missing", i+1, n)

@@ -1,7 +1,6 @@
 package simstore
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -25,10 +24,12 @@ type Disk struct {
 	batches  []batch
 	records  map[store.RunID][]record
 	erased   map[store.RunID]uint64 // batch of the erasure
-	rows     map[store.RunID]row
+	rows     map[store.RunID]store.RunRow
 	keys     map[keyName]key
 	timers   map[store.TimerID]timer
 	programs map[[32]byte]program
+	objects  map[store.ObjectID]object
+	entries  []entry // in the order of their IDs
 }
 
 type batch struct {
@@ -42,12 +43,6 @@ type record struct {
 	position   uint32
 	salt       [audit.SaltSize]byte
 	commitment audit.Hash
-}
-
-type row struct {
-	store.RunRow
-
-	batch uint64
 }
 
 type keyName struct{ namespace, key string }
@@ -70,16 +65,29 @@ type program struct {
 	batch uint64
 }
 
+type object struct {
+	store.Object
+
+	salt [audit.SaltSize]byte
+}
+
+type entry struct {
+	store.Entry
+
+	salt [audit.SaltSize]byte
+}
+
 // NewDisk makes an empty disk.
 func NewDisk() *Disk {
 	return &Disk{
 		format:   store.Format,
 		records:  map[store.RunID][]record{},
 		erased:   map[store.RunID]uint64{},
-		rows:     map[store.RunID]row{},
+		rows:     map[store.RunID]store.RunRow{},
 		keys:     map[keyName]key{},
 		timers:   map[store.TimerID]timer{},
 		programs: map[[32]byte]program{},
+		objects:  map[store.ObjectID]object{},
 	}
 }
 
@@ -103,16 +111,18 @@ func (d *Disk) last() uint64 { return uint64(len(d.batches)) }
 // write checks the batch against what is there and writes it whole, or returns
 // why not.
 func (d *Disk) write(b *store.Batch) error {
-	for _, check := range []func(*store.Batch) error{d.checkRecords, d.checkKeys, d.checkErase} {
+	for _, check := range []func(*store.Batch) error{d.checkRecords, d.checkRows, d.checkKeys, d.checkErase, d.checkForget, d.checkObjects} {
 		if err := check(b); err != nil {
 			return err
 		}
 	}
 	hashes := d.writeRecords(b)
-	salts := make([][audit.SaltSize]byte, len(b.Keys))
-	for i, k := range b.Keys {
-		salts[i] = salt(k.Namespace+"/"+k.Key, b.Sequence)
-	}
+	n := uint64(0)
+	salts := b.NewSalts(func(dst []byte) {
+		fresh := salt(fmt.Sprintf("item %d", b.Sequence), n)
+		copy(dst, fresh[:])
+		n++
+	})
 	items := b.ItemHashes(salts)
 	leaf := b.Leaf(hashes, items)
 	d.batches = append(d.batches, batch{
@@ -120,6 +130,7 @@ func (d *Disk) write(b *store.Batch) error {
 		tree: d.edge.Append(leaf.Hash()),
 	})
 	d.writeRows(b, salts)
+	d.writeObjects(b, salts)
 	for _, id := range b.Erase {
 		d.erased[id] = b.Sequence
 		for i := range d.records[id] {
@@ -160,6 +171,37 @@ func (d *Disk) events(id store.RunID) uint64 {
 	return last.First + last.Count - 1
 }
 
+// checkRows looks for rows that change what is fixed for a run.
+func (d *Disk) checkRows(b *store.Batch) error {
+	for i := range b.Runs {
+		if has, there := d.rows[b.Runs[i].ID]; there {
+			if err := b.Runs[i].Follows(&has); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Disk) checkForget(b *store.Batch) error {
+	for _, id := range b.Forget {
+		if d.entry(id) == nil {
+			return fmt.Errorf("%w: entry %s", store.ErrNotFound, id)
+		}
+	}
+	return nil
+}
+
+func (d *Disk) checkObjects(b *store.Batch) error {
+	for i := range b.Objects {
+		o := &b.Objects[i]
+		if has := d.objects[o.ObjectID]; o.Revision != has.Revision+1 {
+			return &store.RevisionError{ID: o.ObjectID, Have: has.Revision, Want: o.Revision, Deleted: has.Deleted}
+		}
+	}
+	return nil
+}
+
 func (d *Disk) checkKeys(b *store.Batch) error {
 	for _, k := range b.Keys {
 		has, taken := d.keys[keyName{k.Namespace, k.Key}]
@@ -198,7 +240,7 @@ func (r *record) head() []byte {
 	return audit.AppendRecord(nil, string(r.Run), r.First, r.Count, r.Control)
 }
 
-func (d *Disk) writeRows(b *store.Batch, salts [][audit.SaltSize]byte) {
+func (d *Disk) writeRows(b *store.Batch, salts store.Salts) {
 	for _, p := range b.Programs {
 		if _, there := d.programs[p.Hash]; !there {
 			d.programs[p.Hash] = program{data: slices.Clone(p.Data), batch: b.Sequence}
@@ -206,12 +248,15 @@ func (d *Disk) writeRows(b *store.Batch, salts [][audit.SaltSize]byte) {
 	}
 	for _, r := range b.Runs {
 		r.AcceptedAt, r.StartedAt, r.EndedAt = store.Time(r.AcceptedAt), store.Time(r.StartedAt), store.Time(r.EndedAt)
-		r.Events = 0
-		d.rows[r.ID] = row{RunRow: r, batch: b.Sequence}
+		r.Due, r.Events, r.Batch = store.Time(r.Due), 0, b.Sequence
+		if has, there := d.rows[r.ID]; there && has.ItemHash() == r.ItemHash() {
+			continue // says nothing new
+		}
+		d.rows[r.ID] = r
 	}
 	for i, k := range b.Keys {
 		k.Expires = store.Time(k.Expires)
-		d.keys[keyName{k.Namespace, k.Key}] = key{Key: k, salt: salts[i], batch: b.Sequence}
+		d.keys[keyName{k.Namespace, k.Key}] = key{Key: k, salt: salts.Keys[i], batch: b.Sequence}
 	}
 	for _, t := range b.SetTimers {
 		t.At = store.TimerTime(t.At)
@@ -220,6 +265,41 @@ func (d *Disk) writeRows(b *store.Batch, salts [][audit.SaltSize]byte) {
 	for _, id := range b.ClearTimers {
 		delete(d.timers, id)
 	}
+}
+
+// writeObjects writes objects and entries, and takes the text of others out.
+func (d *Disk) writeObjects(b *store.Batch, salts store.Salts) {
+	for i, o := range b.Objects {
+		o.Batch, o.At, o.Data = b.Sequence, store.Time(b.At), none(slices.Clone(o.Data))
+		d.objects[o.ObjectID] = object{Object: o, salt: salts.Objects[i]}
+	}
+	for _, id := range b.Forget {
+		if e := d.entry(id); e.Forgotten == 0 {
+			*e = entry{Entry: store.Entry{ID: e.ID, At: e.At, Forgotten: b.Sequence}}
+		}
+	}
+	for i, e := range b.Entries {
+		e.ID, e.At, e.Forgotten = store.EntryID{Batch: b.Sequence, Position: uint32(i)}, store.Time(b.At), 0
+		e.Detail = none(slices.Clone(e.Detail))
+		d.entries = append(d.entries, entry{Entry: e, salt: salts.Entries[i]})
+	}
+}
+
+// entry finds an entry, nil if there is none.
+func (d *Disk) entry(id store.EntryID) *entry {
+	i, found := slices.BinarySearchFunc(d.entries, id, func(e entry, id store.EntryID) int { return e.ID.Compare(id) })
+	if !found {
+		return nil
+	}
+	return &d.entries[i]
+}
+
+// none makes no bytes nil.
+func none(data []byte) []byte {
+	if len(data) == 0 {
+		return nil
+	}
+	return data
 }
 
 // salt stands for randomness: another one for each name and number.
@@ -253,12 +333,6 @@ func (d *Disk) erasure(id store.RunID, batch uint64) bool {
 // copied is the record for a caller: no payload is nil.
 func (r *record) copied() store.Record {
 	out := r.Record
-	out.Control, out.Payload = slices.Clone(r.Control), bytes.Clone(r.Payload)
-	if len(out.Payload) == 0 {
-		out.Payload = nil
-	}
-	if len(out.Control) == 0 {
-		out.Control = nil
-	}
+	out.Control, out.Payload = none(slices.Clone(r.Control)), none(slices.Clone(r.Payload))
 	return out
 }

@@ -14,9 +14,6 @@ import (
 	"github.com/regie-dev/regie/internal/store"
 )
 
-// defaultLimit is how many rows a list has when the caller does not say.
-const defaultLimit = 100
-
 // LiveRuns lists the runs that have not ended.
 func (s *Store) LiveRuns(ctx context.Context) ([]store.RunRow, error) {
 	if err := s.lock(ctx); err != nil {
@@ -44,29 +41,36 @@ func (s *Store) Run(ctx context.Context, id store.RunID) (store.RunRow, error) {
 	return s.disk.row(id), nil
 }
 
-// Runs lists runs, newest first.
-func (s *Store) Runs(ctx context.Context, before store.RunID, limit int) ([]store.RunRow, error) {
+// Runs lists the runs that match.
+func (s *Store) Runs(ctx context.Context, q store.RunQuery) ([]store.RunRow, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.unlock()
-	if limit <= 0 {
-		limit = defaultLimit
-	}
 	var rows []store.RunRow
-	for _, id := range slices.Backward(s.disk.ids()) {
-		if len(rows) < limit && (before == "" || id < before) {
-			rows = append(rows, s.disk.row(id))
+	for _, id := range s.disk.ids() {
+		r := s.disk.row(id)
+		later := !q.ByBatch || r.Batch > q.Since || r.Batch == q.Since && q.After != "" && id > q.After
+		if q.Matches(&r) && later && (q.Before == "" || id < q.Before) {
+			rows = append(rows, r)
 		}
 	}
-	return rows, nil
+	if q.ByBatch {
+		slices.SortStableFunc(rows, func(a, b store.RunRow) int { return cmp.Compare(a.Batch, b.Batch) })
+	} else {
+		slices.Reverse(rows)
+	}
+	return rows[:min(store.LimitOf(q.Limit), len(rows))], nil
 }
 
 // ids are the IDs of all rows, in order.
 func (d *Disk) ids() []store.RunID { return slices.Sorted(maps.Keys(d.rows)) }
 
 func (d *Disk) row(id store.RunID) store.RunRow {
-	r := d.rows[id].RunRow
+	r := d.rows[id]
 	r.Events = d.events(id)
 	return r
 }
@@ -131,9 +135,6 @@ func (s *Store) Timers(ctx context.Context, until time.Time, limit int) ([]store
 		return nil, err
 	}
 	defer s.unlock()
-	if limit <= 0 {
-		limit = defaultLimit
-	}
 	var due []store.Timer
 	for _, t := range s.disk.timers {
 		if !t.At.After(store.Time(until)) {
@@ -143,7 +144,7 @@ func (s *Store) Timers(ctx context.Context, until time.Time, limit int) ([]store
 	slices.SortFunc(due, func(a, b store.Timer) int {
 		return cmp.Or(a.At.Compare(b.At), strings.Compare(string(a.Run), string(b.Run)), cmp.Compare(a.ID, b.ID))
 	})
-	return due[:min(limit, len(due))], nil
+	return due[:min(store.LimitOf(limit), len(due))], nil
 }
 
 // AuditSize is the number of leaves.
@@ -211,17 +212,28 @@ func (s *Store) Verify(ctx context.Context) error {
 			}
 		}
 	}
-	if err := v.Finish(); err != nil {
+	for i := range d.entries {
+		if err := v.Entry(&d.entries[i].Entry, d.entries[i].salt); err != nil {
+			return err
+		}
+	}
+	for _, id := range d.objectIDs("") {
+		o := d.objects[id]
+		if err := v.Object(&o.Object, o.salt); err != nil {
+			return err
+		}
+	}
+	if err := d.verifyItems(&v); err != nil {
 		return err
 	}
-	return d.verifyItems(&v)
+	return v.Finish()
 }
 
-// verifyItems checks every row but the records.
+// verifyItems checks every row but records, entries and objects.
 func (d *Disk) verifyItems(v *store.Verifier) error {
 	for _, id := range d.ids() {
 		r := d.rows[id]
-		if err := v.Item(r.batch, r.ItemHash(), "row of run "+string(id)); err != nil {
+		if err := v.Item(r.Batch, r.ItemHash(), "row of run "+string(id)); err != nil {
 			return err
 		}
 	}

@@ -195,5 +195,14 @@ func clone(b *store.Batch) *store.Batch {
 	c.SetTimers = slices.Clone(b.SetTimers)
 	c.ClearTimers = slices.Clone(b.ClearTimers)
 	c.Erase = slices.Clone(b.Erase)
+	c.Forget = slices.Clone(b.Forget)
+	c.Objects = slices.Clone(b.Objects)
+	for i := range c.Objects {
+		c.Objects[i].Data = slices.Clone(c.Objects[i].Data)
+	}
+	c.Entries = slices.Clone(b.Entries)
+	for i := range c.Entries {
+		c.Entries[i].Detail = slices.Clone(c.Entries[i].Detail)
+	}
 	return &c
 }

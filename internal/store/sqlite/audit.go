@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -84,11 +85,12 @@ func leafRow(s *sqlite3.Stmt) (leaf store.Leaf, tree []audit.Hash, err error) {
 	tree, errs[0] = splitHashes(s.ColumnRawBlob(3))
 	leaf.RecordHashes, errs[1] = splitHashes(s.ColumnRawBlob(4))
 	leaf.ItemHashes, errs[2] = splitHashes(s.ColumnRawBlob(5))
-	b := store.Batch{
-		Sequence: uint64(s.ColumnInt64(0)), Incarnation: uint64(s.ColumnInt64(1)),
-		At: time.UnixMicro(s.ColumnInt64(2)),
+	leaf.Leaf = audit.Leaf{
+		Sequence: uint64(s.ColumnInt64(0)), Incarnation: uint64(s.ColumnInt64(1)), At: time.UnixMicro(s.ColumnInt64(2)).UTC(),
+		Records: uint32(len(leaf.RecordHashes)), Items: uint32(len(leaf.ItemHashes)),
+		Objects: uint32(s.ColumnInt64(6)), Entries: uint32(s.ColumnInt64(7)),
+		Root: audit.Root(slices.Concat(leaf.RecordHashes, leaf.ItemHashes)),
 	}
-	leaf.Leaf = b.Leaf(leaf.RecordHashes, leaf.ItemHashes)
 	return leaf, tree, errors.Join(errs[:]...)
 }
 

@@ -53,12 +53,12 @@ func (w *writer) commit(b *store.Batch) error {
 	// too.
 	_ = writeMark(w.mark, mark{sequence: b.Sequence, incarnation: b.Incarnation, leaf: t.leaf})
 	w.trim()
-	w.truncate = w.truncate || len(b.Erase) > 0
+	w.truncate = w.truncate || len(b.Erase) > 0 || len(b.Forget) > 0
 	w.cutWAL()
 	return nil
 }
 
-// cutWAL takes the pages of an erased run out of the WAL. It does not wait for
+// cutWAL takes the pages of what was erased or forgotten out of the WAL. It does not wait for
 // readers that are in the way: the next commit tries again.
 func (w *writer) cutWAL() {
 	if !w.truncate || w.BusyTimeout(0) != nil {
@@ -94,10 +94,7 @@ func (t *transaction) write() error {
 	if err != nil {
 		return err
 	}
-	salts := make([][audit.SaltSize]byte, len(t.batch.Keys))
-	for i := range salts {
-		random(salts[i][:])
-	}
+	salts := t.batch.NewSalts(random)
 	items := t.batch.ItemHashes(salts)
 	if err := t.insertBatch(records, items); err != nil {
 		return err
@@ -106,9 +103,12 @@ func (t *transaction) write() error {
 	for _, write := range []func() error{
 		t.programs,
 		func() error { return t.rows(rows) },
-		func() error { return t.keys(salts) },
+		func() error { return t.keys(salts.Keys) },
 		t.timers,
 		t.erase,
+		t.forget,
+		func() error { return t.objects(salts.Objects) },
+		func() error { return t.entries(salts.Entries) },
 	} {
 		if err := write(); err != nil {
 			return err
@@ -270,6 +270,8 @@ func (t *transaction) insertBatch(records, items []audit.Hash) error {
 		bind.blob(t.column[:a])
 		bind.blob(t.column[a:b])
 		bind.blob(t.column[b:])
+		bind.int(int64(leaf.Objects))
+		bind.int(int64(leaf.Entries))
 	})
 	if err != nil {
 		return failed("insert batch", err)

@@ -123,6 +123,11 @@ func (c *conn) rows(q query, bind func(*binder), row func(*sqlite3.Stmt) error) 
 	if err != nil {
 		return err
 	}
+	return rowsOf(s, bind, row)
+}
+
+// rowsOf is rows for a statement that is not one of the prepared ones.
+func rowsOf(s *sqlite3.Stmt, bind func(*binder), row func(*sqlite3.Stmt) error) error {
 	if bind != nil {
 		b := binder{stmt: s}
 		if bind(&b); b.err != nil {
@@ -193,6 +198,23 @@ func (b *binder) blob(data []byte) {
 	b.done(b.stmt.BindBlob(b.n, data))
 }
 
+// long binds text that stands in memory as bytes.
+func (b *binder) long(data []byte) {
+	b.n++
+	if data == nil {
+		data = []byte{}
+	}
+	b.done(b.stmt.BindRawText(b.n, data))
+}
+
+func (b *binder) bool(v bool) {
+	if v {
+		b.int(1)
+	} else {
+		b.int(0)
+	}
+}
+
 func (b *binder) null() {
 	b.n++
 	b.done(b.stmt.BindNull(b.n))
@@ -206,6 +228,9 @@ func (b *binder) time(t time.Time) {
 	}
 	b.int(t.UnixMicro())
 }
+
+// microsUp is a bound of stored times: the first that is not before it.
+func microsUp(t time.Time) int64 { return store.TimerTime(t).UnixMicro() }
 
 // timeOf reads what [binder.time] bound.
 func timeOf(s *sqlite3.Stmt, column int) time.Time {

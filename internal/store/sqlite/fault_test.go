@@ -175,7 +175,7 @@ func TestUnknownUntilTheDiskWorks(t *testing.T) {
 			t.Errorf("commit: %v, want a definite failure", err)
 		}
 	}
-	if runs, err := s.Runs(t.Context(), "", 10); len(runs) != 1 || err != nil {
+	if runs, err := s.Runs(t.Context(), store.RunQuery{Limit: 10}); len(runs) != 1 || err != nil {
 		t.Errorf("reading: %v, %v", runs, err)
 	}
 	fs.set(nil)
@@ -228,7 +228,7 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Refuse(batchAfter(0), sqlite3.BUSY)
-	if _, err := s.Runs(t.Context(), "", 1); err != nil {
+	if _, err := s.Runs(t.Context(), store.RunQuery{Limit: 1}); err != nil {
 		t.Errorf("read beside a foreign transaction: %v", err)
 	}
 	if err := other.Exec("ROLLBACK"); err != nil {

@@ -100,12 +100,12 @@ func TestUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	change(t, path, `DELETE FROM migrations WHERE version_id > 0;
-		DROP TABLE runs; DROP TABLE keys; DROP TABLE timers; DROP TABLE programs; DROP TABLE run_keys; DROP TABLE events;
+		DROP TABLE objects; DROP TABLE entries; DROP TABLE runs; DROP TABLE keys; DROP TABLE timers; DROP TABLE programs; DROP TABLE run_keys; DROP TABLE events;
 		DROP TABLE batches; ALTER TABLE lease RENAME TO kept`)
 	if _, err := sqlite.Open(t.Context(), config(path)); err == nil || !strings.Contains(err.Error(), "no lease row") {
 		t.Fatalf("upgraded database without a lease: %v", err)
 	}
-	change(t, path, "INSERT INTO lease SELECT id, format, incarnation, holder, settled, key_check FROM kept")
+	change(t, path, "INSERT INTO lease SELECT id, format, incarnation, holder, settled, key_check, restored_at, restored_batch FROM kept")
 	s := open(t, config(path))
 	storetest.Lead(t, s).Commit(batchAfter(0))
 	if err := s.Verify(t.Context()); err != nil {
@@ -149,7 +149,7 @@ func TestCreation(t *testing.T) {
 	s := open(t, config(path))
 	w := storetest.Lead(t, s)
 	w.Commit(batchAfter(0))
-	if _, err := s.Runs(t.Context(), "", 1); err != nil {
+	if _, err := s.Runs(t.Context(), store.RunQuery{Limit: 1}); err != nil {
 		t.Error(err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -358,7 +358,7 @@ func TestOnlookerClosesLast(t *testing.T) {
 	s := open(t, cfg)
 	leader := storetest.Lead(t, s)
 	onlooker := open(t, cfg)
-	if _, err := onlooker.Runs(t.Context(), "", 1); err != nil {
+	if _, err := onlooker.Runs(t.Context(), store.RunQuery{Limit: 1}); err != nil {
 		t.Fatal(err)
 	}
 	leader.Commit(batchAfter(0))
@@ -394,7 +394,7 @@ func TestReadersWaitAndCloseWaits(t *testing.T) {
 		t.Error(err)
 	}
 	readers.Wait()
-	if _, err := s.Runs(t.Context(), "", 1); !errors.Is(err, store.ErrClosed) {
+	if _, err := s.Runs(t.Context(), store.RunQuery{Limit: 1}); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("after close: %v", err)
 	}
 }

@@ -28,11 +28,17 @@ const (
 	qInsertProgram
 	qEraseKey
 	qErasePayloads
+	qForget
+	qInsertObject
+	qUpdateObject
+	qInsertEntry
 	qLiveRuns
 	qRun
-	qRuns
-	qRunsBefore
+	qObject
+	qObjects
+	qEntry
 	qEvents
+	qRecord
 	qTimers
 	qProgram
 	qBatches
@@ -44,11 +50,19 @@ const (
 	qAllTimers
 	qAllPrograms
 	qAllErased
+	qAllObjects
+	qAllEntries
 	queryCount
 )
 
 const runColumns = `id, namespace, workflow, program, state, reason, business_date, accepted_at, started_at, ended_at,
-	coalesce((SELECT first + count - 1 FROM events WHERE run = runs.id ORDER BY first DESC LIMIT 1), 0), batch`
+	actor, trigger, held, attempts, due, batch,
+	coalesce((SELECT first + count - 1 FROM events WHERE run = runs.id ORDER BY first DESC LIMIT 1), 0)`
+
+const objectColumns = `kind, namespace, name, revision, data, salt, batch, (SELECT at FROM batches WHERE sequence = batch)`
+
+const entryColumns = `batch, position, actor, via, action, namespace, object, outcome, reason, request, detail, salt, forgotten,
+	(SELECT at FROM batches WHERE sequence = batch)`
 
 // queryText returns the text of the statement.
 func queryText(q query) string {
@@ -64,17 +78,24 @@ func queryText(q query) string {
 		qSettle:  `UPDATE lease SET settled = settled + 1`,
 		qRaise:   `UPDATE lease SET incarnation = max(incarnation, ?)`,
 
-		qInsertBatch:  `INSERT INTO batches (sequence, incarnation, at, tree, records, items) VALUES (?, ?, ?, ?, ?, ?)`,
+		qInsertBatch:  `INSERT INTO batches (sequence, incarnation, at, tree, records, items, objects, entries) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		qInsertEvent:  `INSERT INTO events (run, first, count, batch, position, commitment, control, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		qInsertRunKey: `INSERT INTO run_keys (run, wrapped) VALUES (?, ?)`,
 		qRunKey:       `SELECT wrapped FROM run_keys WHERE run = ?`,
 		qErased:       `SELECT erased FROM run_keys WHERE run = ?`,
 		qLastEvent:    `SELECT first + count FROM events WHERE run = ? ORDER BY first DESC LIMIT 1`,
-		qUpsertRun: `INSERT INTO runs (id, namespace, workflow, program, state, reason, business_date, accepted_at, started_at, ended_at, batch)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET namespace = excluded.namespace, workflow = excluded.workflow, program = excluded.program,
-				state = excluded.state, reason = excluded.reason, business_date = excluded.business_date,
-				accepted_at = excluded.accepted_at, started_at = excluded.started_at, ended_at = excluded.ended_at, batch = excluded.batch`,
+		// What is fixed is not set: the indexes that it is in stand as they are.
+		qUpsertRun: `INSERT INTO runs (id, namespace, workflow, program, state, reason, business_date, accepted_at, started_at, ended_at,
+				actor, trigger, held, attempts, due, batch)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET program = excluded.program, state = excluded.state, reason = excluded.reason,
+				accepted_at = excluded.accepted_at, started_at = excluded.started_at, ended_at = excluded.ended_at,
+				actor = excluded.actor, trigger = excluded.trigger, held = excluded.held, attempts = excluded.attempts,
+				due = excluded.due, batch = excluded.batch
+			WHERE namespace = excluded.namespace AND workflow = excluded.workflow AND business_date = excluded.business_date AND
+				(program, state, reason, accepted_at, started_at, ended_at, actor, trigger, held, attempts, due) IS NOT
+				(excluded.program, excluded.state, excluded.reason, excluded.accepted_at, excluded.started_at, excluded.ended_at,
+				excluded.actor, excluded.trigger, excluded.held, excluded.attempts, excluded.due)`,
 		qUpsertKey: `INSERT INTO keys (namespace, key, run, body_hash, expires, salt, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 			ON CONFLICT (namespace, key) DO UPDATE SET run = excluded.run, body_hash = excluded.body_hash,
 				expires = excluded.expires, salt = excluded.salt, batch = excluded.batch WHERE expires <= ?8`,
@@ -89,16 +110,27 @@ func queryText(q query) string {
 
 		qLiveRuns: `SELECT ` + runColumns + ` FROM runs WHERE ended_at IS NULL ORDER BY id`,
 		qRun:      `SELECT ` + runColumns + ` FROM runs WHERE id = ?`,
-		qRuns:     `SELECT ` + runColumns + ` FROM runs ORDER BY id DESC LIMIT ?`,
 
-		qRunsBefore: `SELECT ` + runColumns + ` FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?`,
+		qForget: `UPDATE entries SET actor = NULL, via = NULL, action = NULL, namespace = NULL, object = NULL, outcome = NULL,
+				reason = NULL, request = NULL, detail = NULL, salt = NULL, forgotten = ?
+			WHERE batch = ? AND position = ? AND forgotten IS NULL`,
+		qInsertObject: `INSERT INTO objects (data, salt, batch, kind, namespace, name, revision) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		qUpdateObject: `UPDATE objects SET data = ?1, salt = ?2, batch = ?3, revision = ?7
+			WHERE kind = ?4 AND namespace = ?5 AND name = ?6 AND revision = ?7 - 1`,
+		qInsertEntry: `INSERT INTO entries (batch, position, actor, via, action, namespace, object, outcome, reason, request, detail, salt)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		qObject: `SELECT ` + objectColumns + ` FROM objects WHERE kind = ? AND namespace = ? AND name = ?`,
+		qObjects: `SELECT ` + objectColumns + ` FROM objects INDEXED BY objects_live
+			WHERE kind = ? AND (namespace, name) > (?, ?) AND data IS NOT NULL ORDER BY namespace, name LIMIT ?`,
+		qEntry: `SELECT ` + entryColumns + ` FROM entries WHERE batch = ? AND position = ?`,
 
+		qRecord:  `SELECT first, count, batch, position, commitment, control, payload FROM events WHERE run = ? AND first = ?`,
 		qEvents:  `SELECT first, count, batch, position, commitment, control, payload FROM events WHERE run = ? AND first >= ? ORDER BY first`,
 		qTimers:  `SELECT run, id, at FROM timers WHERE at <= ? ORDER BY at, run, id LIMIT ?`,
 		qProgram: `SELECT data FROM programs WHERE hash = ?`,
 
-		qBatches: `SELECT sequence, incarnation, at, tree, records, items FROM batches ORDER BY sequence`,
-		qBatch:   `SELECT sequence, incarnation, at, tree, records, items FROM batches WHERE sequence = ?`,
+		qBatches: `SELECT sequence, incarnation, at, tree, records, items, objects, entries FROM batches ORDER BY sequence`,
+		qBatch:   `SELECT sequence, incarnation, at, tree, records, items, objects, entries FROM batches WHERE sequence = ?`,
 		qTree:    `SELECT tree FROM batches WHERE sequence = ?`,
 
 		qAllEvents:   `SELECT run, first, count, batch, position, commitment, control, payload FROM events ORDER BY run, first`,
@@ -107,5 +139,7 @@ func queryText(q query) string {
 		qAllTimers:   `SELECT run, id, at, batch FROM timers ORDER BY run, id`,
 		qAllPrograms: `SELECT hash, data, batch FROM programs ORDER BY hash`,
 		qAllErased:   `SELECT run, erased FROM run_keys WHERE erased IS NOT NULL ORDER BY run`,
+		qAllObjects:  `SELECT ` + objectColumns + ` FROM objects ORDER BY kind, namespace, name`,
+		qAllEntries:  `SELECT ` + entryColumns + ` FROM entries ORDER BY batch, position`,
 	}[q]
 }

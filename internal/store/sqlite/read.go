@@ -15,9 +15,6 @@ import (
 	"github.com/regie-dev/regie/internal/store"
 )
 
-// defaultLimit is how many rows a list has when the caller does not say.
-const defaultLimit = 100
-
 // reader takes a connection that reads, waits for one if all are in use, and
 // opens one if none is idle. The caller gives it back with release.
 func (s *Store) reader(ctx context.Context) (*conn, error) {
@@ -116,25 +113,24 @@ func (s *Store) Run(ctx context.Context, id store.RunID) (store.RunRow, error) {
 	return rows[0], nil
 }
 
-// Runs lists runs, newest first.
-func (s *Store) Runs(ctx context.Context, before store.RunID, limit int) ([]store.RunRow, error) {
-	if limit <= 0 {
-		limit = defaultLimit
+// Runs lists the runs that match.
+func (s *Store) Runs(ctx context.Context, q store.RunQuery) ([]store.RunRow, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
 	}
-	if before == "" {
-		return s.runs(ctx, qRuns, func(b *binder) { b.int(int64(limit)) })
-	}
-	return s.runs(ctx, qRunsBefore, func(b *binder) {
-		b.text(string(before))
-		b.int(int64(limit))
+	var rows []store.RunRow
+	err := s.read(ctx, "read runs", func(c *conn) (err error) {
+		rows, err = list(c, runList(&q), runRow)
+		return err
 	})
+	return rows, err
 }
 
 func (s *Store) runs(ctx context.Context, q query, bind func(*binder)) ([]store.RunRow, error) {
 	var rows []store.RunRow
 	err := s.read(ctx, "read runs", func(c *conn) error {
 		return c.rows(q, bind, func(stmt *sqlite3.Stmt) error {
-			row, _, err := runRow(stmt)
+			row, err := runRow(stmt)
 			rows = append(rows, row)
 			return err
 		})
@@ -145,14 +141,16 @@ func (s *Store) runs(ctx context.Context, q query, bind func(*binder)) ([]store.
 	return rows, nil
 }
 
-// runRow reads the columns of a run and the batch that wrote it.
-func runRow(s *sqlite3.Stmt) (row store.RunRow, batch uint64, err error) {
-	row = store.RunRow{
+// runRow reads the columns of a run.
+func runRow(s *sqlite3.Stmt) (store.RunRow, error) {
+	row := store.RunRow{
 		ID: store.RunID(s.ColumnText(0)), Namespace: s.ColumnText(1), Workflow: s.ColumnText(2),
 		State: s.ColumnText(4), Reason: s.ColumnText(5), BusinessDate: s.ColumnText(6),
-		AcceptedAt: timeOf(s, 7), StartedAt: timeOf(s, 8), EndedAt: timeOf(s, 9), Events: uint64(s.ColumnInt64(10)),
+		AcceptedAt: timeOf(s, 7), StartedAt: timeOf(s, 8), EndedAt: timeOf(s, 9),
+		Actor: s.ColumnText(10), Trigger: s.ColumnText(11), Held: s.ColumnInt64(12) != 0, Attempts: uint32(s.ColumnInt64(13)),
+		Due: timeOf(s, 14), Batch: uint64(s.ColumnInt64(15)), Events: uint64(s.ColumnInt64(16)),
 	}
-	return row, uint64(s.ColumnInt64(11)), readHash(&row.Program, s, 3)
+	return row, readHash(&row.Program, s, 3)
 }
 
 // Events reads the records of a run.
@@ -250,14 +248,11 @@ func (s *Store) Key(ctx context.Context, namespace, key string) (k store.Key, er
 
 // Timers lists the timers that are due.
 func (s *Store) Timers(ctx context.Context, until time.Time, limit int) ([]store.Timer, error) {
-	if limit <= 0 {
-		limit = defaultLimit
-	}
 	var timers []store.Timer
 	err := s.read(ctx, "read timers", func(c *conn) error {
 		return c.rows(qTimers, func(b *binder) {
 			b.int(until.UnixMicro())
-			b.int(int64(limit))
+			b.int(int64(store.LimitOf(limit)))
 		}, func(stmt *sqlite3.Stmt) error {
 			timers = append(timers, store.Timer{
 				TimerID: store.TimerID{Run: store.RunID(stmt.ColumnText(0)), ID: uint64(stmt.ColumnInt64(1))},
@@ -277,7 +272,8 @@ type event struct {
 	record     store.Record
 	position   uint32
 	commitment audit.Hash
-	sealed     []byte // nil once erased
+	sealed     []byte               // nil once erased
+	salt       [audit.SaltSize]byte // of the payload, once it was checked
 	err        error
 }
 
@@ -308,11 +304,11 @@ func (e *event) check(aead cipher.AEAD, leaves *leafReader) error {
 	}
 	head := audit.AppendRecord(nil, string(e.record.Run), e.record.First, e.record.Count, e.record.Control)
 	if aead != nil {
-		payload, err := openPayload(aead, head, e.sealed, e.commitment)
+		payload, salt, err := openPayload(aead, head, e.sealed, e.commitment)
 		if err != nil {
 			return fault(err)
 		}
-		e.record.Payload = payload
+		e.record.Payload, e.salt = payload, salt
 		return nil
 	}
 	if e.sealed != nil {

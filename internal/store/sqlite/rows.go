@@ -51,7 +51,7 @@ func (t *transaction) rows(items []audit.Hash) error {
 }
 
 func (t *transaction) upsertRun(r *store.RunRow) error {
-	return t.exec(qUpsertRun, func(b *binder) {
+	err := t.exec(qUpsertRun, func(b *binder) {
 		b.text(string(r.ID))
 		b.text(r.Namespace)
 		b.text(r.Workflow)
@@ -62,8 +62,25 @@ func (t *transaction) upsertRun(r *store.RunRow) error {
 		b.time(r.AcceptedAt)
 		b.time(r.StartedAt)
 		b.time(r.EndedAt)
+		b.text(r.Actor)
+		b.text(r.Trigger)
+		b.bool(r.Held)
+		b.int(int64(r.Attempts))
+		b.time(r.Due)
 		b.int(int64(t.batch.Sequence))
 	})
+	if err != nil || t.Changes() > 0 {
+		return err
+	}
+	// The row says nothing new, or is not of the run.
+	_, err = t.row(qRun, func(b *binder) { b.text(string(r.ID)) }, func(s *sqlite3.Stmt) error {
+		has, err := runRow(s)
+		if err != nil {
+			return err
+		}
+		return r.Follows(&has)
+	})
+	return err
 }
 
 func (t *transaction) keys(salts [][audit.SaltSize]byte) error {

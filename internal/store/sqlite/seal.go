@@ -90,20 +90,20 @@ func sealPayload(dst []byte, aead cipher.AEAD, head, payload []byte, scratch *[]
 
 // openPayload reads what sealPayload wrote and checks it against its
 // commitment. No payload is nil.
-func openPayload(aead cipher.AEAD, head, sealed []byte, commitment audit.Hash) ([]byte, error) {
+func openPayload(aead cipher.AEAD, head, sealed []byte, commitment audit.Hash) (payload []byte, salt [audit.SaltSize]byte, err error) {
 	if len(sealed) < nonceSize+audit.SaltSize+tagSize {
-		return nil, errSealed
+		return nil, salt, errSealed
 	}
 	plain, err := aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], head)
 	if err != nil {
-		return nil, errSealed
+		return nil, salt, errSealed
 	}
-	salt, payload := [audit.SaltSize]byte(plain), plain[audit.SaltSize:]
+	salt, payload = [audit.SaltSize]byte(plain), plain[audit.SaltSize:]
 	if audit.Commitment(salt, payload) != commitment {
-		return nil, errors.New("payload is not what was committed to")
+		return nil, salt, errors.New("payload is not what was committed to")
 	}
 	if len(payload) == 0 {
-		return nil, nil
+		payload = nil
 	}
-	return payload, nil
+	return payload, salt, nil
 }

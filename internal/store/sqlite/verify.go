@@ -19,7 +19,7 @@ func (s *Store) Verify(ctx context.Context) error {
 		v := verification{conn: c, kek: s.kek}
 		leaves := leafReader{conn: c}
 		v.Leaf = leaves.leaf
-		for _, check := range []func() error{v.pages, v.batches, v.events, v.Finish, v.runs, v.keys, v.timers, v.programs, v.erased} {
+		for _, check := range []func() error{v.pages, v.batches, v.events, v.entries, v.objects, v.runs, v.keys, v.timers, v.programs, v.erased, v.Finish} {
 			if err := check(); err != nil {
 				return err
 			}
@@ -81,13 +81,33 @@ func (v *verification) events() error {
 	})
 }
 
-func (v *verification) runs() error {
-	return v.rows(qAllRuns, nil, func(s *sqlite3.Stmt) error {
-		row, batch, err := runRow(s)
+func (v *verification) entries() error {
+	return v.rows(qAllEntries, nil, func(s *sqlite3.Stmt) error {
+		e, err := entryRow(s)
 		if err != nil {
 			return err
 		}
-		return v.Item(batch, row.ItemHash(), "row of run "+string(row.ID))
+		return v.Entry(&e.Entry, e.salt)
+	})
+}
+
+func (v *verification) objects() error {
+	return v.rows(qAllObjects, nil, func(s *sqlite3.Stmt) error {
+		o, err := objectRow(s)
+		if err != nil {
+			return err
+		}
+		return v.Object(&o.Object, o.salt)
+	})
+}
+
+func (v *verification) runs() error {
+	return v.rows(qAllRuns, nil, func(s *sqlite3.Stmt) error {
+		row, err := runRow(s)
+		if err != nil {
+			return err
+		}
+		return v.Item(row.Batch, row.ItemHash(), "row of run "+string(row.ID))
 	})
 }
 

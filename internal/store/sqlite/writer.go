@@ -29,7 +29,7 @@ type writer struct {
 	// uncertain: a commit failed in a way that leaves open whether a crash
 	// would bring it back. settle ends that.
 	uncertain bool
-	// truncate: the WAL still holds pages of an erased run.
+	// truncate: the WAL still holds pages of what was erased or forgotten.
 	truncate bool
 
 	sealed, head, plain, column []byte // memory to use again

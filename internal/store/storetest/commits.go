@@ -263,7 +263,7 @@ func testCanceled(t *testing.T, h Harness) {
 	if err := h.Store.Commit(ctx, w.Fill(full())); !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("commit: got %v, want context.Canceled", err)
 	}
-	_, runsErr := h.Store.Runs(ctx, "", 1)
+	_, runsErr := h.Store.Runs(ctx, store.RunQuery{})
 	_, eventsErr := h.Store.Events(ctx, "a", 1)
 	for name, err := range map[string]error{"runs": runsErr, "events": eventsErr, "verify": h.Store.Verify(ctx)} {
 		if !errors.Is(err, context.Canceled) {
@@ -288,7 +288,7 @@ func testClosed(t *testing.T, h Harness) {
 	_, errs["last sequence"] = h.Store.LastSequence(ctx)
 	_, errs["live runs"] = h.Store.LiveRuns(ctx)
 	_, errs["run"] = h.Store.Run(ctx, "a")
-	_, errs["runs"] = h.Store.Runs(ctx, "", 1)
+	_, errs["runs"] = h.Store.Runs(ctx, store.RunQuery{})
 	_, errs["events"] = h.Store.Events(ctx, "a", 1)
 	_, errs["program"] = h.Store.Program(ctx, Program("p").Hash)
 	_, errs["key"] = h.Store.Key(ctx, "n", "k")

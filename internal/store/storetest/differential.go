@@ -277,7 +277,9 @@ func (m *machine) last(t *rapid.T) {
 func (m *machine) page(t *rapid.T) {
 	before := rapid.SampledFrom(append([]store.RunID{"", "r", "z"}, poolRuns...)).Draw(t, "before")
 	limit := rapid.IntRange(1, 4).Draw(t, "limit")
-	_, _ = m.both(t, "runs", func(s *Side) (any, error) { return s.Store.Runs(t.Context(), before, limit) })
+	_, _ = m.both(t, "runs", func(s *Side) (any, error) {
+		return s.Store.Runs(t.Context(), store.RunQuery{Before: before, Limit: limit})
+	})
 	first := rapid.Uint64Range(0, 12).Draw(t, "first")
 	_, _ = m.both(t, "events", func(s *Side) (any, error) { return s.Store.Events(t.Context(), "r1", first) })
 }

@@ -37,12 +37,13 @@ func testRows(t *testing.T, h Harness) {
 		BusinessDate: "2026-11-23", AcceptedAt: Start,
 	}
 	w.Commit(store.Batch{Runs: []store.RunRow{row, Row("c"), Row("a")}, Records: []store.Record{Record("b", 1, 4)}})
-	row.Events = 4
+	row.Batch, row.Events = 1, 4
 	same(t, "accepted", must[store.RunRow](t)(h.Store.Run(ctx, "b")), row)
-	// Events is found, whatever the row says.
-	row.State, row.Reason, row.StartedAt, row.Events = "running", "", Start.Add(time.Second), 99
+	// Batch and Events are found, whatever the row says.
+	row.State, row.Reason, row.StartedAt, row.Batch, row.Events = "running", "", Start.Add(time.Second), 99, 99
+	row.Actor, row.Trigger, row.Held, row.Attempts, row.Due = "user/ada", "manual", true, math.MaxUint32, Start.Add(time.Hour)
 	w.Commit(store.Batch{Runs: []store.RunRow{row}, Records: []store.Record{Record("b", 5, 1)}})
-	row.Events = 5
+	row.Batch, row.Events = 2, 5
 	same(t, "started", must[store.RunRow](t)(h.Store.Run(ctx, "b")), row)
 	w.Commit(store.Batch{Records: []store.Record{Record("b", 6, 2)}})
 	row.Events = 7
@@ -62,12 +63,15 @@ func testRows(t *testing.T, h Harness) {
 		w.Commit(store.Batch{Runs: []store.RunRow{r}})
 		r.State, r.EndedAt = state, Start.Add(time.Hour)
 		w.Commit(store.Batch{Runs: []store.RunRow{r}})
+		r.Batch = w.Next - 1
 		same(t, state, must[store.RunRow](t)(h.Store.Run(ctx, r.ID)), r)
 	}
 	row.State, row.EndedAt = "failed", Start.Add(time.Minute)
 	w.Commit(store.Batch{Runs: []store.RunRow{row}})
 	live := must[[]store.RunRow](t)(h.Store.LiveRuns(ctx))
-	same(t, "live", live, []store.RunRow{Row("a"), Row("c")})
+	first, third := Row("a"), Row("c")
+	first.Batch, third.Batch = 1, 1
+	same(t, "live", live, []store.RunRow{first, third})
 	row.State, row.EndedAt = "running", time.Time{}
 	w.Commit(store.Batch{Runs: []store.RunRow{row}}) // resumed
 	same(t, "live", ids(must[[]store.RunRow](t)(h.Store.LiveRuns(ctx))), []store.RunID{"a", "b", "c"})
@@ -87,7 +91,7 @@ func testRowPages(t *testing.T, h Harness) {
 	var got []store.RunID
 	before := store.RunID("")
 	for {
-		page := must[[]store.RunRow](t)(h.Store.Runs(ctx, before, 40))
+		page := must[[]store.RunRow](t)(h.Store.Runs(ctx, store.RunQuery{Before: before, Limit: 40}))
 		if len(page) == 0 {
 			break
 		}
@@ -104,7 +108,7 @@ func testRowPages(t *testing.T, h Harness) {
 		want[i] = store.RunID(fmt.Sprintf("r%03d", 249-i))
 	}
 	same(t, "pages", got, want)
-	if page := must[[]store.RunRow](t)(h.Store.Runs(ctx, "", 0)); len(page) != 100 || page[0].ID != "r249" {
+	if page := must[[]store.RunRow](t)(h.Store.Runs(ctx, store.RunQuery{})); len(page) != 100 || page[0].ID != "r249" {
 		t.Errorf("default page: %d from %s", len(page), page[0].ID)
 	}
 }
@@ -154,7 +158,7 @@ func testTimes(t *testing.T, h Harness) {
 		At: fine, Runs: []store.RunRow{row}, Keys: []store.Key{{Key: "k", Run: "a", Expires: fine.AddDate(1, 0, 0)}},
 		SetTimers: []store.Timer{{TimerID: store.TimerID{Run: "a", ID: 1}, At: fine}},
 	})
-	row.AcceptedAt = cut
+	row.AcceptedAt, row.Batch = cut, 1
 	same(t, "row", must[store.RunRow](t)(h.Store.Run(ctx, "a")), row)
 	if k := must[store.Key](t)(h.Store.Key(ctx, "", "k")); k.Expires != cut.AddDate(1, 0, 0) {
 		t.Errorf("key expires %v", k.Expires)

@@ -35,7 +35,7 @@ var far = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 func ReadState(ctx context.Context, s store.Store, runs []store.RunID, keys []store.Key, programs []store.Program, now time.Time) (State, error) {
 	state := State{Events: map[store.RunID][]store.Record{}}
 	var errs [5]error
-	state.Runs, errs[0] = s.Runs(ctx, "", everything)
+	state.Runs, errs[0] = s.Runs(ctx, store.RunQuery{Limit: everything})
 	state.Live, errs[1] = s.LiveRuns(ctx)
 	state.Timers, errs[2] = s.Timers(ctx, far, everything)
 	for _, id := range runs {

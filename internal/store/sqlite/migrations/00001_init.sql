@@ -7,7 +7,11 @@ CREATE TABLE lease (
   incarnation INTEGER NOT NULL CHECK (incarnation >= 0),
   holder      TEXT NOT NULL,
   settled     INTEGER NOT NULL, -- counts commits that failed with an unknown outcome
-  key_check   BLOB NOT NULL -- a known text, sealed with the key-encryption key
+  key_check   BLOB NOT NULL, -- a known text, sealed with the key-encryption key
+  -- When a backup was put back last, and the last batch that it had.
+  restored_at    INTEGER,
+  restored_batch INTEGER,
+  CHECK ((restored_at IS NULL) = (restored_batch IS NULL))
 ) STRICT;
 
 -- One row a batch, the audit leaf of which covers the hashes of its records
@@ -18,7 +22,9 @@ CREATE TABLE batches (
   at          INTEGER NOT NULL, -- microseconds since 1970, as all times
   tree        BLOB NOT NULL,    -- hashes of the log's tree that this leaf completes
   records     BLOB NOT NULL,    -- hash of each record
-  items       BLOB NOT NULL     -- hash of each program, row, key, timer, erasure
+  items       BLOB NOT NULL,    -- hash of each of the other things
+  objects     INTEGER NOT NULL, -- how many of the items are objects
+  entries     INTEGER NOT NULL  -- and how many are entries
 ) STRICT;
 
 -- The key of each run, wrapped. Erasing a run takes it away.
@@ -54,6 +60,11 @@ CREATE TABLE runs (
   accepted_at   INTEGER,
   started_at    INTEGER,
   ended_at      INTEGER,
+  actor         TEXT NOT NULL,
+  trigger       TEXT NOT NULL,
+  held          INTEGER NOT NULL CHECK (held = 0 OR held = 1),
+  attempts      INTEGER NOT NULL,
+  due           INTEGER,
   batch         INTEGER NOT NULL REFERENCES batches (sequence),
   -- Comparisons joined by OR: for IN, SQLite builds a table each time.
   CHECK (
@@ -62,6 +73,11 @@ CREATE TABLE runs (
   )
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_live ON runs (id) WHERE ended_at IS NULL;
+-- Few runs end otherwise: this one costs those that succeed nothing.
+CREATE INDEX runs_unsuccessful ON runs (id) WHERE ended_at IS NOT NULL AND state <> 'succeeded';
+CREATE INDEX runs_workflow ON runs (namespace, workflow, id);
+CREATE INDEX runs_date ON runs (business_date, id) WHERE business_date <> '';
+CREATE INDEX runs_batch ON runs (batch, id);
 
 CREATE TABLE keys (
   namespace TEXT NOT NULL,
@@ -89,3 +105,36 @@ CREATE TABLE programs (
   data  BLOB NOT NULL,
   batch INTEGER NOT NULL REFERENCES batches (sequence)
 ) STRICT;
+
+-- What is durable and no run, by its last revision.
+CREATE TABLE objects (
+  kind      TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  name      TEXT NOT NULL,
+  revision  INTEGER NOT NULL CHECK (revision > 0),
+  data      TEXT, -- NULL: deleted
+  salt      BLOB NOT NULL,
+  batch     INTEGER NOT NULL REFERENCES batches (sequence),
+  PRIMARY KEY (kind, namespace, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX objects_live ON objects (kind, namespace, name) WHERE data IS NOT NULL;
+
+-- Who did what. All but the place is NULL once the text was taken out.
+CREATE TABLE entries (
+  batch     INTEGER NOT NULL REFERENCES batches (sequence),
+  position  INTEGER NOT NULL, -- place among the entries of the batch, from 0
+  actor     TEXT,
+  via       TEXT,
+  action    TEXT,
+  namespace TEXT,
+  object    TEXT,
+  outcome   TEXT,
+  reason    TEXT,
+  request   TEXT,
+  detail    TEXT,
+  salt      BLOB,
+  forgotten INTEGER REFERENCES batches (sequence), -- the batch that took it out
+  PRIMARY KEY (batch, position),
+  CHECK ((actor IS NULL) = (forgotten IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_object ON entries (object) WHERE object IS NOT NULL;
