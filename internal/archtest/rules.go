@@ -102,12 +102,14 @@ func Regie() Rules {
 			{Name: "api", Packages: []string{"internal/api/...", "web/..."}, Neighbours: true},
 			{Name: "service", Neighbours: true, Packages: []string{
 				"internal/runtime/...", "internal/dispatch/...", "internal/trigger/...",
-				"internal/worker/...", "internal/report/...", "internal/notify/...", "internal/registry",
+				"internal/worker/...", "internal/report/...", "internal/notify/...", "internal/registry", "internal/catalog",
 			}},
 			// Code that is generated from the API definition.
 			{Name: "generated", Packages: []string{"gen/..."}, Neighbours: true},
 			// The explicit lists of adapters.
 			{Name: "registration", Packages: []string{"internal/connector/all", "internal/executor/all"}},
+			// An executor in two processes, which stands on another executor.
+			{Name: "supervision", Neighbours: true, Packages: []string{"internal/executor/supervised/..."}},
 			{Name: "adapter", Packages: []string{
 				"internal/store/...", "internal/executor/...", "internal/connector/...",
 				"internal/blob/...", "internal/secret/...",

@@ -29,7 +29,7 @@ const readPage = 500
 type Registry struct {
 	store  Reader
 	commit Committer
-	tables map[string]table
+	tables map[string]AnyTable
 
 	writing sync.Mutex   // one transaction at a time
 	mu      sync.RWMutex // guards what the tables hold
@@ -38,8 +38,8 @@ type Registry struct {
 	stale []store.ObjectID
 }
 
-// table is a [Table] of any type.
-type table interface {
+// AnyTable is a [Table] of any type.
+type AnyTable interface {
 	kind() string
 	join(r *Registry)
 	// set takes in what is stored.
@@ -50,8 +50,8 @@ type table interface {
 }
 
 // Open reads the tables. Each belongs to this registry from then on.
-func Open(ctx context.Context, s Reader, c Committer, tables ...table) (*Registry, error) {
-	r := &Registry{store: s, commit: c, tables: make(map[string]table, len(tables))}
+func Open(ctx context.Context, s Reader, c Committer, tables ...AnyTable) (*Registry, error) {
+	r := &Registry{store: s, commit: c, tables: make(map[string]AnyTable, len(tables))}
 	for _, t := range tables {
 		if r.tables[t.kind()] != nil {
 			return nil, fmt.Errorf("open registry: two tables of kind %s", t.kind())
@@ -65,7 +65,7 @@ func Open(ctx context.Context, s Reader, c Committer, tables ...table) (*Registr
 	return r, nil
 }
 
-func (r *Registry) load(ctx context.Context, t table) error {
+func (r *Registry) load(ctx context.Context, t AnyTable) error {
 	after := store.ObjectID{Kind: t.kind()}
 	for {
 		page, err := r.store.Objects(ctx, t.kind(), after, readPage)

@@ -88,10 +88,7 @@ func (r *Reactor) submit(m Submit) {
 	}
 	b := r.building
 	b.parts[l.id].accepted = true
-	if !r.programs[m.Program.Hash] && !slices.ContainsFunc(b.programs, func(p store.Program) bool { return p.Hash == m.Program.Hash }) {
-		b.programs = append(b.programs, m.Program)
-		b.bytes += len(m.Program.Data)
-	}
+	r.addProgram(m.Program)
 	if m.Key != "" {
 		r.keys[name] = &keyTaken{run: m.Run, hash: m.BodyHash}
 		b.keys = append(b.keys, store.Key{

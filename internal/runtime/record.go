@@ -8,11 +8,13 @@ import (
 	"github.com/regie-dev/regie/internal/store"
 )
 
-// Write asks for objects and entries to be committed, all in one batch.
+// Write asks for objects, entries and programs to be committed, all in one
+// batch.
 type Write struct {
-	Objects []store.Object
-	Entries []store.Entry
-	Caller  Caller
+	Programs []store.Program
+	Objects  []store.Object
+	Entries  []store.Entry
+	Caller   Caller
 }
 
 func (Write) message() {}
@@ -47,6 +49,22 @@ func (s *Service) Write(ctx context.Context, objects []store.Object, entries []s
 	return reply.Position, err
 }
 
+// StorePrograms stores programs that are not there yet, and returns once they
+// are durable. Errors: those of Write.
+func (s *Service) StorePrograms(ctx context.Context, programs ...store.Program) error {
+	if len(programs) == 0 {
+		return nil
+	}
+	alone := store.Batch{Sequence: 1, Incarnation: 1, At: s.clock.Now(), Programs: programs}
+	if err := alone.Check(); err != nil {
+		return fmt.Errorf("store programs: %w", err)
+	}
+	_, err := s.call(ctx, func(c Caller) Message {
+		return Write{Programs: slices.Clone(programs), Caller: c}
+	})
+	return err
+}
+
 // write puts objects and entries into the batch. Of an object that is in the
 // batch already the second revision has to wait, as would one that the store
 // refuses.
@@ -59,6 +77,9 @@ func (r *Reactor) write(m Write) {
 		}
 	}
 	b := r.building
+	for _, p := range m.Programs {
+		r.addProgram(p)
+	}
 	if len(m.Objects) > 0 {
 		b.writes = append(b.writes, write{objects: m.Objects, caller: m.Caller})
 	}
@@ -70,6 +91,15 @@ func (r *Reactor) write(m Write) {
 		b.bytes += len(m.Objects[i].Data)
 	}
 	b.after("", Reply{Caller: m.Caller})
+}
+
+// addProgram puts a program into the batch unless it is there or stored.
+func (r *Reactor) addProgram(p store.Program) {
+	b := r.building
+	if !r.programs[p.Hash] && !slices.ContainsFunc(b.programs, func(q store.Program) bool { return q.Hash == p.Hash }) {
+		b.programs = append(b.programs, p)
+		b.bytes += len(p.Data)
+	}
 }
 
 // revision finds an object in the batch.

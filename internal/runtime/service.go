@@ -46,6 +46,8 @@ type ServiceConfig struct {
 	Limits    Limits
 	// Marker remembers which run is in hand; nil: nobody does.
 	Marker *Marker
+	// Machines prepares programs; nil: one of the service's own does.
+	Machines *Machines
 	// Evaluators is how many expressions are evaluated at once beside the
 	// loop; default as many as there are processors.
 	Evaluators int
@@ -76,6 +78,7 @@ type Service struct {
 	machines *Machines
 	box      *mailbox.Mailbox[Message]
 	hub      hub
+	tide     tide
 	pool     *pool
 	storage  chan func() // one goroutine calls the store's writer
 
@@ -109,11 +112,14 @@ func NewService(cfg ServiceConfig) *Service {
 	if cfg.NewID == nil {
 		cfg.NewID = NewIDs(rand.Reader).Next
 	}
+	if cfg.Machines == nil {
+		cfg.Machines = NewMachines(cfg.Languages)
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		cfg: cfg, clock: cfg.Clock, log: cfg.Log, machines: NewMachines(cfg.Languages),
+		cfg: cfg, clock: cfg.Clock, log: cfg.Log, machines: cfg.Machines,
 		box: mailbox.New[Message](cfg.Clock), hub: hub{reader: cfg.Store},
 		storage: make(chan func(), 1), done: make(chan struct{}), callers: map[Caller]chan Reply{},
 	}
@@ -208,6 +214,7 @@ func (s *Service) lead(ctx context.Context) ([]Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.tide.rise(lease.LastSequence)
 	cfg := Config{Limits: s.cfg.Limits}
 	if marker := s.cfg.Marker; marker != nil {
 		cfg.Mark = marker.Enter
@@ -308,7 +315,9 @@ func (s *Service) perform(ctx context.Context, e Effect) {
 			ctx, cancel := context.WithTimeout(ctx, CommitTimeout)
 			defer cancel()
 			err := s.cfg.Store.Commit(ctx, e.Batch)
-			if err != nil {
+			if err == nil {
+				s.tide.rise(e.Batch.Sequence)
+			} else {
 				s.log.WarnContext(ctx, "commit failed, nothing more begins until it succeeds", "sequence", e.Batch.Sequence, "error", err)
 			}
 			return CommitDone{Incarnation: e.Batch.Incarnation, Sequence: e.Batch.Sequence, Err: err}
@@ -318,6 +327,9 @@ func (s *Service) perform(ctx context.Context, e Effect) {
 			ctx, cancel := context.WithTimeout(ctx, CommitTimeout)
 			defer cancel()
 			last, err := s.cfg.Store.LastSequence(ctx)
+			if err == nil {
+				s.tide.rise(last)
+			}
 			return SequenceRead{Incarnation: e.Incarnation, Last: last, Err: err}
 		})
 	case Dispatch:

@@ -1,0 +1,316 @@
+package catalog
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/dialect/native"
+	"github.com/regie-dev/regie/internal/registry"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// File is a file of a request.
+type File struct {
+	// Path is slash-separated and relative; files of bundles lie below the
+	// folder of their definition.
+	Path       string
+	Content    []byte
+	Executable bool
+	Definition bool // it is read; other files belong to bundles
+}
+
+// Apply asks for definitions to be stored.
+type Apply struct {
+	Namespace string
+	Files     []File
+	// Prune is a label, key=value: what carries it in the namespace and is not
+	// among the files is removed. Empty: nothing is.
+	Prune  string
+	DryRun bool
+	// By is the entry of the audit log that each change gets: actor, request
+	// and reason; the rest is filled in.
+	By store.Entry
+}
+
+// Change is what becomes of one definition.
+type Change struct {
+	Kind, Namespace, Name string
+	Action                string // created, updated, unchanged or deleted
+	Version               string // of a workflow
+	Differences           []string
+}
+
+// Actions of a Change.
+const (
+	Created   = "created"
+	Updated   = "updated"
+	Unchanged = "unchanged"
+	Deleted   = "deleted"
+)
+
+// Applied is the answer to an Apply. With errors among the diagnostics nothing
+// was stored.
+type Applied struct {
+	Changes     []Change
+	Diagnostics []diag.Diagnostic
+	Position    uint64
+}
+
+// Check reports what is wrong with definitions, and stores nothing.
+func (c *Catalog) Check(namespace string, files []File) ([]diag.Diagnostic, error) {
+	_, problems, err := c.load(namespace, files)
+	return problems, err
+}
+
+// Apply checks definitions and stores what changed, all in one transaction.
+// Errors: ErrMixed, ErrFiles, and those of the registry.
+func (c *Catalog) Apply(ctx context.Context, a Apply) (Applied, error) {
+	set, problems, err := c.load(a.Namespace, a.Files)
+	if err != nil || diag.HasErrors(problems) {
+		return Applied{Diagnostics: problems}, err
+	}
+	out := Applied{Diagnostics: problems}
+	plan := &plan{catalog: c, apply: &a, set: set}
+	if err := plan.encode(); err != nil {
+		return Applied{}, err
+	}
+	if a.DryRun {
+		plan.changes(nil)
+		out.Changes = plan.out
+		return out, nil
+	}
+	if err := c.cfg.Programs.StorePrograms(ctx, plan.programs()...); err != nil {
+		return Applied{}, fmt.Errorf("store programs: %w", err)
+	}
+	out.Position, err = c.registry.Update(ctx, func(tx *registry.Tx) error {
+		plan.changes(tx)
+		return nil
+	})
+	if err != nil {
+		return Applied{}, err
+	}
+	out.Changes = plan.out
+	if out.Position > 0 {
+		c.tell()
+	}
+	return out, nil
+}
+
+// Delete removes a workflow; its runs and versions stay. ErrNotFound if there
+// is none.
+func (c *Catalog) Delete(ctx context.Context, namespace, name string, by store.Entry) (uint64, error) {
+	position, err := c.registry.Update(ctx, func(tx *registry.Tx) error {
+		if _, ok := c.workflows.Item(namespace, name); !ok {
+			return fmt.Errorf("%w: %s/%s", ErrNotFound, namespace, name)
+		}
+		c.workflows.Delete(tx, namespace, name)
+		tx.Record(entry(by, "workflow.delete", namespace, "workflow/"+name))
+		return nil
+	})
+	if err == nil {
+		c.tell()
+	}
+	return position, err
+}
+
+// entry fills in what an entry is about.
+func entry(by store.Entry, action, namespace, object string) store.Entry {
+	by.Action, by.Namespace, by.Object, by.Outcome = action, namespace, object, "done"
+	return by
+}
+
+// load compiles the definitions of a request.
+func (c *Catalog) load(namespace string, files []File) (*native.Set, []diag.Diagnostic, error) {
+	for i := range files {
+		if !validPath(files[i].Path) {
+			return nil, nil, fmt.Errorf("%w: %q is not a relative path without dots", ErrFiles, files[i].Path)
+		}
+	}
+	var sources []native.Source
+	for i := range files {
+		if files[i].Definition {
+			sources = append(sources, native.Source{Path: files[i].Path, Text: files[i].Content})
+		}
+	}
+	if len(sources) == 0 {
+		return nil, nil, fmt.Errorf("%w: there is no definition among them", ErrFiles)
+	}
+	spread, err := spread(c.cfg.TempDir, files)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer spread.close()
+	cfg := c.cfg.Native
+	cfg.Files = spread.bundle
+	set, problems := native.Load(cfg, sources)
+	if diag.HasErrors(problems) {
+		return set, problems, nil
+	}
+	for _, w := range set.Workflows {
+		if w.Program.Namespace == "" {
+			w.Program.Namespace = namespace
+		}
+		if w.Program.Namespace != namespace {
+			return nil, nil, fmt.Errorf("%w: workflow %s is of namespace %s, the request of %s", ErrMixed, w.Program.Name, w.Program.Namespace, namespace)
+		}
+	}
+	for _, o := range set.Objects {
+		if o.Namespace == "" {
+			o.Namespace = namespace
+		}
+		if o.Namespace != namespace {
+			return nil, nil, fmt.Errorf("%w: %s %s is of namespace %s, the request of %s", ErrMixed, o.Kind, o.Name, o.Namespace, namespace)
+		}
+	}
+	return set, problems, nil
+}
+
+// validPath reports whether a path stays where it is put.
+func validPath(p string) bool {
+	return p != "" && len(p) <= store.MaxText && !path.IsAbs(p) && path.Clean(p) == p &&
+		p != ".." && !strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\x00\\")
+}
+
+// plan works out what an Apply changes.
+type plan struct {
+	catalog *Catalog
+	apply   *Apply
+	set     *native.Set
+	encoded []store.Program
+	out     []Change
+}
+
+func (p *plan) encode() error {
+	for _, w := range p.set.Workflows {
+		data, hash, err := workflow.Encode(w.Program)
+		if err != nil {
+			return fmt.Errorf("encode workflow %s: %w", w.Program.Name, err)
+		}
+		p.encoded = append(p.encoded, store.Program{Hash: hash, Data: data})
+	}
+	return nil
+}
+
+// programs are those that are not stored yet.
+func (p *plan) programs() []store.Program {
+	var out []store.Program
+	for i, w := range p.set.Workflows {
+		now, ok := p.catalog.workflows.Get(p.apply.Namespace, w.Program.Name)
+		if !ok || now.Hash() != p.encoded[i].Hash {
+			out = append(out, p.encoded[i])
+		}
+	}
+	return out
+}
+
+// changes works out the changes, and writes them unless tx is nil. It may be
+// called again.
+func (p *plan) changes(tx *registry.Tx) {
+	p.out = nil
+	for i, w := range p.set.Workflows {
+		p.workflow(tx, w, p.encoded[i].Hash)
+	}
+	for _, o := range p.set.Objects {
+		p.object(tx, o)
+	}
+	p.prune(tx)
+}
+
+func (p *plan) source(file string) SourceText {
+	for i := range p.apply.Files {
+		if f := &p.apply.Files[i]; f.Path == file {
+			return SourceText{Path: f.Path, Text: string(f.Content)}
+		}
+	}
+	return SourceText{Path: file}
+}
+
+func (p *plan) workflow(tx *registry.Tx, w *native.Compiled, hash [32]byte) {
+	c, ns, name := p.catalog, p.apply.Namespace, w.Program.Name
+	program := hex.EncodeToString(hash[:])
+	next := Workflow{
+		Version: program[:16], Program: program, Language: w.Program.Language, About: w.Program.About, UpdatedBy: p.apply.By.Actor,
+	}
+	version := Version{
+		Workflow: name, Program: program, Source: p.source(w.Pos.File), CreatedBy: p.apply.By.Actor, Reason: p.apply.By.Reason,
+	}
+	change := Change{Kind: "Workflow", Namespace: ns, Name: name, Action: Created, Version: next.Version}
+	now, there := c.workflows.Get(ns, name)
+	old, known := c.versions.Get(ns, versionName(name, next.Version))
+	if known {
+		version.CreatedBy, version.Reason = old.CreatedBy, old.Reason
+	}
+	switch {
+	case there && now.Version == next.Version && old.Source == version.Source:
+		change.Action = Unchanged
+		p.out = append(p.out, change)
+		return
+	case there && now.Version == next.Version:
+		change.Action, change.Differences = Updated, []string{"text of the definition only: what runs is the same"}
+	case there:
+		change.Action, change.Differences = Updated, p.differs(name, &now, version.Source.Text)
+	}
+	next.Versions = append(slices.DeleteFunc(slices.Clone(now.Versions), func(v string) bool { return v == next.Version }), next.Version)
+	p.out = append(p.out, change)
+	if tx == nil {
+		return
+	}
+	c.workflows.Put(tx, ns, name, next)
+	c.versions.Put(tx, ns, versionName(name, next.Version), version)
+	e := entry(p.apply.By, "workflow.apply", ns, "workflow/"+name)
+	e.Detail = fmt.Appendf(nil, `{"version":%q,"change":%q}`, next.Version, change.Action)
+	tx.Record(e)
+}
+
+// differs shows what a new version changes in the definition.
+func (p *plan) differs(name string, now *Workflow, text string) []string {
+	before, ok := p.catalog.versions.Get(p.apply.Namespace, versionName(name, now.Version))
+	if !ok || before.Source.Text == text {
+		return []string{"files of the bundle, or where the definition lies"}
+	}
+	return differences(before.Source.Text, text)
+}
+
+func (p *plan) object(tx *registry.Tx, o *native.Object) {
+	c, ns := p.catalog, p.apply.Namespace
+	next := Object{Kind: o.Kind, Type: o.Type, Fields: o.Fields, UpdatedBy: p.apply.By.Actor}
+	change := Change{Kind: o.Kind, Namespace: ns, Name: o.Name, Action: Created}
+	if now, there := c.objects.Get(ns, o.Kind+"/"+o.Name); there {
+		change.Action = Updated
+		if same(&now, &next) {
+			change.Action = Unchanged
+		}
+	}
+	p.out = append(p.out, change)
+	if tx == nil || change.Action == Unchanged {
+		return
+	}
+	c.objects.Put(tx, ns, o.Kind+"/"+o.Name, next)
+	tx.Record(entry(p.apply.By, "definition.apply", ns, strings.ToLower(o.Kind)+"/"+o.Name))
+}
+
+// prune removes the workflows that carry the label and are not in the set.
+func (p *plan) prune(tx *registry.Tx) {
+	key, text, ok := strings.Cut(p.apply.Prune, "=")
+	if !ok {
+		return
+	}
+	c, ns := p.catalog, p.apply.Namespace
+	for _, item := range c.workflows.List(ns) {
+		kept := slices.ContainsFunc(p.set.Workflows, func(w *native.Compiled) bool { return w.Program.Name == item.Name })
+		if kept || item.Value.About["label."+key] != text {
+			continue
+		}
+		p.out = append(p.out, Change{Kind: "Workflow", Namespace: ns, Name: item.Name, Action: Deleted, Version: item.Value.Version})
+		if tx != nil {
+			c.workflows.Delete(tx, ns, item.Name)
+			tx.Record(entry(p.apply.By, "workflow.delete", ns, "workflow/"+item.Name))
+		}
+	}
+}

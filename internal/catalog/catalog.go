@@ -1,0 +1,204 @@
+package catalog
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/regie-dev/regie/internal/dialect/native"
+	"github.com/regie-dev/regie/internal/registry"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Errors of a catalog.
+var (
+	// ErrNotFound: there is no such workflow or version.
+	ErrNotFound = errors.New("there is no such workflow")
+	// ErrMixed: definitions name another namespace than the request.
+	ErrMixed = errors.New("definitions of several namespaces in one request")
+	// ErrFiles: the files themselves cannot be taken.
+	ErrFiles = errors.New("files cannot be taken")
+)
+
+// Programs stores compiled programs.
+type Programs interface {
+	StorePrograms(ctx context.Context, programs ...store.Program) error
+}
+
+// Config is what a catalog is made with. All is needed.
+type Config struct {
+	Store    store.Reader
+	Programs Programs
+	Machines *runtime.Machines
+	// Native is what the native language knows.
+	Native native.Config
+	// TempDir is where the files of a request lie while they are read.
+	TempDir string
+}
+
+// Workflow is the current state of a workflow.
+type Workflow struct {
+	// Version names the current version: 16 hexadecimal digits of Program.
+	Version  string `json:"version"`
+	Program  string `json:"program"` // SHA-256 of the program, hexadecimal
+	Language string `json:"language"`
+	// About is what people read: folder, owner, label.NAME and the like.
+	About map[string]string `json:"about,omitempty"`
+	// Versions lists the versions, the newest last.
+	Versions  []string `json:"versions"`
+	UpdatedBy string   `json:"updated_by"`
+}
+
+// Hash is the hash of the current program.
+func (w *Workflow) Hash() (hash [32]byte) {
+	_, _ = hex.Decode(hash[:], []byte(w.Program)) // written by us
+	return hash
+}
+
+// Labels are the labels of the workflow.
+func (w *Workflow) Labels() map[string]string { return Labels(w.About) }
+
+// Labels picks the labels out of what a program says about itself.
+func Labels(about map[string]string) map[string]string {
+	labels := map[string]string{}
+	for key, text := range about {
+		if name, ok := strings.CutPrefix(key, "label."); ok {
+			labels[name] = text
+		}
+	}
+	return labels
+}
+
+// Version is one version of a workflow.
+type Version struct {
+	Workflow string `json:"workflow"`
+	Program  string `json:"program"`
+	// Source is the definition file.
+	Source    SourceText `json:"source"`
+	CreatedBy string     `json:"created_by"`
+	Reason    string     `json:"reason,omitempty"`
+}
+
+// SourceText is a definition file.
+type SourceText struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
+}
+
+// Object is a connection or channel.
+type Object struct {
+	Kind      string         `json:"kind"`
+	Type      string         `json:"type"`
+	Fields    *workflow.Data `json:"fields,omitempty"`
+	Label     []string       `json:"labels,omitempty"` // key=value
+	UpdatedBy string         `json:"updated_by"`
+}
+
+// Catalog keeps definitions. Safe for concurrent use.
+type Catalog struct {
+	cfg       Config
+	registry  *registry.Registry
+	workflows *registry.Table[Workflow]
+	versions  *registry.Table[Version]
+	objects   *registry.Table[Object]
+
+	mu      sync.Mutex
+	changed chan struct{} // closed when definitions have changed
+}
+
+// New returns a catalog that needs Begin before anything else but Tables.
+func New(cfg Config) *Catalog {
+	return &Catalog{
+		cfg:       cfg,
+		workflows: registry.NewTable[Workflow]("workflow"),
+		versions:  registry.NewTable[Version]("version"),
+		objects:   registry.NewTable[Object]("definition"),
+		changed:   make(chan struct{}),
+	}
+}
+
+// Tables are the catalog's tables, for [registry.Open].
+func (c *Catalog) Tables() []registry.AnyTable {
+	return []registry.AnyTable{c.workflows, c.versions, c.objects}
+}
+
+// Begin gives the catalog the registry that its tables belong to.
+func (c *Catalog) Begin(r *registry.Registry) { c.registry = r }
+
+// Changed returns a channel that is closed at the next change of a definition.
+func (c *Catalog) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
+}
+
+func (c *Catalog) tell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Workflow finds a workflow.
+func (c *Catalog) Workflow(namespace, name string) (registry.Item[Workflow], bool) {
+	return c.workflows.Item(namespace, name)
+}
+
+// Workflows lists the workflows of a namespace by name.
+func (c *Catalog) Workflows(namespace string) []registry.Item[Workflow] {
+	return c.workflows.List(namespace)
+}
+
+// All lists all workflows by namespace and name.
+func (c *Catalog) All() []registry.Item[Workflow] { return c.workflows.All() }
+
+// Version finds a version of a workflow; an empty name is the current one.
+func (c *Catalog) Version(namespace, name, version string) (registry.Item[Version], error) {
+	w, ok := c.workflows.Item(namespace, name)
+	if !ok {
+		return registry.Item[Version]{}, fmt.Errorf("%w: %s/%s", ErrNotFound, namespace, name)
+	}
+	if version == "" {
+		version = w.Value.Version
+	}
+	v, ok := c.versions.Item(namespace, versionName(name, version))
+	if !ok {
+		return registry.Item[Version]{}, fmt.Errorf("%w: %s/%s has no version %q", ErrNotFound, namespace, name, version)
+	}
+	return v, nil
+}
+
+// Object finds a connection or channel.
+func (c *Catalog) Object(kind, namespace, name string) (Object, bool) {
+	return c.objects.Get(namespace, kind+"/"+name)
+}
+
+// Objects lists connections and channels of a namespace, named KIND/NAME.
+func (c *Catalog) Objects(namespace string) []registry.Item[Object] { return c.objects.List(namespace) }
+
+// Prepared returns the current program of a workflow, ready for runs.
+func (c *Catalog) Prepared(ctx context.Context, namespace, name string) (*runtime.Prepared, error) {
+	w, ok := c.workflows.Get(namespace, name)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s/%s", ErrNotFound, namespace, name)
+	}
+	machine, err := c.cfg.Machines.Stored(ctx, c.cfg.Store, w.Hash())
+	if err != nil {
+		return nil, fmt.Errorf("prepare workflow %s/%s: %w", namespace, name, err)
+	}
+	data, hash, err := workflow.Encode(machine.Program())
+	if err != nil {
+		return nil, fmt.Errorf("prepare workflow %s/%s: %w", namespace, name, err)
+	}
+	if hash != w.Hash() {
+		return nil, fmt.Errorf("prepare workflow %s/%s: %w: its program is not what was stored", namespace, name, store.ErrCorrupt)
+	}
+	return &runtime.Prepared{Machine: machine, Stored: store.Program{Hash: hash, Data: data}}, nil
+}
+
+func versionName(workflow, version string) string { return workflow + "@" + version }
