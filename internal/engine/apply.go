@@ -17,6 +17,13 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 	switch ev.Kind {
 	case EvAccepted, EvCancelAsked, EvRunEnded:
 		return m.applyRun(run, ev)
+	case EvHeld, EvReleased, EvRetryAsked:
+		return m.applyAction(run, ev)
+	case EvFrameReopened:
+		if f == nil {
+			return fmt.Errorf("%w: frame %d reopened, which is not there", ErrProtocol, ev.Frame)
+		}
+		return m.applyFrameReopened(run, f, ev)
 	case EvFrameOpened:
 		return m.applyFrameOpened(run, ev)
 	case EvAssigned:
@@ -26,14 +33,21 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvAttempt, EvAttemptEnded, EvMapOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded:
+	case EvAttempt, EvAttemptEnded, EvMapOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
 		if !ev.Input.IsUndefined() {
 			a.Input = ev.Input
 		}
-		return m.applyAct(run, a, ev)
+		before := a.Phase
+		if err := m.applyAct(run, a, ev); err != nil {
+			return err
+		}
+		if a.Phase != before || ev.Kind == EvReopened {
+			a.Since = ev.At
+		}
+		return nil
 	}
 	return fmt.Errorf("%w: unknown event %q", ErrProtocol, ev.Kind)
 }
@@ -44,9 +58,13 @@ func (m *Machine) applyRun(run *Run, ev *Event) error {
 		run.State, run.Input, run.Vars = Running, ev.Input, ev.Vars
 		run.BusinessDate, run.Seed, run.AcceptedAt = ev.BusinessDate, ev.Seed, ev.At
 	case EvCancelAsked:
-		run.CancelReason = ev.Text
+		run.CancelReason, run.Hold, run.Holds = ev.Text, nil, nil
 	default: // EvRunEnded
 		run.State, run.Reason, run.EndedAt = ev.State, ev.Reason, ev.At
+		run.Hold, run.Holds = nil, nil
+		if ev.Error != nil {
+			run.Err = ev.Error
+		}
 	}
 	return nil
 }
@@ -75,15 +93,17 @@ func (m *Machine) applyFrameOpened(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: finally part of frame %d, which is not there", ErrProtocol, ev.Of)
 		}
 		of.Phase, of.Finally = FrameFinishing, f.ID
+		of.Finals++
 		f.Outer, f.Depth, f.Path, f.Raw = of.ID, of.Depth+1, join(of.Path, "finally"), of.Raw
+		f.Path += again(of.Finals - 1)
 		return nil
 	case RoleBody, RoleCatch, RolePredicate:
 	}
-	return m.openOwned(run, f)
+	return m.openOwned(run, f, ev)
 }
 
 // openOwned links a frame to the activation that opened it.
-func (m *Machine) openOwned(run *Run, f *Frame) error {
+func (m *Machine) openOwned(run *Run, f *Frame, ev *Event) error {
 	a := run.Acts[f.Owner]
 	if a == nil {
 		return fmt.Errorf("%w: frame of activation %d, which is not there", ErrProtocol, f.Owner)
@@ -94,13 +114,14 @@ func (m *Machine) openOwned(run *Run, f *Frame) error {
 	a.Open.add(f.ID)
 	switch f.Role {
 	case RoleCatch:
-		f.Error, f.Path = a.Err, join(a.Path, "on_error")
+		f.Error, f.Path = a.Err, join(a.Path, "on_error")+again(a.Reopened)
 		return nil
 	case RolePredicate:
 		f.Path = join(tried(a), "retry")
 		if f.Attempt > 0 {
 			f.Path += "[" + strconv.Itoa(f.Attempt) + "]"
 		}
+		f.Path += again(a.Reopened)
 		f.Error, a.Phase, a.RuleAt = a.Err, PhasePredicate, f.Attempt+1
 		return nil
 	case RoleMain, RoleBody, RoleFinally:
@@ -131,8 +152,20 @@ func (m *Machine) openOwned(run *Run, f *Frame) error {
 	for len(a.Outputs) <= f.Branch && a.Map == nil {
 		a.Outputs = append(a.Outputs, value.Undefined)
 	}
+	if a.Phase != PhaseFrames {
+		a.Since = ev.At
+	}
 	a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
 	return nil
+}
+
+// again is the end of the path of a handler or finally part that stood there
+// before, so many times: nothing in it is what was in the earlier ones.
+func again(before int) string {
+	if before == 0 {
+		return ""
+	}
+	return "#" + strconv.Itoa(before+1)
 }
 
 // tried is the path of the activation's current try.
@@ -215,7 +248,7 @@ func (m *Machine) applyFrame(run *Run, f *Frame, ev *Event) error {
 			if n < 0 || int(n) >= len(f.Nodes) {
 				return fmt.Errorf("%w: node %d of frame %d", ErrProtocol, n, f.ID)
 			}
-			m.settleNotEntered(f, n, ev.Reason)
+			m.settleNotEntered(run, f, n, ev.Reason)
 		}
 	}
 	return nil
@@ -228,13 +261,13 @@ func (m *Machine) entered(run *Run, f *Frame, ev *Event) error {
 	run.lastAct = ev.Act
 	ns := &f.Nodes[ev.Node]
 	if old := run.Acts[ns.Act]; old != nil {
-		delete(run.Acts, old.ID) // of several visits the last is kept
+		m.forget(run, old) // of several visits the last is kept
 	}
 	ns.Visits++
 	ns.Act, ns.Ends = ev.Act, 0
 	a := &Activation{
 		ID: ev.Act, Frame: f.ID, Node: ev.Node, Visit: ns.Visits, Raw: ev.Input,
-		State: Pending, Phase: PhaseEntered, EnteredAt: ev.At,
+		State: Pending, Phase: PhaseEntered, EnteredAt: ev.At, Since: ev.At,
 	}
 	if !m.bodies[f.Body].jumps {
 		a.Raw = f.Raw
@@ -253,9 +286,12 @@ func (m *Machine) entered(run *Run, f *Frame, ev *Event) error {
 }
 
 // settleNotEntered counts a node of a joined body that will not run.
-func (m *Machine) settleNotEntered(f *Frame, n workflow.NodeID, reason Reason) {
+func (m *Machine) settleNotEntered(run *Run, f *Frame, n workflow.NodeID, reason Reason) {
 	ns := &f.Nodes[n]
 	ns.Why = reason
+	if len(run.Holds) > 0 {
+		run.unhold(StepPath(f, m.node(f, n)))
+	}
 	switch reason {
 	case ReasonConditionFalse, ReasonJoinFalse:
 		ns.Ends = workflow.EndSkipped
@@ -282,13 +318,15 @@ func (m *Machine) settled(f *Frame, n workflow.NodeID) {
 	}
 }
 
-// frameEnded takes the frame and all that lived in it out of memory.
+// frameEnded takes the frame and all that lived in it out of memory, unless a
+// retry may want it back.
 func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
-	for i := range f.Nodes {
-		delete(run.Acts, f.Nodes[i].Act)
-	}
-	delete(run.Frames, f.ID)
 	f.Phase = FrameEnded
+	f.Outcome = &Outcome{State: ev.State, Reason: ev.Reason, Output: ev.Output, Error: ev.Error}
+	kept := ev.State != Succeeded && f.Role != RolePredicate
+	if !kept {
+		m.forgetFrame(run, f)
+	}
 	switch f.Role {
 	case RoleMain:
 		run.Output, run.Err = ev.Output, ev.Error
@@ -302,6 +340,9 @@ func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
 		return
 	}
 	a.Open.remove(f.ID)
+	if kept {
+		a.Closed.add(f.ID)
+	}
 	switch f.Role {
 	case RolePredicate:
 		a.Phase = PhaseError
@@ -384,6 +425,8 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		a.Phase, a.State, a.Reason = PhaseUnknown, Waiting, ReasonOutcomeUnknown
 	case EvEnded:
 		m.ended(run, a, ev)
+	case EvReopened:
+		return m.applyReopened(run, a, ev)
 	default:
 		return fmt.Errorf("%w: unknown event %q", ErrProtocol, ev.Kind)
 	}
@@ -431,7 +474,7 @@ func applyTimer(run *Run, a *Activation, ev *Event) error {
 	run.Timers[ev.Timer] = &Timer{ID: ev.Timer, Act: a.ID, Kind: ev.TimerKind, At: ev.Due}
 	switch ev.TimerKind {
 	case TimerTimeout:
-		a.Deadline = ev.Timer
+		a.Deadline, a.Timeout = ev.Timer, ev.Due.Sub(ev.At)
 	case TimerWait:
 		a.Timer, a.Phase, a.State, a.Reason = ev.Timer, PhaseTimer, Waiting, ReasonTimer
 	case TimerRetry:
@@ -464,6 +507,7 @@ func (m *Machine) applyRetry(run *Run, a *Activation, ev *Event) {
 	if n := m.node(run.Frames[a.Frame], a.Node); n.Kind != workflow.KindTask {
 		a.Attempt++
 		a.Outputs, a.Map, a.Fails, a.FirstErr, a.Stopped, a.Winner = nil, nil, 0, nil, false, 0
+		m.forgetClosed(run, a)
 	}
 	a.Phase, a.State, a.Reason = PhaseEntered, Pending, ReasonNone
 	if ev.Timer != 0 {
@@ -484,8 +528,12 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 	if ev.Error != nil {
 		a.Err = ev.Error
 	}
-	// What only a living activation needs leaves memory.
-	a.Map, a.Outputs, a.Open, a.Result, a.Secrets, a.Checkpoint = nil, nil, OpenFrames{}, value.Undefined, nil, nil
+	a.Open, a.Result = OpenFrames{}, value.Undefined
+	if a.State == Succeeded || a.Handled { // what only a retry needs leaves memory
+		a.Map, a.Outputs, a.Secrets, a.Checkpoint = nil, nil, nil, nil
+		m.forgetClosed(run, a)
+	}
+	run.unhold(a.Path)
 	f := run.Frames[a.Frame]
 	f.Live--
 	f.LastEnd = a.ID

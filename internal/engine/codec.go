@@ -155,6 +155,7 @@ func appendControl(b []byte, ev *Event, withTime bool) []byte {
 	}
 	o.uint("frame", uint64(ev.Frame))
 	o.uint("act", uint64(ev.Act))
+	o.text("path", ev.Path)
 	o.int("node", int64(ev.Node))
 	if len(ev.Nodes) > 0 {
 		o.key("nodes")

@@ -50,7 +50,7 @@ type taskKind uint8
 const (
 	taskJoin   taskKind = iota + 1 // judge the join of node in frame, enter it
 	taskBegin                      // begin the entered activation
-	taskMap                        // open item frames
+	taskFrames                     // open frames of items, or see that all have ended
 	taskResult                     // make the output of the result
 	taskError                      // try the handlers of the error
 	taskJudge                      // judge the frame
@@ -77,8 +77,9 @@ type answer struct {
 }
 
 // Decide says what follows from the input, and applies its own events to run.
-// An error is a fault of the caller or of the engine; the state must then be
-// dropped. The same state, input and context give the same decision.
+// An error that wraps [ErrRefused] leaves the state as it was; any other is a
+// fault of the caller or of the engine, and the state must then be dropped. The
+// same state, input and context give the same decision.
 func (m *Machine) Decide(run *Run, in Input, ctx Context) (Decision, error) {
 	d := &decider{m: m, run: run, ctx: ctx}
 	if err := d.input(in); err != nil {
@@ -103,6 +104,14 @@ func (d *decider) input(in Input) error {
 	if _, first := in.(Accept); first != (run.Sequence == 0) {
 		return fmt.Errorf("%w: %T when %d events are there", ErrProtocol, in, run.Sequence)
 	}
+	switch in := in.(type) {
+	case Hold:
+		return d.hold(&in.Action)
+	case Release:
+		return d.release(&in.Action)
+	case Retry:
+		return d.retryAsked(&in.Action)
+	}
 	if run.State.Final() {
 		return nil // whatever comes late changes nothing
 	}
@@ -126,14 +135,17 @@ func (d *decider) input(in Input) error {
 // do does one piece of work, continuing a suspension if there is one.
 func (d *decider) do(t task, s *suspension) error {
 	d.cur, d.ordinal, d.doing = s, 0, t
+	if d.run.inPark > 0 && d.inParked(t) {
+		return nil // its map goes on with it
+	}
 	var err error
 	switch t.kind {
 	case taskJoin:
 		err = d.join(t.frame, t.node)
 	case taskBegin:
 		err = d.begin(t.act)
-	case taskMap:
-		err = d.mapNext(t.act)
+	case taskFrames:
+		err = d.framesNext(t.act)
 	case taskResult:
 		err = d.result(t.act)
 	case taskError:
@@ -211,13 +223,30 @@ func (d *decider) accept(in Accept) error {
 	}); err != nil {
 		return err
 	}
-	return d.open(opening{role: RoleMain, body: d.m.prog.Main, index: -1, attempt: 1})
+	switch {
+	case in.Skip != "":
+		return d.endRun(Outcome{State: Skipped, Reason: in.Skip})
+	case in.Held:
+		return d.emit(Event{Kind: EvHeld, Actor: in.Actor, Text: in.HoldReason})
+	}
+	return d.openMain()
 }
 
+// endRun ends a run that never began.
+func (d *decider) endRun(out Outcome) error {
+	if err := d.emit(Event{Kind: EvRunEnded, State: out.State, Reason: out.Reason, Error: out.Error}); err != nil {
+		return err
+	}
+	d.command(RunEnded{State: out.State, Reason: out.Reason, Output: out.Output, Error: out.Error})
+	return nil
+}
+
+// cancelRun ends all holds too: nothing may keep a finally part from running.
 func (d *decider) cancelRun(in Cancel) error {
 	if d.run.CancelReason != "" {
 		return nil
 	}
+	held := d.run.Held()
 	reason := in.Reason
 	if reason == "" {
 		reason = "canceled"
@@ -225,10 +254,14 @@ func (d *decider) cancelRun(in Cancel) error {
 	if err := d.emit(Event{Kind: EvCancelAsked, Actor: in.Actor, Text: reason}); err != nil {
 		return err
 	}
-	main := d.run.Frames[1]
-	return d.verdict(main, Outcome{
-		State: Canceled, Reason: ReasonCanceled, Error: d.m.engineError(ErrCanceled, reason),
-	}, ReasonCanceled, true)
+	out := Outcome{State: Canceled, Reason: ReasonCanceled, Error: d.m.engineError(ErrCanceled, reason)}
+	if d.run.lastFrame == 0 {
+		return d.endRun(out)
+	}
+	if err := d.verdict(d.run.Frames[1], out, ReasonCanceled, true); err != nil || !held {
+		return err
+	}
+	return d.resume()
 }
 
 // recover goes through the state in order and does again what may not have
@@ -253,9 +286,7 @@ func (d *decider) recover() error {
 				d.command(CancelTask{Act: id, Attempt: a.Attempt, Path: a.Path})
 			}
 		case PhaseFrames:
-			if a.Map != nil {
-				d.add(task{kind: taskMap, act: id})
-			}
+			d.add(task{kind: taskFrames, act: id})
 		case PhaseResult:
 			d.add(task{kind: taskResult, act: id})
 		case PhaseError:
@@ -283,6 +314,20 @@ func (d *decider) recover() error {
 	return nil
 }
 
+// inParked reports whether the work lies in a frame that waits for room.
+func (d *decider) inParked(t task) bool {
+	id := t.frame
+	if a := d.run.Acts[t.act]; a != nil {
+		id = a.Frame
+	}
+	for f := d.run.Frames[id]; f != nil; f = d.run.Frames[f.Outer] {
+		if f.Phase == FrameParked {
+			return true
+		}
+	}
+	return false
+}
+
 // timerDue fires a timer.
 func (d *decider) timerDue(id TimerID) error {
 	t := d.run.Timers[id]
@@ -296,6 +341,9 @@ func (d *decider) timerDue(id TimerID) error {
 	a := d.run.Acts[t.Act]
 	if a == nil {
 		return fmt.Errorf("%w: timer %d of an activation that is gone", ErrProtocol, id)
+	}
+	if t.Kind != TimerTimeout && d.run.HoldOf(a.Path) != nil {
+		return nil // it fires at the release
 	}
 	if err := d.emit(Event{Kind: EvTimerFired, Timer: id, Act: a.ID, TimerKind: t.Kind}); err != nil {
 		return err

@@ -33,6 +33,13 @@ const (
 	EvEnded        EventKind = "ended"         // an activation ended
 	EvCancelAsked  EventKind = "cancel_asked"  // the run was told to stop
 	EvRunEnded     EventKind = "run_ended"     //
+
+	// Of operators' actions.
+	EvHeld          EventKind = "held"           // the run, or the step at a path, starts nothing
+	EvReleased      EventKind = "released"       // a hold was taken back
+	EvRetryAsked    EventKind = "retry_asked"    // what failed is to run again
+	EvFrameReopened EventKind = "frame_reopened" // a frame goes on that had ended
+	EvReopened      EventKind = "reopened"       // an activation goes on that had ended
 )
 
 // Event is a fact. Which members are set depends on Kind; values hold users'
@@ -43,6 +50,7 @@ type Event struct {
 
 	Frame   FrameID           `json:"frame,omitempty"`
 	Act     ActID             `json:"act,omitempty"`
+	Path    string            `json:"path,omitempty"` // of a step that is held or released
 	Node    workflow.NodeID   `json:"node,omitempty"`
 	Nodes   []workflow.NodeID `json:"nodes,omitempty"`
 	Body    workflow.BodyID   `json:"body,omitempty"`
@@ -76,7 +84,8 @@ type Event struct {
 	Count        int    `json:"count,omitempty"`
 	MaxParallel  int    `json:"max_parallel,omitempty"`
 	MaxFailures  int    `json:"max_failures,omitempty"`
-	// Same says that the output is the result, which an earlier event holds.
+	// Same says that the output is the result, which an earlier event holds; of
+	// a frame that is reopened, that its verdict stays.
 	Same     bool             `json:"same,omitempty"`
 	ExitTo   FrameID          `json:"exit_to,omitempty"`
 	ExitNext *workflow.NodeID `json:"exit_next,omitempty"`

@@ -193,6 +193,11 @@ func (d *decider) expire(a *Activation) error {
 // stopFrames cancels the open frames of an activation; with none open it is
 // unwound at once.
 func (d *decider) stopFrames(a *Activation, why Reason) error {
+	for a.Map != nil && len(a.Map.Parked) > 0 {
+		if err := d.emit(Event{Kind: EvFrameReopened, Frame: a.Map.Parked[0]}); err != nil {
+			return err
+		}
+	}
 	if a.Open.Live == 0 {
 		return d.unwound(a)
 	}

@@ -120,7 +120,7 @@ func (d *decider) beginMap(a *Activation, n *workflow.Node, p *place) error {
 			return err
 		}
 	}
-	d.add(task{kind: taskMap, act: a.ID})
+	d.add(task{kind: taskFrames, act: a.ID})
 	return nil
 }
 
@@ -151,14 +151,23 @@ func (d *decider) tolerance(r *workflow.Rule, p *place, items int) (int, error) 
 	return tolerated, nil
 }
 
-// mapNext opens the frames of items for which there is room.
-func (d *decider) mapNext(id ActID) error {
+// framesNext opens the frames of items for which there is room, those first
+// that wait to be reopened, and ends what has no open frames left.
+func (d *decider) framesNext(id ActID) error {
 	a := d.run.Acts[id]
-	if a == nil || a.Phase != PhaseFrames || a.Map == nil || a.CancelAsked {
+	if a == nil || a.Phase != PhaseFrames || a.CancelAsked {
 		return nil
 	}
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)
-	for a.Phase == PhaseFrames && !a.Stopped && a.Map.Next < len(a.Map.Items) && (a.Map.MaxParallel == 0 || a.Open.Live < a.Map.MaxParallel) {
+	if a.Map == nil {
+		return d.framesDone(a, n)
+	}
+	for len(a.Map.Parked) > 0 && a.room() {
+		if err := d.unpark(a); err != nil {
+			return err
+		}
+	}
+	for a.Phase == PhaseFrames && !a.full(n) && a.room() {
 		o := opening{role: RoleBody, owner: a.ID, body: n.Map.Body, index: a.Map.Next, attempt: a.Attempt}
 		if n.Map.Select != nil {
 			p := d.placeOf(a)
@@ -176,7 +185,7 @@ func (d *decider) mapNext(id ActID) error {
 			return err
 		}
 		if n.Map.Select != nil { // one evaluation for each piece of work
-			d.add(task{kind: taskMap, act: id})
+			d.add(task{kind: taskFrames, act: id})
 			return nil
 		}
 	}
@@ -185,7 +194,7 @@ func (d *decider) mapNext(id ActID) error {
 
 // failMap fails a map for an error of its own; what is open is unwound first.
 func (d *decider) failMap(a *Activation, e *Error) error {
-	if a.Open.Live == 0 {
+	if a.living() == 0 {
 		return d.setError(a, e)
 	}
 	if err := d.emit(Event{Kind: EvStopping, Act: a.ID, State: Failed, Reason: ReasonError, Error: e}); err != nil {
@@ -197,7 +206,7 @@ func (d *decider) failMap(a *Activation, e *Error) error {
 // bodyDone takes the end of one of the activation's frames.
 func (d *decider) bodyDone(a *Activation, f *Frame, out Outcome) error {
 	if a.CancelAsked {
-		if a.Open.Live == 0 {
+		if a.living() == 0 {
 			return d.unwound(a)
 		}
 		return nil
@@ -216,7 +225,7 @@ func (d *decider) bodyDone(a *Activation, f *Frame, out Outcome) error {
 			}
 		}
 	}
-	if stop && !a.Stopped && (a.Open.Live > 0 || n.Kind == workflow.KindMap || out.State == Succeeded) {
+	if stop && !a.Stopped && (a.living() > 0 || n.Kind == workflow.KindMap || out.State == Succeeded) {
 		winner := 0
 		if out.State == Succeeded {
 			winner = max(f.Index, f.Branch) + 1
@@ -224,15 +233,48 @@ func (d *decider) bodyDone(a *Activation, f *Frame, out Outcome) error {
 		if err := d.emit(Event{Kind: EvStopping, Act: a.ID, State: Failed, Reason: ReasonSibling, Branch: winner}); err != nil {
 			return err
 		}
-		if a.Open.Live > 0 {
+		if a.living() > 0 {
 			return d.stopFrames(a, ReasonSibling)
 		}
 	}
 	if n.Kind == workflow.KindMap {
-		d.add(task{kind: taskMap, act: a.ID})
+		d.add(task{kind: taskFrames, act: a.ID})
 		return nil
 	}
 	return d.framesDone(a, n)
+}
+
+// living counts the frames that have not ended.
+func (a *Activation) living() int {
+	if a.Map == nil {
+		return a.Open.Live
+	}
+	return a.Open.Live + len(a.Map.Parked)
+}
+
+// room reports whether another frame of the map may be open.
+func (a *Activation) room() bool { return a.Map.MaxParallel == 0 || a.Open.Live < a.Map.MaxParallel }
+
+// full reports whether no further items of the map begin: there are none, or
+// too many have failed.
+func (a *Activation) full(n *workflow.Node) bool {
+	rule, tolerated := ruleOf(n, a)
+	return a.Stopped || a.Map.Next >= len(a.Map.Items) ||
+		a.Fails > tolerated && rule.OnFailure != workflow.GoOn && !rule.FirstSuccess
+}
+
+// firstError is the error of the first frame that failed; of those that are
+// left after a retry, the first by number.
+func (r *Run) firstError(a *Activation) *Error {
+	if a.FirstErr != nil {
+		return a.FirstErr
+	}
+	for _, id := range a.Closed.all() {
+		if f := r.Frames[id]; f != nil && f.Role == RoleBody && f.Outcome.State == Failed && f.Outcome.Error != nil {
+			return f.Outcome.Error
+		}
+	}
+	return &Error{Name: ErrFailed}
 }
 
 func ruleOf(n *workflow.Node, a *Activation) (rule workflow.Rule, tolerated int) {
@@ -247,7 +289,7 @@ func ruleOf(n *workflow.Node, a *Activation) (rule workflow.Rule, tolerated int)
 
 // framesDone makes the result once no frame is open and none will be.
 func (d *decider) framesDone(a *Activation, n *workflow.Node) error {
-	if a.Phase != PhaseFrames || a.Open.Live > 0 || a.Map != nil && !a.Stopped && a.Map.Next < len(a.Map.Items) {
+	if a.Phase != PhaseFrames || a.living() > 0 || a.Map != nil && !a.full(n) {
 		return nil
 	}
 	rule, tolerated := ruleOf(n, a)
@@ -259,11 +301,12 @@ func (d *decider) framesDone(a *Activation, n *workflow.Node) error {
 		}
 		return d.setResult(a, nullIfUndefined(outputs[a.Winner-1]), value.Undefined)
 	case a.Fails > tolerated:
-		err := a.FirstErr
+		err := d.run.firstError(a)
 		if a.Map != nil && (rule.MaxFailures != nil || rule.MaxFailedPercent != nil) {
+			first := err
 			err = d.m.engineError(ErrTooManyFailures, fmt.Sprintf(
-				"%d of %d items failed, %d tolerated; the first: %s", a.Fails, len(a.Map.Items), tolerated, a.FirstErr.Message))
-			err.Details = a.FirstErr.Value()
+				"%d of %d items failed, %d tolerated; the first: %s", a.Fails, len(a.Map.Items), tolerated, first.Message))
+			err.Details = first.Value()
 		}
 		return d.setError(a, err)
 	case a.FirstErr != nil && a.Fails == 0: // an error of the map itself

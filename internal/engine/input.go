@@ -20,7 +20,7 @@ type Context struct {
 }
 
 // Input is something that happened to a run: Accept, TaskEnded, TimerDue,
-// Evaluated, Cancel or Recover.
+// Evaluated, Cancel, Recover, or an operator's action: Hold, Release or Retry.
 type Input interface{ input() }
 
 // Accept starts the run. It is the first input and comes once.
@@ -37,6 +37,12 @@ type Accept struct {
 	// Actor and Trigger say who or what started it.
 	Actor   string
 	Trigger string
+	// Held holds the run from the start, for HoldReason: nothing begins until
+	// it is released.
+	Held       bool
+	HoldReason string
+	// Skip, if not empty, ends the run at once as skipped, for this reason.
+	Skip Reason
 }
 
 // TaskEnded is the end of an attempt.
@@ -119,6 +125,8 @@ type Decision struct {
 	// Messages are for other entities (limits, conditions, channels, other
 	// runs); they are delivered in the same batch.
 	Messages []Message
+	// Affected is what an operator's action did; empty if all was so already.
+	Affected []Affected
 }
 
 // Message is sent to another entity.

@@ -148,7 +148,7 @@ func (d *decider) notEntered(f *Frame, node workflow.NodeID, reason Reason) erro
 	if n := len(d.dec.Events); n > 0 {
 		if last := &d.dec.Events[n-1]; last.Kind == EvNotEntered && last.Frame == f.ID && last.Reason == reason {
 			last.Nodes = append(last.Nodes, node)
-			d.m.settleNotEntered(f, node, reason)
+			d.m.settleNotEntered(d.run, f, node, reason)
 			d.follow(f, node)
 			return nil
 		}
@@ -216,8 +216,8 @@ func (d *decider) enterFailed(f *Frame, node workflow.NodeID, err error) error {
 // begin does what the node says, after its input stages.
 func (d *decider) begin(id ActID) error {
 	a := d.run.Acts[id]
-	if a == nil || a.Phase != PhaseEntered {
-		return nil
+	if a == nil || a.Phase != PhaseEntered || d.run.HoldOf(a.Path) != nil {
+		return nil // what is held begins at the release
 	}
 	f := d.run.Frames[a.Frame]
 	n := d.m.node(f, a.Node)

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// OpenFrames is the set of an activation's open frames, in the order in which
-// they were opened, which is that of their numbers. Taking one out costs the
-// same however many there are.
+// OpenFrames is a set of an activation's frames, in the order in which they
+// were opened, which is that of their numbers. Taking one out costs the same
+// however many there are; so does putting one in behind the others.
 type OpenFrames struct {
 	IDs  []FrameID // ascending; those that were taken out have the gone bit
 	Live int
@@ -16,12 +16,24 @@ type OpenFrames struct {
 const gone FrameID = 1 << 63
 
 func (o *OpenFrames) add(id FrameID) {
-	o.IDs = append(o.IDs, id)
 	o.Live++
+	at, found := o.find(id)
+	if found {
+		o.IDs[at] = id
+		return
+	}
+	o.IDs = slices.Insert(o.IDs, at, id)
+}
+
+func (o *OpenFrames) find(id FrameID) (at int, found bool) {
+	if n := len(o.IDs); n == 0 || o.IDs[n-1]&^gone < id {
+		return n, false
+	}
+	return slices.BinarySearchFunc(o.IDs, id, func(a, b FrameID) int { return cmp.Compare(a&^gone, b) })
 }
 
 func (o *OpenFrames) remove(id FrameID) {
-	i, ok := slices.BinarySearchFunc(o.IDs, id, func(a, b FrameID) int { return cmp.Compare(a&^gone, b) })
+	i, ok := o.find(id)
 	if !ok || o.IDs[i]&gone != 0 {
 		return
 	}

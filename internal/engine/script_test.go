@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -13,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/tools/txtar"
 
@@ -78,7 +80,7 @@ func runScript(t *testing.T, file string) {
 		}
 		return
 	}
-	if diff := cmp.Diff(string(want.Data), w.trace.String()); diff != "" {
+	if diff := gocmp.Diff(string(want.Data), w.trace.String()); diff != "" {
 		t.Errorf("trace (-want +got):\n%s", diff)
 	}
 }
@@ -98,7 +100,8 @@ type world struct {
 	evals   []engine.NeedEval
 	paths   map[engine.ActID]string
 	trace   strings.Builder
-	seen    map[engine.ActID]int // attempts handed out, each at most once
+	seen    map[engine.ActID]int    // attempts handed out, each at most once
+	kept    map[engine.TimerID]bool // timers that fired and were kept by a hold
 	crashed bool
 }
 
@@ -118,6 +121,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 	return &world{
 		t: t, m: m, run: engine.NewRun("r"), shadow: engine.NewRun("r"), now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC),
 		tasks: map[string]engine.Task{}, timers: map[engine.TimerID]time.Time{}, paths: map[engine.ActID]string{}, seen: map[engine.ActID]int{},
+		kept: map[engine.TimerID]bool{},
 	}
 }
 
@@ -131,6 +135,10 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	advance DURATION           time passes; timers fire when due
 //	answer                     the oldest evaluation is answered
 //	cancel                     the run is canceled
+//	held, skipped REASON       the run is accepted held, or skipped
+//	hold, release, retry [PATH ...]  an operator acts on the run or on steps
+//	plan ACTION [PATH ...]     the dry run of an action
+//	why [PATH]                 why a step, or what has not ended, waits
 //	crash                      the state is folded again from storage
 //	inline COST                the budget of expressions from here on
 //	state                      shows the run's state
@@ -169,6 +177,16 @@ func (w *world) do(line string) {
 		w.input(next.Eval.Evaluate())
 	case "cancel":
 		w.input(engine.Cancel{Actor: "test", Reason: "because"})
+	case "held":
+		w.input(engine.Accept{Input: value.Object(), Seed: 7, Held: true, HoldReason: "not yet", Actor: "ada"})
+	case "skipped":
+		w.input(engine.Accept{Input: value.Object(), Seed: 7, Skip: engine.Reason(rest)})
+	case "hold", "release", "retry":
+		w.action(actionOf(word, strings.Fields(rest)))
+	case "plan":
+		w.plan(actionOf(path, strings.Fields(arg)))
+	case "why":
+		w.why(rest)
 	case "crash":
 		w.crash()
 	case "inline":
@@ -182,6 +200,79 @@ func (w *world) do(line string) {
 	default:
 		w.t.Fatalf("unknown command %q", line)
 	}
+}
+
+func actionOf(word string, steps []string) engine.Input {
+	a := engine.Action{Actor: "ada", Reason: "because", Steps: steps}
+	switch word {
+	case "hold":
+		return engine.Hold{Action: a}
+	case "release":
+		return engine.Release{Action: a}
+	}
+	return engine.Retry{Action: a}
+}
+
+// action lets an operator act. What it says it did is what its dry run said; a
+// refusal changes nothing.
+func (w *world) action(in engine.Input) {
+	w.t.Helper()
+	planned, refused := w.m.Plan(w.run, in)
+	before := len(w.stored)
+	w.batch++
+	d, err := w.m.Decide(w.run, in, w.context())
+	if fmt.Sprint(err != nil, d.Affected) != fmt.Sprint(refused != nil, planned) {
+		w.t.Fatalf("planned %v, %v; did %v, %v", planned, refused, d.Affected, err)
+	}
+	if err != nil {
+		if !errors.Is(err, engine.ErrRefused) || len(w.stored) != before {
+			w.t.Fatalf("decide %T: %v", in, err)
+		}
+		fmt.Fprintf(&w.trace, "  refused: %v\n", refused)
+		w.same(w.run, w.shadow)
+		return
+	}
+	w.tellAffected(d.Affected)
+	w.decided(d)
+}
+
+func (w *world) plan(in engine.Input) {
+	affected, err := w.m.Plan(w.run, in)
+	if err != nil {
+		fmt.Fprintf(&w.trace, "  refused: %v\n", err)
+	}
+	w.tellAffected(affected)
+	w.same(w.run, w.shadow)
+}
+
+func (w *world) tellAffected(affected []engine.Affected) {
+	for _, a := range affected {
+		fmt.Fprintf(&w.trace, "  will %s %s %d\n", a.Does, cmp.Or(a.Path, "run"), a.Attempt)
+	}
+	if len(affected) == 0 {
+		fmt.Fprintln(&w.trace, "  nothing to do")
+	}
+}
+
+func (w *world) why(path string) {
+	w.t.Helper()
+	explanations, err := w.m.Why(w.run, path, w.now)
+	if err != nil {
+		fmt.Fprintf(&w.trace, "  refused: %v\n", err)
+	}
+	for _, e := range explanations {
+		if _, err := json.Marshal(e); err != nil {
+			w.t.Fatal(err)
+		}
+		fmt.Fprintf(&w.trace, "  %s: %s %s\n", cmp.Or(e.Path, "run"), e.State, e.Reason)
+		for _, c := range e.Conditions {
+			fmt.Fprintf(&w.trace, "    %s %v: %s\n", c.Kind, c.Met, c.Text)
+		}
+	}
+}
+
+func (w *world) context() engine.Context {
+	return engine.Context{Now: w.now, Fence: engine.Fence{Incarnation: 1, Sequence: w.batch}, InlineCost: w.inline}
 }
 
 func (w *world) end(path string, o engine.TaskOutcome) {
@@ -225,6 +316,9 @@ func (w *world) advance(text string) {
 		w.now = w.timers[due]
 		delete(w.timers, due)
 		w.input(engine.TimerDue{Timer: due})
+		if w.run.Timers[due] != nil {
+			w.kept[due] = true
+		}
 	}
 }
 
@@ -243,6 +337,7 @@ func (w *world) crash() {
 	}
 	w.same(w.shadow, w.run)
 	w.timers, w.evals = map[engine.TimerID]time.Time{}, nil
+	w.kept = map[engine.TimerID]bool{}
 	w.crashed = true
 	w.input(engine.Recover{})
 	w.crashed = false
@@ -251,10 +346,15 @@ func (w *world) crash() {
 func (w *world) input(in engine.Input) {
 	w.t.Helper()
 	w.batch++
-	d, err := w.m.Decide(w.run, in, engine.Context{Now: w.now, Fence: engine.Fence{Incarnation: 1, Sequence: w.batch}, InlineCost: w.inline})
+	d, err := w.m.Decide(w.run, in, w.context())
 	if err != nil {
 		w.t.Fatalf("decide %T: %v", in, err)
 	}
+	w.decided(d)
+}
+
+func (w *world) decided(d engine.Decision) {
+	w.t.Helper()
 	w.store(d.Events)
 	for _, c := range d.Commands {
 		w.command(c)
@@ -288,14 +388,14 @@ func (w *world) store(events []engine.Event) {
 
 func (w *world) same(a, b *engine.Run) {
 	w.t.Helper()
-	opts := cmp.Options{
+	opts := gocmp.Options{
 		cmpopts.IgnoreUnexported(engine.Run{}, engine.Activation{}),
 		cmpopts.EquateEmpty(),
-		cmp.Comparer(func(x, y value.Value) bool {
+		gocmp.Comparer(func(x, y value.Value) bool {
 			return x.IsUndefined() == y.IsUndefined() && value.Equal(x, y)
 		}),
 	}
-	if diff := cmp.Diff(a, b, opts); diff != "" {
+	if diff := gocmp.Diff(a, b, opts); diff != "" {
 		w.t.Fatalf("the fold of the events is not the state (-state +fold):\n%s", diff)
 	}
 }
@@ -334,6 +434,14 @@ func (w *world) tell(ev *engine.Event) {
 		say("run %s %s output=%s error=%v", w.run.State, w.run.Reason, w.run.Output, w.run.Err)
 	case engine.EvUnknown:
 		say("unknown %s", path)
+	case engine.EvHeld, engine.EvReleased:
+		say("%s %s by %s: %s", ev.Kind, cmp.Or(ev.Path, "run"), ev.Actor, ev.Text)
+	case engine.EvRetryAsked:
+		say("retry asked by %s: %s", ev.Actor, ev.Text)
+	case engine.EvReopened:
+		say("reopened %s %s", path, ev.Role)
+	case engine.EvFrameReopened:
+		say("frame %d reopened, now %s, judges %v", ev.Frame, w.shadow.Frames[ev.Frame].Phase, ev.Nodes)
 	default:
 	}
 }
@@ -375,7 +483,7 @@ func (w *world) command(c engine.Command) {
 	case engine.SetTimer:
 		w.timers[c.Timer] = c.At
 	case engine.ClearTimer:
-		if _, ok := w.timers[c.Timer]; !ok {
+		if _, ok := w.timers[c.Timer]; !ok && !w.kept[c.Timer] {
 			w.t.Fatalf("timer %d is cleared but not set", c.Timer)
 		}
 		delete(w.timers, c.Timer)

@@ -54,6 +54,8 @@ const (
 	ReasonTimer             Reason = "timer"              // waits for an instant
 	ReasonEvaluation        Reason = "evaluation"         // an expression is being evaluated
 	ReasonOutcomeUnknown    Reason = "outcome_unknown"    // at most once: a person must decide
+	ReasonHeld              Reason = "held"               // by an operator
+	ReasonMissed            Reason = "missed"             // skipped: the tick that should have started it was dropped
 )
 
 // FrameID and ActID number the frames and activations of a run from 1, in the
@@ -125,6 +127,10 @@ type Run struct {
 	Output       value.Value
 	Err          *Error
 	CancelReason string // set when a cancel was asked for
+	// Hold is the hold of the whole run, nil for none; Holds are those of paths
+	// in it, in the order in which they were asked for.
+	Hold  *Holding
+	Holds []Holding
 
 	Frames map[FrameID]*Frame
 	Acts   map[ActID]*Activation
@@ -134,6 +140,7 @@ type Run struct {
 	lastAct    ActID
 	lastTimer  TimerID
 	varVersion uint64 // changes of variables so far
+	inPark     int    // parked frames
 
 	// What is below is not the fold of events but work in hand: it is rebuilt
 	// by Recover.
@@ -188,10 +195,14 @@ type Frame struct {
 	Failures []ActID
 	LastEnd  ActID // the activation that ended last
 	Phase    FramePhase
-	// Verdict is the provisional outcome once no more may start.
+	// Verdict is the provisional outcome once no more may start; Outcome the
+	// last one, of a frame that ended.
 	Verdict *Outcome
-	// Finally is the frame of the finally part once it is open.
+	Outcome *Outcome
+	// Finally is the frame of the finally part once it is open; Finals counts
+	// how often it was opened.
 	Finally FrameID
+	Finals  int
 }
 
 // FramePhase is where a frame stands.
@@ -199,13 +210,15 @@ type FramePhase string
 
 // The phases: opening, until its variables are set; open; stopping, where
 // nothing more starts and what lives is awaited; finishing, where the finally
-// part runs; ended.
+// part runs; ended. A frame that did not end well is kept as long as it may be
+// reopened. A parked one was reopened and waits until its map has room for it.
 const (
 	FrameOpening   FramePhase = "opening"
 	FrameOpen      FramePhase = "open"
 	FrameStopping  FramePhase = "stopping"
 	FrameFinishing FramePhase = "finishing"
 	FrameEnded     FramePhase = "ended"
+	FrameParked    FramePhase = "parked"
 )
 
 // Outcome is how a frame ends.
@@ -272,19 +285,24 @@ type Activation struct {
 	Handled   bool
 	EnteredAt time.Time
 	EndedAt   time.Time
+	// Since is when it came into its phase.
+	Since time.Time
 
 	// Attempt is the number of the last attempt (of a frame owner: the frame
 	// attempt); Failures and Lost count how they ended; Retries counts per
 	// retry rule.
-	Attempt    int
-	Failures   int
-	Lost       int
-	Retries    []int
+	Attempt  int
+	Failures int
+	Lost     int
+	Retries  []int
+	// Reopened counts the retries that people asked for.
+	Reopened   int
 	Fence      Fence
 	Checkpoint []byte
 	Warning    string
 	Secrets    []SecretSlot
-	Timeout    time.Duration
+	// Timeout bounds each attempt; of what has frames, or waits, the whole.
+	Timeout time.Duration
 	// CancelAsked is set once the attempt or frames were told to stop; Why is
 	// the reason with which the activation will end.
 	CancelAsked bool
@@ -294,9 +312,11 @@ type Activation struct {
 	Timer    TimerID // retry, wait
 	Deadline TimerID // timeout of frames or wait
 
-	// Open are the frames that live, in order.
-	Open OpenFrames
-	Map  *MapState
+	// Open are the frames that live, Closed those that did not end well and are
+	// kept for a retry; both in order.
+	Open   OpenFrames
+	Closed OpenFrames
+	Map    *MapState
 	// Outputs are the outputs of a fork's branches.
 	Outputs []value.Value
 	// Fails counts failed frames of a fork or map; FirstErr is the first's.
@@ -316,9 +336,11 @@ type MapState struct {
 	MaxParallel int
 	MaxFailures int // tolerated
 	Next        int // first item that was not started
-	Done        int
-	Outputs     []value.Value
-	Ok          []bool
+	// Parked are reopened frames that wait for room.
+	Parked  []FrameID
+	Done    int
+	Outputs []value.Value
+	Ok      []bool
 }
 
 // TimerKind says what a timer is for.

@@ -96,7 +96,7 @@ func (d *decider) taskEnded(in TaskEnded) error {
 	case OutcomeCanceled:
 		return d.endAct(a, ending{state: Canceled, reason: ReasonCanceled})
 	case OutcomeNotStarted:
-		return d.attempt(a)
+		return d.again(a)
 	case OutcomeLost:
 		return d.lost(a)
 	case OutcomeFailed, OutcomeSucceeded:
@@ -127,7 +127,7 @@ func (d *decider) lost(a *Activation) error {
 		limit = *t.MaxLost
 	}
 	if a.Lost <= limit {
-		return d.attempt(a)
+		return d.again(a)
 	}
 	return d.setError(a, d.m.engineError(ErrAttemptLost,
 		fmt.Sprintf("the outcome of %d attempts is unknown, more than max_lost (%d)", a.Lost, limit)))

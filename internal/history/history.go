@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
@@ -127,6 +128,13 @@ func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
 		b.run.State, b.run.Reason, b.run.EndedAt = b.state.State, b.state.Reason, ev.At
 		b.run.Output, b.run.Error = b.state.Output, b.state.Err
 		return nil, nil
+	case engine.EvRetryAsked:
+		b.run.State, b.run.Reason, b.run.EndedAt, b.run.CancelReason = b.state.State, b.state.Reason, b.state.EndedAt, ""
+		b.run.Output, b.run.Error = b.state.Output, b.state.Err
+		return nil, nil
+	case engine.EvFrameReopened:
+		b.judgedAgain(ev)
+		return nil, nil
 	case engine.EvNotEntered:
 		return b.notEntered(ev), nil
 	case engine.EvEntered:
@@ -193,6 +201,15 @@ func (b *Builder) notEntered(ev *engine.Event) []*Step {
 	return steps
 }
 
+// judgedAgain takes out the steps that were not run and will be judged again.
+func (b *Builder) judgedAgain(ev *engine.Event) {
+	f := b.state.Frames[ev.Frame]
+	for _, id := range ev.Nodes {
+		path := engine.StepPath(f, b.node(f, id))
+		b.run.Steps = slices.DeleteFunc(b.run.Steps, func(s *Step) bool { return s.Act == 0 && s.Path == path })
+	}
+}
+
 func (b *Builder) change(s *Step, ev *engine.Event) {
 	if a := b.state.Acts[ev.Act]; a != nil {
 		s.State, s.Reason, s.Tries = a.State, a.Reason, a.Attempt
@@ -232,6 +249,8 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 		}
 	case engine.EvEnded:
 		b.ended(s, ev)
+	case engine.EvReopened:
+		s.EndedAt, s.Handled = time.Time{}, false
 	default:
 	}
 }

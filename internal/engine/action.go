@@ -1,0 +1,370 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Action is what every action of an operator carries.
+type Action struct {
+	// Actor is who asks, Reason why, in the actor's words.
+	Actor  string
+	Reason string
+	// Steps are the paths of the steps that it is about, such as settle[0] or
+	// group/step; none: the run as a whole.
+	Steps []string
+}
+
+// Hold keeps the run from starting attempts, or the steps from beginning,
+// those too that nobody has reached yet. What runs goes on and its result is
+// taken; waits and retries that come due are kept until the release; timeouts
+// go on. Holding again changes nothing.
+type Hold struct{ Action }
+
+// Release takes a hold back: that of the run, or those of the steps. Others
+// stay.
+type Release struct{ Action }
+
+// Retry gives failed steps new attempts: those whose failure was not handled,
+// or the named ones only. See docs/engine.md §4.
+type Retry struct{ Action }
+
+func (Hold) input()    {}
+func (Release) input() {}
+func (Retry) input()   {}
+
+// Affected is one thing that an action does.
+type Affected struct {
+	// Path names a step; empty: the run.
+	Path string `json:"path,omitempty"`
+	Does Does   `json:"does"`
+	// Attempt is the number that the next attempt will have; 0 for what makes
+	// none.
+	Attempt int `json:"attempt,omitempty"`
+}
+
+// Does says what an action does to a step or a run.
+type Does string
+
+// The kinds.
+const (
+	DoesHold    Does = "hold"
+	DoesRelease Does = "release"
+	DoesRetry   Does = "retry"  // it is done again, or for the first time
+	DoesReopen  Does = "reopen" // it was not run, and is judged again
+	DoesRepeat  Does = "repeat" // a finally part that ran, and will run again
+)
+
+// ErrRefused is wrapped by every [Refusal].
+var ErrRefused = errors.New("refused")
+
+// Refusal says why an action cannot be done. The state is as it was.
+type Refusal struct {
+	// Path names the step that it is about; empty: the run.
+	Path    string
+	Message string
+}
+
+func (r *Refusal) Error() string { return r.Message }
+
+func (r *Refusal) Unwrap() error { return ErrRefused }
+
+func refusef(path, format string, args ...any) *Refusal {
+	return &Refusal{Path: path, Message: fmt.Sprintf(format, args...)}
+}
+
+// Holding is a hold that is in force.
+type Holding struct {
+	Path   string // empty: the run
+	Actor  string
+	Reason string
+	At     time.Time
+}
+
+// Held reports whether an operator holds the run or a step of it.
+func (r *Run) Held() bool { return r.Hold != nil || len(r.Holds) > 0 }
+
+// HoldOf is the hold that keeps a step at the path from beginning, nil if there
+// is none.
+func (r *Run) HoldOf(path string) *Holding {
+	if r.Hold != nil {
+		return r.Hold
+	}
+	for i := range r.Holds {
+		if covers(r.Holds[i].Path, path) {
+			return &r.Holds[i]
+		}
+	}
+	return nil
+}
+
+// Status is the run's state and reason as they are shown: of a run that is held
+// as a whole, waiting, or pending if nothing of it has begun, for the reason
+// held, unless attempts are out.
+func (r *Run) Status() (State, Reason) {
+	if r.Hold == nil || r.State.Final() {
+		return r.State, r.Reason
+	}
+	if r.lastFrame == 0 {
+		return Pending, ReasonHeld
+	}
+	for id := ActID(1); id <= r.lastAct; id++ {
+		if a := r.Acts[id]; a != nil && a.Phase == PhaseAttempt {
+			return r.State, r.Reason
+		}
+	}
+	return Waiting, ReasonHeld
+}
+
+// covers reports whether a path is that of the step, of another item, try or
+// visit of it, or of something inside it.
+func covers(step, path string) bool {
+	rest, ok := strings.CutPrefix(path, step)
+	return ok && (rest == "" || strings.IndexByte("/[~#", rest[0]) >= 0)
+}
+
+// Plan says what an action would do, and changes nothing: its dry run. The
+// error is a *[Refusal].
+func (m *Machine) Plan(run *Run, in Input) ([]Affected, error) {
+	switch in := in.(type) {
+	case Hold:
+		_, affected, err := m.planHold(run, &in.Action)
+		return affected, err
+	case Release:
+		_, affected, err := m.planRelease(run, &in.Action)
+		return affected, err
+	case Retry:
+		plan, err := m.planRetry(run, &in.Action)
+		if err != nil {
+			return nil, err
+		}
+		return plan.affected, nil
+	}
+	return nil, fmt.Errorf("%w: %T is no action", ErrProtocol, in)
+}
+
+// planHold finds the paths that are to be held and are not: "" for the run.
+func (m *Machine) planHold(run *Run, in *Action) (paths []string, affected []Affected, err error) {
+	if run.State.Final() {
+		return nil, nil, refusef("", "run %s has ended: it is %s", run.ID, run.State)
+	}
+	if run.CancelReason != "" {
+		return nil, nil, refusef("", "run %s is being canceled", run.ID)
+	}
+	if len(in.Steps) == 0 {
+		if run.Hold != nil {
+			return nil, nil, nil
+		}
+		return []string{""}, []Affected{{Does: DoesHold}}, nil
+	}
+	seen := map[string]bool{}
+	for i := range run.Holds {
+		seen[run.Holds[i].Path] = true
+	}
+	for _, path := range in.Steps {
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		if err := m.holdable(run, path); err != nil {
+			return nil, nil, err
+		}
+		paths = append(paths, path)
+		affected = append(affected, Affected{Path: path, Does: DoesHold})
+	}
+	return paths, affected, nil
+}
+
+// holdable refuses a step that does not exist or has ended.
+func (m *Machine) holdable(run *Run, path string) error {
+	if a := run.actAt(path); a != nil {
+		if a.Phase == PhaseEnded {
+			return refusef(path, "step %s has ended: it is %s", path, a.State)
+		}
+		return nil
+	}
+	if !m.hasPath(path) {
+		return refusef(path, "workflow %s has no step %s", m.prog.Name, path)
+	}
+	if f, n := m.nodeAt(run, path); f != nil && f.Nodes[n].Ends != 0 {
+		return refusef(path, "step %s has ended: it was skipped (%s)", path, f.Nodes[n].Why)
+	}
+	// Of what lies around it, the closest that exists says whether it can come
+	// to be.
+	for at := path; at != ""; at = around(at) {
+		a := run.actAt(at)
+		if a == nil {
+			continue
+		}
+		if a.Phase == PhaseEnded {
+			return refusef(path, "step %s cannot begin any more: %s is %s", path, at, a.State)
+		}
+		if a.Map != nil {
+			if i, ok := itemOf(path, at); ok && (i >= len(a.Map.Items) || i < a.Map.Next && !m.itemLives(run, a, i)) {
+				return refusef(path, "step %s cannot begin any more: %s has %d items, and item %d is not to come", path, at, len(a.Map.Items), i)
+			}
+		}
+		return nil
+	}
+	return nil
+}
+
+func (m *Machine) itemLives(run *Run, a *Activation, index int) bool {
+	for _, id := range append(a.Open.all(), a.Map.Parked...) {
+		if f := run.Frames[id]; f != nil && f.Role == RoleBody && f.Index == index {
+			return true
+		}
+	}
+	return false
+}
+
+// planRelease finds the holds that are in force and to be taken back.
+func (m *Machine) planRelease(run *Run, in *Action) (paths []string, affected []Affected, err error) {
+	if run.State.Final() {
+		return nil, nil, refusef("", "run %s has ended: it is %s", run.ID, run.State)
+	}
+	if len(in.Steps) == 0 {
+		if run.Hold == nil {
+			return nil, nil, nil
+		}
+		return []string{""}, []Affected{{Does: DoesRelease}}, nil
+	}
+	for _, path := range in.Steps {
+		held := false
+		for i := range run.Holds {
+			held = held || run.Holds[i].Path == path
+		}
+		for _, done := range paths {
+			held = held && done != path
+		}
+		if held {
+			paths = append(paths, path)
+			affected = append(affected, Affected{Path: path, Does: DoesRelease})
+			continue
+		}
+		if !m.hasPath(path) {
+			return nil, nil, refusef(path, "workflow %s has no step %s", m.prog.Name, path)
+		}
+	}
+	return paths, affected, nil
+}
+
+func (d *decider) hold(in *Action) error {
+	paths, affected, err := d.m.planHold(d.run, in)
+	if err != nil {
+		return err
+	}
+	d.dec.Affected = affected
+	for _, path := range paths {
+		if err := d.emit(Event{Kind: EvHeld, Path: path, Actor: in.Actor, Text: in.Reason}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *decider) release(in *Action) error {
+	paths, affected, err := d.m.planRelease(d.run, in)
+	if err != nil || len(paths) == 0 {
+		return err
+	}
+	d.dec.Affected = affected
+	for _, path := range paths {
+		if err := d.emit(Event{Kind: EvReleased, Path: path, Actor: in.Actor, Text: in.Reason}); err != nil {
+			return err
+		}
+	}
+	return d.resume()
+}
+
+// resume goes on with what a hold kept, in order.
+func (d *decider) resume() error {
+	if d.run.lastFrame == 0 {
+		if d.run.Hold != nil {
+			return nil
+		}
+		return d.openMain()
+	}
+	for id := TimerID(1); id <= d.run.lastTimer; id++ {
+		if t := d.run.Timers[id]; t != nil && t.Kind != TimerTimeout && !d.ctx.Now.Before(t.At) {
+			d.command(ClearTimer{Timer: id}) // it may be on its way; here it fires
+			if err := d.timerDue(id); err != nil {
+				return err
+			}
+		}
+	}
+	for id := ActID(1); id <= d.run.lastAct; id++ {
+		if a := d.run.Acts[id]; a != nil && a.Phase == PhaseEntered {
+			d.add(task{kind: taskBegin, act: id})
+		}
+	}
+	return nil
+}
+
+func (d *decider) openMain() error {
+	return d.open(opening{role: RoleMain, body: d.m.prog.Main, index: -1, attempt: 1})
+}
+
+// applyAction folds the events of operators' actions on a whole run.
+func (m *Machine) applyAction(run *Run, ev *Event) error {
+	switch ev.Kind {
+	case EvHeld:
+		h := Holding{Path: ev.Path, Actor: ev.Actor, Reason: ev.Text, At: ev.At}
+		if ev.Path == "" {
+			run.Hold = &h
+		} else {
+			run.Holds = append(run.Holds, h)
+		}
+	case EvReleased:
+		if ev.Path == "" {
+			run.Hold = nil
+		} else {
+			run.Holds = slices.DeleteFunc(run.Holds, func(h Holding) bool { return h.Path == ev.Path })
+		}
+	default: // EvRetryAsked
+		run.State, run.Reason, run.EndedAt, run.CancelReason = Running, ReasonNone, time.Time{}, ""
+		run.Output, run.Err = value.Undefined, nil
+	}
+	return nil
+}
+
+// unhold forgets the holds of a step that has ended, and of what lies in it.
+func (r *Run) unhold(path string) {
+	if len(r.Holds) > 0 {
+		r.Holds = slices.DeleteFunc(r.Holds, func(h Holding) bool { return covers(path, h.Path) })
+	}
+}
+
+// actAt is the activation at a path, nil if there is none. No two have the same
+// path.
+func (r *Run) actAt(path string) *Activation {
+	for id := ActID(1); id <= r.lastAct; id++ {
+		if a := r.Acts[id]; a != nil && a.Path == path {
+			return a
+		}
+	}
+	return nil
+}
+
+// nodeAt is the node of a frame that has the path and was not entered, nil if
+// there is none.
+func (m *Machine) nodeAt(run *Run, path string) (*Frame, workflow.NodeID) {
+	for id := FrameID(1); id <= run.lastFrame; id++ {
+		f := run.Frames[id]
+		if f == nil || f.Path != "" && !covers(f.Path, path) {
+			continue
+		}
+		for i := range f.Nodes {
+			if f.Nodes[i].Act == 0 && StepPath(f, m.node(f, workflow.NodeID(i))) == path {
+				return f, workflow.NodeID(i)
+			}
+		}
+	}
+	return nil, 0
+}
