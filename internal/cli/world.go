@@ -54,6 +54,9 @@ type Build struct {
 	Go      string // version of the compiler
 }
 
+// ID tells builds apart, as far as they say what they are.
+func (b Build) ID() string { return b.Version + " " + b.Commit }
+
 // env is the environment variable, "" if it is not set.
 func (w *World) env(name string) string {
 	text, _ := w.LookupEnv(name)

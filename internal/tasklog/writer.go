@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"sync"
@@ -19,7 +20,20 @@ type Writer struct {
 	file   *os.File
 	buffer []byte
 	last   time.Time
+	held   map[executor.Stream]Held
 	err    error
+}
+
+// Held is what a log held of one stream when it was opened: how many bytes, and
+// their CRC-32C.
+type Held struct {
+	Bytes int64
+	Sum   uint32
+}
+
+// Add is Held with more data behind it.
+func (h Held) Add(data []byte) Held {
+	return Held{h.Bytes + int64(len(data)), crc32.Update(h.Sum, crc32.MakeTable(crc32.Castagnoli), data)}
 }
 
 // ErrClosed is returned for writing to a closed [Writer].
@@ -51,9 +65,17 @@ func (w *Writer) mend() error {
 	if !info.Mode().IsRegular() {
 		return errors.New("is no regular file")
 	}
+	if info.Size() == 0 {
+		_, err := w.file.Write(magic())
+		return err
+	}
 	r := NewReader(w.file)
+	w.held = map[executor.Stream]Held{}
 	for err == nil {
-		_, err = r.Next()
+		var c executor.Chunk
+		if c, err = r.Next(); err == nil {
+			w.held[c.Stream] = w.held[c.Stream].Add(c.Data)
+		}
 	}
 	if !errors.Is(err, io.EOF) {
 		return err
@@ -66,6 +88,17 @@ func (w *Writer) mend() error {
 	if r.offset == 0 {
 		_, err := w.file.Write(magic())
 		return err
+	}
+	return nil
+}
+
+// Held is what the log held of a stream when it was opened.
+func (w *Writer) Held(stream executor.Stream) Held { return w.held[stream] }
+
+// Sync makes what was written durable.
+func (w *Writer) Sync() error {
+	if err := w.file.Sync(); err != nil {
+		return fmt.Errorf("sync log: %w", err)
 	}
 	return nil
 }

@@ -118,3 +118,22 @@ func texts(v value.Value) ([]string, error) {
 	}
 	return out, nil
 }
+
+// MaxUserName is the longest name of a user of the machine, in bytes.
+const MaxUserName = 32
+
+// CheckUserName says what is wrong with the name of a user of the machine: a
+// name is a letter or "_", then letters, digits, "_", "-" and ".". Numbers are
+// none, and nothing is trimmed: a name is compared byte by byte.
+func CheckUserName(name string) error {
+	for i, c := range []byte(name) {
+		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !letter && (i == 0 || c != '-' && c != '.' && (c < '0' || c > '9')) {
+			return fmt.Errorf("a user's name begins with a letter or \"_\" and has letters, digits, \"_\", \"-\" and \".\" only; numbers are no names")
+		}
+	}
+	if name == "" || len(name) > MaxUserName {
+		return fmt.Errorf("a user's name has 1 to %d characters", MaxUserName)
+	}
+	return nil
+}

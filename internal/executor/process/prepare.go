@@ -13,6 +13,10 @@ import (
 	"github.com/regie-dev/regie/internal/executor"
 )
 
+// SpoolName is the name in the attempt's folder of what a supervisor keeps of
+// the task's output. It is not written here, but removed with the rest.
+const SpoolName = "spool"
+
 // Names in the attempt's folder.
 const (
 	stateFile      = "state"

@@ -117,8 +117,8 @@ func HandleFor(dir string) (executor.Handle, error) {
 	return executor.Handle(handlePrefix + dir), nil
 }
 
-// folder is the inverse of [HandleFor]; false if the handle is none of ours.
-func folder(h executor.Handle) (string, bool) {
+// Folder is the inverse of [HandleFor]; false if the handle is none of ours.
+func Folder(h executor.Handle) (string, bool) {
 	dir, ok := strings.CutPrefix(string(h), handlePrefix)
 	return filepath.Clean(dir), ok && filepath.IsAbs(dir)
 }
@@ -140,7 +140,7 @@ func (x *Executor) Start(ctx context.Context, t executor.Task) (executor.Handle,
 		return "", &executor.StartError{Name: "start", Err: err}
 	}
 	defer x.work.Done()
-	dir, _ := folder(h)
+	dir, _ := Folder(h)
 	if err := x.start(ctx, dir, &t); err != nil {
 		return "", err
 	}
@@ -165,7 +165,8 @@ func (x *Executor) start(ctx context.Context, dir string, t *executor.Task) erro
 		return &executor.StartError{Name: "run_as", Err: err}
 	}
 	root, err := openFolder(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	made := errors.Is(err, fs.ErrNotExist)
+	if made {
 		if err = os.MkdirAll(dir, 0o700); err == nil {
 			root, err = openFolder(dir)
 		}
@@ -192,6 +193,9 @@ func (x *Executor) start(ctx context.Context, dir string, t *executor.Task) erro
 			_ = remove(root)
 		}
 		_ = root.Close()
+		if made {
+			_ = os.Remove(dir)
+		}
 		return err
 	}
 	x.mu.Lock()
@@ -295,7 +299,7 @@ func startOf(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
 // same machine it waits until that one ends it, or is gone; a task that lives
 // on without one is watched to its end.
 func (x *Executor) Wait(ctx context.Context, h executor.Handle) (executor.Result, error) {
-	dir, ok := folder(h)
+	dir, ok := Folder(h)
 	if !ok {
 		return executor.Result{}, fmt.Errorf("handle %q is none of the process executor: %w", h, executor.ErrNotFound)
 	}
@@ -321,7 +325,7 @@ func (x *Executor) supervised(dir string) *task {
 // and KILL too; if that one still supervises it, the result there is the
 // signal, not "canceled".
 func (x *Executor) Stop(h executor.Handle, grace time.Duration) error {
-	dir, ok := folder(h)
+	dir, ok := Folder(h)
 	if !ok {
 		return nil
 	}
@@ -336,7 +340,7 @@ func (x *Executor) Stop(h executor.Handle, grace time.Duration) error {
 // into the folder, the files of the task, and the folder itself unless there is
 // something else in it.
 func (x *Executor) Release(h executor.Handle) error {
-	dir, ok := folder(h)
+	dir, ok := Folder(h)
 	if !ok {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,13 @@ func openFolder(dir string) (*os.Root, error) {
 		return nil, fmt.Errorf("%s is no directory", dir)
 	}
 	return os.OpenRoot(dir)
+}
+
+// Exists reports whether a task was started in a folder, or is about to be, and
+// was not released.
+func Exists(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, stateFile))
+	return err == nil
 }
 
 // stranger is a task of an executor that is not this one.
@@ -209,7 +217,7 @@ func releaseStranger(dir, boot string) error {
 // remove takes away what prepare and the task put into the folder; the state
 // last, so that it can be done again.
 func remove(root *os.Root) error {
-	for _, name := range []string{workDir, tmpDir, outDir, scriptFile, stateFile} {
+	for _, name := range []string{workDir, tmpDir, outDir, scriptFile, SpoolName, stateFile} {
 		if root.Remove(name) == nil { // the usual case: a file, or an empty directory
 			continue
 		}

@@ -1,0 +1,4 @@
+package supervised
+
+// regie is a Regie that is killed.
+func regie(string) int { return 1 }
