@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -19,7 +20,9 @@ func Prepare(p *workflow.Program, languages map[string]expr.Language) (*Machine,
 		return nil, fmt.Errorf("prepare %s: program format %d is not known here", p.Name, p.Format)
 	}
 	l.refuse(p.Concurrency != nil, "concurrency")
-	l.refuse(len(p.Deadlines) > 0, "deadlines of the run")
+	// Deadlines that only flag a run are judged beside the engine.
+	l.refuse(slices.ContainsFunc(p.Deadlines, func(d workflow.Deadline) bool { return d.Then != workflow.ThenFlag }),
+		"deadlines of the run that do more than flag it")
 	l.refuse(p.OnFailure != "" && p.OnFailure != workflow.OnFailureFail, "on_failure other than fail")
 	if int(p.Main) >= len(p.Bodies) || p.Main < 0 {
 		return nil, fmt.Errorf("prepare %s: there is no body %d", p.Name, p.Main)

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/regie-dev/regie/internal/calendar"
 	"github.com/regie-dev/regie/internal/datadir"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/dispatch/match"
@@ -220,9 +219,11 @@ func Check(languages map[string]expr.Language, l *Launch, q Request, now time.Ti
 		return fmt.Errorf("prepare workflow %s: %w", q.Program.Name, err)
 	}
 	if q.BusinessDate == "" {
-		if q.BusinessDate, err = businessDate(q.Program, now); err != nil {
+		date, err := q.Program.DateAt(now)
+		if err != nil {
 			return err
 		}
+		q.BusinessDate = date.String()
 	}
 	accept := engine.Accept{Input: q.Input, Vars: l.varsOf(q.Program), BusinessDate: q.BusinessDate}
 	if _, faults := machine.CheckInput(string(q.Run), accept, now); len(faults) > 0 {
@@ -240,9 +241,11 @@ func (r *Regie) Submit(ctx context.Context, q Request) (store.RunID, error) {
 	}
 	now := r.cfg.Clock.Now()
 	if q.BusinessDate == "" {
-		if q.BusinessDate, err = businessDate(q.Program, now); err != nil {
+		date, err := q.Program.DateAt(now)
+		if err != nil {
 			return "", err
 		}
+		q.BusinessDate = date.String()
 	}
 	if q.Run == "" {
 		if q.Run, err = r.ids.Next(now); err != nil {
@@ -340,31 +343,4 @@ func (r *Regie) seed() (uint64, error) {
 		return 0, fmt.Errorf("draw the run's seed: %w", err)
 	}
 	return binary.BigEndian.Uint64(b[:]), nil
-}
-
-// businessDate is the date to which a run that is accepted now belongs. A
-// program that does not say how it is found has that of every day.
-func businessDate(p *workflow.Program, now time.Time) (string, error) {
-	zone, err := time.LoadLocation(p.Zone)
-	if err != nil {
-		return "", fmt.Errorf("find the business date: %w", err)
-	}
-	var spec calendar.Spec
-	if b := p.BusinessDate; b != nil {
-		var known bool
-		if spec.Calendar, known = calendar.Builtin(b.Calendar); !known {
-			return "", fmt.Errorf("find the business date: there is no calendar %q", b.Calendar)
-		}
-		spec.Offset = b.Offset
-		if b.DayStarts != "" {
-			if spec.DayStarts, err = calendar.ParseTimeOfDay(b.DayStarts); err != nil {
-				return "", fmt.Errorf("find the business date: %w", err)
-			}
-		}
-	}
-	date, err := calendar.BusinessDate(now, zone, spec)
-	if err != nil {
-		return "", fmt.Errorf("find the business date: %w", err)
-	}
-	return date.String(), nil
 }

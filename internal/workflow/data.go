@@ -154,16 +154,6 @@ const (
 // Constant returns a Data without expressions.
 func Constant(v value.Value) *Data { return &Data{Const: v} }
 
-// Deadline says by when something must have begun or ended.
-type Deadline struct {
-	From  string `json:"from"` // entered, ready, attempt, date
-	At    *Data  `json:"at"`
-	Zone  string `json:"zone,omitempty"`
-	Day   int    `json:"day,omitempty"`   // offset from the business date
-	Start bool   `json:"start,omitempty"` // latest start; else latest end
-	Then  string `json:"then"`            // fail, skip, cancel, flag, hook
-}
-
 // LimitUse takes Weight of the named limit while the node's frame or attempt
 // lives.
 type LimitUse struct {

@@ -12,5 +12,5 @@
 // joined body a node starts when the predicate over its predecessors holds; in
 // a body of jumps, where the node before it says so.
 //
-// The package is pure. It imports value, expr and calendar only.
+// The package is pure. It imports value, expr, calendar and duration only.
 package workflow

@@ -53,6 +53,8 @@ type Program struct {
 	Secrets []string `json:"secrets,omitempty"`
 	// Objects are the connections and channels that tasks name.
 	Objects []ObjectRef `json:"objects,omitempty"`
+	// Triggers start runs; a run that was asked for has no use for them.
+	Triggers []Trigger `json:"triggers,omitempty"`
 	// Concurrency, Deadlines and OnFailure govern the whole run.
 	Concurrency *Concurrency `json:"concurrency,omitempty"`
 	Deadlines   []Deadline   `json:"deadlines,omitempty"`
