@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"time"
 
@@ -15,26 +14,36 @@ import (
 )
 
 // execute runs the attempt by an executor, or finds it again.
-func (w *Worker) execute(ctx context.Context, x executor.Executor, t *engine.Task, s *session, dir string, again bool, started func()) engine.TaskOutcome {
+func (w *Worker) execute(ctx context.Context, x executor.Executor, a *attempt, t *engine.Task, s *session, again bool) engine.TaskOutcome {
 	var handle executor.Handle
 	var err error
 	if again {
-		if handle, err = w.cfg.HandleOf(t.Uses, dir); err != nil {
+		if handle, err = w.cfg.HandleOf(t.Uses, a.dir); err != nil {
 			return engine.TaskOutcome{Kind: engine.OutcomeLost}
 		}
+		if keeps, ok := x.(executor.Attacher); ok {
+			if err := keeps.Attach(handle, s.log.chunk); err != nil {
+				s.log.line(executor.System, "what the task prints is not shown: "+err.Error())
+			}
+		}
 	} else {
-		task, out, ok := executorTask(t, s, dir)
+		task, out, ok := executorTask(t, s, a.dir)
 		if !ok {
 			return out
 		}
 		if handle, err = x.Start(ctx, task); err != nil {
+			a.left = w.detached.Err() != nil
 			return startFailed(ctx, err)
 		}
 	}
-	started()
+	w.tellStarted(a.ref)
 	stop := context.AfterFunc(ctx, func() { _ = x.Stop(handle, grace(s)) })
 	defer stop()
-	result, err := x.Wait(context.WithoutCancel(ctx), handle)
+	result, err := x.Wait(w.detached, handle)
+	if err != nil && w.detached.Err() != nil {
+		a.left = true
+		return engine.TaskOutcome{}
+	}
 	if err != nil {
 		s.log.line(executor.System, "outcome unknown: "+err.Error())
 		return engine.TaskOutcome{Kind: engine.OutcomeLost}
@@ -55,15 +64,19 @@ func executorTask(t *engine.Task, s *session, dir string) (executor.Task, engine
 	if err != nil {
 		return executor.Task{}, failed(connector.InvalidInput, err.Error()), false
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return executor.Task{}, failed("start", "make the attempt's folder: "+err.Error()), false
-	}
 	env := make([]executor.EnvVar, len(in.Env))
 	for i, v := range in.Env {
 		env[i] = executor.EnvVar{Name: v.Name, Value: v.Value}
 	}
+	runAs, namespace := "", ""
+	if t.Node != nil && t.Node.Task != nil {
+		runAs = t.Node.Task.RunAs
+	}
+	if t.Program != nil {
+		namespace = t.Program.Namespace
+	}
 	return executor.Task{
-		RunID: t.Run, Step: t.Path, Attempt: t.Attempt, Script: in.Script, Args: in.Args, Shell: in.Shell, Env: env,
+		RunAs: runAs, Namespace: namespace, RunID: t.Run, Step: t.Path, Attempt: t.Attempt, Script: in.Script, Args: in.Args, Shell: in.Shell, Env: env,
 		Dir: dir, Files: bundle(t.Program), Checkpoint: t.Checkpoint, IdempotencyKey: t.IdempotencyKey,
 		Timeout: t.Timeout, Grace: in.Grace, SuccessCodes: in.SuccessCodes, MaxLogBytes: in.MaxLogBytes, Output: s.log.chunk,
 	}, engine.TaskOutcome{}, true

@@ -8,6 +8,7 @@ import (
 	"github.com/regie-dev/regie/internal/executor"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/secret"
+	"github.com/regie-dev/regie/internal/tasklog"
 )
 
 // maskedLog masks what an attempt prints, each stream on its own, before it
@@ -22,6 +23,32 @@ type maskedLog struct {
 	err     error
 	// tail is the end of what was written to the error stream, masked.
 	tail []byte
+	// behind are streams of which the log holds more than was written here: an
+	// earlier process wrote it.
+	behind map[executor.Stream]*catchUp
+}
+
+// catchUp leaves out what a log holds already. Masking gives the same bytes for
+// the same output, however it is cut, so counting them is enough, as long as the
+// secrets are the same.
+type catchUp struct{ held, seen tasklog.Held }
+
+// next returns what the log does not hold yet, and whether that is all from now
+// on.
+func (c *catchUp) next(p []byte) (fresh []byte, done bool) {
+	n := min(int64(len(p)), c.held.Bytes-c.seen.Bytes)
+	c.seen = c.seen.Add(p[:n])
+	return p[n:], c.seen.Bytes == c.held.Bytes
+}
+
+// resume lets what the log holds already be left out, as output begins anew.
+func (l *maskedLog) resume(log Resumable) {
+	l.behind = map[executor.Stream]*catchUp{}
+	for _, stream := range []executor.Stream{executor.Stdout, executor.Stderr, executor.System} {
+		if held := log.Held(stream); held.Bytes > 0 {
+			l.behind[stream] = &catchUp{held: held}
+		}
+	}
 }
 
 // maxTail is how much of the end of the error stream an error keeps, in bytes.
@@ -50,7 +77,27 @@ func (s sink) Write(p []byte) (int, error) {
 	if s.log.log == nil {
 		return len(p), nil
 	}
-	return len(p), s.log.log.Write(executor.Chunk{At: s.log.at, Stream: s.stream, Data: p})
+	return len(p), s.log.write(s.stream, p)
+}
+
+// write writes masked bytes, unless the log holds them already.
+func (l *maskedLog) write(stream executor.Stream, p []byte) error {
+	if c := l.behind[stream]; c != nil {
+		var done bool
+		if p, done = c.next(p); done {
+			delete(l.behind, stream)
+			if c.seen != c.held {
+				note := "the log before this line was written while secrets had other values: output may be missing, or be there twice\n"
+				if err := l.log.Write(executor.Chunk{At: l.at, Stream: executor.System, Data: []byte(note)}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if len(p) == 0 {
+		return nil
+	}
+	return l.log.Write(executor.Chunk{At: l.at, Stream: stream, Data: p})
 }
 
 // lastWords is the end of the error stream as text; what may be the beginning
@@ -81,18 +128,24 @@ func (l *maskedLog) chunk(c executor.Chunk) {
 	_, l.err = w.Write(c.Data)
 }
 
-// line takes one line of text; line breaks in it stay within.
+// line takes one line of text that is the worker's own; line breaks in it stay
+// within.
 func (l *maskedLog) line(stream executor.Stream, text string) {
+	l.mu.Lock()
+	delete(l.behind, stream) // the log cannot hold it already
+	l.mu.Unlock()
 	text = strings.TrimRight(text, "\n")
 	l.chunk(executor.Chunk{At: l.clock.Now(), Stream: stream, Data: []byte(text + "\n")})
 }
 
-// close writes what was held back and closes the log.
-func (l *maskedLog) close() {
+// close writes what was held back and closes the log. If the attempt was left to
+// go on, what was held back may be the beginning of a secret whose rest is to
+// come, and is written by whoever finds the attempt again.
+func (l *maskedLog) close(left bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, stream := range []executor.Stream{executor.Stdout, executor.Stderr, executor.System} {
-		if w := l.streams[stream]; w != nil {
+		if w := l.streams[stream]; w != nil && !left {
 			l.at = l.clock.Now()
 			_ = w.Flush() // a log that cannot be written fails no step
 		}

@@ -28,9 +28,9 @@ type session struct {
 	channel    *connector.Channel
 }
 
-// session resolves secrets and objects and opens the log. On failure it
-// returns the outcome to report.
-func (w *Worker) session(t *engine.Task) (*session, engine.TaskOutcome, bool) {
+// session resolves secrets and objects and opens the log, again if the attempt
+// was made by an earlier process. On failure it returns the outcome to report.
+func (w *Worker) session(t *engine.Task, again bool) (*session, engine.TaskOutcome, bool) {
 	s := &session{w: w, task: t}
 	var err error
 	if s.input, err = engine.Reveal(t.Input, t.Secrets, s.reveal); err != nil {
@@ -50,13 +50,14 @@ func (w *Worker) session(t *engine.Task) (*session, engine.TaskOutcome, bool) {
 		return nil, failed("log", "open the attempt's log: "+err.Error()), false
 	}
 	s.log = newMaskedLog(raw, masker, w.cfg.Clock)
+	if held, ok := raw.(Resumable); ok && again {
+		s.log.resume(held)
+	}
 	for _, warning := range warnings {
-		s.log.line(executor.System, warning)
+		s.log.chunk(executor.Chunk{At: w.cfg.Clock.Now(), Stream: executor.System, Data: []byte(warning + "\n")})
 	}
 	return s, engine.TaskOutcome{}, true
 }
-
-func (s *session) close() { s.log.close() }
 
 // reveal looks a secret up and remembers it for masking.
 func (s *session) reveal(name string) (string, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -21,6 +20,7 @@ import (
 	"github.com/regie-dev/regie/internal/mock"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/secret"
+	"github.com/regie-dev/regie/internal/tasklog"
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 )
@@ -42,9 +42,12 @@ type Config struct {
 	Secrets   secret.Source
 	// Mocks stand in for steps. Nil: none.
 	Mocks *mock.Set
-	// Dir holds the folders of attempts, by run.
+	// Dir holds the folders of attempts, by run; executors make and remove
+	// them.
 	Dir string
-	// OpenLog opens the log of an attempt. Nil drops what attempts print.
+	// OpenLog opens the log of an attempt. Nil drops what attempts print. A log
+	// that is a [Resumable] gets each byte once, however often Regie was killed
+	// meanwhile.
 	OpenLog func(t *engine.Task) (Log, error)
 	Clock   clock.Clock
 	// Capacity is how many attempts of each class run at once.
@@ -66,6 +69,11 @@ type Log interface {
 	Close() error
 }
 
+// Resumable is a [Log] that knows what it held of a stream when it was opened.
+type Resumable interface {
+	Held(stream executor.Stream) tasklog.Held
+}
+
 // Listener is told what becomes of attempts. Calls come from many goroutines
 // and must not block.
 type Listener interface {
@@ -82,6 +90,10 @@ type Worker struct {
 	attempts map[dispatch.Ref]*attempt
 	closed   bool
 	running  sync.WaitGroup
+
+	// detached ends with Detach.
+	detached context.Context
+	detach   context.CancelFunc
 }
 
 // attempt is one that the worker has, until it is forgotten.
@@ -93,6 +105,8 @@ type attempt struct {
 	dir     string
 	uses    string
 	outcome *engine.TaskOutcome
+	// left: it goes on without the worker. Only its own goroutine looks.
+	left bool
 }
 
 // MaxResultBytes is the largest result of an attempt, as JSON: with what else a
@@ -104,7 +118,9 @@ var errKilled = errors.New("told to stop")
 
 // New returns a worker that has no attempts.
 func New(cfg Config) *Worker {
-	return &Worker{cfg: cfg, attempts: map[dispatch.Ref]*attempt{}}
+	w := &Worker{cfg: cfg, attempts: map[dispatch.Ref]*attempt{}}
+	w.detached, w.detach = context.WithCancel(context.Background())
+	return w
 }
 
 // Listen sets who is told. It comes before the first attempt.
@@ -198,7 +214,9 @@ func (w *Worker) take(t engine.Task, again bool) {
 		defer w.running.Done()
 		defer w.cfg.Clock.End()
 		defer cancel(nil)
-		w.end(a, w.run(ctx, &t, a.dir, again, func() { w.tellStarted(ref) }))
+		if out := w.run(ctx, a, &t, again); !a.left {
+			w.end(a, out)
+		}
 	}()
 }
 
@@ -224,6 +242,9 @@ func (w *Worker) tellEnded(ref dispatch.Ref, outcome engine.TaskOutcome) {
 
 // told is who is told, nil if nobody is.
 func (w *Worker) told() Listener {
+	if w.detached.Err() != nil {
+		return nil
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.listener
@@ -262,7 +283,6 @@ func (w *Worker) Forget(ref dispatch.Ref) {
 	if x := w.cfg.Executors[a.uses]; x != nil && w.cfg.HandleOf != nil {
 		if h, err := w.cfg.HandleOf(a.uses, a.dir); err == nil {
 			_ = x.Release(h) // what stays is removed with the run's folder
-			_ = os.Remove(a.dir)
 		}
 	}
 }
@@ -279,12 +299,30 @@ func (w *Worker) Close() {
 	w.running.Wait()
 }
 
+// Detach leaves the attempts of executors that outlive the process to these,
+// stops all others, and waits until nothing goes on here. Nothing is reported from
+// its call on: what runs or has ended is found again by [Worker.Reattach] of the
+// next process. Idempotent.
+func (w *Worker) Detach() {
+	w.mu.Lock()
+	w.closed = true
+	all := slices.Collect(maps.Values(w.attempts))
+	w.mu.Unlock()
+	w.detach()
+	for _, a := range all {
+		if w.cfg.Executors[a.uses] == nil {
+			a.kill()
+		}
+	}
+	w.running.Wait()
+}
+
 // run makes one attempt.
-func (w *Worker) run(ctx context.Context, t *engine.Task, dir string, again bool, started func()) engine.TaskOutcome {
+func (w *Worker) run(ctx context.Context, a *attempt, t *engine.Task, again bool) engine.TaskOutcome {
 	begin := w.cfg.Clock.Now()
 	out, ok := w.refused(t)
 	if !ok {
-		out = w.real(ctx, t, dir, again, started)
+		out = w.real(ctx, a, t, again)
 	}
 	if out.StartedAt.IsZero() {
 		out.StartedAt = begin
@@ -303,12 +341,12 @@ func (w *Worker) refused(t *engine.Task) (engine.TaskOutcome, bool) {
 	return failed("no_such_task_type", "nothing here runs "+strconv.Quote(t.Uses)), true
 }
 
-func (w *Worker) real(ctx context.Context, t *engine.Task, dir string, again bool, started func()) (out engine.TaskOutcome) {
-	s, out, ok := w.session(t)
+func (w *Worker) real(ctx context.Context, a *attempt, t *engine.Task, again bool) (out engine.TaskOutcome) {
+	s, out, ok := w.session(t, again)
 	if !ok {
 		return out
 	}
-	defer s.close()
+	defer func() { s.log.close(a.left) }()
 	// What a task gives a connector to do may bring a library down, which is
 	// the end of this attempt and of nothing else.
 	defer func() {
@@ -318,13 +356,13 @@ func (w *Worker) real(ctx context.Context, t *engine.Task, dir string, again boo
 		}
 	}()
 	if x := w.cfg.Executors[t.Uses]; x != nil {
-		out = w.execute(ctx, x, t, s, dir, again, started)
+		out = w.execute(ctx, x, a, t, s, again)
 	} else if again {
 		// A call does not outlive its process: whether it had its effect
 		// nobody can know.
 		out = engine.TaskOutcome{Kind: engine.OutcomeLost}
 	} else {
-		started()
+		w.tellStarted(a.ref)
 		out = w.call(ctx, w.cfg.Connectors[t.Uses], t, s)
 	}
 	return bounded(s.mask(out))

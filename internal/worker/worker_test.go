@@ -27,7 +27,12 @@ import (
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVariable); role != "" {
+		os.Exit(play(role))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const token = "s3cr3t-t0ken-value"
 
@@ -510,29 +515,38 @@ func TestMocksEndInOrder(t *testing.T) {
 	w.Close()
 }
 
-// TestFolder: attempts have folders named by numbers, whatever the step's path.
+// TestFolder: attempts have folders named by numbers, whatever the step's path,
+// which are the executor's to make and to remove.
 func TestFolder(t *testing.T) {
 	t.Parallel()
-	var dir string
+	var task executor.Task
 	x := newScripted(func(executor.Task) (executor.Result, error) { return executor.Result{}, nil })
-	x.start = func(task executor.Task) error {
-		dir = task.Dir
-		_, err := os.Stat(dir)
-		return err
+	x.start = func(got executor.Task) error {
+		task = got
+		return nil
 	}
 	var root string
 	w, l, _ := setup(t, func(c *worker.Config) {
 		root = c.Dir
 		c.Executors = map[string]executor.Executor{workflow.UsesProcess: x}
+		c.HandleOf = func(_, dir string) (executor.Handle, error) { return executor.Handle(dir), nil }
 	})
-	task := processTask("x")
-	task.Path = "../../etc/passwd"
-	w.Assign(task)
-	if o := <-l.ends; o.Kind != engine.OutcomeSucceeded || dir != root+"/r1/3-1" {
-		t.Errorf("outcome %+v in %s", o, dir)
+	step := processTask("x")
+	step.Path = "../../etc/passwd"
+	step.Node = &workflow.Node{Task: &workflow.Task{RunAs: "batch"}}
+	step.Program = &workflow.Program{Namespace: "payments"}
+	w.Assign(step)
+	if o := <-l.ends; o.Kind != engine.OutcomeSucceeded || task.Dir != root+"/r1/3-1" {
+		t.Errorf("outcome %+v in %s", o, task.Dir)
 	}
-	w.Forget(dispatch.RefOf(&task))
-	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the folder of an attempt that is forgotten: %v", err)
+	if task.RunAs != "batch" || task.Namespace != "payments" {
+		t.Errorf("runs as %q in namespace %q", task.RunAs, task.Namespace)
+	}
+	if entries, err := os.ReadDir(root); err != nil || len(entries) > 0 {
+		t.Errorf("the worker made %v (%v)", entries, err)
+	}
+	w.Forget(dispatch.RefOf(&step))
+	if x.freed != 1 {
+		t.Errorf("released %d times", x.freed)
 	}
 }
