@@ -67,8 +67,9 @@ func clean(err error) string {
 	}
 	// "... field pageSize: ...": the name in its other form.
 	if before, after, found := strings.Cut(text, " field "); found {
-		name, rest, _ := strings.Cut(after, ":")
-		text = before + " field " + snake(name) + ":" + rest
+		if name, rest, found := strings.Cut(after, ":"); found {
+			text = before + " field " + snake(name) + ":" + rest
+		}
 	}
 	return clip(text)
 }
