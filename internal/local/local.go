@@ -271,7 +271,8 @@ func (r *Regie) Now() time.Time { return r.cfg.Clock.Now() }
 
 // Cancel asks a run to end and returns once that is recorded.
 func (r *Regie) Cancel(ctx context.Context, run store.RunID, actor, reason string) error {
-	return r.runtime.Cancel(ctx, run, actor, reason)
+	_, err := r.runtime.Cancel(ctx, runtime.Order{Run: run, Action: engine.Action{Actor: actor, Reason: reason}})
+	return err
 }
 
 // Wait waits for the end of a run, see [runtime.Service.Wait].

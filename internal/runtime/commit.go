@@ -99,6 +99,7 @@ func (r *Reactor) committed() {
 		p.live.durable = true
 		if p.ended != nil {
 			delete(r.live, p.live.id)
+			r.onDisk(p.live.id)
 		}
 	}
 	r.release(b.out, b.sequence)
@@ -206,6 +207,7 @@ func (r *Reactor) resend() {
 // rest of it stands.
 func (r *Reactor) expel(l *live, answer func(output) Reply) {
 	r.dropTimers(l, false)
+	r.onDisk(l.id)
 	l.run, l.quarantine = nil, ErrNotLive
 	delete(r.live, l.id)
 	for _, b := range []*batch{r.inflight, r.building} {
@@ -264,6 +266,7 @@ func (r *Reactor) evict(l *live, reason error) {
 	if l.quarantine == nil {
 		r.quarantine(l, reason, nil)
 	}
+	r.onDisk(l.id) // it will not be: whoever waits learns why
 	failed := l.quarantine
 	answer := func(output) Reply { return Reply{Run: l.id, Err: failed} }
 	if !l.durable {

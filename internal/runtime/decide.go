@@ -3,8 +3,10 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/store"
@@ -20,6 +22,12 @@ func (r *Reactor) decideMessage(m Message) {
 		r.submit(m)
 	case Cancel:
 		r.cancel(m)
+	case Act:
+		r.act(m)
+	case Reloaded:
+		r.reloaded(m)
+	case Survey:
+		r.survey(m)
 	case Inspect:
 		r.inspect(m)
 	case Write:
@@ -78,6 +86,7 @@ func (r *Reactor) submit(m Submit) {
 		row: store.RunRow{
 			ID: m.Run, Namespace: program.Namespace, Workflow: program.Name, Program: m.Program.Hash,
 			BusinessDate: m.Accept.BusinessDate, AcceptedAt: r.now,
+			Actor: m.Accept.Actor, Trigger: m.Accept.Trigger, Due: store.Time(m.Due),
 		},
 	}
 	r.live[l.id] = l
@@ -88,6 +97,7 @@ func (r *Reactor) submit(m Submit) {
 	}
 	b := r.building
 	b.parts[l.id].accepted = true
+	b.note(m.Run, m.Entries)
 	r.addProgram(m.Program)
 	if m.Key != "" {
 		r.keys[name] = &keyTaken{run: m.Run, hash: m.BodyHash}
@@ -122,8 +132,12 @@ func (r *Reactor) cancel(m Cancel) {
 	case l.quarantine != nil:
 		reply.Err = l.quarantine
 	default:
-		if !r.decide(l, engine.Cancel{Actor: m.Actor, Reason: m.Reason}) {
+		before := l.run.Sequence
+		switch {
+		case !r.decide(l, engine.Cancel{Actor: m.Actor, Reason: m.Reason}):
 			reply.Err = l.quarantine
+		case l.run.Sequence > before:
+			r.building.note(m.Run, m.Entries)
 		}
 	}
 	if m.Caller != 0 {
@@ -212,7 +226,7 @@ func (r *Reactor) decide(l *live, in engine.Input) bool {
 		r.command(l, c, recovering)
 	}
 	if len(decision.Events) > 0 {
-		r.keepRow(l)
+		r.keepRow(l, decision.Events)
 		p := r.building.add(l, before+1, decision.Events)
 		p.ended = ended
 	}
@@ -240,14 +254,25 @@ func (r *Reactor) ask(l *live, in engine.Input) (d engine.Decision, stack []byte
 }
 
 // keepRow brings the row up to the state.
-func (r *Reactor) keepRow(l *live) {
+func (r *Reactor) keepRow(l *live, events []engine.Event) {
 	row := l.row
-	row.State, row.Reason = string(l.run.State), string(l.run.Reason)
-	if row.StartedAt.IsZero() && l.run.State != engine.Pending && l.run.State != engine.Queued {
-		row.StartedAt = r.now
+	state, reason := l.run.Status()
+	row.State, row.Reason, row.Held = string(state), string(reason), l.run.Held()
+	switch state {
+	case engine.Pending, engine.Queued, engine.Skipped:
+	default:
+		if row.StartedAt.IsZero() {
+			row.StartedAt = r.now
+		}
 	}
-	if l.run.State.Final() {
+	row.EndedAt = time.Time{}
+	if state.Final() {
 		row.EndedAt = r.now
+	}
+	for i := range events {
+		if ev := &events[i]; ev.Kind == engine.EvAttempt {
+			row.Attempts = max(row.Attempts, uint32(min(ev.Attempt, math.MaxInt32)))
+		}
 	}
 	l.rowNew = l.rowNew || row != l.row
 	l.row = row

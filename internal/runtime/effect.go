@@ -9,7 +9,7 @@ import (
 
 // Effect is something that the reactor wants done, at once and in the order
 // given: Commit, ReadSequence, Dispatch, Reattach, CancelTask, Settled,
-// Evaluate, WakeAt, Reply, Publish, Quarantined or Halt.
+// Evaluate, Reload, WakeAt, Reply, Publish, Quarantined or Halt.
 type Effect interface{ effect() }
 
 // Commit asks for the batch to be committed. The answer is CommitDone. There is
@@ -56,7 +56,7 @@ type Evaluate struct {
 // for before; zero: none is needed.
 type WakeAt struct{ At time.Time }
 
-// Reply answers a Submit, Cancel, Write or Inspect.
+// Reply answers a Submit, Cancel, Act, Write, Inspect or Survey.
 type Reply struct {
 	Caller Caller
 	// Run is the run that was started or found; Existing says that it is that
@@ -65,6 +65,8 @@ type Reply struct {
 	Existing bool
 	// Position is the batch from which on readers see what is answered.
 	Position uint64
+	// Affected is what an Act did.
+	Affected []engine.Affected
 	// Seen is the result of an Inspect.
 	Seen any
 	Err  error

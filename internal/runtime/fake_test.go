@@ -329,6 +329,8 @@ func show(effects []runtime.Effect) []string {
 			add("settled %s act %d #%d refused=%v", e.Run, e.Act, e.Attempt, e.Refused)
 		case runtime.Evaluate:
 			add("evaluate %s", e.Run)
+		case runtime.Reload:
+			add("reload %s", e.Run)
 		case runtime.WakeAt:
 			if e.At.IsZero() {
 				add("wake never")

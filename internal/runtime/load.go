@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,11 +92,15 @@ func (u unreadable) Unwrap() error { return u.error }
 
 // Fold reads the events of a run and folds them. Damaged or unknown data gives
 // an error; so does a run without events.
-func Fold(ctx context.Context, s store.Reader, machine *engine.Machine, id store.RunID) (run *engine.Run, err error) {
+func Fold(ctx context.Context, s store.Reader, machine *engine.Machine, id store.RunID) (*engine.Run, error) {
 	records, err := s.Events(ctx, id, 1)
 	if err != nil {
 		return nil, fmt.Errorf("read events of run %s: %w", id, err)
 	}
+	return foldAll(machine, id, records)
+}
+
+func foldAll(machine *engine.Machine, id store.RunID, records []store.Record) (run *engine.Run, err error) {
 	if len(records) == 0 {
 		return nil, unreadable{fmt.Errorf("run %s has no events", id)}
 	}
@@ -153,6 +158,34 @@ func Load(ctx context.Context, s store.Reader, machines *Machines) ([]Message, e
 		msgs = append(msgs, m)
 	}
 	return msgs, nil
+}
+
+// LoadEnded reads a run that has ended. Err says why it cannot go on:
+// store.ErrNotFound, ErrNotLive for one that has not ended, ErrErased.
+func LoadEnded(ctx context.Context, s store.Reader, machines *Machines, id store.RunID) Loaded {
+	m := Loaded{Row: store.RunRow{ID: id}}
+	row, err := s.Run(ctx, id)
+	if err != nil {
+		m.Err = fmt.Errorf("read run %s: %w", id, err)
+		return m
+	}
+	if m.Row = row; !row.Ended() {
+		m.Err = fmt.Errorf("%w: run %s is %s on disk", ErrNotLive, id, row.State)
+		return m
+	}
+	if m.Machine, m.Err = machines.Stored(ctx, s, row.Program); m.Err != nil {
+		return m
+	}
+	records, err := s.Events(ctx, id, 1)
+	switch {
+	case err != nil:
+		m.Err = fmt.Errorf("read events of run %s: %w", id, err)
+	case !slices.ContainsFunc(records, func(r store.Record) bool { return r.Payload != nil }):
+		m.Err = fmt.Errorf("run %s: %w", id, ErrErased) // the first event always has the input
+	default:
+		m.Run, m.Err = foldAll(m.Machine, id, records)
+	}
+	return m
 }
 
 // ofData reports whether the error lies in what was read, not in the reading.

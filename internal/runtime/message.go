@@ -7,8 +7,8 @@ import (
 	"github.com/regie-dev/regie/internal/store"
 )
 
-// Message is something that the reactor is told: Loaded, Submit, Cancel, Write,
-// Inspect, TaskEnded, TaskFound, Evaluated, CommitDone, SequenceRead, Drain or
+// Message is something that the reactor is told: Loaded, Submit, Cancel, Act, Write,
+// Inspect, Survey, Reloaded, TaskEnded, TaskFound, Evaluated, CommitDone, SequenceRead, Drain or
 // Stop. That time has passed needs no message: every call of Handle says it.
 type Message interface{ message() }
 
@@ -40,8 +40,12 @@ type Submit struct {
 	KeyExpires time.Time
 	BodyHash   [32]byte
 	// Known is what the store said about the key just before, nil if nothing.
-	Known  *store.Key
-	Caller Caller
+	Known *store.Key
+	// Due is by when the run should end, for lists; zero: whenever.
+	Due time.Time
+	// Entries are committed with the run, and not if it existed.
+	Entries []store.Entry
+	Caller  Caller
 }
 
 // Cancel asks a run to end.
@@ -49,7 +53,9 @@ type Cancel struct {
 	Run    store.RunID
 	Actor  string
 	Reason string
-	Caller Caller
+	// Entries are committed with the cancel, and not if it was asked for before.
+	Entries []store.Entry
+	Caller  Caller
 }
 
 // Inspect looks at a live run. Look is called at once and must change nothing
@@ -66,6 +72,8 @@ type View struct {
 	Row     store.RunRow
 	Machine *engine.Machine
 	Run     *engine.Run
+	// Quarantine is why the run is set aside, and Run then nil.
+	Quarantine error
 }
 
 // TaskEnded is the end of an attempt. The fence is the one that the attempt was

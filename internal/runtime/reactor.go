@@ -26,6 +26,7 @@ type Reactor struct {
 	inflight *batch
 	commit   commit
 	backlog  []Message
+	waiting  map[store.RunID][]Act // for an ended run to be read
 
 	draining bool
 	stopping bool
@@ -71,7 +72,7 @@ type keyTaken struct {
 func New(cfg Config, lease store.Lease, lastAt time.Time) *Reactor {
 	r := &Reactor{
 		limits: cfg.Limits.withDefaults(), lease: lease, mark: cfg.Mark, now: normal(lastAt),
-		live: map[store.RunID]*live{}, keys: map[keyName]*keyTaken{}, programs: map[[32]byte]bool{},
+		live: map[store.RunID]*live{}, keys: map[keyName]*keyTaken{}, waiting: map[store.RunID][]Act{}, programs: map[[32]byte]bool{},
 		building: newBatch(lease.LastSequence + 1),
 	}
 	if r.mark == nil {
@@ -99,6 +100,9 @@ func (r *Reactor) Handle(msgs []Message, now time.Time) []Effect {
 	return r.effects
 }
 
+// Backlog is how many messages wait to be decided.
+func (r *Reactor) Backlog() int { return len(r.backlog) }
+
 // Live is how many runs are in memory, those in quarantine included.
 func (r *Reactor) Live() int { return len(r.live) }
 
@@ -123,6 +127,7 @@ func (r *Reactor) receive(m Message) {
 			r.turnAway(waiting, ErrStopping)
 		}
 		r.backlog = nil
+		r.turnAwayWaiting(ErrStopping)
 	default:
 		if r.stopping {
 			r.turnAway(m, ErrStopping)
@@ -143,6 +148,10 @@ func callerOf(m Message) (caller Caller, ok bool) {
 	case Submit:
 		return m.Caller, true
 	case Cancel:
+		return m.Caller, true
+	case Act:
+		return m.Caller, true
+	case Survey:
 		return m.Caller, true
 	case Inspect:
 		return m.Caller, true
@@ -255,5 +264,6 @@ func (r *Reactor) halt(reason error, again bool) {
 		r.turnAway(m, ErrStopping)
 	}
 	r.backlog = nil
+	r.turnAwayWaiting(ErrStopping)
 	r.do(Halt{Reason: reason, Again: again})
 }

@@ -284,7 +284,7 @@ func TestRecovery(t *testing.T) {
 	}
 	b.tell(b.end("b", engine.OutcomeLost))
 	b.commit()
-	b.want("commit 3: r1 goes on", "dispatch r1 b #2", "settled r1 act 2 #1 refused=false", "publish r1 goes on ended=false")
+	b.want("commit 3: r1 goes on, r1 running", "dispatch r1 b #2", "settled r1 act 2 #1 refused=false", "publish r1 goes on ended=false")
 	if got, want := b.tasks["b"].Fence, (engine.Fence{Incarnation: 2, Sequence: 3}); got != want {
 		t.Errorf("fence %v, want %v", got, want)
 	}

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/regie-dev/regie/internal/engine"
@@ -26,6 +28,19 @@ type Request struct {
 	Seed         uint64
 	Actor        string
 	Trigger      string
+	// Due is by when the run should end, for lists; zero: whenever.
+	Due time.Time
+	// Held holds the run from the start, for HoldReason: nothing of it begins
+	// until it is released.
+	Held       bool
+	HoldReason string
+	// Skip, if not empty, makes a run that ends at once as skipped, for this
+	// reason, such as engine.ReasonMissed.
+	Skip engine.Reason
+	// Entries are the audit records of the request: they are committed in the
+	// batch of the run, and not if an earlier request had started it. One that
+	// names no object gets the run's.
+	Entries []store.Entry
 	// Key is an idempotency key, empty for none: the same key gives the same
 	// run for KeyRetention. Body is what was asked for, in the caller's words:
 	// the same key with another body is refused.
@@ -40,6 +55,8 @@ type Accepted struct {
 	Run store.RunID
 	// Existing: an earlier request with the same key started it.
 	Existing bool
+	// Position is the batch from which on readers see the run.
+	Position uint64
 }
 
 // InputError says what is wrong with the input of a run.
@@ -74,7 +91,17 @@ func (s *Service) Submit(ctx context.Context, q Request) (Accepted, error) {
 	if len(q.Key) > store.MaxText || !utf8.ValidString(q.Key) || strings.ContainsRune(q.Key, 0) {
 		return Accepted{}, fmt.Errorf("idempotency key %.40q is longer than %d bytes, not UTF-8, or has a NUL", q.Key, store.MaxText)
 	}
+	q.Entries = slices.Clone(q.Entries)
+	for i := range q.Entries {
+		if q.Entries[i].Object == "" {
+			q.Entries[i].Object = "run/" + string(q.Run)
+		}
+	}
+	if err := s.checkEntries(q.Entries); err != nil {
+		return Accepted{}, err
+	}
 	accept := engine.Accept{
+		Held: q.Held, HoldReason: q.HoldReason, Skip: q.Skip,
 		Input: q.Input, Vars: q.Vars, BusinessDate: q.BusinessDate, Seed: q.Seed, Actor: q.Actor, Trigger: q.Trigger,
 	}
 	var faults []engine.InputFault
@@ -83,7 +110,7 @@ func (s *Service) Submit(ctx context.Context, q Request) (Accepted, error) {
 	}
 	m := Submit{
 		Run: q.Run, Machine: q.Program.Machine, Program: q.Program.Stored, Accept: accept,
-		Key: q.Key, KeyExpires: now.Add(KeyRetention), BodyHash: sha256.Sum256(q.Body),
+		Key: q.Key, KeyExpires: now.Add(KeyRetention), BodyHash: sha256.Sum256(q.Body), Due: q.Due, Entries: q.Entries,
 	}
 	if q.Key != "" {
 		known, err := s.cfg.Store.Key(ctx, q.Program.Machine.Program().Namespace, q.Key)
@@ -98,15 +125,7 @@ func (s *Service) Submit(ctx context.Context, q Request) (Accepted, error) {
 		m.Caller = c
 		return m
 	})
-	return Accepted{Run: reply.Run, Existing: reply.Existing}, err
-}
-
-// Cancel asks a run to end and returns once that is recorded.
-func (s *Service) Cancel(ctx context.Context, run store.RunID, actor, reason string) error {
-	_, err := s.call(ctx, func(c Caller) Message {
-		return Cancel{Run: run, Actor: actor, Reason: reason, Caller: c}
-	})
-	return err
+	return Accepted{Run: reply.Run, Existing: reply.Existing, Position: reply.Position}, err
 }
 
 // Inspect calls look with the state of a live run, on the loop: it must be

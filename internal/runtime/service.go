@@ -78,6 +78,7 @@ type Service struct {
 	machines *Machines
 	box      *mailbox.Mailbox[Message]
 	hub      hub
+	gauge    gauge
 	tide     tide
 	pool     *pool
 	storage  chan func() // one goroutine calls the store's writer
@@ -297,6 +298,7 @@ func (s *Service) handle(ctx context.Context, msgs []Message) (halt *Halt) {
 		}
 		s.perform(ctx, e)
 	}
+	s.gauge.handled(s.reactor.Live(), s.reactor.Backlog())
 	return nil
 }
 
@@ -314,7 +316,9 @@ func (s *Service) perform(ctx context.Context, e Effect) {
 		s.askStore(func() Message {
 			ctx, cancel := context.WithTimeout(ctx, CommitTimeout)
 			defer cancel()
+			begun := time.Now()
 			err := s.cfg.Store.Commit(ctx, e.Batch)
+			s.gauge.committed(time.Since(begun), err != nil)
 			if err == nil {
 				s.tide.rise(e.Batch.Sequence)
 			} else {
@@ -342,6 +346,8 @@ func (s *Service) perform(ctx context.Context, e Effect) {
 		s.cfg.Tasks.Settled(e)
 	case Evaluate:
 		s.evaluate(e)
+	case Reload:
+		s.reload(e)
 	case WakeAt:
 		s.wakeAt(e.At)
 	case Reply:

@@ -282,7 +282,7 @@ func TestServiceCancelAndInspect(t *testing.T) {
 		if err != nil || seen != engine.Running {
 			t.Errorf("seen %v, error %v", seen, err)
 		}
-		if err := s.Cancel(t.Context(), run, "me", "enough"); err != nil {
+		if _, err := s.Cancel(t.Context(), runtime.Order{Run: run, Action: engine.Action{Actor: "me", Reason: "enough"}}); err != nil {
 			t.Fatal(err)
 		}
 		if len(h.stopped) != 1 {
@@ -298,7 +298,7 @@ func TestServiceCancelAndInspect(t *testing.T) {
 			t.Errorf("result %+v, error %v", r, err)
 		}
 		for _, run := range []store.RunID{run, "other"} {
-			if err := s.Cancel(t.Context(), run, "me", ""); !errors.Is(err, runtime.ErrNotLive) {
+			if _, err := s.Cancel(t.Context(), runtime.Order{Run: run}); !errors.Is(err, runtime.ErrNotLive) {
 				t.Errorf("error %v", err)
 			}
 		}

@@ -159,7 +159,7 @@ func (w *Watcher) take(events []engine.Event, first uint64, record []engine.Even
 	}
 	record = record[skip:]
 	w.next, w.border = w.next+uint64(len(record)), true
-	w.over = w.over || record[len(record)-1].Kind == engine.EvRunEnded
+	w.over = record[len(record)-1].Kind == engine.EvRunEnded // a retry may come behind it
 	return append(events, record...)
 }
 
