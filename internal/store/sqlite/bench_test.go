@@ -76,7 +76,7 @@ func BenchmarkRuns(b *testing.B) {
 			for i := range runs {
 				id := store.RunID(fmt.Sprintf("01j9zk3v5m8x%08d%06d", (batch.Sequence-1)/2, i))
 				batch.Records[i] = store.Record{Run: id, First: uint64(1 + 3*turn), Count: 3, Control: control, Payload: payload}
-				batch.Runs[i] = store.RunRow{ID: id, Namespace: "default", Workflow: "bench", State: state, AcceptedAt: batch.At}
+				batch.Runs[i] = store.RunRow{ID: id, Namespace: "default", Workflow: "bench", BusinessDate: "2026-11-23", State: state, AcceptedAt: batch.At}
 				if turn == 1 {
 					batch.Runs[i].EndedAt = batch.At
 				}
@@ -126,4 +126,42 @@ func benchStore(b *testing.B) (*sqlite.Store, store.Lease) {
 		b.Fatal(err)
 	}
 	return s, lease
+}
+
+// BenchmarkRunLists lists 50 runs of 100,000 that ended, in 20 workflows, a
+// hundredth of which failed; and looks for one that is not there, which reads
+// all of them.
+func BenchmarkRunLists(b *testing.B) {
+	s, lease := benchStore(b)
+	batch := store.Batch{Sequence: lease.LastSequence, Incarnation: lease.Incarnation, Runs: make([]store.RunRow, 1000)}
+	for n := range 100 {
+		batch.Sequence++
+		batch.At = time.UnixMicro(int64(batch.Sequence))
+		for i := range batch.Runs {
+			state := "succeeded"
+			if i%100 == 0 {
+				state = "failed"
+			}
+			batch.Runs[i] = store.RunRow{
+				ID: store.RunID(fmt.Sprintf("01j9zk3v5m8x%08d%06d", n, i)), Namespace: "default", Workflow: fmt.Sprintf("w%d", i%20),
+				BusinessDate: fmt.Sprintf("2026-%02d-%02d", 1+n/28, 1+n%28), State: state, AcceptedAt: batch.At, EndedAt: batch.At,
+			}
+		}
+		if err := s.Commit(b.Context(), &batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, q := range map[string]store.RunQuery{
+		"newest": {}, "workflow": {Namespaces: []string{"default"}, Workflows: []string{"w3"}}, "failed": {States: []string{"failed"}},
+		"date": {DateFrom: "2026-01-05", DateTo: "2026-01-05"}, "changes": {ByBatch: true, Since: 90}, "nothing": {Namespaces: []string{"other"}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			q.Limit = 50
+			for b.Loop() {
+				if runs, err := s.Runs(b.Context(), q); err != nil || (len(runs) == 50) == (name == "nothing") {
+					b.Fatal(len(runs), err)
+				}
+			}
+		})
+	}
 }

@@ -63,7 +63,7 @@ func openConn(ctx context.Context, path, vfs string) (*conn, error) {
 	if err := c.BusyTimeout(busyTimeout); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	err = c.Exec(`PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
+	err = c.Exec(`PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
 		PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON;`)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())

@@ -19,12 +19,13 @@ type selection struct {
 	glue string
 }
 
-// from begins a selection. Index says how rows are found: SQLite fails rather
-// than find them in another way.
-func from(columns, table, index string) *selection {
-	l := &selection{glue: " WHERE "}
-	l.sql.WriteString("SELECT " + columns + " FROM " + table + " " + index)
-	return l
+// from begins a selection. The table says how rows are found in it: SQLite fails
+// rather than find them in another way. sqlite_autoindex_T_1 is its name for the
+// primary key of table T, for which NOT INDEXED does not stand when the table
+// has no row IDs.
+func (l *selection) from(columns, table string) {
+	l.sql.WriteString("SELECT " + columns + " FROM " + table)
+	l.glue = " WHERE "
 }
 
 // where adds a condition with its parameters.
@@ -84,32 +85,58 @@ func list[T any](c *conn, l *selection, row func(*sqlite3.Stmt) (T, error)) (out
 	return out, nil
 }
 
-// runList says how to find runs. Every way but that of runs by batch gives them
-// in the order of their IDs, so that a list ends at its limit; what the way does
-// not narrow is read and passed over.
+// runList says how to find runs.
 func runList(q *store.RunQuery) *selection {
-	var l *selection
-	switch one := func(values []string) bool { return len(values) == 1 }; {
-	case q.ByBatch:
-		l = from(runColumns, "runs", "INDEXED BY runs_batch")
-		l.where("batch >= ? AND (batch > ? OR (? <> '' AND id > ?))", position(q.Since), position(q.Since), string(q.After), string(q.After))
-	case only(q.States, "pending", "queued", "running", "waiting"):
-		l = from(runColumns, "runs", "INDEXED BY runs_live")
-		l.where("ended_at IS NULL")
-	case only(q.States, "failed", "canceled", "skipped"):
-		l = from(runColumns, "runs", "INDEXED BY runs_unsuccessful")
-		l.where("ended_at IS NOT NULL AND state <> 'succeeded'")
-	case one(q.Namespaces) && one(q.Workflows):
-		l = from(runColumns, "runs", "INDEXED BY runs_workflow")
-	case q.DateFrom != "" && q.DateFrom == q.DateTo:
-		l = from(runColumns, "runs", "INDEXED BY runs_date")
-		l.where("business_date <> '' AND business_date = ?", q.DateFrom)
-	default:
-		l = from(runColumns, "runs", "NOT INDEXED")
+	if q.ByBatch {
+		return runsByBatch(q)
 	}
+	l := newestRuns(q)
 	if q.Before != "" {
 		l.where("id < ?", string(q.Before))
 	}
+	l.runs(q)
+	return l.end("id DESC", q.Limit)
+}
+
+// newestRuns begins a list of runs in the order of their IDs, so that it ends
+// at its limit; what the index does not narrow is read and passed over.
+func newestRuns(q *store.RunQuery) *selection {
+	l := &selection{}
+	switch one := func(values []string) bool { return len(values) == 1 }; {
+	case only(q.States, "pending", "queued", "running", "waiting"):
+		l.from(runColumns, "runs INDEXED BY runs_live")
+		l.where("ended_at IS NULL")
+	case only(q.States, "failed", "canceled", "skipped"):
+		l.from(runColumns, "runs INDEXED BY runs_unsuccessful")
+		l.where("ended_at IS NOT NULL AND state <> 'succeeded'")
+	case one(q.Namespaces) && one(q.Workflows):
+		l.from(runColumns, "runs INDEXED BY runs_workflow")
+	default: // dates too: they follow the order of the IDs, more or less
+		l.from(runColumns, "runs INDEXED BY sqlite_autoindex_runs_1")
+	}
+	return l
+}
+
+// runsByBatch lists runs by their last change: those that ended as their index
+// has them, merged with the live ones.
+func runsByBatch(q *store.RunQuery) *selection {
+	l := &selection{}
+	for i, half := range []struct{ table, condition string }{
+		{"runs INDEXED BY runs_ended", "ended_at IS NOT NULL"}, {"runs INDEXED BY runs_live", "ended_at IS NULL"},
+	} {
+		if i > 0 {
+			l.sql.WriteString(" UNION ALL ")
+		}
+		l.from(runColumns, half.table)
+		l.where(half.condition)
+		l.where("batch >= ? AND (batch > ? OR (? <> '' AND id > ?))", position(q.Since), position(q.Since), string(q.After), string(q.After))
+		l.runs(q)
+	}
+	return l.end("batch, id", q.Limit)
+}
+
+// runs adds what is asked of a run.
+func (l *selection) runs(q *store.RunQuery) {
 	l.among("namespace", q.Namespaces)
 	l.among("workflow", q.Workflows)
 	l.among("state", q.States)
@@ -122,10 +149,6 @@ func runList(q *store.RunQuery) *selection {
 	if q.DateTo != "" {
 		l.where("business_date <= ?", q.DateTo)
 	}
-	if q.ByBatch {
-		return l.end("batch, id", q.Limit)
-	}
-	return l.end("id DESC", q.Limit)
 }
 
 // only reports whether there are alternatives and all are of the named ones.
@@ -138,10 +161,12 @@ func position(sequence uint64) int64 { return int64(min(sequence, math.MaxInt64)
 
 // entryList says how to find entries.
 func entryList(q *store.EntryQuery) *selection {
-	l := from(entryColumns, "entries", "NOT INDEXED")
+	l := &selection{}
 	if q.Object != "" {
-		l = from(entryColumns, "entries", "INDEXED BY entries_object")
+		l.from(entryColumns, "entries INDEXED BY entries_object")
 		l.where("object = ?", q.Object)
+	} else {
+		l.from(entryColumns, "entries INDEXED BY sqlite_autoindex_entries_1")
 	}
 	if (q.Before != store.EntryID{}) {
 		l.where("(batch, position) < (?, ?)", position(q.Before.Batch), int64(q.Before.Position))

@@ -146,7 +146,7 @@ func change(t *testing.T, path, sql string) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.Exec("PRAGMA foreign_keys = OFF; " + sql); err != nil {
+	if err := c.Exec(sql); err != nil {
 		t.Fatal(err)
 	}
 	if c.TotalChanges() == 0 {

@@ -31,7 +31,7 @@ CREATE TABLE batches (
 CREATE TABLE run_keys (
   run     TEXT PRIMARY KEY,
   wrapped BLOB,
-  erased  INTEGER REFERENCES batches (sequence),
+  erased  INTEGER,
   CHECK ((wrapped IS NULL) = (erased IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
@@ -65,7 +65,7 @@ CREATE TABLE runs (
   held          INTEGER NOT NULL CHECK (held = 0 OR held = 1),
   attempts      INTEGER NOT NULL,
   due           INTEGER,
-  batch         INTEGER NOT NULL REFERENCES batches (sequence),
+  batch         INTEGER NOT NULL,
   -- Comparisons joined by OR: for IN, SQLite builds a table each time.
   CHECK (
     (ended_at IS NULL AND (state = 'running' OR state = 'waiting' OR state = 'queued' OR state = 'pending')) OR
@@ -76,8 +76,9 @@ CREATE INDEX runs_live ON runs (id) WHERE ended_at IS NULL;
 -- Few runs end otherwise: this one costs those that succeed nothing.
 CREATE INDEX runs_unsuccessful ON runs (id) WHERE ended_at IS NOT NULL AND state <> 'succeeded';
 CREATE INDEX runs_workflow ON runs (namespace, workflow, id);
-CREATE INDEX runs_date ON runs (business_date, id) WHERE business_date <> '';
-CREATE INDEX runs_batch ON runs (batch, id);
+-- Runs by their last change. Those that are live are few: they are sorted when
+-- asked for, rather than moved in an index at each change.
+CREATE INDEX runs_ended ON runs (batch, id) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE keys (
   namespace TEXT NOT NULL,
@@ -86,7 +87,7 @@ CREATE TABLE keys (
   body_hash BLOB NOT NULL,
   expires   INTEGER, -- NULL: never
   salt      BLOB NOT NULL,
-  batch     INTEGER NOT NULL REFERENCES batches (sequence),
+  batch     INTEGER NOT NULL,
   PRIMARY KEY (namespace, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX keys_expires ON keys (expires) WHERE expires IS NOT NULL;
@@ -95,7 +96,7 @@ CREATE TABLE timers (
   run   TEXT NOT NULL,
   id    INTEGER NOT NULL,
   at    INTEGER NOT NULL,
-  batch INTEGER NOT NULL REFERENCES batches (sequence),
+  batch INTEGER NOT NULL,
   PRIMARY KEY (run, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX timers_at ON timers (at, run, id);
@@ -103,7 +104,7 @@ CREATE INDEX timers_at ON timers (at, run, id);
 CREATE TABLE programs (
   hash  BLOB PRIMARY KEY,
   data  BLOB NOT NULL,
-  batch INTEGER NOT NULL REFERENCES batches (sequence)
+  batch INTEGER NOT NULL
 ) STRICT;
 
 -- What is durable and no run, by its last revision.
@@ -114,14 +115,14 @@ CREATE TABLE objects (
   revision  INTEGER NOT NULL CHECK (revision > 0),
   data      TEXT, -- NULL: deleted
   salt      BLOB NOT NULL,
-  batch     INTEGER NOT NULL REFERENCES batches (sequence),
+  batch     INTEGER NOT NULL,
   PRIMARY KEY (kind, namespace, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX objects_live ON objects (kind, namespace, name) WHERE data IS NOT NULL;
 
 -- Who did what. All but the place is NULL once the text was taken out.
 CREATE TABLE entries (
-  batch     INTEGER NOT NULL REFERENCES batches (sequence),
+  batch     INTEGER NOT NULL,
   position  INTEGER NOT NULL, -- place among the entries of the batch, from 0
   actor     TEXT,
   via       TEXT,
@@ -133,7 +134,7 @@ CREATE TABLE entries (
   request   TEXT,
   detail    TEXT,
   salt      BLOB,
-  forgotten INTEGER REFERENCES batches (sequence), -- the batch that took it out
+  forgotten INTEGER, -- the batch that took it out
   PRIMARY KEY (batch, position),
   CHECK ((actor IS NULL) = (forgotten IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
