@@ -12,6 +12,10 @@ const (
 	codeCalendar        = "unknown_calendar"
 	codeFiles           = "files"
 
+	codeCron              = "invalid_cron"
+	codeDuplicateSchedule = "duplicate_schedule"
+	codeDeadline          = "invalid_deadline"
+
 	codeTooManySteps     = "too_many_steps"
 	codeProgramSize      = "program_too_large"
 	codeDuplicateStep    = "duplicate_step"

@@ -51,6 +51,8 @@ func (l *loader) workflow(d document) {
 	}
 	c.header()
 	c.declareInputs()
+	c.triggers()
+	c.deadlines()
 	c.allVariables()
 	main := c.scope(nil, roleMain)
 	main.vars = c.declareVars(main, assigned(n))

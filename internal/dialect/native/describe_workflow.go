@@ -34,8 +34,8 @@ func (d *language) describeWorkflow() {
 		descriptor.Field{Name: "folder", Type: text(), Doc: "Folder in which lists show it.", Example: "folder: /payments/eod"},
 		descriptor.Field{Name: "timezone", Type: text(), Default: str("UTC"), Doc: "IANA name of the zone in which dates are computed.", Example: "timezone: Europe/Amsterdam"},
 		descriptor.Field{Name: "business_date", Type: object(businessDate()), Doc: "Which date a run is for. It is fixed when the run is accepted and read as `run.business_date`."},
-		descriptor.Field{Name: "triggers", Type: list(object(trigger())), Ignored: "`regie run` starts the workflow at once; a server starts it by its triggers", Doc: "What starts runs by itself."},
-		descriptor.Field{Name: "deadline", Type: object(deadline()), Ignored: "deadlines need a server", Doc: "By when a run must have started or ended, and how long it may and must take."},
+		descriptor.Field{Name: "triggers", Type: ranged(list(object(trigger())), 0, maxTriggers), Doc: "What starts runs by itself, on a server."},
+		descriptor.Field{Name: "deadline", Type: object(deadline()), Doc: "By when a run must have started or ended, and how long it may and must take. A server raises an alert for a run that misses it."},
 		descriptor.Field{Name: "files", Type: list(text()), Doc: "Bundle: files beside the workflow that belong to its version, as patterns. `*` and `?` stand for characters within a name, `**` for any folders. " +
 			"They are put into the working directory of every `run` step, under the same relative paths.", Example: "files: [scripts/**, sql/*.sql]"},
 		descriptor.Field{Name: "inputs", Type: mapOf(descriptor.Identifier, object(d.input)), Doc: "What the workflow is called with, read as `inputs.NAME`."},
@@ -111,51 +111,4 @@ func concurrency() *descriptor.Object {
 			}},
 		},
 	}
-}
-
-func deadline() *descriptor.Object {
-	at := &descriptor.Object{Name: "deadline_time", Doc: "A time of day, counted from the business date.", Fields: []descriptor.Field{
-		{Name: "time", Type: text(), Required: true, Doc: "Time of day: 15:04."},
-		{Name: "zone", Type: text(), Doc: "IANA name of the zone. Default: that of the workflow."},
-		{Name: "day", Type: kind(descriptor.Integer), Default: value.Int(0), Doc: "Days after the business date."},
-	}}
-	return &descriptor.Object{
-		Name: "deadline", Doc: "By when a run must have started or ended, and how long it may and must take.",
-		Example: "finish_by: {time: \"06:30\", day: 1}\nat_most: 3h",
-		Fields: []descriptor.Field{
-			{Name: "start_by", Type: oneOf(text(), object(at)), Doc: "Latest start."},
-			{Name: "finish_by", Type: oneOf(text(), object(at)), Doc: "Latest end."},
-			{Name: "at_most", Type: kind(descriptor.Duration), Doc: "Longest duration."},
-			{Name: "at_least", Type: kind(descriptor.Duration), Doc: "Shortest duration: a run that ends earlier probably did nothing."},
-		},
-	}
-}
-
-func trigger() *descriptor.Object {
-	schedule := &descriptor.Object{Name: "schedule", Doc: "Starts runs by the clock.", Fields: []descriptor.Field{
-		{Name: "cron", Type: oneOf(text(), ranged(list(text()), 1, unbounded)), Doc: "Cron expression, or several."},
-		{Name: "every", Type: kind(descriptor.Duration), Doc: "Interval."},
-		{Name: "calendar", Type: kind(descriptor.Name), Doc: "Calendar of the days on which it fires."},
-		{Name: "timezone", Type: text(), Doc: "IANA name of the zone. Default: that of the workflow."},
-		{Name: "catch_up", Type: text(), Doc: "What becomes of ticks missed in an outage. Default: `all` where the workflow has a business date, else `latest`.", Enum: []descriptor.EnumValue{
-			{Text: "all", Doc: "All, in order."}, {Text: "latest", Doc: "The latest only."}, {Text: "none", Doc: "None."},
-		}},
-		{Name: "inputs", Type: mapOf(descriptor.Identifier, kind(descriptor.Any)), Doc: "Inputs of the runs."},
-	}, OneOfGroups: []descriptor.Group{{Fields: []string{"cron", "every"}, Needed: true, What: "when it fires"}}}
-	o := &descriptor.Object{Name: "trigger", Doc: "Starts runs.", Example: "schedule: {cron: \"0 1 * * *\", calendar: weekdays}", Fields: []descriptor.Field{
-		{Name: "schedule", Type: object(schedule), Doc: "Starts runs by the clock."},
-	}}
-	group := descriptor.Group{Fields: []string{"schedule"}, Needed: true, What: "what starts a run"}
-	for _, other := range []struct{ name, doc string }{
-		{"webhook", "Starts a run for each signed HTTP request."}, {"kafka", "Starts runs for messages of Kafka."},
-		{"amqp", "Starts runs for messages of an AMQP broker."}, {"nats", "Starts runs for messages of NATS."},
-		{"mqtt", "Starts runs for messages of an MQTT broker."}, {"file", "Starts a run when a file arrives."},
-		{"blob", "Starts a run when an object arrives in a store."}, {"asset", "Starts a run when an asset is updated."},
-		{"workflow", "Starts a run when a run of another workflow ends."},
-	} {
-		o.Fields = append(o.Fields, descriptor.Field{Name: other.name, Type: mapOf(descriptor.String, kind(descriptor.Any)), Doc: other.doc})
-		group.Fields = append(group.Fields, other.name)
-	}
-	o.OneOfGroups = []descriptor.Group{group}
-	return o
 }

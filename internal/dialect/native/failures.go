@@ -17,7 +17,7 @@ func (c *compiler) defaults(v *view) {
 		return
 	}
 	c.defaultRetry, c.defaultMaxLost = c.rules(n.Get("retry"), v)
-	c.defaultTimeout, _ = c.field(n, c.lang.step, "timeout", v)
+	c.defaultTimeout = c.bound(n, c.lang.step, v)
 	c.defaultShell = c.shell(n.Get("shell"))
 }
 

@@ -55,10 +55,17 @@ func (c *compiler) inputDefault(n *yamldoc.Node, in *workflow.Input) *workflow.D
 		return d
 	}
 	v, ok := c.checked(def, in.Type, "the default")
-	if ok && len(in.Enum) > 0 && !slices.ContainsFunc(in.Enum, func(e value.Value) bool { return value.Equal(e, v) }) {
-		c.errorAt(def, codeInput, "the default %s is not among the values of `enum`", v)
+	if ok {
+		c.amongEnum(def, v, in)
 	}
 	return constant(v)
+}
+
+// amongEnum checks that a value is one of those that the input may have.
+func (c *compiler) amongEnum(n *yamldoc.Node, v value.Value, in *workflow.Input) {
+	if len(in.Enum) > 0 && !slices.ContainsFunc(in.Enum, func(e value.Value) bool { return value.Equal(e, v) }) {
+		c.errorAt(n, codeInput, "%s is not among the values of `enum` of the input %q", v, in.Name)
+	}
 }
 
 func inputWord(n *yamldoc.Node) string { return scalarText(n.Get("type")) }

@@ -35,6 +35,9 @@ type Config struct {
 	// that match one of the patterns, ordered by path. Faults are reported at
 	// their pattern. Nil: bundles are not read, and programs have none.
 	Files func(file string, patterns []string) ([]workflow.File, []FileFault)
+	// RunOnce says that runs are started by hand and watched by nobody, as by
+	// `regie run`: what only a server applies gives a warning.
+	RunOnce bool
 }
 
 // FileFault is a pattern whose files cannot be had.

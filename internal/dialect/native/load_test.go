@@ -132,6 +132,31 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestRunOnce: what only a server applies has no effect where runs are started
+// by hand, which is said and no more.
+func TestRunOnce(t *testing.T) {
+	t.Parallel()
+	text := "kind: Workflow\nname: a\ntriggers: [{schedule: {cron: '@daily'}}]\ndeadline: {at_most: 1h}\nsteps: [{run: x}]\n"
+	for once, want := range map[bool][]string{false: nil, true: {
+		"a.yaml:3:1: warning[ignored_field]: `triggers` has no effect: `regie run` starts the workflow at once; a server starts it by its triggers",
+		"a.yaml:4:1: warning[ignored_field]: `deadline` has no effect: `regie run` does not watch deadlines; a server does",
+	}} {
+		cfg := testConfig()
+		cfg.RunOnce = once
+		set, problems := Load(cfg, []Source{{Path: "a.yaml", Text: []byte(text)}})
+		var got []string
+		for _, p := range problems {
+			got = append(got, p.String())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("run once %v: %q", once, got)
+		}
+		if p := set.Workflow("a").Program; len(p.Triggers) != 1 || len(p.Deadlines) != 1 {
+			t.Errorf("run once %v: %d triggers, %d deadlines", once, len(p.Triggers), len(p.Deadlines))
+		}
+	}
+}
+
 // checkProgram stores and reads the program, and has the engine link it.
 func checkProgram(t *testing.T, p *workflow.Program) {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/regie-dev/regie/internal/descriptor"
+	"github.com/regie-dev/regie/internal/duration"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/workflow"
 	"github.com/regie-dev/regie/internal/yamldoc"
@@ -195,10 +196,23 @@ func (c *compiler) outputsText(n *yamldoc.Node) {
 
 // timeout compiles the bound of an attempt or group.
 func (c *compiler) timeout(n *yamldoc.Node, v *view, node *workflow.Node, what string) {
-	node.Timeout, _ = c.field(n, c.lang.step, "timeout", v)
+	node.Timeout = c.bound(n, c.lang.step, v)
 	if node.Timeout == nil && (what == "run" || what == "uses") {
 		node.Timeout = shift(c.defaultTimeout, v.scope.depth)
 	}
+}
+
+// bound compiles the field timeout. None of no length can be kept, and it does
+// not mean that there is no bound.
+func (c *compiler) bound(n *yamldoc.Node, o *descriptor.Object, v *view) *workflow.Data {
+	if e := n.Entry("timeout"); e != nil {
+		if length, err := duration.Parse(e.Value.Text); err == nil && length == 0 {
+			c.errorAt(e.Value, descriptor.CodeInvalidValue, "`timeout` must be longer than nothing; this is %s", e.Value.Text).
+				WithHint("leave it out if there is no bound")
+		}
+	}
+	d, _ := c.field(n, o, "timeout", v)
+	return d
 }
 
 // laterFields checks the expressions of fields that a later release brings;
@@ -269,6 +283,6 @@ func (c *compiler) compensation(n *yamldoc.Node, v *view) {
 		c.group(n, v, &node)
 	}
 	c.retries(n, v, &node, innerForm(n))
-	c.field(n, c.lang.compensation, "timeout", v)
+	c.bound(n, c.lang.compensation, v)
 	c.prog.Bodies = c.prog.Bodies[:bodies]
 }

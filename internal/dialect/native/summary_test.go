@@ -2,6 +2,7 @@ package native
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/regie-dev/regie/internal/expr"
@@ -31,6 +32,18 @@ func summarize(p *workflow.Program) string {
 	}
 	for _, o := range p.Objects {
 		s.linef("object %s %s", o.Kind, o.Name)
+	}
+	for _, t := range p.Triggers {
+		e := t.Schedule
+		s.linef("schedule %s %q zone=%s%s catch_up=%s%s overlap=%s paused=%v inputs=%s", e.ID, e.Cron, e.Zone, words(" calendar=", e.Calendar),
+			e.CatchUp.Policy, words("/", e.CatchUp.Window), e.Overlap, e.Paused, data(e.Inputs))
+	}
+	for _, d := range p.Deadlines {
+		day := ""
+		if d.Day != nil {
+			day = strconv.Itoa(*d.Day)
+		}
+		s.linef("deadline %s %s start=%v least=%v%s then=%s", d.From, data(d.At), d.Start, d.Least, words(" zone=", d.Zone, " day=", day), d.Then)
 	}
 	for i := range p.Bodies {
 		s.body(workflow.BodyID(i), &p.Bodies[i])

@@ -89,6 +89,12 @@ func (c *compiler) run(n *yamldoc.Node, v *view, node *workflow.Node) {
 			set(workflow.ProcessGrace, constant(value.Float(g.Seconds())))
 		}
 	}
+	if user := n.Get("run_as"); user != nil && user.Kind == yamldoc.String {
+		if err := workflow.CheckUserName(user.Text); err != nil {
+			c.errorAt(user, descriptor.CodeInvalidValue, "`run_as` is %q: %s", user.Text, err)
+		}
+		node.Task.RunAs = user.Text
+	}
 	node.Task.With = &workflow.Data{Object: with}
 	node.Task.Idempotent, _ = boolean(n.Get("idempotent"))
 }

@@ -10,25 +10,12 @@ import (
 	"github.com/regie-dev/regie/internal/yamldoc"
 )
 
-// times checks zones, times of day and calendars, and takes the business date.
+// times takes the zone and the business date.
 func (c *compiler) times() {
 	if n := c.doc.Get("timezone"); n != nil && !c.zone(n) {
 		c.prog.Zone = "" // its fault is reported once
 	}
 	c.businessDate(c.doc.Get("business_date"))
-	for _, field := range []string{"start_by", "finish_by"} {
-		at := c.doc.Get("deadline").Get(field)
-		if at != nil && at.Kind == yamldoc.Map {
-			c.zone(at.Get("zone"))
-			at = at.Get("time")
-		}
-		c.timeOfDay(at, "deadline."+field)
-	}
-	if triggers := c.doc.Get("triggers"); triggers != nil {
-		for _, t := range triggers.Items {
-			c.zone(t.Get("schedule").Get("timezone"))
-		}
-	}
 }
 
 // zone checks the name of a time zone, if there is one.
