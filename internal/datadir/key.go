@@ -27,28 +27,14 @@ const maxKeyFile = 1 << 10
 func (d *Dir) Key() (key [KeySize]byte, err error) {
 	name := path.Join(keysName, keyName)
 	where := filepath.Join(d.path, name)
-	f, err := d.root.Open(name)
+	text, err := ReadSecret(d.root, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.makeKey(where)
 	}
 	if err != nil {
 		return key, fmt.Errorf("read key: %w", err)
 	}
-	defer f.Close()
-	for _, check := range []struct{ name, where string }{{keysName, filepath.Dir(where)}, {name, where}} {
-		info, err := d.root.Stat(check.name)
-		if err != nil {
-			return key, fmt.Errorf("read key: %w", err)
-		}
-		if err := checkSecret(info, check.where); err != nil {
-			return key, err
-		}
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	if err != nil {
-		return key, fmt.Errorf("read key: %w", err)
-	}
-	line, ok := strings.CutPrefix(strings.TrimSuffix(string(text), "\n"), keyPrefix)
+	line, ok := strings.CutPrefix(strings.TrimSuffix(text, "\n"), keyPrefix)
 	decoded, err := base64.StdEncoding.Strict().DecodeString(line)
 	if !ok || err != nil || len(decoded) != KeySize {
 		return key, fmt.Errorf("%w: %s is not a key file; put the right one back", ErrKey, where)
@@ -66,25 +52,46 @@ func (d *Dir) makeKey(where string) (key [KeySize]byte, err error) {
 	}
 	_, _ = rand.Read(key[:]) // does not fail
 	line := keyPrefix + base64.StdEncoding.EncodeToString(key[:]) + "\n"
-	if err := d.writeKey(line); err != nil {
+	if err := WriteSecret(d.root, path.Join(keysName, keyName), line); err != nil {
 		return key, fmt.Errorf("make key: %w", err)
 	}
 	return key, nil
 }
 
-// writeKey writes the key file durably and whole.
-func (d *Dir) writeKey(line string) error {
-	name := path.Join(keysName, keyName)
-	if err := d.root.Remove(name + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// ReadSecret reads a small file of a data folder that nobody else may read, nor
+// the folder that it lies in. Errors: fs.ErrNotExist, [ErrUnsafe], wrapped.
+func ReadSecret(root *os.Root, name string) (string, error) {
+	f, err := root.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	for _, part := range []string{path.Dir(name), name} {
+		info, err := root.Stat(part)
+		if err != nil {
+			return "", err
+		}
+		if err := checkSecret(info, filepath.Join(root.Name(), part)); err != nil {
+			return "", err
+		}
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	return string(text), err
+}
+
+// WriteSecret writes such a file, durably and whole. The caller sees to it that
+// there is none that it would replace.
+func WriteSecret(root *os.Root, name, text string) error {
+	if err := root.Remove(name + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := d.root.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	f, err := root.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(line)
+	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return errors.Join(d.root.Rename(name+".new", name), syncDir(d.root, keysName))
+	return errors.Join(root.Rename(name+".new", name), syncDir(root, path.Dir(name)))
 }
