@@ -139,12 +139,19 @@ type tick struct{}
 func (tick) message() {}
 
 // post hands a message over, and handles what is there if nobody does.
-func (s *Service) post(m Message) {
+func (s *Service) post(m Message) { s.offer(m) }
+
+// offer is post; it reports whether the message will be handled.
+func (s *Service) offer(m Message) bool {
 	s.mu.Lock()
+	if s.stopped {
+		s.mu.Unlock()
+		return false
+	}
 	s.inbox = append(s.inbox, m)
 	if s.busy {
 		s.mu.Unlock()
-		return
+		return true
 	}
 	s.busy = true
 	s.clock.Begin() // a deadline that is set below must not pass meanwhile
@@ -152,14 +159,38 @@ func (s *Service) post(m Message) {
 		msgs := s.inbox
 		s.inbox = nil
 		s.mu.Unlock()
-		for _, e := range s.reactor.Handle(msgs, s.clock.Now()) {
-			s.perform(e)
-		}
+		s.handle(msgs)
 		s.mu.Lock()
 	}
+	left := s.inbox
 	s.inbox, s.busy = nil, false
 	s.mu.Unlock()
+	for _, m := range left {
+		if l, ok := m.(look); ok { // stopped meanwhile; nobody else has the reactor
+			l.ask(s.reactor)
+		}
+	}
 	s.clock.End()
+	return true
+}
+
+// handle handles messages in order; questions are answered in between.
+func (s *Service) handle(msgs []Message) {
+	for len(msgs) > 0 {
+		n := slices.IndexFunc(msgs, func(m Message) bool { _, ok := m.(look); return ok })
+		if n < 0 {
+			n = len(msgs)
+		}
+		if n > 0 {
+			for _, e := range s.reactor.Handle(msgs[:n], s.clock.Now()) {
+				s.perform(e)
+			}
+		} else {
+			msgs[0].(look).ask(s.reactor)
+			n = 1
+		}
+		msgs = msgs[n:]
+	}
 }
 
 func (s *Service) perform(e Effect) {

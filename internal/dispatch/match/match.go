@@ -60,6 +60,22 @@ func (q *Queue[K]) Remove(key K) bool {
 	return true
 }
 
+// Place is the place of a task among those of its class that wait, from 1; 0 if
+// it does not wait. It looks at each of them.
+func (q *Queue[K]) Place(key K) int {
+	e := q.entries[key]
+	if e == nil {
+		return 0
+	}
+	place := 1
+	for _, other := range q.class(e.class).heap {
+		if other.before(e) {
+			place++
+		}
+	}
+	return place
+}
+
 // Len is how many tasks wait.
 func (q *Queue[K]) Len() int { return len(q.entries) }
 

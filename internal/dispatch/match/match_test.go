@@ -36,6 +36,11 @@ func TestOrder(t *testing.T) {
 	if got := drain(&q, &s); got != nil {
 		t.Fatalf("without workers: %v", got)
 	}
+	for key, want := range map[string]int{"high": 1, "low": 2, "call": 1, "gone": 0} {
+		if got := q.Place(key); got != want {
+			t.Errorf("%s is at place %d, want %d", key, got, want)
+		}
+	}
 	s.Set("w2", match.Capacity{match.Process: 1, match.Connector: 1})
 	s.Set("w1", match.Capacity{match.Process: 1})
 	if got, want := drain(&q, &s), []string{"high>w1", "low>w2", "call>w2"}; !slices.Equal(got, want) {
