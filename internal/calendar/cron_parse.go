@@ -192,8 +192,8 @@ func (p *cronParser) count(parts []cronPart) *CronError {
 		e.Hint = "write `timezone` beside it"
 		return e
 	case n == len(cronFields)+1:
-		e := p.errorf(parts[0].offset, len(p.text)-parts[0].offset, "it has 6 fields: 6 fields, with seconds, come later")
-		e.Hint, e.Later = "write 5; "+fieldsHint, true
+		e := p.errorf(parts[0].offset, len(p.text)-parts[0].offset, "6 fields, the first for seconds, come later")
+		e.Hint, e.Later = "write 5: "+strings.TrimPrefix(fieldsHint, "the fields are "), true
 		return e
 	case n < len(cronFields):
 		e := p.errorf(len(p.text), 0, "the %s is missing: it has %d of 5 fields", cronFields[n].name, n)

@@ -217,7 +217,7 @@ func TestParseCronRefuses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                                      `character 1: the expression is empty; the fields are`,
-		"* * * * * *":                           `character 1: it has 6 fields: 6 fields, with seconds, come later`,
+		"* * * * * *":                           `character 1: 6 fields, the first for seconds, come later; write 5: minute, hour,`,
 		"* * * * * * *":                         `character 11: it has 7 fields, 5 are allowed`,
 		"60 25 * *":                             `character 10: the day of the week is missing: it has 4 of 5 fields`,
 		"60 0 * * *":                            `character 1: the minute must be from 0 to 59; this is 60`,

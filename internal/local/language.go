@@ -15,12 +15,13 @@ func Languages() map[string]expr.Language {
 }
 
 // Native is what the native language knows from outside: the connectors and
-// types of connections that this Regie has.
+// types of connections that this Regie has. Runs are started once.
 func Native(languages map[string]expr.Language) native.Config {
 	return native.Config{
 		Expr:        languages[cel.Name],
 		Connectors:  project.Connectors(all.Describe()),
 		Connections: project.ObjectTypes(all.ConnectionTypes()),
 		Channels:    project.ObjectTypes(all.ChannelTypes()),
+		RunOnce:     true,
 	}
 }
