@@ -12,7 +12,9 @@ import (
 	"github.com/regie-dev/regie/internal/executor"
 	"github.com/regie-dev/regie/internal/executor/process"
 	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/secret"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/worker"
 	"github.com/regie-dev/regie/internal/workflow"
 )
@@ -83,8 +85,9 @@ func (t *tasks) seat(l *Launch) (*seat, error) {
 		Executors:       map[string]executor.Executor{workflow.UsesProcess: s.process},
 		Connectors:      byName(s.connectors),
 		ConnectionTypes: all.ConnectionTypes(), ChannelTypes: all.ChannelTypes(),
-		Objects: l.object, Vars: l.Vars, Languages: r.cfg.Languages, Secrets: l.Secrets, Mocks: l.Mocks,
-		Dir: r.folder.attempts(), OpenLog: r.openLog, Clock: r.cfg.Clock,
+		Objects: l.object, Vars: func(string) value.Value { return l.Vars }, Languages: r.cfg.Languages,
+		Secrets: func(string) secret.Source { return l.Secrets }, Mocks: l.Mocks,
+		Dir: r.folder.Attempts(), OpenLog: r.openLog, Clock: r.cfg.Clock,
 		HandleOf: func(_, dir string) (executor.Handle, error) { return process.HandleFor(dir) },
 	})
 	s.worker.Listen(t)

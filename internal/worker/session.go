@@ -33,7 +33,7 @@ type session struct {
 func (w *Worker) session(t *engine.Task, again bool) (*session, engine.TaskOutcome, bool) {
 	s := &session{w: w, task: t}
 	var err error
-	if s.input, err = engine.Reveal(t.Input, t.Secrets, s.reveal); err != nil {
+	if s.input, err = engine.Reveal(t.Input, t.Secrets, s.reveal(s.namespace())); err != nil {
 		return nil, failed("secret_not_found", err.Error()), false
 	}
 	if err := s.objects(); err != nil {
@@ -59,19 +59,33 @@ func (w *Worker) session(t *engine.Task, again bool) (*session, engine.TaskOutco
 	return s, engine.TaskOutcome{}, true
 }
 
-// reveal looks a secret up and remembers it for masking.
-func (s *session) reveal(name string) (string, error) {
-	if s.w.cfg.Secrets == nil {
-		return "", fmt.Errorf("secret %q: this process has no source of secrets", name)
+// namespace is that of the task's workflow.
+func (s *session) namespace() string {
+	if p := s.task.Program; p != nil {
+		return p.Namespace
 	}
-	found, err := s.w.cfg.Secrets.Lookup(name)
-	if err != nil {
-		return "", fmt.Errorf("secret %q: %w", name, err)
+	return ""
+}
+
+// reveal looks secrets of a namespace up and remembers them for masking.
+func (s *session) reveal(namespace string) func(name string) (string, error) {
+	var source secret.Source
+	if s.w.cfg.Secrets != nil {
+		source = s.w.cfg.Secrets(namespace)
 	}
-	if !slices.ContainsFunc(s.secrets, func(n secret.Named) bool { return n.Name == name }) {
-		s.secrets = append(s.secrets, secret.Named{Name: name, Secret: found})
+	return func(name string) (string, error) {
+		if source == nil {
+			return "", fmt.Errorf("secret %q: this process has no source of secrets", name)
+		}
+		found, err := source.Lookup(name)
+		if err != nil {
+			return "", fmt.Errorf("secret %q: %w", name, err)
+		}
+		if !slices.ContainsFunc(s.secrets, func(n secret.Named) bool { return n.Name == name }) {
+			s.secrets = append(s.secrets, secret.Named{Name: name, Secret: found})
+		}
+		return found.Reveal(), nil
 	}
-	return found.Reveal(), nil
 }
 
 // mask takes secrets out of everything that an outcome says.
@@ -136,15 +150,14 @@ func hosts(typ *connector.ObjectType, fields value.Value) ([]string, error) {
 
 // object evaluates the fields of an object and puts secrets in their places.
 func (s *session) object(kind, name string, types []connector.ObjectType) (value.Value, *connector.ObjectType, error) {
-	namespace := ""
-	if p := s.task.Program; p != nil {
-		namespace = p.Namespace
-	}
-	local := name
+	namespace, local := s.namespace(), name
 	if ns, rest, ok := strings.Cut(name, "/"); ok {
 		namespace, local = ns, rest
 	}
 	what := strings.ToLower(kind) + " " + name
+	if s.w.cfg.OwnNamespace && namespace != s.namespace() {
+		return value.Undefined, nil, fmt.Errorf("%s: it belongs to another namespace than the workflow; declare one in namespace %s", what, s.namespace())
+	}
 	if s.w.cfg.Objects == nil {
 		return value.Undefined, nil, fmt.Errorf("%s: there are no objects here", what)
 	}
@@ -156,9 +169,9 @@ func (s *session) object(kind, name string, types []connector.ObjectType) (value
 	if i < 0 {
 		return value.Undefined, nil, fmt.Errorf("%s: type %q is not known", what, object.Type)
 	}
-	fields, slots, err := engine.RenderObject(object.Fields, s.w.cfg.Vars, s.w.cfg.Languages)
+	fields, slots, err := engine.RenderObject(object.Fields, s.w.vars(namespace), s.w.cfg.Languages)
 	if err == nil {
-		fields, err = engine.Reveal(fields, slots, s.reveal)
+		fields, err = engine.Reveal(fields, slots, s.reveal(namespace))
 	}
 	if err != nil {
 		return value.Undefined, nil, fmt.Errorf("%s: %w", what, err)

@@ -123,7 +123,9 @@ func supervisedWorker(folder string, told func([]byte)) (*supervised.Executor, *
 			w, err := tasklog.Open(root, "log")
 			return toldLog{w, told}, err
 		},
-		Secrets:   secret.Env(func(name string) (string, bool) { return token, name == "REGIE_SECRET_TOKEN" }, secret.EnvPrefix),
+		Secrets: func(string) secret.Source {
+			return secret.Env(func(name string) (string, bool) { return token, name == "REGIE_SECRET_TOKEN" }, secret.EnvPrefix)
+		},
 		Languages: map[string]expr.Language{},
 	}), nil
 }

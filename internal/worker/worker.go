@@ -35,11 +35,14 @@ type Config struct {
 	ConnectionTypes, ChannelTypes []connector.ObjectType
 	// Objects finds a connection or channel; false if there is none.
 	Objects func(kind, namespace, name string) (Object, bool)
-	// Vars are the namespace variables that objects read; Languages evaluate
-	// their expressions.
-	Vars      value.Value
+	// OwnNamespace keeps workflows from naming objects of another namespace.
+	OwnNamespace bool
+	// Vars are the variables of a namespace that objects read, nil for none;
+	// Languages evaluate their expressions.
+	Vars      func(namespace string) value.Value
 	Languages map[string]expr.Language
-	Secrets   secret.Source
+	// Secrets are where the secrets of a namespace are, nil for nowhere.
+	Secrets func(namespace string) secret.Source
 	// Mocks stand in for steps. Nil: none.
 	Mocks *mock.Set
 	// Dir holds the folders of attempts, by run; executors make and remove
@@ -406,4 +409,12 @@ func (w *Worker) Attempts() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.attempts)
+}
+
+// vars are the variables of a namespace.
+func (w *Worker) vars(namespace string) value.Value {
+	if w.cfg.Vars == nil {
+		return value.Undefined
+	}
+	return w.cfg.Vars(namespace)
 }

@@ -140,8 +140,10 @@ func setup(t *testing.T, change func(*worker.Config)) (*worker.Worker, *listener
 	log := &memoryLog{}
 	cfg := worker.Config{
 		Dir: t.TempDir(), Clock: clock.Real{}, Capacity: match.Capacity{match.Process: 2},
-		OpenLog:   func(*engine.Task) (worker.Log, error) { return log, nil },
-		Secrets:   secret.Env(func(name string) (string, bool) { return token, name == "REGIE_SECRET_TOKEN" }, secret.EnvPrefix),
+		OpenLog: func(*engine.Task) (worker.Log, error) { return log, nil },
+		Secrets: func(string) secret.Source {
+			return secret.Env(func(name string) (string, bool) { return token, name == "REGIE_SECRET_TOKEN" }, secret.EnvPrefix)
+		},
 		Languages: map[string]expr.Language{},
 		HandleOf:  func(_, dir string) (executor.Handle, error) { return executor.Handle(dir), nil },
 	}
