@@ -21,10 +21,10 @@ const (
 type RunQuery struct {
 	// Before is the ID that the runs come before; empty: the newest first.
 	Before RunID
-	// ByBatch lists the runs in the order of (Batch, ID), oldest first, those
-	// after (Since, After): the changes since a batch. The zero Since is the
-	// beginning; an empty After comes before every run of batch Since, so that
-	// who has seen all of a batch gives the next one as Since.
+	// ByBatch lists changes: the runs in the order of (Batch, ID), oldest first,
+	// those after (Since, After). The zero Since is the beginning; any other says
+	// ByBatch by itself. An empty After comes after every run of batch Since: who
+	// has read a page that ends within a batch gives the last row's Batch and ID.
 	ByBatch bool
 	Since   uint64
 	After   RunID
@@ -40,13 +40,16 @@ type RunQuery struct {
 // too large. Implementations call it first.
 func (q *RunQuery) Check() error {
 	switch {
-	case q.ByBatch && q.Before != "":
+	case q.Changes() && q.Before != "":
 		return fmt.Errorf("%w: runs by batch come after others, not before", ErrInvalid)
-	case !q.ByBatch && (q.Since != 0 || q.After != ""):
+	case !q.Changes() && q.After != "":
 		return fmt.Errorf("%w: only runs by batch come after others", ErrInvalid)
 	}
 	return checkQuery(q.Limit, q.Namespaces, q.Workflows, q.States)
 }
+
+// Changes reports whether the query lists changes, in the order of batches.
+func (q *RunQuery) Changes() bool { return q.ByBatch || q.Since != 0 }
 
 // Matches reports whether the row is what the query asks for, wherever it
 // stands and however many there are.

@@ -53,12 +53,12 @@ func (s *Store) Runs(ctx context.Context, q store.RunQuery) ([]store.RunRow, err
 	var rows []store.RunRow
 	for _, id := range s.disk.ids() {
 		r := s.disk.row(id)
-		later := !q.ByBatch || r.Batch > q.Since || r.Batch == q.Since && q.After != "" && id > q.After
+		later := !q.Changes() || r.Batch > q.Since || r.Batch == q.Since && q.After != "" && id > q.After
 		if q.Matches(&r) && later && (q.Before == "" || id < q.Before) {
 			rows = append(rows, r)
 		}
 	}
-	if q.ByBatch {
+	if q.Changes() {
 		slices.SortStableFunc(rows, func(a, b store.RunRow) int { return cmp.Compare(a.Batch, b.Batch) })
 	} else {
 		slices.Reverse(rows)

@@ -97,6 +97,54 @@ func tamper(t *testing.T, d *Disk, what storetest.Tampering) {
 			records[i].Payload = nil
 		}
 	default:
+		tamperMore(t, d, what)
+	}
+}
+
+func tamperMore(t *testing.T, d *Disk, what storetest.Tampering) {
+	t.Helper()
+	a, deleted := storetest.Object("n", "a", 1).ObjectID, storetest.Object("n", "gone", 1).ObjectID
+	change := func(id store.ObjectID, do func(o *object)) {
+		o := d.objects[id]
+		do(&o)
+		d.objects[o.ObjectID] = o
+	}
+	switch what {
+	case storetest.ChangeObject:
+		change(a, func(o *object) { o.Data[0] ^= 1 })
+	case storetest.ChangeRevision:
+		change(a, func(o *object) { o.Revision++ })
+	case storetest.ReviveObject:
+		change(deleted, func(o *object) { o.Deleted, o.Data = false, []byte("{}") })
+	case storetest.DeleteObject:
+		delete(d.objects, a)
+	case storetest.ForgeObject:
+		change(a, func(o *object) { o.Name = "b" })
+	case storetest.ChangeEntry:
+		d.entries[1].Actor = "user/eve"
+	case storetest.ChangeDetail:
+		d.entries[1].Detail = nil
+	case storetest.SwapEntries:
+		d.entries[3], d.entries[4] = d.entries[4], d.entries[3]
+		d.entries[3].ID, d.entries[4].ID = d.entries[4].ID, d.entries[3].ID
+	case storetest.DeleteEntry:
+		d.entries = slices.Delete(d.entries, 2, 3)
+	case storetest.DeleteEntries:
+		d.entries = d.entries[:3]
+	case storetest.InsertEntry:
+		e := d.entries[2]
+		e.ID.Position++
+		d.entries = slices.Insert(d.entries, 3, e)
+	case storetest.HideEntries:
+		d.entries = d.entries[3:]
+		d.batches[0].leaf.Entries = 0
+	case storetest.ForgeForgetting:
+		d.entries[1] = entry{Entry: store.Entry{ID: d.entries[1].ID, Forgotten: 2}}
+	case storetest.RestoreForgotten:
+		e := storetest.Entry("user/ada", "1", "a")
+		e.ID = d.entries[0].ID
+		d.entries[0] = entry{Entry: e}
+	default:
 		t.Fatalf("do not know how to %s", what)
 	}
 }

@@ -17,6 +17,9 @@ type selection struct {
 	sql  strings.Builder
 	args []any // string or int64
 	glue string
+	// nothing: a list of alternatives is empty, so that no row matches. SQLite
+	// finds no way to look for that in an index.
+	nothing bool
 }
 
 // from begins a selection. The table says how rows are found in it: SQLite fails
@@ -39,6 +42,8 @@ func (l *selection) where(condition string, args ...any) {
 func (l *selection) among(column string, values []string) {
 	switch {
 	case values == nil:
+	case len(values) == 0:
+		l.nothing = true
 	case len(values) == 1:
 		l.where(column+" = ?", values[0])
 	default:
@@ -69,6 +74,9 @@ func (l *selection) bind(b *binder) {
 
 // list runs a selection and reads its rows.
 func list[T any](c *conn, l *selection, row func(*sqlite3.Stmt) (T, error)) (out []T, err error) {
+	if l.nothing {
+		return nil, nil
+	}
 	s, _, err := c.Prepare(l.sql.String())
 	if err != nil {
 		return nil, err
@@ -87,7 +95,7 @@ func list[T any](c *conn, l *selection, row func(*sqlite3.Stmt) (T, error)) (out
 
 // runList says how to find runs.
 func runList(q *store.RunQuery) *selection {
-	if q.ByBatch {
+	if q.Changes() {
 		return runsByBatch(q)
 	}
 	l := newestRuns(q)

@@ -185,6 +185,24 @@ func tampering(t *testing.T, what storetest.Tampering) string {
 		storetest.ChangeProgram: "UPDATE programs SET data = CAST('q' AS BLOB)",
 		storetest.ForgeErasure: `UPDATE events SET payload = NULL WHERE run = 'tampered';
 			UPDATE run_keys SET wrapped = NULL, erased = 3 WHERE run = 'tampered'`,
+		storetest.ChangeObject:   "UPDATE objects SET data = '{}' WHERE name = 'a'",
+		storetest.ChangeRevision: "UPDATE objects SET revision = revision + 1 WHERE name = 'a'",
+		storetest.ReviveObject:   "UPDATE objects SET data = '{}' WHERE name = 'gone'",
+		storetest.DeleteObject:   "DELETE FROM objects WHERE name = 'a'",
+		storetest.ForgeObject:    "INSERT INTO objects SELECT kind, namespace, 'b', revision, data, salt, batch FROM objects WHERE name = 'a'",
+		storetest.ChangeEntry:    "UPDATE entries SET actor = 'user/eve' WHERE (batch, position) = (1, 1)",
+		storetest.ChangeDetail:   "UPDATE entries SET detail = '' WHERE (batch, position) = (1, 1)",
+		storetest.SwapEntries:    "UPDATE entries SET position = 1 - position + 10 WHERE batch = 3 AND position < 2; UPDATE entries SET position = position - 10 WHERE position > 5",
+		storetest.DeleteEntry:    "DELETE FROM entries WHERE (batch, position) = (1, 2)",
+		storetest.DeleteEntries:  "DELETE FROM entries WHERE batch = 3",
+		storetest.InsertEntry: `INSERT INTO entries SELECT batch, 3, actor, via, action, namespace, object, outcome, reason, request, detail, salt, forgotten
+			FROM entries WHERE (batch, position) = (1, 2)`,
+		storetest.HideEntries: "DELETE FROM entries WHERE batch = 1; UPDATE batches SET entries = 0 WHERE sequence = 1",
+		storetest.ForgeForgetting: `UPDATE entries SET actor = NULL, via = NULL, action = NULL, namespace = NULL, object = NULL, outcome = NULL,
+			reason = NULL, request = NULL, detail = NULL, salt = NULL, forgotten = 2 WHERE (batch, position) = (1, 1)`,
+		storetest.RestoreForgotten: `UPDATE entries SET (actor, via, action, namespace, object, outcome, reason, request, detail, salt) =
+			(SELECT actor, via, action, namespace, 'a', outcome, reason, request, detail, salt FROM entries AS e WHERE (batch, position) = (1, 1)),
+			forgotten = NULL WHERE (batch, position) = (1, 0)`,
 	}[what]
 	if !ok {
 		t.Fatalf("do not know how to %s", what)

@@ -263,9 +263,14 @@ func testCanceled(t *testing.T, h Harness) {
 	if err := h.Store.Commit(ctx, w.Fill(full())); !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("commit: got %v, want context.Canceled", err)
 	}
-	_, runsErr := h.Store.Runs(ctx, store.RunQuery{})
-	_, eventsErr := h.Store.Events(ctx, "a", 1)
-	for name, err := range map[string]error{"runs": runsErr, "events": eventsErr, "verify": h.Store.Verify(ctx)} {
+	errs := map[string]error{"verify": h.Store.Verify(ctx)}
+	_, errs["runs"] = h.Store.Runs(ctx, store.RunQuery{})
+	_, errs["events"] = h.Store.Events(ctx, "a", 1)
+	_, errs["object"] = h.Store.Object(ctx, Object("n", "a", 1).ObjectID)
+	_, errs["objects"] = h.Store.Objects(ctx, "user", store.ObjectID{}, 1)
+	_, errs["entries"] = h.Store.Entries(ctx, store.EntryQuery{})
+	_, _, errs["evidence"] = h.Store.EntryEvidence(ctx, store.EntryID{Batch: 1})
+	for name, err := range errs {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want context.Canceled", name, err)
 		}
@@ -293,6 +298,12 @@ func testClosed(t *testing.T, h Harness) {
 	_, errs["program"] = h.Store.Program(ctx, Program("p").Hash)
 	_, errs["key"] = h.Store.Key(ctx, "n", "k")
 	_, errs["timers"] = h.Store.Timers(ctx, far, 1)
+	_, errs["object"] = h.Store.Object(ctx, Object("n", "a", 1).ObjectID)
+	_, errs["objects"] = h.Store.Objects(ctx, "user", store.ObjectID{}, 1)
+	_, errs["entries"] = h.Store.Entries(ctx, store.EntryQuery{})
+	_, _, errs["record evidence"] = h.Store.RecordEvidence(ctx, "a", 1)
+	_, _, errs["object evidence"] = h.Store.ObjectEvidence(ctx, Object("n", "a", 1).ObjectID)
+	_, _, errs["entry evidence"] = h.Store.EntryEvidence(ctx, store.EntryID{Batch: 1})
 	_, errs["audit size"] = h.Store.AuditSize(ctx)
 	_, errs["audit leaf"] = h.Store.AuditLeaf(ctx, 0)
 	_, errs["audit hashes"] = h.Store.AuditHashes(ctx, []int64{0})
@@ -317,7 +328,10 @@ func testCrash(t *testing.T, h Harness) {
 		}
 		incarnation = w.Lease.Incarnation
 		for range 3 {
-			w.Commit(store.Batch{Runs: []store.RunRow{Row("a")}, Records: []store.Record{Record("a", w.Next, 1)}})
+			w.Commit(store.Batch{
+				Runs: []store.RunRow{Row("a")}, Records: []store.Record{Record("a", w.Next, 1)},
+				Objects: []store.Object{Object("n", "a", w.Next)}, Entries: []store.Entry{Entry("user/ada", "run.start", "run/a")},
+			})
 		}
 		s = must[store.Store](t)(h.Reopen(t))
 		events := must[[]store.Record](t)(s.Events(t.Context(), "a", 1))
@@ -328,6 +342,10 @@ func testCrash(t *testing.T, h Harness) {
 			want := Record("a", uint64(i)+1, 1)
 			want.Batch = want.First
 			same(t, "record", r, want)
+		}
+		same(t, "object", must[store.Object](t)(s.Object(t.Context(), Object("n", "a", 1).ObjectID)), written(Object("n", "a", 3*round+3), 3*round+3))
+		if entries := must[[]store.Entry](t)(s.Entries(t.Context(), store.EntryQuery{})); len(entries) != int(3*round+3) {
+			t.Errorf("round %d: %d entries", round, len(entries))
 		}
 		if err := s.Verify(t.Context()); err != nil {
 			t.Fatalf("round %d: %v", round, err)

@@ -48,6 +48,20 @@ const (
 	ChangeTimer      Tampering = "move a timer"
 	ChangeProgram    Tampering = "change a program"
 	ForgeErasure     Tampering = "take a run's payloads and key away as an erasure would"
+	ChangeObject     Tampering = "change the data of an object"
+	ChangeRevision   Tampering = "raise the revision of an object"
+	ReviveObject     Tampering = "give a deleted object data"
+	DeleteObject     Tampering = "delete the row of an object"
+	ForgeObject      Tampering = "copy an object under another name"
+	ChangeEntry      Tampering = "change the actor of an entry"
+	ChangeDetail     Tampering = "change the detail of an entry"
+	SwapEntries      Tampering = "swap two entries of a batch"
+	DeleteEntry      Tampering = "delete the last entry of a batch"
+	DeleteEntries    Tampering = "delete all entries of the last batch"
+	InsertEntry      Tampering = "insert a copy of the last entry of a batch behind it"
+	HideEntries      Tampering = "delete all entries of a batch, and let it say that it has none"
+	ForgeForgetting  Tampering = "take the text of an entry out as a batch would"
+	RestoreForgotten Tampering = "give an entry whose text was taken out another one"
 )
 
 // Tamperings are all of them.
@@ -55,11 +69,16 @@ func Tamperings() []Tampering {
 	return []Tampering{
 		ChangeControl, ChangePayload, ChangeCommitment, SwapPayloads, ChangeCount, DeleteRecord, DeleteRun, InsertRecord,
 		DeleteBatch, ChangeTime, ChangeTree, ChangeHash, ChangeRow, ChangeKey, ChangeTimer, ChangeProgram, ForgeErasure,
+		ChangeObject, ChangeRevision, ReviveObject, DeleteObject, ForgeObject, ChangeEntry, ChangeDetail, SwapEntries, DeleteEntry,
+		DeleteEntries, InsertEntry, HideEntries, ForgeForgetting, RestoreForgotten,
 	}
 }
 
 // Tampered is the run that is tampered with: three records in batches 1, 2 and
-// 3, of 2, 1 and 3 events; a row, a key "order", timer 1 and a program.
+// 3, of 2, 1 and 3 events; a row, a key "order", timer 1 and a program. Beside
+// it stand the objects user n/a, with revision 2 of batch 2, and user n/gone,
+// deleted in batch 3; batches 1 and 3 have three entries each, all different,
+// and batch 2 has taken the text of the first out.
 const Tampered store.RunID = "tampered"
 
 // Start is the time of the first batch of a [Writer]; every further batch is a

@@ -21,6 +21,9 @@ type State struct {
 	Keys     []store.Key
 	Timers   []store.Timer
 	Programs []string
+	Objects  []store.Object // of the kinds user and token
+	Entries  []store.Entry
+	Changes  []store.RunID // in the order of their last change
 	Leaves   []string
 }
 
@@ -63,9 +66,25 @@ func ReadState(ctx context.Context, s store.Store, runs []store.RunID, keys []st
 			errs[4] = errors.Join(errs[4], err)
 		}
 	}
-	leaves, err := readLeaves(ctx, s)
-	state.Leaves = leaves
+	err := state.readMore(ctx, s)
 	return state, errors.Join(append(errs[:], err)...)
+}
+
+func (state *State) readMore(ctx context.Context, s store.Store) error {
+	var errs [5]error
+	for i, kind := range []string{"user", "token"} {
+		var objects []store.Object
+		objects, errs[i] = s.Objects(ctx, kind, store.ObjectID{}, everything)
+		state.Objects = append(state.Objects, objects...)
+	}
+	state.Entries, errs[2] = s.Entries(ctx, store.EntryQuery{Limit: everything})
+	changes, err := s.Runs(ctx, store.RunQuery{ByBatch: true, Limit: everything})
+	errs[3] = err
+	for i := range changes {
+		state.Changes = append(state.Changes, changes[i].ID)
+	}
+	state.Leaves, errs[4] = readLeaves(ctx, s)
+	return errors.Join(errs[:]...)
 }
 
 func readLeaves(ctx context.Context, s store.Store) ([]string, error) {
@@ -79,7 +98,8 @@ func readLeaves(ctx context.Context, s store.Store) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		leaves = append(leaves, fmt.Sprintf("%d %d %v %d %d", leaf.Sequence, leaf.Incarnation, leaf.At, leaf.Records, leaf.Items))
+		leaves = append(leaves, fmt.Sprintf("%d %d %v %d %d %d %d", leaf.Sequence, leaf.Incarnation, leaf.At,
+			leaf.Records, leaf.Items, leaf.Objects, leaf.Entries))
 	}
 	return leaves, nil
 }

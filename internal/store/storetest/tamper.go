@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,9 +19,25 @@ func setUpTampered(t *testing.T, s store.Store) {
 		Records:   []store.Record{Record("other", 1, 1), Record(Tampered, 1, 2)},
 		Keys:      []store.Key{{Namespace: "default", Key: "order", Run: Tampered}},
 		SetTimers: []store.Timer{{TimerID: store.TimerID{Run: Tampered, ID: 1}, At: Start.Add(time.Hour)}},
+		Objects:   []store.Object{Object("n", "a", 1), Object("n", "gone", 1)},
+		Entries:   []store.Entry{Entry("user/ada", "1", "a"), Entry("user/ada", "1", "b"), Entry("user/ada", "1", "c")},
 	})
-	w.Commit(store.Batch{Records: []store.Record{Record(Tampered, 3, 1), Record("other", 2, 1)}})
-	w.Commit(store.Batch{Records: []store.Record{Record(Tampered, 4, 3)}})
+	w.Commit(store.Batch{
+		Records: []store.Record{Record(Tampered, 3, 1), Record("other", 2, 1)},
+		Objects: []store.Object{Object("n", "a", 2)}, Forget: []store.EntryID{{Batch: 1}},
+	})
+	w.Commit(store.Batch{
+		Records: []store.Record{Record(Tampered, 4, 3)},
+		Objects: []store.Object{{ObjectID: Object("n", "gone", 1).ObjectID, Revision: 2, Deleted: true}},
+		Entries: []store.Entry{Entry("user/ada", "3", "a"), Entry("user/ada", "3", "b"), Entry("user/ada", "3", "c")},
+	})
+}
+
+// named says what Verify must name.
+var named = map[Tampering]string{
+	ChangeObject: "user n/a", ChangeRevision: "user n/a", ReviveObject: "user n/gone", DeleteObject: "objects", ForgeObject: "user n/b",
+	ChangeEntry: "entry 1/1", ChangeDetail: "entry 1/1", SwapEntries: "entry 3/0", DeleteEntry: "entry 1/2", DeleteEntries: "entry 3/0",
+	InsertEntry: "entry 1/3", HideEntries: "batch 1", ForgeForgetting: "entry 1/1", RestoreForgotten: "entry 1/0",
 }
 
 // testVerify: what was not tampered with is in order, at any time.
@@ -45,6 +62,9 @@ func testTamper(t *testing.T, h Harness, what Tampering) {
 		t.Errorf("verify: got %v, want ErrCorrupt", err)
 	}
 	t.Log(err)
+	if err != nil && !strings.Contains(err.Error(), named[what]) {
+		t.Errorf("verify: %v: does not name %s", err, named[what])
+	}
 	if events, err := h.Store.Events(t.Context(), "other", 1); what != DeleteBatch && (len(events) != 2 || err != nil) {
 		t.Errorf("other run: %v, %v", events, err)
 	}
