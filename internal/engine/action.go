@@ -24,7 +24,8 @@ type Action struct {
 // Hold keeps the run from starting attempts, or the steps from beginning,
 // those too that nobody has reached yet. What runs goes on and its result is
 // taken; waits and retries that come due are kept until the release; timeouts
-// go on. Holding again changes nothing.
+// go on. Holding again changes nothing. A hold stays, also over the end of the
+// step, until it is released, the run is canceled or has ended.
 type Hold struct{ Action }
 
 // Release takes a hold back: that of the run, or those of the steps. Others
@@ -332,13 +333,6 @@ func (m *Machine) applyAction(run *Run, ev *Event) error {
 		run.Output, run.Err = value.Undefined, nil
 	}
 	return nil
-}
-
-// unhold forgets the holds of a step that has ended, and of what lies in it.
-func (r *Run) unhold(path string) {
-	if len(r.Holds) > 0 {
-		r.Holds = slices.DeleteFunc(r.Holds, func(h Holding) bool { return covers(path, h.Path) })
-	}
 }
 
 // actAt is the activation at a path, nil if there is none. No two have the same

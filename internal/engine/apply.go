@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -159,48 +158,6 @@ func (m *Machine) openOwned(run *Run, f *Frame, ev *Event) error {
 	return nil
 }
 
-// again is the end of the path of a handler or finally part that stood there
-// before, so many times: nothing in it is what was in the earlier ones.
-func again(before int) string {
-	if before == 0 {
-		return ""
-	}
-	return "#" + strconv.Itoa(before+1)
-}
-
-// tried is the path of the activation's current try.
-func tried(a *Activation) string {
-	if a.Attempt > 1 {
-		return a.Path + "~" + strconv.Itoa(a.Attempt)
-	}
-	return a.Path
-}
-
-func join(path, step string) string {
-	if path == "" {
-		return step
-	}
-	return path + "/" + step
-}
-
-// escape makes any text a segment of a path: what has a meaning in paths is
-// percent-encoded.
-func escape(s string) string {
-	const special = "/[]#~%"
-	if !strings.ContainsAny(s, special) {
-		return s
-	}
-	var b strings.Builder
-	for i := range len(s) {
-		if strings.IndexByte(special, s[i]) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", s[i])
-		} else {
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String()
-}
-
 func applyAssigned(run *Run, f *Frame, ev *Event) error {
 	run.varVersion++
 	for i := range ev.Ops {
@@ -248,7 +205,7 @@ func (m *Machine) applyFrame(run *Run, f *Frame, ev *Event) error {
 			if n < 0 || int(n) >= len(f.Nodes) {
 				return fmt.Errorf("%w: node %d of frame %d", ErrProtocol, n, f.ID)
 			}
-			m.settleNotEntered(run, f, n, ev.Reason)
+			m.settleNotEntered(f, n, ev.Reason)
 		}
 	}
 	return nil
@@ -286,12 +243,9 @@ func (m *Machine) entered(run *Run, f *Frame, ev *Event) error {
 }
 
 // settleNotEntered counts a node of a joined body that will not run.
-func (m *Machine) settleNotEntered(run *Run, f *Frame, n workflow.NodeID, reason Reason) {
+func (m *Machine) settleNotEntered(f *Frame, n workflow.NodeID, reason Reason) {
 	ns := &f.Nodes[n]
 	ns.Why = reason
-	if len(run.Holds) > 0 {
-		run.unhold(StepPath(f, m.node(f, n)))
-	}
 	switch reason {
 	case ReasonConditionFalse, ReasonJoinFalse:
 		ns.Ends = workflow.EndSkipped
@@ -533,7 +487,6 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 		a.Map, a.Outputs, a.Secrets, a.Checkpoint = nil, nil, nil, nil
 		m.forgetClosed(run, a)
 	}
-	run.unhold(a.Path)
 	f := run.Frames[a.Frame]
 	f.Live--
 	f.LastEnd = a.ID
@@ -557,13 +510,4 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 	if !m.bodies[f.Body].jumps {
 		m.settled(f, a.Node)
 	}
-}
-
-// StepPath is the path of a node in a frame, as the path of its first
-// activation there would be.
-func StepPath(f *Frame, n *workflow.Node) string {
-	if n.ID == "" {
-		return f.Path
-	}
-	return join(f.Path, escape(n.ID))
 }

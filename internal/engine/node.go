@@ -148,7 +148,7 @@ func (d *decider) notEntered(f *Frame, node workflow.NodeID, reason Reason) erro
 	if n := len(d.dec.Events); n > 0 {
 		if last := &d.dec.Events[n-1]; last.Kind == EvNotEntered && last.Frame == f.ID && last.Reason == reason {
 			last.Nodes = append(last.Nodes, node)
-			d.m.settleNotEntered(d.run, f, node, reason)
+			d.m.settleNotEntered(f, node, reason)
 			d.follow(f, node)
 			return nil
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -104,4 +105,55 @@ func plainSegment(s string) (name string, indexed bool) {
 		return s[:i], s[i] == '['
 	}
 	return s, false
+}
+
+// again is the end of the path of a handler or finally part that stood there
+// before, so many times: nothing in it is what was in the earlier ones.
+func again(before int) string {
+	if before == 0 {
+		return ""
+	}
+	return "#" + strconv.Itoa(before+1)
+}
+
+// tried is the path of the activation's current try.
+func tried(a *Activation) string {
+	if a.Attempt > 1 {
+		return a.Path + "~" + strconv.Itoa(a.Attempt)
+	}
+	return a.Path
+}
+
+func join(path, step string) string {
+	if path == "" {
+		return step
+	}
+	return path + "/" + step
+}
+
+// escape makes any text a segment of a path: what has a meaning in paths is
+// percent-encoded.
+func escape(s string) string {
+	const special = "/[]#~%"
+	if !strings.ContainsAny(s, special) {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if strings.IndexByte(special, s[i]) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", s[i])
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
+
+// StepPath is the path of a node in a frame, as the path of its first
+// activation there would be.
+func StepPath(f *Frame, n *workflow.Node) string {
+	if n.ID == "" {
+		return f.Path
+	}
+	return join(f.Path, escape(n.ID))
 }

@@ -46,11 +46,15 @@ func (s *simulation) durable(b *store.Batch) {
 		}
 		ended := m.ended
 		m.record(r, b)
-		if !ended && m.ended {
+		switch {
+		case !ended && m.ended:
 			l.live--
+		case ended && !m.ended:
+			l.live++
 		}
-		if row := m.row; s.broken == nil && (row.State != string(m.run.State) || row.Ended() != m.ended || row.Ended() == row.EndedAt.IsZero()) {
-			s.violatef(FoldIsState, "run %s is %s after event %d, its row says %s", r.Run, m.run.State, m.events, row.State)
+		state, _ := m.run.Status()
+		if row := m.row; s.broken == nil && (row.State != string(state) || row.Held != m.run.Held() || row.Ended() != m.ended || row.Ended() == row.EndedAt.IsZero()) {
+			s.violatef(FoldIsState, "run %s is %s after event %d, its row says %s, held %v", r.Run, state, m.events, row.State, row.Held)
 		}
 	}
 	for _, k := range b.Keys {

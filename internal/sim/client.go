@@ -36,6 +36,8 @@ type request struct {
 	key     string // without one it is asked for once
 	tag     string // part of the input and body
 	run     store.RunID
+	held    bool          // from the start
+	skip    engine.Reason // it is not to run at all
 	acked   bool
 	over    bool // acknowledged, refused, or given up
 }
@@ -74,6 +76,7 @@ func (c *clients) newRequest() {
 		q.key = fmt.Sprintf("key%d", c.keys)
 	}
 	q.tag = fmt.Sprintf("tag%d", len(c.requests))
+	q.held, q.skip = c.s.people.wish()
 	c.ask(q)
 	if q.key != "" && c.r.chance(c.s.swarm.sameKey) {
 		other := *q
@@ -121,7 +124,7 @@ func (c *clients) arrive(caller runtime.Caller, call *call) {
 	prepared := server.prepared[q.program]
 	m := runtime.Submit{
 		Run: store.RunID(fmt.Sprintf("r%05d", c.runs)), Machine: prepared.Machine, Program: prepared.Stored, Caller: caller,
-		Key: q.key, BodyHash: sha256.Sum256([]byte(q.tag)), Accept: engine.Accept{Input: q.input(), Seed: c.r.Uint64()},
+		Key: q.key, BodyHash: sha256.Sum256([]byte(q.tag)), Accept: engine.Accept{Input: q.input(), Seed: c.r.Uint64(), Held: q.held, Skip: q.skip},
 	}
 	if q.key != "" {
 		m.KeyExpires = s.now.Add(runtime.KeyRetention)
@@ -143,8 +146,12 @@ func (q *request) input() value.Value {
 // whether it arrives or not.
 func (c *clients) reply(e runtime.Reply) {
 	s := c.s
-	if e.Caller == inspector {
+	switch {
+	case e.Caller == inspector:
 		s.inspected(e)
+		return
+	case e.Caller > operatorsFrom:
+		s.people.reply(e)
 		return
 	}
 	call := c.calls[e.Caller]
@@ -208,7 +215,7 @@ func (c *clients) checkCanceled(call *call, e runtime.Reply) {
 			c.s.violatef(Outbox, "cancel of run %s is acknowledged before it is on disk", call.cancel)
 		}
 	case errors.Is(e.Err, runtime.ErrNotLive):
-		if !m.ended {
+		if !m.ended && m.retried == 0 {
 			c.s.violatef(NoLostRun, "run %s is said to have ended", call.cancel)
 		}
 	case errors.Is(e.Err, runtime.ErrUnknown), errors.Is(e.Err, runtime.ErrBusy), errors.Is(e.Err, runtime.ErrStopping):
@@ -235,6 +242,7 @@ func (c *clients) answered(call *call, e runtime.Reply) {
 		return
 	}
 	q.acked = true
+	c.s.people.adopt(q.run)
 	if c.r.chance(c.s.swarm.cancel) {
 		c.s.at(c.r.span(time.Millisecond, 20*time.Minute), "cancel", string(q.run), func() {
 			c.s.fault("cancel")
@@ -258,7 +266,10 @@ func (c *clients) failed(f *call) {
 }
 
 // serverDown breaks all connections. The calls fail when their patience ends.
-func (c *clients) serverDown() { c.calls = map[runtime.Caller]*call{} }
+func (c *clients) serverDown() {
+	c.calls = map[runtime.Caller]*call{}
+	c.s.people.calls = map[runtime.Caller]*order{}
+}
 
 // calmDown has somebody look after runs that cannot end by themselves.
 func (c *clients) calmDown() { c.s.at(10*time.Minute, "look after", "", c.lookAfter) }

@@ -5,8 +5,9 @@
 // ship. Around them stand a store that fails as stores do, a server that
 // crashes, workers that die, fall silent and report late, an outside world that
 // keeps a ledger of what really happened, and clients that ask for runs, lose
-// the answers, ask again, and cancel. All of it is drawn from one seed: the same
-// seed gives the same trace, whose hash says so.
+// the answers, ask again, and cancel, and operators who hold, release and retry.
+// All of it is drawn from one seed: the same seed gives the same trace, whose
+// hash says so.
 //
 //	report := sim.Run(sim.Options{Seed: 42})
 //	if report.Violation != nil { report.Write(os.Stderr) }

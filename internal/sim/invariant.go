@@ -26,5 +26,7 @@ const (
 	TimeNeverBack Invariant = "time"                    // of batches grows, and is not ahead
 	NoQuarantine  Invariant = "no quarantine"           // the engine decides without fault
 	NoHalt        Invariant = "no halt"                 // store and memory never contradict each other
+	Held          Invariant = "held"                    // what is held starts no attempt
+	NoRerun       Invariant = "no rerun"                // a retry reopens nothing that ended well
 	PublishedOnce Invariant = "published once"          // watchers see each event once, in order
 )

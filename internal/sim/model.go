@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/regie-dev/regie/internal/duration"
@@ -35,6 +36,9 @@ type model struct {
 	unknown  bool // an outcome that a person must tell
 	state    engine.State
 	ended    bool
+	held     []string // paths that are held, "" for the run
+	holds    int      // so far
+	retried  int
 }
 
 type frameModel struct {
@@ -47,6 +51,7 @@ type frameModel struct {
 	live    int
 	verdict bool // nothing more starts
 	ended   bool
+	state   engine.State // it ended as
 }
 
 type actModel struct {
@@ -56,6 +61,7 @@ type actModel struct {
 	failures int
 	lost     int
 	ended    bool
+	failed   bool // it ended badly, and nobody handled that
 	stopping bool
 	unknown  bool
 	retries  int
@@ -116,7 +122,8 @@ func (m *model) record(r *store.Record, b *store.Batch) {
 
 // event checks that an event may follow, and takes it in.
 func (m *model) event(ev *engine.Event, b *store.Batch) {
-	if (m.events == 1) != (ev.Kind == engine.EvAccepted) || m.ended {
+	reopens := ev.Kind == engine.EvRetryAsked && (m.state == engine.Failed || m.state == engine.Canceled)
+	if (m.events == 1) != (ev.Kind == engine.EvAccepted) || m.ended && !reopens {
 		m.violatef(Structure, "%s", ev.Kind)
 		return
 	}
@@ -127,9 +134,21 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 	case engine.EvAccepted:
 		m.input = ev.Input
 	case engine.EvCancelAsked:
-		m.canceled = true
+		m.canceled, m.held = true, nil
+	case engine.EvHeld:
+		m.holds++
+		m.held = append(m.held, ev.Path)
+	case engine.EvReleased:
+		m.held = slices.DeleteFunc(m.held, func(path string) bool { return path == ev.Path })
+	case engine.EvRetryAsked:
+		m.retried++
+		m.ended, m.canceled, m.state = false, false, ""
+	case engine.EvFrameReopened:
+		m.frameReopened(ev)
+	case engine.EvReopened:
+		m.reopened(ev)
 	case engine.EvRunEnded:
-		m.ended, m.state = true, ev.State
+		m.ended, m.state, m.held = true, ev.State, nil
 		if m.live > 0 || len(m.timers) > 0 {
 			m.violatef(Structure, "the run ended with %d live activations and %d timers", m.live, len(m.timers))
 		}
@@ -172,12 +191,14 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 	case engine.EvFrameVerdict:
 		if !f.verdict && ev.ExitTo == 0 {
 			m.checkCounter(ev)
+			m.checkSuccess(f, ev)
 		}
 		f.verdict = true
 	case engine.EvFrameEnded:
-		f.ended = true
+		f.ended, f.state = true, ev.State
 		if !f.verdict {
 			m.checkCounter(ev)
+			m.checkSuccess(f, ev)
 		}
 		for n, e := range f.ends {
 			if f.live > 0 || e == 0 && !m.jumps(f) {
@@ -195,6 +216,19 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 }
 
 func (m *model) jumps(f *frameModel) bool { return len(m.program.Bodies[f.body].Start) > 0 }
+
+// checkSuccess wants a frame that succeeds by itself to hold nothing that failed
+// or was canceled.
+func (m *model) checkSuccess(f *frameModel, ev *engine.Event) {
+	if ev.State != engine.Succeeded || m.jumps(f) || m.program.Bodies[f.body].Rule.SkippedLeaves {
+		return
+	}
+	for n, e := range f.ends {
+		if e&workflow.EndCanceled != 0 || e&(workflow.EndFailed|workflow.EndSucceeded) == workflow.EndFailed {
+			m.violatef(Order, "frame %d succeeds although node %d ended as %b", ev.Frame, n, e)
+		}
+	}
+}
 
 // checkCounter compares a run's output, where it is its counter, with what was
 // counted.
@@ -304,6 +338,7 @@ func (m *model) attempt(a *actModel, ev *engine.Event, b *store.Batch) {
 	if want := (engine.Fence{Incarnation: b.Incarnation, Sequence: b.Sequence}); ev.Fence != want {
 		m.violatef(FenceGrows, "attempt %d of activation %d has fence %v in batch %v", ev.Attempt, ev.Act, ev.Fence, want)
 	}
+	m.notHeld(ev)
 	if m.stopped(a.frame) {
 		m.violatef(CanceledRun, "attempt %d of activation %d begins after its surroundings were canceled", ev.Attempt, ev.Act)
 	}
@@ -419,7 +454,7 @@ func (m *model) actEnded(a *actModel, ev *engine.Event) {
 	if n := len(a.attempts); n > 0 && !a.attempts[n-1].ended {
 		m.violatef(Structure, "activation %d ended while attempt %d is out", ev.Act, n)
 	}
-	a.ended = true
+	a.ended, a.failed = true, ev.State == engine.Failed && !ev.Handled || ev.State == engine.Canceled
 	m.live--
 	f := m.frames[a.frame]
 	f.live--

@@ -18,6 +18,7 @@ const (
 	randWorkers
 	randNet
 	randSwarm
+	randOperators
 )
 
 func newRandom(seed, subsystem uint64) random {

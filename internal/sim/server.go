@@ -235,6 +235,12 @@ func (v *server) perform(e runtime.Effect) {
 			v.working--
 			v.tellRuntime(runtime.Evaluated{Incarnation: e.Incarnation, Run: e.Run, Result: e.Need.Eval.Evaluate()})
 		})
+	case runtime.Reload:
+		v.working++
+		s.atUnless(v.dead(), v.r.span(time.Millisecond, 5*time.Second), "reload", string(e.Run), func() {
+			v.working--
+			v.tellRuntime(runtime.Reloaded{Incarnation: e.Incarnation, Loaded: runtime.LoadEnded(ctx(), v.store, v.machines, e.Run)})
+		})
 	case runtime.WakeAt:
 		v.wakeRun++
 		v.wake(e.At, &v.wakeRun)

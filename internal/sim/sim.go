@@ -130,6 +130,7 @@ type simulation struct {
 	programs []specimen
 	machines map[*workflow.Program]*engine.Machine
 	clients  *clients
+	people   *operators
 	world    *ledger
 	models   map[store.RunID]*model
 	order    []store.RunID // models in the order of acceptance
@@ -163,6 +164,7 @@ func run(o Options, p product) *Report {
 		s.pool = append(s.pool, newWorker(s, fmt.Sprintf("w%d", i)))
 	}
 	s.clients = newClients(s)
+	s.people = newOperators(s)
 	s.server.boot()
 	s.clients.begin()
 	s.at(o.Horizon, "calm", "", s.calmDown)
@@ -232,6 +234,7 @@ func (s *simulation) violatef(i Invariant, format string, args ...any) {
 func (s *simulation) calmDown() {
 	s.calm = true
 	s.clients.calmDown()
+	s.people.calmDown()
 	for _, w := range s.pool {
 		w.calmDown()
 	}
@@ -239,7 +242,7 @@ func (s *simulation) calmDown() {
 
 // finished reports whether nothing is left to do.
 func (s *simulation) finished() bool {
-	return s.calm && s.clients.finished() && s.server.up && s.log.live == 0 && !s.server.busy()
+	return s.calm && s.clients.finished() && s.people.asking == 0 && s.server.up && s.log.live == 0 && !s.server.busy()
 }
 
 // latency is how long a message takes.

@@ -34,6 +34,7 @@ func TestSeeds(t *testing.T) {
 		"cancel", "commit error", "commit unknown", "contradiction", "crash after answer", "crash after commit", "crash at any time",
 		"crash before commit", "duplicate result", "late start", "lease lost", "lost acknowledgement", "not started",
 		"outcome lost", "partition", "read error", "same key twice", "same key, other body", "slow commit", "slow task",
+		"hold", "retry", "retry done", "order refused", "accepted held", "accepted skipped",
 		"task failure", "worker death", "worker death after effect", "worker death before start",
 		"worker death in the middle", "worker death with a result", statesCompared,
 	} {

@@ -40,6 +40,10 @@ type swarm struct {
 	cancel        float64 // of runs
 	sameKey       float64 // of requests
 	taskFailure   float64
+	// What operators do, for each run.
+	hold     float64
+	retry    float64
+	accepted float64 // held from the start, or skipped
 }
 
 func newSwarm(r random) swarm {
@@ -69,5 +73,6 @@ func newSwarm(r random) swarm {
 	if r.chance(0.3) {
 		w.limits = runtime.Limits{BatchEvents: 1 + r.IntN(40), BatchRecords: 1 + r.IntN(4), Backlog: 1 + r.IntN(4)}
 	}
+	w.hold, w.retry, w.accepted = some(0.8), some(0.9), some(0.3)
 	return w
 }

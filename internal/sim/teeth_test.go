@@ -43,6 +43,10 @@ func TestTeeth(t *testing.T) {
 		{"a run is forgotten at a restart", func(p *product) {
 			p.recovered = func(m []runtime.Message) []runtime.Message { return m[:max(0, len(m)-1)] }
 		}, []Invariant{Liveness, NoLostRun, Outbox}},
+		{"holds are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetHolds }), []Invariant{Outbox}},
+		{"holds are forgotten at a restart", onRecovery(forgetHolding), []Invariant{Held, FoldIsState}},
+		{"a retry takes what succeeded for failed", onRuntime(func(r *brokenRuntime) { r.before = spoilSuccess }), []Invariant{NoRerun, FoldIsState}},
+		{"a retry leaves out what was canceled", onRuntime(func(r *brokenRuntime) { r.before = forgetCanceled }), []Invariant{Order, Structure, Liveness, FoldIsState}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -117,6 +121,39 @@ func answerAtOnce(m runtime.Message) (runtime.Message, []runtime.Effect) {
 func forgetCancels(m runtime.Message) (runtime.Message, []runtime.Effect) {
 	if cancel, ok := m.(runtime.Cancel); ok {
 		return nil, []runtime.Effect{runtime.Reply{Caller: cancel.Caller, Run: cancel.Run}}
+	}
+	return m, nil
+}
+
+func forgetHolds(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	if act, ok := m.(runtime.Act); ok {
+		if _, holds := act.Action.(engine.Hold); holds {
+			return nil, []runtime.Effect{runtime.Reply{Caller: act.Caller, Run: act.Run}}
+		}
+	}
+	return m, nil
+}
+
+// spoilSuccess takes for failed what succeeded in a run that is read again.
+func spoilSuccess(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	if reloaded, ok := m.(runtime.Reloaded); ok && reloaded.Loaded.Run != nil {
+		for _, a := range reloaded.Loaded.Run.Acts {
+			if a.State == engine.Succeeded {
+				a.State = engine.Failed
+			}
+		}
+	}
+	return m, nil
+}
+
+// forgetCanceled leaves out of a retry what was canceled.
+func forgetCanceled(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	if reloaded, ok := m.(runtime.Reloaded); ok && reloaded.Loaded.Run != nil {
+		for _, a := range reloaded.Loaded.Run.Acts {
+			if a.State == engine.Canceled {
+				a.State = engine.Skipped
+			}
+		}
 	}
 	return m, nil
 }
@@ -238,5 +275,7 @@ func forgetRetries(run *engine.Run) {
 		a.Retries = nil
 	}
 }
+
+func forgetHolding(run *engine.Run) { run.Hold, run.Holds = nil, nil }
 
 func forgetTimers(run *engine.Run) { clear(run.Timers) }

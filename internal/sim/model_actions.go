@@ -1,0 +1,54 @@
+package sim
+
+import (
+	"strings"
+	"time"
+
+	"github.com/regie-dev/regie/internal/engine"
+)
+
+// notHeld checks that nobody holds what an attempt begins of.
+func (m *model) notHeld(ev *engine.Event) {
+	path := m.run.Acts[ev.Act].Path
+	for _, held := range m.held {
+		if rest, inside := strings.CutPrefix(path, held); held == "" || inside && (rest == "" || strings.ContainsAny(rest[:1], "/[~#")) {
+			m.violatef(Held, "attempt %d of %s begins, but %q is held", ev.Attempt, path, held)
+		}
+	}
+}
+
+// frameReopened checks that a frame which goes on did not end well, nor its
+// nodes that are judged again run.
+func (m *model) frameReopened(ev *engine.Event) {
+	f := m.frames[ev.Frame]
+	if f == nil || f.ended && f.state == engine.Succeeded {
+		m.violatef(NoRerun, "frame %d is reopened", ev.Frame)
+		return
+	}
+	if f.ended && ev.Role != engine.RoleFinally {
+		f.verdict = ev.Same
+	}
+	f.ended = false
+	for _, n := range ev.Nodes {
+		if f.entered[n] || f.ends[n] == 0 {
+			m.violatef(NoRerun, "node %d of frame %d is judged again", n, ev.Frame)
+		}
+		f.ends[n] = 0
+	}
+}
+
+// reopened checks that an activation which goes on did not end well. Its
+// budgets begin anew.
+func (m *model) reopened(ev *engine.Event) {
+	a := m.acts[ev.Act]
+	if a == nil || !a.ended || !a.failed {
+		m.violatef(NoRerun, "activation %d is reopened", ev.Act)
+		return
+	}
+	a.ended, a.failed, a.stopping, a.failures, a.lost, a.retries = false, false, false, 0, 0, 0
+	a.retryAt = time.Time{} // a person does not wait for a backoff
+	m.live++
+	f := m.frames[a.frame]
+	f.live++
+	f.ends[a.node] = 0
+}
