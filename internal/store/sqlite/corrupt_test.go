@@ -74,6 +74,11 @@ func someRuns(t *testing.T, path string) (s *sqlite.Store, want storetest.State)
 			Keys:      []store.Key{{Namespace: "n", Key: fmt.Sprintf("k%d", n), Run: "a"}},
 			SetTimers: []store.Timer{{TimerID: store.TimerID{Run: "a", ID: n}, At: storetest.Start}},
 			Programs:  []store.Program{storetest.Program(fmt.Sprintf("p%d", n))},
+			Objects:   []store.Object{storetest.Object("n", "a", n+1), storetest.Object("n", fmt.Sprintf("u%d", n), 1)},
+			Entries:   []store.Entry{storetest.Entry("user/ada", "run.start", fmt.Sprintf("run/r%d", n)), storetest.Entry("user/bob", "x", "y")},
+		}
+		if n == 1 { // which cuts the WAL; it grows again
+			b.Forget = []store.EntryID{{Batch: n, Position: 1}}
 		}
 		b.Records[0].Payload = []byte(strings.Repeat("payload ", 300))
 		w.Commit(b)

@@ -61,7 +61,10 @@ func breakable(t *testing.T, name string) (fs *testFS, s *sqlite.Store, w *store
 func batchAfter(events uint64) store.Batch {
 	r := storetest.Record("a", events+1, 1)
 	r.Payload = []byte(strings.Repeat("x", 20_000))
-	return store.Batch{Runs: []store.RunRow{storetest.Row("a")}, Records: []store.Record{r}}
+	return store.Batch{
+		Runs: []store.RunRow{storetest.Row("a")}, Records: []store.Record{r},
+		Objects: []store.Object{storetest.Object("n", "a", events+1)}, Entries: []store.Entry{storetest.Entry("user/ada", "run.start", "run/a")},
+	}
 }
 
 func (f *testFS) set(b *breaker) {

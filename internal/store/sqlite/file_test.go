@@ -17,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/ncruces/go-sqlite3"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/store/sqlite"
@@ -65,7 +66,7 @@ func TestFormat1(t *testing.T) {
 	fresh, _ := someRuns(t, filepath.Join(t.TempDir(), "regie.db"))
 	storetest.Lead(t, fresh).Commit(store.Batch{Erase: []store.RunID{"r11"}})
 	if want, err := readAll(t.Context(), fresh); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("reads %+v, want %+v, %v", got, want, err)
+		t.Errorf("%v (-want +got):\n%s", err, cmp.Diff(want, got))
 	}
 	w := storetest.Lead(t, s)
 	w.Commit(store.Batch{Records: []store.Record{storetest.Record("a", 13, 1)}})

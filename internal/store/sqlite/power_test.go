@@ -101,7 +101,9 @@ func record(t *testing.T, setup string) recording {
 			next[id]++
 			b.Records = append(b.Records, r)
 			b.Runs = append(b.Runs, storetest.Row(id))
+			b.Entries = append(b.Entries, storetest.Entry("user/ada", "run.start", "run/"+string(id)))
 		}
+		b.Objects = []store.Object{storetest.Object("n", "a", n+1)}
 		rec.batches = append(rec.batches, w.Fill(b))
 		w.Commit(b)
 		mark, err := os.ReadFile(path + sqlite.MarkSuffix)
@@ -194,10 +196,31 @@ func (rec *recording) check(ctx context.Context, path string, acked ack) error {
 			return fmt.Errorf("run %s has %d records, want %d: %w", id, len(events), want, err)
 		}
 	}
+	if err := rec.checkMore(ctx, s, lease.LastSequence); err != nil {
+		return err
+	}
 	return s.Commit(ctx, &store.Batch{
 		Sequence: lease.LastSequence + 1, Incarnation: lease.Incarnation, At: storetest.Start,
 		Records: []store.Record{{Run: "new", First: 1, Count: 1}},
 	})
+}
+
+// checkMore checks the object and the entries.
+func (rec *recording) checkMore(ctx context.Context, s *sqlite.Store, last uint64) error {
+	if last == 0 {
+		return nil
+	}
+	if o, err := s.Object(ctx, storetest.Object("n", "a", 1).ObjectID); err != nil || o.Revision != last {
+		return fmt.Errorf("object has revision %d after %d batches: %w", o.Revision, last, err)
+	}
+	want := 0
+	for _, b := range rec.batches[:last] {
+		want += len(b.Entries)
+	}
+	if entries, err := s.Entries(ctx, store.EntryQuery{}); err != nil || len(entries) != want {
+		return fmt.Errorf("%d entries, want %d: %w", len(entries), want, err)
+	}
+	return nil
 }
 
 // powerCuts cuts the power before every operation, with several fates of what

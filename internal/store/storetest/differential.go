@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -26,7 +27,7 @@ type Side struct {
 func Differential(t *testing.T, open func(t *rapid.T) [2]Side) {
 	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
-		m := &machine{sides: open(t), now: Start, next: map[store.RunID]uint64{}}
+		m := &machine{sides: open(t), now: Start, next: map[store.RunID]uint64{}, objects: map[store.ObjectID]store.Object{}}
 		m.acquire(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"commit":     m.commit,
@@ -40,6 +41,10 @@ func Differential(t *testing.T, open func(t *rapid.T) [2]Side) {
 			"last":       m.last,
 			"page":       m.page,
 			"due timers": m.due,
+			"list":       m.list,
+			"misrevise":  m.misrevise,
+			"refixed":    m.refix,
+			"prove":      m.prove,
 			"":           m.compare,
 		})
 		for i := range m.sides {
@@ -57,13 +62,20 @@ type machine struct {
 	sequence uint64
 	now      time.Time
 	next     map[store.RunID]uint64 // next event, for runs that exist
-	seen     uint64                 // incarnation seen last
+	objects  map[store.ObjectID]store.Object
+	entries  []store.EntryID
+	seen     uint64 // incarnation seen last
 }
 
 var (
 	poolRuns     = []store.RunID{"r1", "r2", "r3", "r4", "r5", "r6"}
 	poolKeys     = []store.Key{{Namespace: "n", Key: "k1"}, {Namespace: "n", Key: "k2"}, {Namespace: "m", Key: "k1"}}
 	poolPrograms = []store.Program{Program("p"), Program("q")}
+	poolObjects  = []store.ObjectID{
+		{Kind: "user", Name: "a"}, {Kind: "user", Namespace: "n", Name: "a"}, {Kind: "user", Namespace: "n", Name: "b"}, {Kind: "token", Name: "a"},
+	}
+	poolActors = []string{"user/ada", "user/bob"}
+	poolNames  = []string{"", "n", "m"}
 )
 
 // both does the same on both sides and compares what the errors are.
@@ -83,6 +95,10 @@ func (m *machine) both(t *rapid.T, what string, do func(side *Side) (any, error)
 // class tells errors apart as callers do.
 func class(err error) string {
 	var taken *store.KeyTakenError
+	var revision *store.RevisionError
+	if errors.As(err, &revision) {
+		return fmt.Sprintf("revision: %+v", *revision)
+	}
 	if errors.As(err, &taken) {
 		return fmt.Sprintf("taken: %+v", *taken)
 	}
@@ -129,6 +145,8 @@ func (m *machine) batch(t *rapid.T) *store.Batch {
 	}
 	for _, i := range some("rows", len(poolRuns)) {
 		row := Row(poolRuns[i])
+		row.Namespace, row.BusinessDate = poolNames[i%len(poolNames)], []string{"", "2026-11-22", "2026-11-23"}[i/2]
+		row.Held, row.Attempts = rapid.Bool().Draw(t, "held"), rapid.Uint32Range(0, 2).Draw(t, "attempts")
 		row.State = rapid.SampledFrom([]string{"running", "waiting", "succeeded", "failed"}).Draw(t, "state")
 		if row.Ended() {
 			row.EndedAt = m.now
@@ -160,7 +178,32 @@ func (m *machine) batch(t *rapid.T) *store.Batch {
 			b.Erase = append(b.Erase, id)
 		}
 	}
+	m.more(t, b)
 	return b
+}
+
+// more adds objects that follow, entries, and entries to forget.
+func (m *machine) more(t *rapid.T, b *store.Batch) {
+	for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, len(poolObjects)-1), 0, 3, rapid.ID[int]).Draw(t, "objects") {
+		o := store.Object{ObjectID: poolObjects[i], Revision: m.objects[poolObjects[i]].Revision + 1}
+		if o.Revision > 1 && rapid.IntRange(0, 2).Draw(t, "delete") == 0 {
+			o.Deleted = true
+		} else {
+			o.Data = []byte(rapid.SampledFrom([]string{"", "{}", `{"x":1}`}).Draw(t, "data"))
+		}
+		b.Objects = append(b.Objects, o)
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "entries") {
+		e := Entry(rapid.SampledFrom(poolActors).Draw(t, "actor"), "run.start", "run/"+string(rapid.SampledFrom(poolRuns).Draw(t, "entry's run")))
+		e.Namespace = rapid.SampledFrom(poolNames).Draw(t, "entry's namespace")
+		b.Entries = append(b.Entries, e)
+	}
+	if len(m.entries) > 0 && rapid.IntRange(0, 7).Draw(t, "forget") == 0 {
+		b.Forget = []store.EntryID{rapid.SampledFrom(m.entries).Draw(t, "entry to forget")}
+		if rapid.IntRange(0, 7).Draw(t, "misforget") == 0 {
+			b.Forget[0].Position += 7
+		}
+	}
 }
 
 func (m *machine) send(t *rapid.T, what string, b *store.Batch) {
@@ -171,6 +214,12 @@ func (m *machine) send(t *rapid.T, what string, b *store.Batch) {
 	m.sequence = b.Sequence
 	for _, r := range b.Records {
 		m.next[r.Run] = r.First + r.Count
+	}
+	for _, o := range b.Objects {
+		m.objects[o.ObjectID] = o
+	}
+	for i := range b.Entries {
+		m.entries = append(m.entries, store.EntryID{Batch: b.Sequence, Position: uint32(i)})
 	}
 }
 
@@ -298,4 +347,103 @@ func (m *machine) compare(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// misrevise commits an object that does not follow.
+func (m *machine) misrevise(t *rapid.T) {
+	b := m.batch(t)
+	if len(b.Objects) == 0 {
+		return
+	}
+	o := &b.Objects[rapid.IntRange(0, len(b.Objects)-1).Draw(t, "object")]
+	o.Revision = rapid.Uint64Range(1, o.Revision+2).Filter(func(n uint64) bool { return n != o.Revision }).Draw(t, "revision")
+	before := m.sequence
+	m.send(t, "commit of an object that was changed in between", b)
+	if m.sequence != before {
+		t.Fatal("accepted")
+	}
+}
+
+// refix commits a row that may say something else of what is fixed.
+func (m *machine) refix(t *rapid.T) {
+	b := m.batch(t)
+	if len(b.Runs) == 0 {
+		return
+	}
+	_, err := m.sides[0].Store.Run(t.Context(), b.Runs[0].ID)
+	b.Runs[0].Workflow = "other"
+	before := m.sequence
+	if err == nil {
+		m.send(t, "commit of a row that moves its run", b)
+	}
+	if m.sequence != before {
+		t.Fatal("accepted")
+	}
+}
+
+// list lists by random filters.
+func (m *machine) list(t *rapid.T) {
+	some := func(what string, of []string) []string {
+		if rapid.Bool().Draw(t, "any "+what) {
+			return nil
+		}
+		return rapid.SliceOfNDistinct(rapid.SampledFrom(of), 0, 3, rapid.ID[string]).Draw(t, what)
+	}
+	q := store.RunQuery{
+		Namespaces: some("namespaces", poolNames), Workflows: some("workflows", []string{"nightly", "other"}),
+		States: some("states", []string{"running", "waiting", "succeeded", "failed"}), Limit: rapid.IntRange(1, 4).Draw(t, "limit"),
+		DateFrom: rapid.SampledFrom([]string{"", "2026-11-22", "2026-11-23"}).Draw(t, "from"), DateTo: rapid.SampledFrom([]string{"", "2026-11-22"}).Draw(t, "to"),
+	}
+	if q.ByBatch = rapid.Bool().Draw(t, "by batch"); q.ByBatch {
+		q.Since, q.After = rapid.Uint64Range(0, m.sequence+1).Draw(t, "since"), rapid.SampledFrom(append([]store.RunID{""}, poolRuns...)).Draw(t, "after")
+	} else {
+		q.Before = rapid.SampledFrom(append([]store.RunID{""}, poolRuns...)).Draw(t, "before")
+	}
+	_, _ = m.both(t, "runs", func(s *Side) (any, error) { return s.Store.Runs(t.Context(), q) })
+
+	place := store.EntryID{Batch: rapid.Uint64Range(1, m.sequence+1).Draw(t, "batch"), Position: rapid.Uint32Range(0, 2).Draw(t, "position")}
+	e := store.EntryQuery{Namespaces: some("namespaces of entries", poolNames), Limit: rapid.IntRange(1, 4).Draw(t, "limit of entries")}
+	if e.OldestFirst = rapid.Bool().Draw(t, "oldest first"); e.OldestFirst {
+		e.After = place
+	} else {
+		e.Before = place
+	}
+	e.Actor = rapid.SampledFrom(append([]string{""}, poolActors...)).Draw(t, "actor")
+	if rapid.Bool().Draw(t, "of an object") {
+		e.Object = "run/r1"
+	}
+	if rapid.Bool().Draw(t, "in time") {
+		e.From, e.To = m.now.Add(-20*time.Second), m.now.Add(-2*time.Second)
+	}
+	_, _ = m.both(t, "entries", func(s *Side) (any, error) { return s.Store.Entries(t.Context(), e) })
+	kind, after := rapid.SampledFrom([]string{"user", "token"}).Draw(t, "kind"), rapid.SampledFrom(poolObjects).Draw(t, "after object")
+	_, _ = m.both(t, "objects", func(s *Side) (any, error) { return s.Store.Objects(t.Context(), kind, after, q.Limit) })
+}
+
+// prove finds evidence, and compares where it is; hashes differ by their salts.
+func (m *machine) prove(t *rapid.T) {
+	type found struct {
+		thing any
+		batch uint64
+		index int
+	}
+	run, first := rapid.SampledFrom(poolRuns).Draw(t, "run"), rapid.Uint64Range(1, 8).Draw(t, "event")
+	_, _ = m.both(t, "record evidence", func(s *Side) (any, error) {
+		r, e, err := s.Store.RecordEvidence(t.Context(), run, first)
+		return found{r, e.Batch, e.Index}, err
+	})
+	id := rapid.SampledFrom(poolObjects).Draw(t, "object")
+	_, _ = m.both(t, "object evidence", func(s *Side) (any, error) {
+		o, e, err := s.Store.ObjectEvidence(t.Context(), id)
+		return found{o, e.Batch, e.Index}, err
+	})
+	_, _ = m.both(t, "object", func(s *Side) (any, error) { return s.Store.Object(t.Context(), id) })
+	place := store.EntryID{Batch: rapid.SampledFrom([]uint64{1, max(m.sequence, 1), math.MaxUint64}).Draw(t, "batch")}
+	if len(m.entries) > 0 {
+		place = rapid.SampledFrom(m.entries).Draw(t, "entry")
+	}
+	_, _ = m.both(t, "entry evidence", func(s *Side) (any, error) {
+		entry, e, err := s.Store.EntryEvidence(t.Context(), place)
+		return found{entry, e.Batch, e.Index}, err
+	})
 }
