@@ -60,12 +60,11 @@ func (l *line) hello(uids []int, build string) error {
 		return &refusedError{fmt.Sprintf("what listens there runs as user %d, which is not named as the supervisor's user", uid)}
 	}
 	_ = l.conn.SetDeadline(time.Now().Add(helloTime))
-	if err := l.send(wire.Hello{Version: wire.Version, Oldest: wire.Oldest, Build: build}); err != nil {
-		return err
-	}
+	// One that refuses us may say so, and be gone, before we have said anything.
+	sendErr := l.send(wire.Hello{Version: wire.Version, Oldest: wire.Oldest, Build: build})
 	kind, payload, err := wire.ReadFrame(l.reader)
 	if err != nil {
-		return err
+		return errors.Join(sendErr, err)
 	}
 	if kind != wire.KindMessage {
 		return errors.New("it answers with output")

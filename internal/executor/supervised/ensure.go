@@ -142,8 +142,11 @@ func ensure(ctx context.Context, c *Config) (*line, error) {
 	defer cancel()
 	ended := started.done
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		if l, err = dial(ctx, c.Socket, c.UIDs, c.Build); err == nil || errors.As(err, &refused) {
-			return l, err
+		if l, err = dial(ctx, c.Socket, c.UIDs, c.Build); err == nil {
+			return l, nil
+		}
+		if errors.As(err, &refused) {
+			return nil, unreachable(c.Socket, err)
 		}
 		select {
 		case <-ended:

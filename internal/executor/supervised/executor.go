@@ -109,14 +109,12 @@ func (x *Executor) line(ctx context.Context) (*line, error) {
 	default:
 	}
 	l, err := dial(ctx, x.config.Socket, x.config.UIDs, x.config.Build)
-	var refused *refusedError
-	if err != nil && !errors.As(err, &refused) && x.config.Spawn != nil {
+	if err != nil {
 		x.forking.Lock()
 		defer x.forking.Unlock()
-		l, err = ensure(ctx, &x.config)
-	}
-	if err != nil {
-		return nil, unreachable(x.config.Socket, err)
+		if l, err = ensure(ctx, &x.config); err != nil {
+			return nil, err
+		}
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()

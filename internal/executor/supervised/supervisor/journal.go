@@ -126,7 +126,7 @@ func (j *journal) load() error {
 	}
 	for rest := text[len(magic):]; len(rest) >= recordHead; {
 		n := binary.LittleEndian.Uint32(rest)
-		if uint64(n) > uint64(len(rest)-recordHead) {
+		if n == 0 || uint64(n) > uint64(len(rest)-recordHead) { // zeros are what a crash may leave
 			break
 		}
 		payload := rest[recordHead : recordHead+n]
