@@ -207,7 +207,7 @@ func (l *linker) task(t *workflow.Task) {
 	l.data(t.With)
 	l.refuse(t.Finish != workflow.FinishResult, "a task that a message ends")
 	l.refuse(t.Heartbeat != nil, "heartbeat")
-	l.refuse(t.RunsOn != nil || t.RunAs != "", "placement")
+	l.refuse(t.RunsOn != nil, "placement")
 	l.refuse(len(t.Artifacts) > 0, "artifacts")
 }
 

@@ -138,7 +138,7 @@ func (d *language) stepTask() []descriptor.Field {
 		{Name: "success", Type: object(&descriptor.Object{Name: "success", Doc: "What counts as success of a `run` step.", Fields: []descriptor.Field{
 			{Name: "exit_codes", Type: ranged(list(ranged(kind(descriptor.Integer), 0, 255)), 1, unbounded), Required: true, Doc: "Exit codes that count as success. Those beside 0 show as a warning."},
 		}}), Doc: "What counts as success of a `run` step.", Example: "success: {exit_codes: [0, 4]}"},
-		{Name: "run_as", Type: text(), Doc: "User of the machine as whom a `run` step runs: an exact name, no number. It needs a server whose supervisor may change to that user for the workflow's namespace; otherwise the step fails with the error `run_as`.", Example: "run_as: settle"},
+		{Name: "run_as", Type: text(), Doc: "User of the machine as whom a `run` step runs: an exact name, no number. It needs a server whose supervisor may change to that user for the workflow's namespace; otherwise the step fails with the error `run_as`."},
 		timeoutField(),
 		{Name: "idempotent", Type: kind(descriptor.Boolean), Doc: "Says that doing the step twice is harmless, so that it is repeated early when contact to it is lost."},
 	}
