@@ -98,6 +98,9 @@ var rows = []row{
 	{"B58", "a printed line that looks like one of Regie's own", []string{
 		"tasklog: TestFormat TestLines", "cli/testdata/script/hostile.txtar", "badinput/testdata/script/tasks.txtar"}},
 	{"B63", "an argument that looks like the name of a file", []string{"cli/testdata/script/hostile.txtar"}},
+	{"B70", "a task that would run as root, by a number, or as a user that is not allowed", []string{
+		"dialect/native: TestRunAs", "executor/supervised: TestRunAsIsDenied TestTasksOfAnotherUser",
+		"executor/supervised/supervisor: TestUsers TestUserListsAreChecked"}},
 	{"B71", "YAML that unfolds to much, or never ends", []string{
 		"yamldoc: TestBombs TestLimits", "cli/testdata/script/hostile.txtar", "badinput/testdata/script/definitions.txtar"}},
 	{"B72", "YAML that is read in two ways", []string{
@@ -109,7 +112,7 @@ var rows = []row{
 }
 
 // wanted are the rows that must be there.
-const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B18 B19 B21 B22 B23 B24 B25 B26 B27 B28 B29 B37 B39 B40 B41 B42 B45 B52 B53 B57 B58 B63 B71 B72 B73"
+const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B18 B19 B21 B22 B23 B24 B25 B26 B27 B28 B29 B37 B39 B40 B41 B42 B45 B52 B53 B57 B58 B63 B70 B71 B72 B73"
 
 // TestRows: every row has tests, and they are there.
 func TestRows(t *testing.T) {
