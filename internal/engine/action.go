@@ -66,7 +66,7 @@ const (
 var ErrRefused = errors.New("refused")
 
 // Refusal says why an action cannot be done. The state is as it was.
-type Refusal struct {
+type Refusal struct { //nolint:errname // an answer to an operator, and named as one
 	// Path names the step that it is about; empty: the run.
 	Path    string
 	Message string

@@ -34,7 +34,6 @@ const (
 	EvCancelAsked  EventKind = "cancel_asked"  // the run was told to stop
 	EvRunEnded     EventKind = "run_ended"     //
 
-	// Of operators' actions.
 	EvHeld          EventKind = "held"           // the run, or the step at a path, starts nothing
 	EvReleased      EventKind = "released"       // a hold was taken back
 	EvRetryAsked    EventKind = "retry_asked"    // what failed is to run again

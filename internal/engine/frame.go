@@ -103,7 +103,7 @@ func (d *decider) start(f *Frame) error {
 // stopLive what lives is told to stop because of why. The first verdict stays.
 func (d *decider) verdict(f *Frame, out Outcome, why Reason, stopLive bool) error {
 	switch f.Phase {
-	case FrameFinishing, FrameEnded:
+	case FrameFinishing, FrameEnded, FrameParked:
 		return nil
 	case FrameOpen, FrameOpening:
 		if err := d.emit(Event{
@@ -228,7 +228,7 @@ func (d *decider) judge(id FrameID) error {
 	b := &d.m.bodies[f.Body]
 	var out Outcome
 	switch f.Phase {
-	case FrameOpening, FrameFinishing, FrameEnded:
+	case FrameOpening, FrameFinishing, FrameEnded, FrameParked:
 		return nil
 	case FrameStopping:
 		out = *f.Verdict

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,7 +74,12 @@ const (
 // every step that has not ended, in the order of the program and of frames. The
 // error is a *[Refusal]: there is no such step.
 func (m *Machine) Why(run *Run, path string, now time.Time) ([]Explanation, error) {
-	w := &whyer{m: m, run: run, now: now}
+	w := &whyer{m: m, run: run, now: now, evaluating: map[task]bool{}}
+	for _, id := range slices.Sorted(maps.Keys(run.suspended)) {
+		if s := run.suspended[id]; s.rest == nil {
+			w.evaluating[s.doing] = true
+		}
+	}
 	if path == "" {
 		w.explainRun()
 		w.frame(run.Frames[1], "")
@@ -93,6 +100,8 @@ type whyer struct {
 	run *Run
 	now time.Time
 	out []Explanation
+	// evaluating is the work that waits for an evaluation.
+	evaluating map[task]bool
 }
 
 func (w *whyer) explainRun() {
@@ -205,15 +214,17 @@ func (w *whyer) absent(path string) Explanation {
 		e.Conditions = append(e.Conditions, heldBy(h))
 	}
 	for at := around(path); at != ""; at = around(at) {
-		if a := w.run.actAt(at); a != nil {
-			c := Condition{Kind: ConditionNeed, Subject: at, State: a.State, Reason: a.Reason, Since: a.Since}
-			c.Text = fmt.Sprintf("It lies in %s, which is %s.", at, a.State)
-			if a.Phase == PhaseEnded {
-				e.State, e.Since, c.Kind, c.Met = Skipped, a.EndedAt, ConditionEnded, true
-			}
-			e.Conditions = append(e.Conditions, c)
-			return e
+		a := w.run.actAt(at)
+		if a == nil {
+			continue
 		}
+		c := Condition{Kind: ConditionNeed, Subject: at, State: a.State, Reason: a.Reason, Since: a.Since}
+		c.Text = fmt.Sprintf("It lies in %s, which is %s.", at, a.State)
+		if a.Phase == PhaseEnded {
+			e.State, e.Since, c.Kind, c.Met = Skipped, a.EndedAt, ConditionEnded, true
+		}
+		e.Conditions = append(e.Conditions, c)
+		return e
 	}
 	e.Conditions = append(e.Conditions, Condition{Kind: ConditionNeed, Text: "What lies around it has not begun."})
 	return e

@@ -33,12 +33,7 @@ func evaluation() Condition {
 
 // evaluates reports whether the work waits for an evaluation.
 func (w *whyer) evaluates(t task) bool {
-	for id := uint64(1); id <= w.run.lastEval; id++ {
-		if s := w.run.suspended[id]; s != nil && s.rest == nil && s.doing == t {
-			return true
-		}
-	}
-	return false
+	return w.evaluating[t]
 }
 
 // needs explains the join of a node.

@@ -20,10 +20,10 @@ func noted(action string) []store.Entry {
 	return []store.Entry{{Actor: "user/ada", Action: action, Outcome: "done"}}
 }
 
-// reload answers a Reload as the service does.
-func (b *bench) reload(run store.RunID) {
+// reload answers the Reload of r1 as the service does.
+func (b *bench) reload() {
 	b.t.Helper()
-	b.tell(runtime.Reloaded{Incarnation: b.disk.incarnation, Loaded: runtime.LoadEnded(context.Background(), b.disk, b.machines, run)})
+	b.tell(runtime.Reloaded{Incarnation: b.disk.incarnation, Loaded: runtime.LoadEnded(context.Background(), b.disk, b.machines, "r1")})
 }
 
 // TestHold: a held run hands out nothing until it is released; entries are
@@ -80,12 +80,12 @@ func TestRetryOfAnEndedRun(t *testing.T) {
 	first.Caller, second.Caller = 1, 2
 	b.tell(first, second)
 	b.want("reload r1")
-	b.reload("r1")
+	b.reload()
 	b.want("commit 3: r1 goes on, r1 running")
 	if n := len(b.batch.Entries); n != 1 {
 		t.Errorf("%d entries", n)
 	}
-	b.reload("r1") // an answer that nobody waits for
+	b.reload() // an answer that nobody waits for
 	b.commit()
 	b.want("dispatch r1 a #2", "reply 1 r1 existing=false err=<nil> seen=<nil>",
 		"reply 2 r1 existing=false err=run r1 has no failed step seen=<nil>", "publish r1 goes on ended=false")
@@ -109,7 +109,7 @@ func TestRetryOfAnEndedRun(t *testing.T) {
 	}
 	b.effects = nil
 	b.tell(runtime.Act{Run: "r1", Action: engine.Retry{Action: orderOf()}, Caller: 3})
-	b.reload("r1")
+	b.reload()
 	b.want("reload r1", "reply 3 r1 existing=false err=run r1 has succeeded: there is nothing to retry seen=<nil>")
 	if b.reactor.Live() != 0 {
 		t.Error("a run that was refused stays in memory")
@@ -129,7 +129,7 @@ func TestRetryOfAnEndInFlight(t *testing.T) {
 	b.want("commit 2: r1 goes on, r1 failed")
 	b.commit()
 	b.want("settled r1 act 1 #1 refused=false", "publish r1 goes on ended=true", "reload r1")
-	b.reload("r1")
+	b.reload()
 	b.commit()
 	b.want("commit 3: r1 goes on, r1 running", "dispatch r1 a #2", "reply 1 r1 existing=false err=<nil> seen=<nil>", "publish r1 goes on ended=false")
 	// One that waits when the reactor stops is told so.
