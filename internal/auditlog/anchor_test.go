@@ -262,9 +262,7 @@ func TestOldCopyIsFoundByAnchors(t *testing.T) {
 				if err := os.CopyFS(old, os.DirFS(dir)); err != nil {
 					t.Fatal(err)
 				}
-				if err := errors.Join(os.Chmod(filepath.Join(old, "audit"), 0o700), os.Chmod(filepath.Join(old, "audit", "key"), 0o600)); err != nil {
-					t.Fatal(err)
-				}
+				private(t, old)
 				if _, err := once(t, dir, newHistory(t, words(5, "a")...), a); err != nil {
 					t.Fatal(err)
 				}
