@@ -391,6 +391,14 @@ func TestExportsAndProofs(t *testing.T) {
 	if err != nil || audit.CheckConsistency(consistency, signed.Size, signed.Root, 5, first.Root) != nil {
 		t.Errorf("checkpoint: %v", err)
 	}
+	if root, err := s.Root(t.Context(), 5); err != nil || root != first.Root {
+		t.Errorf("root: %v", err)
+	}
+	for _, size := range []uint64{8, 1 << 63} {
+		if _, err := s.Root(t.Context(), size); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("root of %d: %v", size, err)
+		}
+	}
 	if _, _, err := s.Checkpoint(t.Context(), 8); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("checkpoint: %v", err)
 	}

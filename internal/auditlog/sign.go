@@ -47,11 +47,8 @@ func (s *Service) sign(ctx context.Context) (*Signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size > audit.MaxSize {
-		return nil, fmt.Errorf("%w: it has %d batches", store.ErrCorrupt, size)
-	}
 	next := audit.Checkpoint{Origin: s.keys.public.Origin(), Size: int64(size)}
-	if next.Root, err = s.root(ctx, next.Size); err != nil {
+	if next.Root, err = s.Root(ctx, size); err != nil {
 		return nil, err
 	}
 	last := s.Last()
@@ -86,15 +83,19 @@ func (s *Service) keep(signed *Signed) error {
 	return nil
 }
 
-// root computes the root of the log when it had the size.
-func (s *Service) root(ctx context.Context, size int64) (audit.Hash, error) {
-	hashes, err := s.cfg.Log.AuditHashes(ctx, audit.EdgeIndexes(size))
-	if err != nil {
-		return audit.Hash{}, err
+// Root computes the root of the log when it had the size, from the hashes that
+// are stored. store.ErrNotFound, wrapped, if it never had.
+func (s *Service) Root(ctx context.Context, size uint64) (audit.Hash, error) {
+	if size > audit.MaxSize {
+		return audit.Hash{}, fmt.Errorf("root of the audit log: %w: it never had %d batches", store.ErrNotFound, size)
 	}
-	edge, err := audit.NewEdge(size, hashes)
+	hashes, err := s.cfg.Log.AuditHashes(ctx, audit.EdgeIndexes(int64(size)))
 	if err != nil {
-		return audit.Hash{}, err
+		return audit.Hash{}, fmt.Errorf("root of the audit log: %w", err)
+	}
+	edge, err := audit.NewEdge(int64(size), hashes)
+	if err != nil {
+		return audit.Hash{}, fmt.Errorf("root of the audit log: %w", err)
 	}
 	return edge.Root(), nil
 }

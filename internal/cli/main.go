@@ -132,7 +132,7 @@ const (
 // commands lists all commands, in the order of the help.
 func (c *cli) commands() []*cobra.Command {
 	return []*cobra.Command{
-		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.completionCommand(), c.versionCommand(), c.supervisorCommand(),
+		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.completionCommand(), c.auditCommand(), c.versionCommand(), c.supervisorCommand(),
 	}
 }
 

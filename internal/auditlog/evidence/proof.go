@@ -286,7 +286,7 @@ func (v *proofVerifier) compare() error {
 	case len(v.opts.Kept) > 0:
 		return &Fault{What: fmt.Sprintf("no checkpoint that was kept elsewhere covers the same %d batches: compare an export with them", r.Size)}
 	default:
-		r.Limits = append(r.Limits, "whether whoever has the private key wrote another log as well: only a checkpoint that was kept elsewhere tells (--checkpoint)")
+		r.Limits = append(r.Limits, "whether somebody who has the private key wrote another log as well: only a checkpoint that was kept elsewhere tells (--checkpoint)")
 	}
 	return nil
 }

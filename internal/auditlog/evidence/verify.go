@@ -296,19 +296,19 @@ func (v *exportVerifier) end() error {
 func (v *exportVerifier) limits() {
 	r := v.report
 	if v.header.From > 1 {
-		r.Limits = append(r.Limits, fmt.Sprintf("batches 1 to %d are covered by the checkpoints, but are not in this export", v.header.From-1))
+		r.Limits = append(r.Limits, fmt.Sprintf("what is in batches 1 to %d, which the checkpoints cover", v.header.From-1))
 	}
 	switch {
 	case r.Compared == 0:
-		r.Limits = append(r.Limits, fmt.Sprintf("whoever has the private key can have rewritten the log as a whole, or cut it after batch %d: "+
+		r.Limits = append(r.Limits, fmt.Sprintf("whether somebody who has the private key rewrote the log as a whole, or cut it after batch %d: "+
 			"only a checkpoint that was kept elsewhere tells (--checkpoint)", r.Size))
 	case v.compared < r.Size:
-		r.Limits = append(r.Limits, fmt.Sprintf("batches %d to %d came after the newest checkpoint that was kept elsewhere: "+
-			"whoever has the private key can have rewritten them", v.compared+1, r.Size))
+		r.Limits = append(r.Limits, fmt.Sprintf("whether somebody who has the private key rewrote batches %d to %d, "+
+			"which came after the newest checkpoint that was kept elsewhere", v.compared+1, r.Size))
 	}
-	r.Limits = append(r.Limits, fmt.Sprintf("what happened after batch %d is not in this export", r.Size))
+	r.Limits = append(r.Limits, fmt.Sprintf("what happened after batch %d", r.Size))
 	if r.Records > 0 {
-		r.Limits = append(r.Limits, "of runs the export has hashes only: a proof of a run has its events")
+		r.Limits = append(r.Limits, "the events of runs, of which it has hashes only: a proof of a run has them")
 	}
 }
 

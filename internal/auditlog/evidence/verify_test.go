@@ -62,24 +62,24 @@ func TestReport(t *testing.T) {
 		"export": {l.export(1), evidence.Options{}, evidence.Report{
 			Kind: "export", From: 1, Size: 5, FirstAt: at(1), LastAt: at(5), Records: 3, Items: 7, Entries: 4, Forgotten: 1, Checkpoints: 3,
 			Limits: []string{
-				"whoever has the private key can have rewritten the log as a whole, or cut it after batch 5: only a checkpoint that was kept elsewhere tells (--checkpoint)",
-				"what happened after batch 5 is not in this export", "of runs the export has hashes only: a proof of a run has its events",
+				"whether somebody who has the private key rewrote the log as a whole, or cut it after batch 5: only a checkpoint that was kept elsewhere tells (--checkpoint)",
+				"what happened after batch 5", "the events of runs, of which it has hashes only: a proof of a run has them",
 			},
 		}},
 		"export and anchors": {
 			l.export(1), evidence.Options{Kept: slices.Concat(l.cut(4).kept("a"), l.cut(2).kept("b"))}, evidence.Report{
 				Kind: "export", From: 1, Size: 5, FirstAt: at(1), LastAt: at(5), Records: 3, Items: 7, Entries: 4, Forgotten: 1, Checkpoints: 3, Compared: 2,
 				Limits: []string{
-					"batches 5 to 5 came after the newest checkpoint that was kept elsewhere: whoever has the private key can have rewritten them",
-					"what happened after batch 5 is not in this export", "of runs the export has hashes only: a proof of a run has its events",
+					"whether somebody who has the private key rewrote batches 5 to 5, which came after the newest checkpoint that was kept elsewhere",
+					"what happened after batch 5", "the events of runs, of which it has hashes only: a proof of a run has them",
 				},
 			},
 		},
 		"tail": {l.export(4), evidence.Options{Kept: slices.Concat(l.kept("a"), l.cut(3).kept("b"))}, evidence.Report{
 			Kind: "export", From: 4, Size: 5, FirstAt: at(4), LastAt: at(5), Records: 1, Items: 2, Entries: 1, Checkpoints: 2, Compared: 2,
 			Limits: []string{
-				"batches 1 to 3 are covered by the checkpoints, but are not in this export",
-				"what happened after batch 5 is not in this export", "of runs the export has hashes only: a proof of a run has its events",
+				"what is in batches 1 to 3, which the checkpoints cover",
+				"what happened after batch 5", "the events of runs, of which it has hashes only: a proof of a run has them",
 			},
 		}},
 		"entry": {l.clone().proveEntry(said.ID), evidence.Options{Kept: l.kept("a")}, evidence.Report{
@@ -89,7 +89,7 @@ func TestReport(t *testing.T) {
 			Kind: "proof", Size: 5, FirstAt: at(2), LastAt: at(4), Records: 2, Checkpoints: 1, Run: "r1", Events: 3,
 			Limits: []string{
 				"whether run r1 has events after 3", "the values that the events refer to: the proof has their commitments only",
-				"whether whoever has the private key wrote another log as well: only a checkpoint that was kept elsewhere tells (--checkpoint)",
+				"whether somebody who has the private key wrote another log as well: only a checkpoint that was kept elsewhere tells (--checkpoint)",
 			},
 		}},
 	} {
