@@ -52,7 +52,11 @@ func dsn(path, vfs string) string {
 // openConn opens a connection to a database that exists. Until it is trusted,
 // closing it leaves the WAL as it is.
 func openConn(ctx context.Context, path, vfs string) (*conn, error) {
-	raw, err := sqlite3.OpenContext(ctx, dsn(path, vfs)+"&mode=rw")
+	return openURI(ctx, dsn(path, vfs)+"&mode=rw")
+}
+
+func openURI(ctx context.Context, uri string) (*conn, error) {
+	raw, err := sqlite3.OpenContext(ctx, uri)
 	if err != nil {
 		return nil, err
 	}

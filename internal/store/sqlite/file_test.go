@@ -106,7 +106,7 @@ func TestUpgrade(t *testing.T) {
 	if _, err := sqlite.Open(t.Context(), config(path)); err == nil || !strings.Contains(err.Error(), "no lease row") {
 		t.Fatalf("upgraded database without a lease: %v", err)
 	}
-	change(t, path, "INSERT INTO lease SELECT id, format, incarnation, holder, settled, key_check, restored_at, restored_batch FROM kept")
+	change(t, path, "INSERT INTO lease SELECT id, format, incarnation, holder, settled, key_check, restored_at, restored_batch, restored_incarnation FROM kept")
 	s := open(t, config(path))
 	storetest.Lead(t, s).Commit(batchAfter(0))
 	if err := s.Verify(t.Context()); err != nil {

@@ -45,9 +45,10 @@ type Config struct {
 
 // Store is a store in a SQLite file.
 type Store struct {
-	path string
-	vfs  string
-	kek  cipher.AEAD
+	path     string
+	vfs      string
+	kek      cipher.AEAD
+	readOnly bool // see OpenBackup
 
 	writing sync.Mutex // guards writer
 	writer  *writer
@@ -87,13 +88,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
+	return newStore(cfg, kek, c), nil
+}
+
+func newStore(cfg Config, kek cipher.AEAD, c *conn) *Store {
 	if cfg.Readers <= 0 {
 		cfg.Readers = DefaultReaders
 	}
 	return &Store{
-		path: path, vfs: cfg.VFS, kek: kek, writer: &writer{conn: c, kek: kek, path: path},
+		path: cfg.Path, vfs: cfg.VFS, kek: kek, writer: &writer{conn: c, kek: kek, path: cfg.Path},
 		slots: make(chan struct{}, cfg.Readers), done: make(chan struct{}),
-	}, nil
+	}
 }
 
 // ensure makes a fresh database if there is none, and looks at the file before
@@ -183,21 +188,30 @@ func (c *conn) checkFile() (int64, error) {
 
 // checkContent checks format, key and mark.
 func (c *conn) checkContent(cfg Config, kek cipher.AEAD, m mark) error {
-	row, err := c.lease()
+	row, err := c.checkLease(kek)
 	if err != nil {
 		return err
-	}
-	if row.format != store.Format {
-		return fmt.Errorf("%w: %d, this Regie knows %d; use a newer Regie", store.ErrFormat, row.format, store.Format)
-	}
-	if text, err := open(kek, row.keyCheck, keyCheckTag); err != nil || string(text) != keyCheckText {
-		return fmt.Errorf("%w: the database was made with another one", store.ErrWrongKey)
 	}
 	err = c.checkMark(m, row)
 	if err != nil && cfg.AcceptLoss && errors.Is(err, store.ErrCorrupt) {
 		return c.acceptLoss(cfg.Path, m, row)
 	}
 	return err
+}
+
+// checkLease checks format and key.
+func (c *conn) checkLease(kek cipher.AEAD) (leaseRow, error) {
+	row, err := c.lease()
+	if err != nil {
+		return row, err
+	}
+	if row.format != store.Format {
+		return row, fmt.Errorf("%w: %d, this Regie knows %d; use a newer Regie", store.ErrFormat, row.format, store.Format)
+	}
+	if text, err := open(kek, row.keyCheck, keyCheckTag); err != nil || string(text) != keyCheckText {
+		return row, fmt.Errorf("%w: the database was made with another one", store.ErrWrongKey)
+	}
+	return row, nil
 }
 
 // checkMark checks that the database has the batch that the mark names.

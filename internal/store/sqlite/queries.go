@@ -12,6 +12,8 @@ const (
 	qAcquire
 	qRelease
 	qRaise
+	qRestore
+	qRestored
 	qSettle
 	qInsertBatch
 	qInsertEvent
@@ -77,6 +79,9 @@ func queryText(q query) string {
 		qRelease: `UPDATE lease SET holder = '' WHERE incarnation = ?`,
 		qSettle:  `UPDATE lease SET settled = settled + 1`,
 		qRaise:   `UPDATE lease SET incarnation = max(incarnation, ?)`,
+
+		qRestore:  `UPDATE lease SET incarnation = ?1, holder = '', restored_at = ?2, restored_batch = ?3, restored_incarnation = ?1`,
+		qRestored: `SELECT restored_at, restored_batch, restored_incarnation FROM lease WHERE restored_at IS NOT NULL`,
 
 		qInsertBatch:  `INSERT INTO batches (sequence, incarnation, at, tree, records, items, objects, entries) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		qInsertEvent:  `INSERT INTO events (run, first, count, batch, position, commitment, control, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -47,7 +47,11 @@ func (s *Store) idleReader(ctx context.Context) (*conn, error) {
 		s.idle = s.idle[:n-1]
 		return c, nil
 	}
-	c, err := openConn(ctx, s.path, s.vfs)
+	open := openConn
+	if s.readOnly {
+		open = openBackup
+	}
+	c, err := open(ctx, s.path, s.vfs)
 	if err != nil {
 		return nil, err
 	}

@@ -15,17 +15,22 @@ import (
 // Verify checks everything on one state of the database; commits go on beside
 // it.
 func (s *Store) Verify(ctx context.Context) error {
-	return s.snapshot(ctx, "verify", func(c *conn) error {
-		v := verification{conn: c, kek: s.kek}
-		leaves := leafReader{conn: c}
-		v.Leaf = leaves.leaf
-		for _, check := range []func() error{v.pages, v.batches, v.events, v.entries, v.objects, v.runs, v.keys, v.timers, v.programs, v.erased, v.Finish} {
-			if err := check(); err != nil {
-				return err
-			}
+	return s.snapshot(ctx, "verify", func(c *conn) error { return c.verify(s.kek) })
+}
+
+// verify checks everything on one state of the database.
+func (c *conn) verify(kek cipher.AEAD) error {
+	v := verification{conn: c, kek: kek}
+	leaves := leafReader{conn: c}
+	v.Leaf = leaves.leaf
+	for _, check := range []func() error{
+		v.pages, v.batches, v.events, v.entries, v.objects, v.runs, v.keys, v.timers, v.programs, v.erased, v.Finish,
+	} {
+		if err := check(); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 type verification struct {

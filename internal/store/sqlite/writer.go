@@ -46,6 +46,9 @@ func (s *Store) Acquire(ctx context.Context, holder string) (store.Lease, error)
 	if err := s.usable(ctx); err != nil {
 		return store.Lease{}, err
 	}
+	if s.readOnly {
+		return store.Lease{}, fmt.Errorf("acquire lease: %w", ErrReadOnly)
+	}
 	lease, err := s.writer.acquire(holder)
 	if err != nil {
 		return store.Lease{}, fmt.Errorf("acquire lease: %w", err)

@@ -8,10 +8,12 @@ CREATE TABLE lease (
   holder      TEXT NOT NULL,
   settled     INTEGER NOT NULL, -- counts commits that failed with an unknown outcome
   key_check   BLOB NOT NULL, -- a known text, sealed with the key-encryption key
-  -- When a backup was put back last, and the last batch that it had.
-  restored_at    INTEGER,
-  restored_batch INTEGER,
-  CHECK ((restored_at IS NULL) = (restored_batch IS NULL))
+  -- When a backup was put back last, the last batch that it had, and what the
+  -- incarnation was raised to.
+  restored_at          INTEGER,
+  restored_batch       INTEGER,
+  restored_incarnation INTEGER,
+  CHECK ((restored_at IS NULL) = (restored_batch IS NULL) AND (restored_at IS NULL) = (restored_incarnation IS NULL))
 ) STRICT;
 
 -- One row a batch, the audit leaf of which covers the hashes of its records
