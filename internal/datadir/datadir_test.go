@@ -293,6 +293,66 @@ func TestKey(t *testing.T) {
 	}
 }
 
+// A restored folder gets the key that was kept with the backup, and never loses
+// one.
+func TestPutKey(t *testing.T) {
+	t.Parallel()
+	first := filepath.Join(t.TempDir(), "data")
+	want, err := openDir(t, first).Key()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := filepath.Join(first, "keys", "kek")
+	key, err := datadir.ReadKey(kept)
+	if err != nil || key != want {
+		t.Fatalf("kept key %x, %v", key, err)
+	}
+	path := filepath.Join(t.TempDir(), "data")
+	d := openDir(t, path)
+	for range 2 {
+		if err := d.PutKey(key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := d.Key(); got != key || err != nil {
+		t.Errorf("key %x, %v", got, err)
+	}
+	other := key
+	other[0] ^= 1
+	if err := d.PutKey(other); !errors.Is(err, datadir.ErrKey) {
+		t.Errorf("another key: %v, want ErrKey", err)
+	}
+	view, err := datadir.View(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(view.PutKey(key), view.Close()); !errors.Is(err, datadir.ErrKey) {
+		t.Errorf("into a view: %v, want ErrKey", err)
+	}
+	if err := os.WriteFile(d.Database(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.PutKey(key); !errors.Is(err, datadir.ErrKey) {
+		t.Errorf("beside a database: %v, want ErrKey", err)
+	}
+	if got, err := d.Key(); got != key || err != nil {
+		t.Errorf("key after all: %x, %v", got, err)
+	}
+
+	for name, want := range map[string]error{"none": fs.ErrNotExist, "text": datadir.ErrKey, "open": datadir.ErrUnsafe} {
+		file := filepath.Join(t.TempDir(), name)
+		mode := map[string]fs.FileMode{"text": 0o600, "open": 0o644}[name]
+		if mode != 0 {
+			if err := errors.Join(os.WriteFile(file, []byte("hello"), mode), os.Chmod(file, mode)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := datadir.ReadKey(file); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	}
+}
+
 func TestKeyFileMayNotLeadOutside(t *testing.T) {
 	t.Parallel()
 	outside := filepath.Join(t.TempDir(), "outside")

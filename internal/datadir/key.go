@@ -34,6 +34,11 @@ func (d *Dir) Key() (key [KeySize]byte, err error) {
 	if err != nil {
 		return key, fmt.Errorf("read key: %w", err)
 	}
+	return parseKey(text, where)
+}
+
+// parseKey reads the text of a key file; where names it in errors.
+func parseKey(text, where string) (key [KeySize]byte, err error) {
 	line, ok := strings.CutPrefix(strings.TrimSuffix(text, "\n"), keyPrefix)
 	decoded, err := base64.StdEncoding.Strict().DecodeString(line)
 	if !ok || err != nil || len(decoded) != KeySize {
@@ -51,11 +56,61 @@ func (d *Dir) makeKey(where string) (key [KeySize]byte, err error) {
 		return key, fmt.Errorf("%w: %s is missing, without which %s cannot be read; put it back", ErrKey, where, d.Database())
 	}
 	_, _ = rand.Read(key[:]) // does not fail
-	line := keyPrefix + base64.StdEncoding.EncodeToString(key[:]) + "\n"
-	if err := WriteSecret(d.root, path.Join(keysName, keyName), line); err != nil {
+	if err := d.writeKey(key); err != nil {
 		return key, fmt.Errorf("make key: %w", err)
 	}
 	return key, nil
+}
+
+func (d *Dir) writeKey(key [KeySize]byte) error {
+	line := keyPrefix + base64.StdEncoding.EncodeToString(key[:]) + "\n"
+	return WriteSecret(d.root, path.Join(keysName, keyName), line)
+}
+
+// ReadKey reads a copy of a key file that lies anywhere, such as beside a
+// backup. Errors: fs.ErrNotExist, [ErrUnsafe], [ErrKey], wrapped.
+func ReadKey(file string) (key [KeySize]byte, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return key, fmt.Errorf("read key: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return key, fmt.Errorf("read key: %w", err)
+	}
+	if err := checkSecret(info, file); err != nil {
+		return key, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return key, fmt.Errorf("read key: %w", err)
+	}
+	return parseKey(string(text), file)
+}
+
+// PutKey gives the folder the key of a backup that is about to be restored in
+// it. The same key may be there already. Another key, or a database, stays, and
+// the error is [ErrKey], wrapped.
+func (d *Dir) PutKey(key [KeySize]byte) error {
+	if d.lock == nil {
+		return fmt.Errorf("%w: %s is open for reading", ErrKey, d.path)
+	}
+	if _, err := d.root.Stat(DatabaseName); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: there is a database in %s already; restore into another folder, or move it away", ErrKey, d.path)
+	}
+	name := path.Join(keysName, keyName)
+	if _, err := d.root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		if err := d.writeKey(key); err != nil {
+			return fmt.Errorf("write key: %w", err)
+		}
+		return nil
+	}
+	has, err := d.Key()
+	if err == nil && has != key {
+		err = fmt.Errorf("%w: %s is another key than that of the backup; move it away if nothing needs it", ErrKey, filepath.Join(d.path, name))
+	}
+	return err
 }
 
 // ReadSecret reads a small file of a data folder that nobody else may read, nor
