@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"math"
@@ -17,7 +18,7 @@ var at = time.Date(2026, 11, 23, 8, 30, 0, 0, time.UTC)
 func valid() *store.Batch {
 	data := []byte("program")
 	return &store.Batch{
-		Sequence: 1, Incarnation: 1, At: at,
+		Sequence: 2, Incarnation: 1, At: at,
 		Programs:    []store.Program{{Hash: sha256.Sum256(data), Data: data}},
 		Runs:        []store.RunRow{{ID: "run-1", Namespace: "default", Workflow: "w", State: "running", AcceptedAt: at}},
 		Records:     []store.Record{{Run: "run-1", First: 1, Count: 2, Control: []byte("c"), Payload: []byte("p")}},
@@ -25,6 +26,12 @@ func valid() *store.Batch {
 		SetTimers:   []store.Timer{{TimerID: store.TimerID{Run: "run-1", ID: 1}, At: at}},
 		ClearTimers: []store.TimerID{{Run: "run-1", ID: 2}},
 		Erase:       []store.RunID{"run-0"},
+		Forget:      []store.EntryID{{Batch: 1}, {Batch: 1, Position: 1}},
+		Objects: []store.Object{
+			{ObjectID: store.ObjectID{Kind: "user", Name: "ada"}, Revision: 1, Data: []byte("{}")},
+			{ObjectID: store.ObjectID{Kind: "user", Namespace: "default", Name: "ada"}, Revision: 2, Deleted: true},
+		},
+		Entries: []store.Entry{{Actor: "user/ada", Action: "user.put", Outcome: "done", Detail: []byte("{}")}},
 	}
 }
 
@@ -67,6 +74,33 @@ func TestCheck(t *testing.T) {
 		"timer without time":  func(b *store.Batch) { b.SetTimers[0].At = time.Time{} },
 		"timer too late":      func(b *store.Batch) { b.SetTimers[0].At = at.AddDate(9000, 0, 0) },
 		"timer's ID":          func(b *store.Batch) { b.ClearTimers[0].ID = math.MaxInt64 + 1 },
+		"row's actor":         func(b *store.Batch) { b.Runs[0].Actor = long },
+		"row's trigger":       func(b *store.Batch) { b.Runs[0].Trigger = "\xff" },
+		"row's due time":      func(b *store.Batch) { b.Runs[0].Due = at.AddDate(9000, 0, 0) },
+		"object twice":        func(b *store.Batch) { b.Objects[1].Namespace = "" },
+		"object's kind":       func(b *store.Batch) { b.Objects[0].Kind = "User" },
+		"object without kind": func(b *store.Batch) { b.Objects[0].Kind = "" },
+		"kind too long":       func(b *store.Batch) { b.Objects[0].Kind = strings.Repeat("x", store.MaxKind+1) },
+		"object without name": func(b *store.Batch) { b.Objects[0].Name = "" },
+		"object's name":       func(b *store.Batch) { b.Objects[0].Name = "a\x00b" },
+		"object's namespace":  func(b *store.Batch) { b.Objects[0].Namespace = long },
+		"revision 0":          func(b *store.Batch) { b.Objects[0].Revision = 0 },
+		"revision too large":  func(b *store.Batch) { b.Objects[0].Revision = math.MaxInt64 + 1 },
+		"deletion of nothing": func(b *store.Batch) { b.Objects[1].Revision = 1 },
+		"deletion with data":  func(b *store.Batch) { b.Objects[1].Data = []byte("{}") },
+		"data not UTF-8":      func(b *store.Batch) { b.Objects[0].Data = []byte("\xff") },
+		"data has NUL":        func(b *store.Batch) { b.Objects[0].Data = []byte("a\x00") },
+		"data too large":      func(b *store.Batch) { b.Objects[0].Data = make([]byte, store.MaxObject+1) },
+		"entry without actor": func(b *store.Batch) { b.Entries[0].Actor = "" },
+		"entry, no action":    func(b *store.Batch) { b.Entries[0].Action = "" },
+		"entry's outcome":     func(b *store.Batch) { b.Entries[0].Outcome = "well" },
+		"entry's reason":      func(b *store.Batch) { b.Entries[0].Reason = long },
+		"entry's request":     func(b *store.Batch) { b.Entries[0].Request = "\xff" },
+		"entry's detail":      func(b *store.Batch) { b.Entries[0].Detail = []byte("\x00") },
+		"detail too large":    func(b *store.Batch) { b.Entries[0].Detail = make([]byte, store.MaxDetail+1) },
+		"forgotten twice":     func(b *store.Batch) { b.Forget[1].Position = 0 },
+		"forgotten of now":    func(b *store.Batch) { b.Forget[0].Batch = b.Sequence },
+		"forgotten of none":   func(b *store.Batch) { b.Forget[0].Batch = 0 },
 	}
 	if err := valid().Check(); err != nil {
 		t.Fatal(err)
@@ -83,6 +117,10 @@ func TestCheck(t *testing.T) {
 	b.Runs[0].Workflow = long[1:]
 	b.Runs[0].ID = store.RunID(strings.Repeat("x", store.MaxID))
 	b.At = time.Unix(0, 0)
+	b.Objects[0].Data = bytes.Repeat([]byte("x"), store.MaxObject)
+	b.Objects[0].Kind = strings.Repeat("x", store.MaxKind)
+	b.Entries[0].Detail = bytes.Repeat([]byte("x"), store.MaxDetail)
+	b.Entries[0].Reason = long[1:]
 	if err := b.Check(); err != nil {
 		t.Errorf("largest values: %v", err)
 	}
@@ -128,6 +166,18 @@ func TestEndedStates(t *testing.T) {
 		if got := (&store.RunRow{State: state}).Ended(); got != want {
 			t.Errorf("%s: got %v", state, got)
 		}
+	}
+}
+
+func TestRevisionError(t *testing.T) {
+	t.Parallel()
+	id := store.ObjectID{Kind: "user", Namespace: "n", Name: "ada"}
+	var err error = &store.RevisionError{ID: id, Have: 3, Want: 2}
+	if !errors.Is(err, store.ErrRevision) || err.Error() != "user n/ada has revision 3, which 2 does not follow" {
+		t.Errorf("got %v", err)
+	}
+	if err = (&store.RevisionError{ID: id, Have: 3, Want: 1, Deleted: true}); err.Error() != "user n/ada was deleted by revision 3, which 1 does not follow" {
+		t.Errorf("got %v", err)
 	}
 }
 

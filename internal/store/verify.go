@@ -35,9 +35,8 @@ type Verifier struct {
 	next  uint64 // first event that the run lacks
 	batch uint64 // batch of the run's last record
 
-	entries   []uint32 // entries of batch i+1
-	entry     EntryID  // the next that is expected, if there are more
-	forgotten int      // entries whose text was taken out
+	entries []uint32 // entries of batch i+1
+	entry   EntryID  // the next that is expected, if there are more
 
 	writes    uint64 // of objects, as the batches count them
 	revisions uint64 // of objects, as their rows do
@@ -122,7 +121,6 @@ func (v *Verifier) Entry(e *Entry, salt [audit.SaltSize]byte) error {
 	}
 	v.entry.Position++
 	if e.Forgotten != 0 {
-		v.forgotten++
 		return v.Item(e.Forgotten, e.ID.ForgetHash(), "the taking out of entry "+e.ID.String())
 	}
 	leaf, err := v.leaf(e.ID.Batch)
@@ -146,9 +144,6 @@ func (v *Verifier) nextEntry() (id EntryID, more bool) {
 	}
 	return EntryID{}, false
 }
-
-// Forgotten is how many entries there are whose text was taken out.
-func (v *Verifier) Forgotten() int { return v.forgotten }
 
 // Finish checks that no record, no entry and no object is missing.
 func (v *Verifier) Finish() error {

@@ -151,7 +151,7 @@ func TestFlippedBytesOfTheDatabase(t *testing.T) {
 	tried, found := 0, 0
 	for at := 0; at < len(img[""]); at++ {
 		if at >= 100 { // past the header, a sample
-			at += 330 * sparse
+			at += 450 * sparse
 		}
 		if at >= len(img[""]) {
 			break
@@ -183,7 +183,7 @@ func TestFlippedAndCutWAL(t *testing.T) {
 	if len(wal) < 20_000 {
 		t.Fatalf("WAL of %d bytes", len(wal))
 	}
-	for at := 1; at < len(wal); at += 1301 * sparse {
+	for at := 1; at < len(wal); at += 2003 * sparse {
 		data := slices.Clone(wal)
 		data[at] ^= 0x40
 		if !outcome(t, fmt.Sprintf("byte %d", at), path, img.with("-wal", data), want) {

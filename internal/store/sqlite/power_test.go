@@ -92,7 +92,7 @@ func record(t *testing.T, setup string) recording {
 	w := storetest.Lead(t, s)
 	random := rand.New(rand.NewPCG(1, 2))
 	next := map[store.RunID]uint64{}
-	for n := range uint64(20) {
+	for n := range uint64(14) {
 		b := store.Batch{}
 		for i := range random.IntN(4) {
 			id := store.RunID(fmt.Sprintf("r%d", (int(n)+i*3)%7))

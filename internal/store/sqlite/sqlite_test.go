@@ -23,12 +23,15 @@ import (
 // but durability.
 const unsynced = "unsynced"
 
+// rapidChecks is how many sequences of operations are tried, unless the race
+// detector makes them sparse. -rapid.checks on the command line comes later and
+// wins.
+const rapidChecks = 50
+
 func TestMain(m *testing.M) {
 	vfs.Register(unsynced, &testFS{unsynced: true})
-	if sparse > 1 {
-		if err := flag.Set("rapid.checks", strconv.Itoa(100/sparse)); err != nil {
-			panic(err)
-		}
+	if err := flag.Set("rapid.checks", strconv.Itoa(rapidChecks/sparse)); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
