@@ -24,7 +24,7 @@ const (
 	// which a task may have put in place of a file.
 	openFlags = unix.O_NOFOLLOW | unix.O_NONBLOCK
 	// lockTime is how long a supervisor waits for another one that is ending.
-	lockTime = 5 * time.Second
+	lockTime = 2 * time.Second
 	lockPoll = 20 * time.Millisecond
 	// acceptPause is between two tries to accept when descriptors have run out.
 	acceptPause = 50 * time.Millisecond
