@@ -102,7 +102,7 @@ func Regie() Rules {
 			{Name: "api", Packages: []string{"internal/api/...", "web/..."}, Neighbours: true},
 			{Name: "service", Neighbours: true, Packages: []string{
 				"internal/runtime/...", "internal/dispatch/...", "internal/trigger/...",
-				"internal/worker/...", "internal/report/...", "internal/notify/...", "internal/registry", "internal/access", "internal/auditlog/...", "internal/catalog",
+				"internal/worker/...", "internal/report/...", "internal/notify/...", "internal/telemetry", "internal/registry", "internal/access", "internal/auditlog/...", "internal/catalog",
 			}},
 			// Code that is generated from the API definition.
 			{Name: "generated", Packages: []string{"gen/..."}, Neighbours: true},
@@ -131,7 +131,7 @@ func Regie() Rules {
 				"internal/calendar/...", "internal/plan/...", "internal/policy/...", "internal/audit/...",
 				"internal/eval", "internal/descriptor", "internal/yamldoc", "internal/diag", "internal/value",
 				"internal/duration", "internal/filter", "internal/history", "internal/mock",
-				"internal/dispatch/match",
+				"internal/dispatch/match", "internal/telemetry/traceid",
 			}},
 		},
 		PureStd: []string{
