@@ -27,7 +27,7 @@ func (w *Worker) execute(ctx context.Context, x executor.Executor, a *attempt, t
 			}
 		}
 	} else {
-		task, out, ok := executorTask(t, s, a.dir)
+		task, out, ok := w.executorTask(t, s, a.dir)
 		if !ok {
 			return out
 		}
@@ -51,6 +51,10 @@ func (w *Worker) execute(ctx context.Context, x executor.Executor, a *attempt, t
 	return outcomeOf(t, &result, s)
 }
 
+// traceparentVariable is where programs look for the span that theirs belong to
+// (OpenTelemetry, environment variables as context propagation carriers).
+const traceparentVariable = "TRACEPARENT"
+
 // grace is the time that the task has between TERM and KILL.
 func grace(s *session) time.Duration {
 	if in, err := workflow.ProcessInputFrom(s.input); err == nil && in.Grace > 0 {
@@ -59,14 +63,17 @@ func grace(s *session) time.Duration {
 	return executor.DefaultGrace
 }
 
-func executorTask(t *engine.Task, s *session, dir string) (executor.Task, engine.TaskOutcome, bool) {
+func (w *Worker) executorTask(t *engine.Task, s *session, dir string) (executor.Task, engine.TaskOutcome, bool) {
 	in, err := workflow.ProcessInputFrom(s.input)
 	if err != nil {
 		return executor.Task{}, failed(connector.InvalidInput, err.Error()), false
 	}
-	env := make([]executor.EnvVar, len(in.Env))
-	for i, v := range in.Env {
-		env[i] = executor.EnvVar{Name: v.Name, Value: v.Value}
+	env := make([]executor.EnvVar, 0, len(in.Env)+1)
+	if w.cfg.Traceparent != nil {
+		env = append(env, executor.EnvVar{Name: traceparentVariable, Value: w.cfg.Traceparent(t.Run, t.Act, t.Attempt)})
+	}
+	for _, v := range in.Env {
+		env = append(env, executor.EnvVar{Name: v.Name, Value: v.Value})
 	}
 	runAs, namespace := "", ""
 	if t.Node != nil && t.Node.Task != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/dispatch"
@@ -57,6 +58,13 @@ type Config struct {
 	Capacity match.Capacity
 	// HandleOf says where an executor finds the task of an attempt's folder.
 	HandleOf func(uses, dir string) (executor.Handle, error)
+	// Traceparent is what executors' tasks get as $TRACEPARENT, unless the step
+	// sets that variable itself: the span of the attempt. Nil: they get none.
+	Traceparent func(run string, act engine.ActID, attempt int) string
+	// AttemptEnded, if not nil, is told of each attempt that ended here, and how
+	// long it took, for metrics. Calls come from many goroutines and must not
+	// block.
+	AttemptEnded func(uses string, outcome engine.OutcomeKind, took time.Duration)
 }
 
 // Object is a `kind: Connection` or `kind: Channel`.
@@ -228,6 +236,9 @@ func (w *Worker) end(a *attempt, outcome engine.TaskOutcome) {
 	w.mu.Lock()
 	a.outcome = &outcome
 	w.mu.Unlock()
+	if w.cfg.AttemptEnded != nil && w.detached.Err() == nil {
+		w.cfg.AttemptEnded(a.uses, outcome.Kind, outcome.EndedAt.Sub(outcome.StartedAt))
+	}
 	w.tellEnded(a.ref, outcome)
 }
 
