@@ -72,8 +72,7 @@ func TestAnchorsAreTriedAgain(t *testing.T) {
 		begin := time.Now()
 		synctest.Wait()
 		h.grow("a")
-		time.Sleep(20*time.Minute + time.Second)
-		synctest.Wait()
+		pass(20*time.Minute + time.Second)
 		var waits []time.Duration
 		for i := 1; i < len(bad.tries); i++ {
 			waits = append(waits, bad.tries[i].Sub(bad.tries[i-1]))
@@ -89,8 +88,7 @@ func TestAnchorsAreTriedAgain(t *testing.T) {
 			t.Errorf("status %+v", status[1])
 		}
 		bad.fail(nil)
-		time.Sleep(auditlog.MaxRetry)
-		synctest.Wait()
+		pass(auditlog.MaxRetry)
 		if status := s.Status().Anchored[1]; !slices.Equal(bad.sizes, []int64{2}) || status.Error != nil || status.Failures != 0 || status.Size != 2 {
 			t.Errorf("took %v, status %+v", bad.sizes, status)
 		}
@@ -127,7 +125,7 @@ func TestForkFoundByAnAnchor(t *testing.T) {
 			t.Errorf("alarms %v", told.told)
 		}
 		h.grow("a")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if signed(s) != 1 || len(anchor.tries) != 1 {
 			t.Errorf("signed %d, %d tries", signed(s), len(anchor.tries))
 		}
@@ -159,7 +157,7 @@ func once(t testing.TB, dir string, log auditlog.Log, anchor auditlog.Anchor) (*
 func TestFileAnchor(t *testing.T) {
 	t.Parallel()
 	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "anchor.jsonl")
-	h := newHistory(t, words(3, "a")...)
+	h := newHistory(t, words(3)...)
 	anchor := auditlog.NewFileAnchor(path)
 	for range 2 { // the second time there is nothing new
 		if _, err := once(t, dir, h, anchor); err != nil {
@@ -245,15 +243,15 @@ func TestOldCopyIsFoundByAnchors(t *testing.T) {
 			then []string
 			want string
 		}{
-			{words(3, "a"), "but the log has 3"},
-			{append(words(3, "a"), "b"), "but the log has 4"},
-			{append(words(3, "a"), "b", "b"), "of which the log has others"},
-			{append(words(3, "a"), "b", "b", "b"), "of which the log has others"},
+			{words(3), "but the log has 3"},
+			{append(words(3), "b"), "but the log has 4"},
+			{append(words(3), "b", "b"), "of which the log has others"},
+			{append(words(3), "b", "b", "b"), "of which the log has others"},
 		} {
 			t.Run(fmt.Sprint(name, len(test.then)), func(t *testing.T) {
 				t.Parallel()
 				dir, a := t.TempDir(), anchor()
-				s, err := once(t, dir, newHistory(t, words(3, "a")...), a)
+				s, err := once(t, dir, newHistory(t, words(3)...), a)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -263,7 +261,7 @@ func TestOldCopyIsFoundByAnchors(t *testing.T) {
 					t.Fatal(err)
 				}
 				private(t, old)
-				if _, err := once(t, dir, newHistory(t, words(5, "a")...), a); err != nil {
+				if _, err := once(t, dir, newHistory(t, words(5)...), a); err != nil {
 					t.Fatal(err)
 				}
 				if name == "witness" { // another process does not know what the witness has seen
@@ -315,7 +313,7 @@ func TestHTTPAnchor(t *testing.T) {
 		w.Header().Set("Location", "/200")
 		w.WriteHeader(status)
 	})
-	h := newHistory(t, words(3, "a")...)
+	h := newHistory(t, words(3)...)
 	for status, ok := range map[int]bool{200: true, 201: true, 204: true, 302: false, 307: false, 400: false, 401: false, 409: false, 500: false} {
 		to := u.JoinPath(strconv.Itoa(status))
 		to.RawQuery, to.User = "key=hidden", url.UserPassword("ada", "hidden")
@@ -419,12 +417,12 @@ func TestWitness(t *testing.T) {
 	t.Parallel()
 	w := newWitness(t)
 	dir := t.TempDir()
-	h := newHistory(t, words(3, "a")...)
+	h := newHistory(t, words(3)...)
 	for i := range 8 {
 		anchor := auditlog.NewHTTPAnchor(auditlog.HTTPConfig{Client: client(t, w.url), URL: w.url, Witness: true})
 		s := start(t, auditlog.Config{Log: h, Root: folder(t, dir), Anchors: []auditlog.Anchor{anchor}})
 		w.trust(s.Key())
-		h.grow(words(i, "a")...)
+		h.grow(words(i)...)
 		if err := errors.Join(s.Stop(t.Context()), s.Ready()); err != nil {
 			t.Fatal(err)
 		}
@@ -462,7 +460,7 @@ func (proofs) Consistency(context.Context, *auditlog.Signed, int64) ([]audit.Has
 
 func TestCommandAnchor(t *testing.T) {
 	t.Parallel()
-	h := newHistory(t, words(3, "a")...)
+	h := newHistory(t, words(3)...)
 	dir := t.TempDir()
 	env := []string{"PATH=" + os.Getenv("PATH"), "WHERE=" + filepath.Join(dir, "out")}
 	run := func(argv ...string) (*auditlog.Service, error) {

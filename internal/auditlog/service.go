@@ -113,7 +113,7 @@ func (s *Service) Start(ctx context.Context) error {
 		return errors.New("start audit log: it was started before")
 	}
 	s.started = true
-	if _, err := s.signIfAny(ctx); err != nil && s.Ready() == nil {
+	if err := s.signIfAny(ctx); err != nil && s.Ready() == nil {
 		return err
 	}
 	loopCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -139,8 +139,7 @@ func (s *Service) Stop(ctx context.Context) error {
 		s.loops.Wait()
 		var errs []error
 		if s.started && s.Ready() == nil {
-			_, err := s.signIfAny(ctx)
-			errs = append(errs, err)
+			errs = append(errs, s.signIfAny(ctx))
 			for _, r := range s.anchors {
 				if s.Ready() == nil {
 					errs = append(errs, r.finish(ctx))
@@ -155,13 +154,14 @@ func (s *Service) Stop(ctx context.Context) error {
 }
 
 // signIfAny signs unless there is nothing to sign.
-func (s *Service) signIfAny(ctx context.Context) (*Signed, error) {
+func (s *Service) signIfAny(ctx context.Context) error {
 	if s.Last() == nil {
 		if size, err := s.cfg.Log.AuditSize(ctx); err != nil || size == 0 {
-			return nil, err
+			return err
 		}
 	}
-	return s.Sign(ctx)
+	_, err := s.Sign(ctx)
+	return err
 }
 
 // watch signs when it is time, until ctx ends.
@@ -186,8 +186,8 @@ func (s *Service) poll(ctx context.Context) error {
 	if last := s.Last(); last != nil {
 		signed, at = uint64(last.Size), last.At
 	}
-	// A clock that was set back makes no checkpoint wait, and a log that shrank
-	// is looked at at once.
+	// A clock that was set back makes no checkpoint wait, nor does a log that
+	// shrank.
 	age := s.cfg.Clock.Now().Sub(at)
 	if size == signed || size > signed && size-signed < s.cfg.Leaves && age >= 0 && age < s.cfg.Every {
 		return nil

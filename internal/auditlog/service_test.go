@@ -67,8 +67,8 @@ func testBatch(sequence uint64, word string) store.Batch {
 	}
 }
 
-// words are n times the word.
-func words(n int, word string) []string { return slices.Repeat([]string{word}, n) }
+// words are n times the word a.
+func words(n int) []string { return slices.Repeat([]string{"a"}, n) }
 
 // folder is a data folder.
 func folder(t testing.TB, path string) *os.Root {
@@ -120,6 +120,12 @@ func start(t testing.TB, cfg auditlog.Config) *auditlog.Service {
 	return s
 }
 
+// pass lets virtual time pass, and what then begins come to rest.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 func signed(s *auditlog.Service) uint64 { return s.Status().Signed }
 
 // export verifies an export from a batch on and returns the report.
@@ -144,24 +150,23 @@ func TestSignsWhenTheLogHasGrown(t *testing.T) {
 		s := start(t, auditlog.Config{Log: h, Root: folder(t, dir), Leaves: 10})
 		wait := func(d time.Duration, want uint64) {
 			t.Helper()
-			time.Sleep(d)
-			synctest.Wait()
+			pass(d)
 			if got := signed(s); got != want {
 				t.Errorf("signed %d batches, want %d", got, want)
 			}
 		}
 		wait(time.Hour, 0) // an empty log is nothing to sign
-		h.grow(words(3, "a")...)
+		h.grow(words(3)...)
 		wait(2*time.Second, 3) // nothing was signed for a minute
-		h.grow(words(3, "a")...)
+		h.grow(words(3)...)
 		wait(50*time.Second, 3)
 		wait(12*time.Second, 6)
-		h.grow(words(9, "a")...)
+		h.grow(words(9)...)
 		wait(2*time.Second, 6)
 		h.grow("a")
 		wait(2*time.Second, 16) // ten more
 		wait(time.Hour, 16)
-		h.grow(words(2, "a")...)
+		h.grow(words(2)...)
 		wait(500*time.Millisecond, 16)
 		if err := s.Stop(t.Context()); err != nil || signed(s) != 18 {
 			t.Errorf("stop: %v, signed %d", err, signed(s))
@@ -199,8 +204,7 @@ func TestClockSetBackDelaysNothing(t *testing.T) {
 		}
 		s = start(t, auditlog.Config{Log: h, Root: folder(t, dir)})
 		h.grow("a")
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		pass(2 * time.Second)
 		if signed(s) != 2 {
 			t.Errorf("signed %d", signed(s))
 		}
@@ -215,18 +219,18 @@ func TestForksAreNotSigned(t *testing.T) {
 		then []string
 		want string
 	}{
-		"same":               {words(7, "a"), ""},
-		"longer":             {words(9, "a"), ""},
-		"cut":                {words(6, "a"), "covers 7 batches, but the log has 6"},
+		"same":               {words(7), ""},
+		"longer":             {words(9), ""},
+		"cut":                {words(6), "covers 7 batches, but the log has 6"},
 		"gone":               {nil, "covers 7 batches, but the log has 0"},
-		"cut and went on":    {append(words(6, "a"), "b", "c"), "covers 7 batches, of which the log has others"},
-		"rewritten":          {append(words(6, "a"), "b"), "covers 7 batches, of which the log has others"},
-		"rewritten at first": {append([]string{"b"}, words(8, "a")...), "covers 7 batches, of which the log has others"},
+		"cut and went on":    {append(words(6), "b", "c"), "covers 7 batches, of which the log has others"},
+		"rewritten":          {append(words(6), "b"), "covers 7 batches, of which the log has others"},
+		"rewritten at first": {append([]string{"b"}, words(8)...), "covers 7 batches, of which the log has others"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			s := start(t, auditlog.Config{Log: newHistory(t, words(7, "a")...), Root: folder(t, dir)})
+			s := start(t, auditlog.Config{Log: newHistory(t, words(7)...), Root: folder(t, dir)})
 			if err := s.Stop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -262,17 +266,16 @@ func TestForkWhileRunning(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		log := &switched{Log: newHistory(t, words(4, "a")...)}
+		log := &switched{Log: newHistory(t, words(4)...)}
 		var told alarms
 		s := start(t, auditlog.Config{Log: log, Root: folder(t, dir), Alarm: told.raise})
-		log.set(newHistory(t, words(3, "a")...))
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		log.set(newHistory(t, words(3)...))
+		pass(2 * time.Second)
 		if told.count() != 1 || !errors.Is(s.Status().Fault, auditlog.ErrFork) {
 			t.Errorf("alarms %v", told.told)
 		}
-		log.set(newHistory(t, words(5, "a")...)) // that it is back proves nothing
-		time.Sleep(2 * time.Minute)
+		log.set(newHistory(t, words(5)...)) // that it is back proves nothing
+		pass(2 * time.Minute)
 		if _, err := s.Sign(t.Context()); err == nil || told.count() != 1 || signed(s) != 4 {
 			t.Errorf("signed %d: %v", signed(s), err)
 		}
@@ -333,7 +336,7 @@ func TestErrorsAreTriedAgain(t *testing.T) {
 		if _, err := s.Sign(t.Context()); !errors.Is(err, broken) || !errors.Is(s.Status().Error, broken) || s.Ready() != nil {
 			t.Errorf("sign: %v; status %+v", err, s.Status())
 		}
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		log.fail(store.ErrCorrupt)
 		if _, err := s.Sign(t.Context()); !errors.Is(err, store.ErrCorrupt) || !errors.Is(s.Ready(), store.ErrCorrupt) {
 			t.Errorf("sign: %v, ready %v", err, s.Ready())
@@ -344,7 +347,7 @@ func TestErrorsAreTriedAgain(t *testing.T) {
 
 func TestExportsAndProofs(t *testing.T) {
 	t.Parallel()
-	h := newHistory(t, words(5, "a")...)
+	h := newHistory(t, words(5)...)
 	s := start(t, auditlog.Config{Log: h, Root: folder(t, t.TempDir())})
 	first := s.Last()
 	forget := store.Batch{Sequence: 6, Incarnation: 1, At: time.Now(), Forget: []store.EntryID{{Batch: 2}}}
@@ -406,7 +409,7 @@ func TestExportsAndProofs(t *testing.T) {
 
 func TestProveRun(t *testing.T) {
 	t.Parallel()
-	s := start(t, auditlog.Config{Log: newHistory(t, words(9, "a")...), Root: folder(t, t.TempDir())})
+	s := start(t, auditlog.Config{Log: newHistory(t, words(9)...), Root: folder(t, t.TempDir())})
 	proof, err := s.ProveRun(t.Context(), "r1")
 	if report := verified(t, s, proof, err); report.Run != "r1" || report.Events != 18 || report.Records != 9 {
 		t.Errorf("report %+v", report)
@@ -442,7 +445,7 @@ func (failing) Write([]byte) (int, error) { return 0, os.ErrClosed }
 // TestEntryForgottenDuringExport: the export is not whole, and says so.
 func TestEntryForgottenDuringExport(t *testing.T) {
 	t.Parallel()
-	h := newHistory(t, words(3, "a")...)
+	h := newHistory(t, words(3)...)
 	s := start(t, auditlog.Config{Log: forgetful{h}, Root: folder(t, t.TempDir())})
 	if err := s.Export(t.Context(), &bytes.Buffer{}, 1); !errors.Is(err, auditlog.ErrMoved) {
 		t.Errorf("export: %v", err)
@@ -551,7 +554,7 @@ func TestCrashWhileKeeping(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "audit", "checkpoints")
-	h := newHistory(t, words(3, "a")...)
+	h := newHistory(t, words(3)...)
 	_ = start(t, auditlog.Config{Log: h, Root: folder(t, dir)}).Stop(t.Context())
 	one, err := os.ReadFile(path)
 	if err != nil {
@@ -582,7 +585,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "audit", "checkpoints")
-	h := newHistory(t, words(3, "a")...)
+	h := newHistory(t, words(3)...)
 	_ = start(t, auditlog.Config{Log: h, Root: folder(t, dir)}).Stop(t.Context())
 	one, err := os.ReadFile(path)
 	if err != nil {

@@ -33,7 +33,7 @@ type installation struct {
 }
 
 // openInstallation opens the folder as a start of the server does.
-func openInstallation(t testing.TB, path, anchor string, acceptLoss bool) *installation {
+func openInstallation(t testing.TB, path, anchor string) *installation {
 	t.Helper()
 	i := &installation{t: t, path: path, anchor: anchor}
 	var err error
@@ -42,7 +42,7 @@ func openInstallation(t testing.TB, path, anchor string, acceptLoss bool) *insta
 	t.Cleanup(i.close)
 	key, err := i.dir.Key()
 	i.must(err)
-	i.store, err = sqlite.Open(t.Context(), sqlite.Config{Path: i.dir.Database(), Key: key, AcceptLoss: acceptLoss})
+	i.store, err = sqlite.Open(t.Context(), sqlite.Config{Path: i.dir.Database(), Key: key})
 	i.must(err)
 	i.lease, err = i.store.Acquire(t.Context(), "test")
 	i.must(err)
@@ -122,7 +122,7 @@ func private(t testing.TB, path string) {
 // proven of it.
 func TestSQLite(t *testing.T) {
 	t.Parallel()
-	i := openInstallation(t, filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "anchor"), false)
+	i := openInstallation(t, filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "anchor"))
 	i.grow(20, "why")
 	i.lease.LastSequence++
 	i.must(i.store.Commit(t.Context(), &store.Batch{
@@ -150,7 +150,7 @@ func TestSQLite(t *testing.T) {
 func TestTamperedSQLite(t *testing.T) {
 	t.Parallel()
 	whole := filepath.Join(t.TempDir(), "data")
-	i := openInstallation(t, whole, filepath.Join(t.TempDir(), "anchor"), false)
+	i := openInstallation(t, whole, filepath.Join(t.TempDir(), "anchor"))
 	i.grow(10, "why")
 	i.close()
 	for _, sql := range []string{
@@ -164,7 +164,7 @@ func TestTamperedSQLite(t *testing.T) {
 			t.Parallel()
 			path := copyFolder(t, whole)
 			tamper(t, filepath.Join(path, datadir.DatabaseName), sql)
-			i := openInstallation(t, path, filepath.Join(t.TempDir(), "anchor"), false)
+			i := openInstallation(t, path, filepath.Join(t.TempDir(), "anchor"))
 			err := i.log.Export(t.Context(), &bytes.Buffer{}, 1)
 			if err == nil || !strings.Contains(err.Error(), "4") {
 				t.Errorf("export: %v", err)
@@ -181,11 +181,11 @@ func TestOldCopiesOfSQLite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path, anchor := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "anchor")
-			i := openInstallation(t, path, anchor, false)
+			i := openInstallation(t, path, anchor)
 			i.grow(5, "why")
 			i.close()
 			old := copyFolder(t, path)
-			i = openInstallation(t, path, anchor, false)
+			i = openInstallation(t, path, anchor)
 			i.grow(5, "why")
 			i.close()
 			if !whole {
@@ -193,7 +193,7 @@ func TestOldCopiesOfSQLite(t *testing.T) {
 				i.must(os.CopyFS(filepath.Join(old, "audit"), os.DirFS(filepath.Join(path, "audit"))))
 				private(t, filepath.Join(old, "audit"))
 			}
-			i = openInstallation(t, old, anchor, false)
+			i = openInstallation(t, old, anchor)
 			i.grow(7, "another why")
 			_, err := i.log.Sign(t.Context())
 			if !whole && !errors.Is(err, auditlog.ErrFork) {
@@ -212,7 +212,7 @@ func TestOldCopiesOfSQLite(t *testing.T) {
 			}
 			// Somebody takes the anchor away: only its copy finds it then.
 			i.close()
-			i = openInstallation(t, old, filepath.Join(t.TempDir(), "anchor"), false)
+			i = openInstallation(t, old, filepath.Join(t.TempDir(), "anchor"))
 			export(t, i.log, 1)
 			var out bytes.Buffer
 			i.must(i.log.Export(t.Context(), &out, 1))

@@ -166,7 +166,7 @@ func (c *cli) printReport(name string, r *evidence.Report) {
 		if f.Line > 0 {
 			where = fmt.Sprintf("%s, line %d", where, f.Line)
 		}
-		printf(c.Stdout, "%s: %s: %s\n", paint(view.StyleError, "not sound"), where, diagVisible(f.Error()))
+		printf(c.Stdout, "%s: %s: %s\n", paint(view.StyleError, "not sound"), where, diagVisible(f.String()))
 		return
 	}
 	printf(c.Stdout, "%s: %s of the log %s\n", paint(view.StyleGood, "sound"), r.Kind, diagVisible(r.Origin))

@@ -147,7 +147,8 @@ func (l *entryLine) entry(at time.Time) (e store.Entry, hash audit.Hash, err err
 	if len(l.Salt) != audit.SaltSize {
 		return e, hash, fmt.Errorf("%w: a salt of %d bytes", errForm, len(l.Salt))
 	}
-	return e, e.ItemHash([audit.SaltSize]byte(l.Salt)), nil
+	hash = e.ItemHash([audit.SaltSize]byte(l.Salt))
+	return e, hash, nil
 }
 
 func equalLine(text []byte, line any) bool {

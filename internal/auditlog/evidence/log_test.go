@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -109,9 +110,7 @@ func (l *testLog) clone() *testLog {
 	for size, s := range l.signed {
 		c.signed[size] = slices.Clone(s)
 	}
-	for id, batch := range l.forgotten {
-		c.forgotten[id] = batch
-	}
+	maps.Copy(c.forgotten, l.forgotten)
 	return &c
 }
 
@@ -181,10 +180,11 @@ func (l *testLog) proveEntry(id store.EntryID) []byte {
 	return text
 }
 
-// proveRun is the document that proves the records of a run.
-func (l *testLog) proveRun(run store.RunID) []byte {
+// proveRun is the document that proves the records of the run r1.
+func (l *testLog) proveRun() []byte {
+	const run = "r1"
 	p := evidence.NewProof(l.key, l.sign())
-	p.Run = string(run)
+	p.Run = run
 	for i := range l.batches {
 		for n := range l.batches[i].Records {
 			r := &l.batches[i].Records[n]

@@ -122,30 +122,30 @@ func (p *Proof) Encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// verifyProof checks a proof. Faults are *Fault.
+// verifyProof checks a proof. Faults are *faultError.
 func verifyProof(r io.Reader, opts *Options, report *Report) error {
 	text, err := io.ReadAll(io.LimitReader(r, MaxProof+1))
 	if err != nil {
 		return err
 	}
 	if len(text) > MaxProof {
-		return &Fault{What: fmt.Sprintf("neither an export nor a proof: longer than %d bytes", MaxProof)}
+		return &faultError{Fault{What: fmt.Sprintf("neither an export nor a proof: longer than %d bytes", MaxProof)}}
 	}
 	var head struct {
 		Format string `json:"format"`
 	}
 	if json.Unmarshal(text, &head) != nil || head.Format != proofFormat {
-		return &Fault{What: fmt.Sprintf("neither an export nor a proof that this Regie reads (%s, %s)", exportFormat, proofFormat)}
+		return &faultError{Fault{What: fmt.Sprintf("neither an export nor a proof that this Regie reads (%s, %s)", exportFormat, proofFormat)}}
 	}
 	report.Kind = KindProof
 	var p Proof
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, text); err != nil {
-		return &Fault{What: errForm.Error()}
+		return &faultError{Fault{What: errForm.Error()}}
 	}
 	compact.WriteByte('\n')
 	if decode(compact.Bytes(), &p) != nil {
-		return &Fault{What: errForm.Error()}
+		return &faultError{Fault{What: errForm.Error()}}
 	}
 	v := proofVerifier{opts: opts, report: report, proof: &p}
 	return v.run()
@@ -162,11 +162,11 @@ func (v *proofVerifier) run() error {
 	p := v.proof
 	v.report.Origin = p.Origin
 	if p.Key != v.opts.Key.String() || p.Origin != v.opts.Key.Origin() {
-		return &Fault{What: fmt.Sprintf("it is of the log %q with the key %s, and the key given is %s", p.Origin, p.Key, v.opts.Key)}
+		return &faultError{Fault{What: fmt.Sprintf("it is of the log %q with the key %s, and the key given is %s", p.Origin, p.Key, v.opts.Key)}}
 	}
 	var err error
 	if v.signed, err = open([]byte(p.Checkpoint), v.opts.Key); err != nil {
-		return &Fault{What: err.Error()}
+		return &faultError{Fault{What: err.Error()}}
 	}
 	v.report.Size, v.report.Checkpoints = uint64(v.signed.Size), 1
 	switch {
@@ -175,7 +175,7 @@ func (v *proofVerifier) run() error {
 	case p.Entry == nil && p.Run != "" && len(p.Records) > 0:
 		err = v.records()
 	default:
-		err = &Fault{What: "it proves neither an entry nor a run"}
+		err = &faultError{Fault{What: "it proves neither an entry nor a run"}}
 	}
 	if err != nil {
 		return err
@@ -206,7 +206,7 @@ func (v *proofVerifier) entry(p *ProvenEntry) error {
 }
 
 // proven is the number of the entry in its batch.
-func (p *ProvenEntry) proven() uint32 { return p.entryLine.Entry }
+func (p *ProvenEntry) proven() uint32 { return p.Entry }
 
 // records checks a proof of the records of one run.
 func (v *proofVerifier) records() error {
@@ -276,15 +276,15 @@ func (v *proofVerifier) compare() error {
 			continue
 		}
 		if k.Root != v.signed.Root {
-			return &Fault{First: 1, Last: r.Size, What: fmt.Sprintf(
-				"one of them is not what it was when %s was kept: the log was rewritten, or is another one", k.Name)}
+			return &faultError{Fault{First: 1, Last: r.Size, What: fmt.Sprintf(
+				"one of them is not what it was when %s was kept: the log was rewritten, or is another one", k.Name)}}
 		}
 		r.Compared++
 	}
 	switch {
 	case r.Compared > 0:
 	case len(v.opts.Kept) > 0:
-		return &Fault{What: fmt.Sprintf("no checkpoint that was kept elsewhere covers the same %d batches: compare an export with them", r.Size)}
+		return &faultError{Fault{What: fmt.Sprintf("no checkpoint that was kept elsewhere covers the same %d batches: compare an export with them", r.Size)}}
 	default:
 		r.Limits = append(r.Limits, "whether somebody who has the private key wrote another log as well: only a checkpoint that was kept elsewhere tells (--checkpoint)")
 	}
@@ -292,5 +292,5 @@ func (v *proofVerifier) compare() error {
 }
 
 func (v *proofVerifier) bad(p *Path, format string, args ...any) error {
-	return &Fault{First: p.Batch, Last: p.Batch, What: fmt.Sprintf(format, args...)}
+	return &faultError{Fault{First: p.Batch, Last: p.Batch, What: fmt.Sprintf(format, args...)}}
 }

@@ -73,15 +73,21 @@ type Fault struct {
 	What        string
 }
 
-func (f *Fault) Error() string {
-	switch {
-	case f.First == 0:
+// String is the fault with its batches.
+func (f *Fault) String() string {
+	switch f.First {
+	case 0:
 		return f.What
-	case f.First == f.Last:
+	case f.Last:
 		return fmt.Sprintf("batch %d: %s", f.First, f.What)
 	}
 	return fmt.Sprintf("batches %d to %d: %s", f.First, f.Last, f.What)
 }
+
+// faultError carries a fault up to where it is reported.
+type faultError struct{ Fault }
+
+func (f *faultError) Error() string { return f.String() }
 
 // stamp is a time as people read it.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

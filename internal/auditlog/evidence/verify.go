@@ -27,9 +27,9 @@ func Verify(r io.Reader, opts Options) (*Report, error) {
 	} else {
 		err = verifyProof(in.r, &opts, report)
 	}
-	var fault *Fault
+	var fault *faultError
 	if errors.As(err, &fault) {
-		report.Fault, report.Limits = fault, nil
+		report.Fault, report.Limits = &fault.Fault, nil
 		return report, nil
 	}
 	if err != nil {
@@ -314,12 +314,12 @@ func (v *exportVerifier) limits() {
 
 // document is a fault of the document as a whole.
 func (v *exportVerifier) document(format string, args ...any) error {
-	return &Fault{Line: 1, What: fmt.Sprintf(format, args...)}
+	return &faultError{Fault{Line: 1, What: fmt.Sprintf(format, args...)}}
 }
 
 // fault is one of a line that is of no batch.
 func (v *exportVerifier) fault(format string, args ...any) error {
-	return &Fault{Line: v.in.line, What: fmt.Sprintf(format, args...)}
+	return &faultError{Fault{Line: v.in.line, What: fmt.Sprintf(format, args...)}}
 }
 
 // last is a fault of the last batch, or before the first one.
@@ -333,5 +333,5 @@ func (v *exportVerifier) bad(batch uint64, format string, args ...any) error {
 }
 
 func (v *exportVerifier) span(first, last uint64, format string, args ...any) error {
-	return &Fault{Line: v.in.line, First: min(first, last), Last: last, What: fmt.Sprintf(format, args...)}
+	return &faultError{Fault{Line: v.in.line, First: min(first, last), Last: last, What: fmt.Sprintf(format, args...)}}
 }

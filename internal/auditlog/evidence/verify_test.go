@@ -29,7 +29,7 @@ func TestFormatIsKept(t *testing.T) {
 	l := smallLog(t)
 	for name, text := range map[string][]byte{
 		"export.jsonl": l.export(1), "tail.jsonl": l.export(4),
-		"entry.json": l.clone().proveEntry(store.EntryID{Batch: 4}), "run.json": l.clone().proveRun("r1"),
+		"entry.json": l.clone().proveEntry(store.EntryID{Batch: 4}), "run.json": l.clone().proveRun(),
 		"key.pub": []byte(l.key.String() + "\n"), "checkpoint": l.clone().sign(),
 	} {
 		path := filepath.Join("testdata", name)
@@ -85,7 +85,7 @@ func TestReport(t *testing.T) {
 		"entry": {l.clone().proveEntry(said.ID), evidence.Options{Kept: l.kept("a")}, evidence.Report{
 			Kind: "proof", Size: 5, FirstAt: at(4), LastAt: at(4), Entries: 1, Checkpoints: 1, Compared: 1, Entry: &said,
 		}},
-		"run": {l.clone().proveRun("r1"), evidence.Options{}, evidence.Report{
+		"run": {l.clone().proveRun(), evidence.Options{}, evidence.Report{
 			Kind: "proof", Size: 5, FirstAt: at(2), LastAt: at(4), Records: 2, Checkpoints: 1, Run: "r1", Events: 3,
 			Limits: []string{
 				"whether run r1 has events after 3", "the values that the events refer to: the proof has their commitments only",
@@ -109,7 +109,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 	t.Parallel()
 	l := smallLog(t)
 	for name, text := range map[string][]byte{
-		"export": l.export(1), "tail": l.export(4), "entry": l.clone().proveEntry(store.EntryID{Batch: 4}), "run": l.clone().proveRun("r1"),
+		"export": l.export(1), "tail": l.export(4), "entry": l.clone().proveEntry(store.EntryID{Batch: 4}), "run": l.clone().proveRun(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -239,7 +239,7 @@ func TestFaultsNameTheBatch(t *testing.T) {
 				}
 				return
 			}
-			if fault == nil || !strings.Contains(fault.Error(), test.want) || fault.Line != test.line {
+			if fault == nil || !strings.Contains(fault.String(), test.want) || fault.Line != test.line {
 				t.Errorf("fault %+v, want %q in line %d", fault, test.want, test.line)
 			}
 		})
@@ -390,7 +390,7 @@ func TestForgedProofs(t *testing.T) {
 			}
 		})
 	}
-	run := string(l.clone().proveRun("r1"))
+	run := string(l.clone().proveRun())
 	for name, text := range map[string]string{
 		"of another run": strings.Replace(run, `"run": "r1"`, `"run": "r2"`, 1),
 		"other control":  strings.Replace(run, `{\"first\":3}`, `{\"first\":4}`, 1),

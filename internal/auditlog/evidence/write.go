@@ -29,7 +29,7 @@ type Header struct {
 // NewWriter begins an export.
 func NewWriter(w io.Writer, h Header) *Writer {
 	out := &Writer{w: w}
-	out.line(headerLine{
+	_ = out.line(headerLine{ // the next call returns it
 		Format: exportFormat, Origin: h.Key.Origin(), Key: h.Key.String(), From: h.From, Size: h.Size, Edge: join(h.Edge),
 	})
 	return out
