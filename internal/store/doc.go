@@ -7,12 +7,14 @@
 // neither do implementations import each other.
 //
 // A batch is the unit of everything: events of many runs, timers, idempotency
-// keys, programs, erasures and one audit leaf that commits to all of it. Nothing
-// that a batch says may leave the process before Commit returned nil.
+// keys, programs, objects (what is durable and no run), entries (who did what),
+// erasures and one audit leaf that commits to all of it. Nothing that a batch
+// says may leave the process before Commit returned nil.
 //
 // What every implementation does in the same way stands here: the rules of a
-// batch ([Batch.Check]), what its leaf covers ([Batch.Leaf]) and how stored data
-// is checked against the leaves ([Verifier]).
+// batch ([Batch.Check]) and of queries, what its leaf covers ([Batch.Leaf]), how
+// stored data is checked against the leaves ([Verifier]), and how one thing is
+// proven to somebody who has a root of the log only ([Prover], [Prove]).
 //
 //	lease, err := s.Acquire(ctx, "server on host a")
 //	b := &store.Batch{Sequence: lease.LastSequence + 1, Incarnation: lease.Incarnation, At: now}

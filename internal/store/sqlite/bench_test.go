@@ -64,7 +64,13 @@ func BenchmarkCommit(b *testing.B) {
 
 // BenchmarkRuns commits whole one-step runs, 256 in a batch and in two batches
 // each: accepted, with a row and the key of the run, then ended.
-func BenchmarkRuns(b *testing.B) {
+func BenchmarkRuns(b *testing.B) { benchRuns(b, false) }
+
+// BenchmarkRunsAsked does the same with an entry of the audit log for each run,
+// as runs have that somebody asked for over the API.
+func BenchmarkRunsAsked(b *testing.B) { benchRuns(b, true) }
+
+func benchRuns(b *testing.B, asked bool) {
 	s, lease := benchStore(b)
 	const runs = 256
 	batch := store.Batch{Sequence: lease.LastSequence, Incarnation: lease.Incarnation, Records: make([]store.Record, runs), Runs: make([]store.RunRow, runs)}
@@ -73,12 +79,17 @@ func BenchmarkRuns(b *testing.B) {
 		for turn, state := range []string{"running", "succeeded"} {
 			batch.Sequence++
 			batch.At = time.UnixMicro(int64(batch.Sequence))
+			batch.Entries = batch.Entries[:0]
 			for i := range runs {
 				id := store.RunID(fmt.Sprintf("01j9zk3v5m8x%08d%06d", (batch.Sequence-1)/2, i))
 				batch.Records[i] = store.Record{Run: id, First: uint64(1 + 3*turn), Count: 3, Control: control, Payload: payload}
 				batch.Runs[i] = store.RunRow{ID: id, Namespace: "default", Workflow: "bench", BusinessDate: "2026-11-23", State: state, AcceptedAt: batch.At}
 				if turn == 1 {
 					batch.Runs[i].EndedAt = batch.At
+				} else if asked {
+					batch.Entries = append(batch.Entries, store.Entry{
+						Actor: "user/ada", Via: "session", Action: "run.start", Namespace: "default", Object: "run/" + string(id), Outcome: "done",
+					})
 				}
 			}
 			if err := s.Commit(b.Context(), &batch); err != nil {

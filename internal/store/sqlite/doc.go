@@ -13,6 +13,10 @@
 // had come, so that a lost or replaced file is noticed. Nothing that looks
 // damaged is ever deleted or repaired by itself.
 //
+// [Store.Backup] copies the database while commits go on, [OpenBackup] looks at
+// such a copy, and [Restore] makes an installation of it that cannot be taken for
+// its original: its incarnation lies beyond all that the original may have given.
+//
 // The lock that keeps two processes from leading on the same files is the data
 // folder's matter (package datadir).
 //
