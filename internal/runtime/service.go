@@ -55,6 +55,10 @@ type ServiceConfig struct {
 	// all there is happens in one order: with a virtual clock and tasks that
 	// report in order, a run takes the same course every time.
 	Inline bool
+	// Observe, if not nil, is shown the events of all runs once they are durable:
+	// each at most once, and not if the reactor was made anew before it knew. It
+	// is called by one goroutine, must be quick, and keeps nothing of it.
+	Observe func(events []engine.Event)
 	// NewID makes run IDs; default NewIDs(rand.Reader).Next.
 	NewID func(now time.Time) (store.RunID, error)
 	Log   *slog.Logger // default: discarded
@@ -356,6 +360,9 @@ func (s *Service) perform(ctx context.Context, e Effect) {
 		s.restarts = 0
 		if s.cfg.Marker != nil {
 			s.cfg.Marker.Progress(e.Run)
+		}
+		if s.cfg.Observe != nil {
+			s.cfg.Observe(e.Events)
 		}
 		s.hub.publish(e)
 	case Quarantined:
