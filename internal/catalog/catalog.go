@@ -84,6 +84,12 @@ type Version struct {
 	Reason    string     `json:"reason,omitempty"`
 }
 
+// Hash is the hash of the version's program.
+func (v *Version) Hash() (hash [32]byte) {
+	_, _ = hex.Decode(hash[:], []byte(v.Program)) // written by us
+	return hash
+}
+
 // SourceText is a definition file.
 type SourceText struct {
 	Path string `json:"path"`

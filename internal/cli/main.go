@@ -115,6 +115,7 @@ func (c *cli) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(c.helpCommand())
 	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run:"}, &cobra.Group{ID: groupWrite, Title: "Write:"},
+		&cobra.Group{ID: groupServer, Title: "Server:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"})
 	for _, command := range c.commands() {
 		root.AddCommand(command)
@@ -124,15 +125,16 @@ func (c *cli) root() *cobra.Command {
 
 // The groups of commands in the help.
 const (
-	groupRun   = "run"
-	groupWrite = "write"
-	groupOther = "other"
+	groupRun    = "run"
+	groupWrite  = "write"
+	groupServer = "server"
+	groupOther  = "other"
 )
 
 // commands lists all commands, in the order of the help.
 func (c *cli) commands() []*cobra.Command {
 	return []*cobra.Command{
-		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.completionCommand(), c.auditCommand(), c.versionCommand(), c.supervisorCommand(),
+		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.completionCommand(), c.auditCommand(), c.versionCommand(), c.serverCommand(), c.supervisorCommand(),
 	}
 }
 

@@ -92,6 +92,24 @@ type Tx struct {
 	err     error
 }
 
+// alsoKey is where a context has what belongs to its transactions.
+type alsoKey struct{}
+
+// Also lets transactions under the context do something more at their end, in
+// the same batch: whoever calls a service that changes objects adds its own.
+func Also(ctx context.Context, also func(tx *Tx)) context.Context {
+	return context.WithValue(ctx, alsoKey{}, also)
+}
+
+// Names are the names of the objects written so far, in order.
+func (tx *Tx) Names() []string {
+	names := make([]string, len(tx.objects))
+	for i := range tx.objects {
+		names[i] = tx.objects[i].Name
+	}
+	return names
+}
+
 // Record adds entries to the audit log, in order.
 func (tx *Tx) Record(entries ...store.Entry) { tx.entries = append(tx.entries, entries...) }
 
@@ -122,6 +140,9 @@ func (r *Registry) Update(ctx context.Context, change func(tx *Tx) error) (uint6
 		tx := &Tx{}
 		if err := change(tx); err != nil {
 			return 0, err
+		}
+		if also, ok := ctx.Value(alsoKey{}).(func(*Tx)); ok {
+			also(tx)
 		}
 		if tx.err != nil {
 			return 0, tx.err

@@ -46,6 +46,8 @@ type Request struct {
 	// the same key with another body is refused.
 	Key  string
 	Body []byte
+	// KeyForever has the key name its run for good.
+	KeyForever bool
 	// Run is the run's ID; empty: one is made.
 	Run store.RunID
 }
@@ -110,7 +112,7 @@ func (s *Service) Submit(ctx context.Context, q Request) (Accepted, error) {
 	}
 	m := Submit{
 		Run: q.Run, Machine: q.Program.Machine, Program: q.Program.Stored, Accept: accept,
-		Key: q.Key, KeyExpires: now.Add(KeyRetention), BodyHash: sha256.Sum256(q.Body), Due: q.Due, Entries: q.Entries,
+		Key: q.Key, KeyExpires: keyExpires(&q, now), BodyHash: sha256.Sum256(q.Body), Due: q.Due, Entries: q.Entries,
 	}
 	if q.Key != "" {
 		known, err := s.cfg.Store.Key(ctx, q.Program.Machine.Program().Namespace, q.Key)
@@ -259,3 +261,11 @@ func (s *Service) Watch(run store.RunID, first uint64) *Watcher {
 
 // Quarantined lists the runs that are set aside, with the reasons.
 func (s *Service) Quarantined() map[store.RunID]error { return s.hub.quarantined() }
+
+// keyExpires is until when the key of a request names its run; zero: for good.
+func keyExpires(q *Request, now time.Time) time.Time {
+	if q.KeyForever {
+		return time.Time{}
+	}
+	return now.Add(KeyRetention)
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	goruntime "runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -293,6 +294,7 @@ func (s *Service) turn(ctx context.Context, msgs []Message) (halted bool) {
 func (s *Service) handle(ctx context.Context, msgs []Message) (halt *Halt) {
 	defer func() {
 		if p := recover(); p != nil {
+			s.log.ErrorContext(ctx, "the runtime has a defect", "panic", p, "stack", string(debug.Stack()))
 			halt = &Halt{Reason: fmt.Errorf("%w: panic: %v", errUntrusted, p), Again: true}
 		}
 	}()

@@ -439,9 +439,11 @@ func (x *Namespace) GetPermissions() []string {
 }
 
 type LoginRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	User     string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Password string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"` // or the admin token of the first start
+	// Name of a token to make instead of a session, for programs.
+	TokenName     string `protobuf:"bytes,3,opt,name=token_name,json=tokenName,proto3" json:"token_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,10 +492,20 @@ func (x *LoginRequest) GetPassword() string {
 	return ""
 }
 
+func (x *LoginRequest) GetTokenName() string {
+	if x != nil {
+		return x.TokenName
+	}
+	return ""
+}
+
 type LoginResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	User      string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// With token_name: the token, which is not kept and cannot be shown again.
+	Secret        string `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	Token         *Token `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -538,6 +550,20 @@ func (x *LoginResponse) GetUser() string {
 func (x *LoginResponse) GetExpiresAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *LoginResponse) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *LoginResponse) GetToken() *Token {
+	if x != nil {
+		return x.Token
 	}
 	return nil
 }
@@ -2412,14 +2438,18 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\vpermissions\x18\a \x03(\tR\vpermissions\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\">\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"]\n" +
 	"\fLoginRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\tR\bpassword\"^\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\x12\x1d\n" +
+	"\n" +
+	"token_name\x18\x03 \x01(\tR\ttokenName\"\x9d\x01\n" +
 	"\rLoginResponse\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x129\n" +
 	"\n" +
-	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"/\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
+	"\x06secret\x18\x03 \x01(\tR\x06secret\x12%\n" +
+	"\x05token\x18\x04 \x01(\v2\x0f.regie.v1.TokenR\x05token\"/\n" +
 	"\rLogoutRequest\x12\x1e\n" +
 	"\n" +
 	"everywhere\x18\x01 \x01(\bR\n" +
@@ -2646,64 +2676,65 @@ var file_regie_v1_identities_proto_depIdxs = []int32{
 	43, // 7: regie.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
 	41, // 8: regie.v1.Namespace.vars:type_name -> regie.v1.Namespace.VarsEntry
 	43, // 9: regie.v1.LoginResponse.expires_at:type_name -> google.protobuf.Timestamp
-	0,  // 10: regie.v1.WhoAmIResponse.grants:type_name -> regie.v1.Grant
-	43, // 11: regie.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	1,  // 12: regie.v1.ListUsersResponse.users:type_name -> regie.v1.User
-	0,  // 13: regie.v1.CreateUserRequest.grants:type_name -> regie.v1.Grant
-	1,  // 14: regie.v1.CreateUserResponse.user:type_name -> regie.v1.User
-	1,  // 15: regie.v1.UpdateUserResponse.user:type_name -> regie.v1.User
-	2,  // 16: regie.v1.ListGroupsResponse.groups:type_name -> regie.v1.Group
-	2,  // 17: regie.v1.PutGroupResponse.group:type_name -> regie.v1.Group
-	0,  // 18: regie.v1.SetGrantRequest.grant:type_name -> regie.v1.Grant
-	0,  // 19: regie.v1.SetGrantResponse.grants:type_name -> regie.v1.Grant
-	3,  // 20: regie.v1.ListTokensResponse.tokens:type_name -> regie.v1.Token
-	0,  // 21: regie.v1.CreateTokenRequest.scopes:type_name -> regie.v1.Grant
-	43, // 22: regie.v1.CreateTokenRequest.expires_at:type_name -> google.protobuf.Timestamp
-	3,  // 23: regie.v1.CreateTokenResponse.token:type_name -> regie.v1.Token
-	4,  // 24: regie.v1.ListNamespacesResponse.namespaces:type_name -> regie.v1.Namespace
-	42, // 25: regie.v1.PutNamespaceRequest.vars:type_name -> regie.v1.PutNamespaceRequest.VarsEntry
-	4,  // 26: regie.v1.PutNamespaceResponse.namespace:type_name -> regie.v1.Namespace
-	5,  // 27: regie.v1.IdentityService.Login:input_type -> regie.v1.LoginRequest
-	7,  // 28: regie.v1.IdentityService.Logout:input_type -> regie.v1.LogoutRequest
-	9,  // 29: regie.v1.IdentityService.WhoAmI:input_type -> regie.v1.WhoAmIRequest
-	11, // 30: regie.v1.IdentityService.ChangePassword:input_type -> regie.v1.ChangePasswordRequest
-	13, // 31: regie.v1.IdentityService.ListUsers:input_type -> regie.v1.ListUsersRequest
-	15, // 32: regie.v1.IdentityService.CreateUser:input_type -> regie.v1.CreateUserRequest
-	17, // 33: regie.v1.IdentityService.UpdateUser:input_type -> regie.v1.UpdateUserRequest
-	19, // 34: regie.v1.IdentityService.DeleteUser:input_type -> regie.v1.DeleteUserRequest
-	21, // 35: regie.v1.IdentityService.ListGroups:input_type -> regie.v1.ListGroupsRequest
-	23, // 36: regie.v1.IdentityService.PutGroup:input_type -> regie.v1.PutGroupRequest
-	25, // 37: regie.v1.IdentityService.DeleteGroup:input_type -> regie.v1.DeleteGroupRequest
-	27, // 38: regie.v1.IdentityService.SetGrant:input_type -> regie.v1.SetGrantRequest
-	29, // 39: regie.v1.IdentityService.ListTokens:input_type -> regie.v1.ListTokensRequest
-	31, // 40: regie.v1.IdentityService.CreateToken:input_type -> regie.v1.CreateTokenRequest
-	33, // 41: regie.v1.IdentityService.RevokeToken:input_type -> regie.v1.RevokeTokenRequest
-	35, // 42: regie.v1.IdentityService.ListNamespaces:input_type -> regie.v1.ListNamespacesRequest
-	37, // 43: regie.v1.IdentityService.PutNamespace:input_type -> regie.v1.PutNamespaceRequest
-	39, // 44: regie.v1.IdentityService.DeleteNamespace:input_type -> regie.v1.DeleteNamespaceRequest
-	6,  // 45: regie.v1.IdentityService.Login:output_type -> regie.v1.LoginResponse
-	8,  // 46: regie.v1.IdentityService.Logout:output_type -> regie.v1.LogoutResponse
-	10, // 47: regie.v1.IdentityService.WhoAmI:output_type -> regie.v1.WhoAmIResponse
-	12, // 48: regie.v1.IdentityService.ChangePassword:output_type -> regie.v1.ChangePasswordResponse
-	14, // 49: regie.v1.IdentityService.ListUsers:output_type -> regie.v1.ListUsersResponse
-	16, // 50: regie.v1.IdentityService.CreateUser:output_type -> regie.v1.CreateUserResponse
-	18, // 51: regie.v1.IdentityService.UpdateUser:output_type -> regie.v1.UpdateUserResponse
-	20, // 52: regie.v1.IdentityService.DeleteUser:output_type -> regie.v1.DeleteUserResponse
-	22, // 53: regie.v1.IdentityService.ListGroups:output_type -> regie.v1.ListGroupsResponse
-	24, // 54: regie.v1.IdentityService.PutGroup:output_type -> regie.v1.PutGroupResponse
-	26, // 55: regie.v1.IdentityService.DeleteGroup:output_type -> regie.v1.DeleteGroupResponse
-	28, // 56: regie.v1.IdentityService.SetGrant:output_type -> regie.v1.SetGrantResponse
-	30, // 57: regie.v1.IdentityService.ListTokens:output_type -> regie.v1.ListTokensResponse
-	32, // 58: regie.v1.IdentityService.CreateToken:output_type -> regie.v1.CreateTokenResponse
-	34, // 59: regie.v1.IdentityService.RevokeToken:output_type -> regie.v1.RevokeTokenResponse
-	36, // 60: regie.v1.IdentityService.ListNamespaces:output_type -> regie.v1.ListNamespacesResponse
-	38, // 61: regie.v1.IdentityService.PutNamespace:output_type -> regie.v1.PutNamespaceResponse
-	40, // 62: regie.v1.IdentityService.DeleteNamespace:output_type -> regie.v1.DeleteNamespaceResponse
-	45, // [45:63] is the sub-list for method output_type
-	27, // [27:45] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	3,  // 10: regie.v1.LoginResponse.token:type_name -> regie.v1.Token
+	0,  // 11: regie.v1.WhoAmIResponse.grants:type_name -> regie.v1.Grant
+	43, // 12: regie.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	1,  // 13: regie.v1.ListUsersResponse.users:type_name -> regie.v1.User
+	0,  // 14: regie.v1.CreateUserRequest.grants:type_name -> regie.v1.Grant
+	1,  // 15: regie.v1.CreateUserResponse.user:type_name -> regie.v1.User
+	1,  // 16: regie.v1.UpdateUserResponse.user:type_name -> regie.v1.User
+	2,  // 17: regie.v1.ListGroupsResponse.groups:type_name -> regie.v1.Group
+	2,  // 18: regie.v1.PutGroupResponse.group:type_name -> regie.v1.Group
+	0,  // 19: regie.v1.SetGrantRequest.grant:type_name -> regie.v1.Grant
+	0,  // 20: regie.v1.SetGrantResponse.grants:type_name -> regie.v1.Grant
+	3,  // 21: regie.v1.ListTokensResponse.tokens:type_name -> regie.v1.Token
+	0,  // 22: regie.v1.CreateTokenRequest.scopes:type_name -> regie.v1.Grant
+	43, // 23: regie.v1.CreateTokenRequest.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 24: regie.v1.CreateTokenResponse.token:type_name -> regie.v1.Token
+	4,  // 25: regie.v1.ListNamespacesResponse.namespaces:type_name -> regie.v1.Namespace
+	42, // 26: regie.v1.PutNamespaceRequest.vars:type_name -> regie.v1.PutNamespaceRequest.VarsEntry
+	4,  // 27: regie.v1.PutNamespaceResponse.namespace:type_name -> regie.v1.Namespace
+	5,  // 28: regie.v1.IdentityService.Login:input_type -> regie.v1.LoginRequest
+	7,  // 29: regie.v1.IdentityService.Logout:input_type -> regie.v1.LogoutRequest
+	9,  // 30: regie.v1.IdentityService.WhoAmI:input_type -> regie.v1.WhoAmIRequest
+	11, // 31: regie.v1.IdentityService.ChangePassword:input_type -> regie.v1.ChangePasswordRequest
+	13, // 32: regie.v1.IdentityService.ListUsers:input_type -> regie.v1.ListUsersRequest
+	15, // 33: regie.v1.IdentityService.CreateUser:input_type -> regie.v1.CreateUserRequest
+	17, // 34: regie.v1.IdentityService.UpdateUser:input_type -> regie.v1.UpdateUserRequest
+	19, // 35: regie.v1.IdentityService.DeleteUser:input_type -> regie.v1.DeleteUserRequest
+	21, // 36: regie.v1.IdentityService.ListGroups:input_type -> regie.v1.ListGroupsRequest
+	23, // 37: regie.v1.IdentityService.PutGroup:input_type -> regie.v1.PutGroupRequest
+	25, // 38: regie.v1.IdentityService.DeleteGroup:input_type -> regie.v1.DeleteGroupRequest
+	27, // 39: regie.v1.IdentityService.SetGrant:input_type -> regie.v1.SetGrantRequest
+	29, // 40: regie.v1.IdentityService.ListTokens:input_type -> regie.v1.ListTokensRequest
+	31, // 41: regie.v1.IdentityService.CreateToken:input_type -> regie.v1.CreateTokenRequest
+	33, // 42: regie.v1.IdentityService.RevokeToken:input_type -> regie.v1.RevokeTokenRequest
+	35, // 43: regie.v1.IdentityService.ListNamespaces:input_type -> regie.v1.ListNamespacesRequest
+	37, // 44: regie.v1.IdentityService.PutNamespace:input_type -> regie.v1.PutNamespaceRequest
+	39, // 45: regie.v1.IdentityService.DeleteNamespace:input_type -> regie.v1.DeleteNamespaceRequest
+	6,  // 46: regie.v1.IdentityService.Login:output_type -> regie.v1.LoginResponse
+	8,  // 47: regie.v1.IdentityService.Logout:output_type -> regie.v1.LogoutResponse
+	10, // 48: regie.v1.IdentityService.WhoAmI:output_type -> regie.v1.WhoAmIResponse
+	12, // 49: regie.v1.IdentityService.ChangePassword:output_type -> regie.v1.ChangePasswordResponse
+	14, // 50: regie.v1.IdentityService.ListUsers:output_type -> regie.v1.ListUsersResponse
+	16, // 51: regie.v1.IdentityService.CreateUser:output_type -> regie.v1.CreateUserResponse
+	18, // 52: regie.v1.IdentityService.UpdateUser:output_type -> regie.v1.UpdateUserResponse
+	20, // 53: regie.v1.IdentityService.DeleteUser:output_type -> regie.v1.DeleteUserResponse
+	22, // 54: regie.v1.IdentityService.ListGroups:output_type -> regie.v1.ListGroupsResponse
+	24, // 55: regie.v1.IdentityService.PutGroup:output_type -> regie.v1.PutGroupResponse
+	26, // 56: regie.v1.IdentityService.DeleteGroup:output_type -> regie.v1.DeleteGroupResponse
+	28, // 57: regie.v1.IdentityService.SetGrant:output_type -> regie.v1.SetGrantResponse
+	30, // 58: regie.v1.IdentityService.ListTokens:output_type -> regie.v1.ListTokensResponse
+	32, // 59: regie.v1.IdentityService.CreateToken:output_type -> regie.v1.CreateTokenResponse
+	34, // 60: regie.v1.IdentityService.RevokeToken:output_type -> regie.v1.RevokeTokenResponse
+	36, // 61: regie.v1.IdentityService.ListNamespaces:output_type -> regie.v1.ListNamespacesResponse
+	38, // 62: regie.v1.IdentityService.PutNamespace:output_type -> regie.v1.PutNamespaceResponse
+	40, // 63: regie.v1.IdentityService.DeleteNamespace:output_type -> regie.v1.DeleteNamespaceResponse
+	46, // [46:64] is the sub-list for method output_type
+	28, // [28:46] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_identities_proto_init() }

@@ -1602,14 +1602,15 @@ func (x *WatchRunsResponse) GetPosition() uint64 {
 }
 
 type GetLogRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Run           string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
-	Step          string                 `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`        // path
-	Attempt       uint32                 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"` // 0: the last
-	Offset        int64                  `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"`   // in bytes of the log, from an earlier answer
-	Limit         int32                  `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`     // lines, 1 to 10000, default 1000
-	Tail          bool                   `protobuf:"varint,7,opt,name=tail,proto3" json:"tail,omitempty"`       // the last lines, not the first
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Run       string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	Step      string                 `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`        // path
+	Attempt   uint32                 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"` // 0: the last
+	// How many lines to pass over, from an earlier answer.
+	Offset        int64 `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"`
+	Limit         int32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"` // lines, 1 to 10000, default 1000
+	Tail          bool  `protobuf:"varint,7,opt,name=tail,proto3" json:"tail,omitempty"`   // the last lines, not the first; without offset
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1756,10 +1757,11 @@ func (x *GetLogResponse) GetMore() bool {
 type LogLine struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	At     *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
-	Stream string                 `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"` // stdout or stderr
-	Text   string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
-	// Output was left out here: the bound was reached.
-	Truncated     bool   `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	Stream string                 `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"` // stdout, stderr, or regie for what Regie says itself
+	// As printed, without the line break; what is no text is replaced.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// The line goes on in the next one of the stream, or has not ended.
+	More          bool   `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
 	Step          string `protobuf:"bytes,5,opt,name=step,proto3" json:"step,omitempty"`
 	Attempt       uint32 `protobuf:"varint,6,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1817,9 +1819,9 @@ func (x *LogLine) GetText() string {
 	return ""
 }
 
-func (x *LogLine) GetTruncated() bool {
+func (x *LogLine) GetMore() bool {
 	if x != nil {
-		return x.Truncated
+		return x.More
 	}
 	return false
 }
@@ -1912,7 +1914,7 @@ type WatchLogRequest struct {
 	Run           string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
 	Step          string                 `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`        // empty: all steps
 	Attempt       uint32                 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"` // 0: all
-	Offset        int64                  `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"`   // with step and attempt
+	Offset        int64                  `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"`   // lines to pass over; with step and attempt
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2749,12 +2751,12 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x05lines\x18\x01 \x03(\v2\x11.regie.v1.LogLineR\x05lines\x12\x1f\n" +
 	"\vnext_offset\x18\x02 \x01(\x03R\n" +
 	"nextOffset\x12\x12\n" +
-	"\x04more\x18\x03 \x01(\bR\x04more\"\xad\x01\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"\xa3\x01\n" +
 	"\aLogLine\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
 	"\x06stream\x18\x02 \x01(\tR\x06stream\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\x12\x12\n" +
 	"\x04step\x18\x05 \x01(\tR\x04step\x12\x18\n" +
 	"\aattempt\x18\x06 \x01(\rR\aattempt\"r\n" +
 	"\x12DownloadLogRequest\x12\x1c\n" +

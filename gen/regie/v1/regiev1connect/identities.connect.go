@@ -88,7 +88,7 @@ const (
 
 // IdentityServiceClient is a client for the regie.v1.IdentityService service.
 type IdentityServiceClient interface {
-	// Opens a session: the answer sets a cookie.
+	// Opens a session: the answer sets a cookie. Or makes a token.
 	Login(context.Context, *v1.LoginRequest) (*v1.LoginResponse, error)
 	Logout(context.Context, *v1.LogoutRequest) (*v1.LogoutResponse, error)
 	// Who the caller is and what they may do.
@@ -433,7 +433,7 @@ func (c *identityServiceClient) DeleteNamespace(ctx context.Context, req *v1.Del
 
 // IdentityServiceHandler is an implementation of the regie.v1.IdentityService service.
 type IdentityServiceHandler interface {
-	// Opens a session: the answer sets a cookie.
+	// Opens a session: the answer sets a cookie. Or makes a token.
 	Login(context.Context, *v1.LoginRequest) (*v1.LoginResponse, error)
 	Logout(context.Context, *v1.LogoutRequest) (*v1.LogoutResponse, error)
 	// Who the caller is and what they may do.

@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/access"
+	"github.com/regie-dev/regie/internal/catalog"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/history"
+	"github.com/regie-dev/regie/internal/notify"
+	"github.com/regie-dev/regie/internal/registry"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// Config is what the API is made with. All is needed.
+type Config struct {
+	Store    store.Store
+	Runtime  *runtime.Service
+	Machines *runtime.Machines
+	Registry *registry.Registry
+	Catalog  *catalog.Catalog
+	Access   *access.Service
+	Starter  Starter
+	Workers  Workers
+	Logs     Logs
+	// Timetable, Alerts, Audit, Backup and System are parts of the server.
+	Timetable Timetable
+	Alerts    *notify.Service
+	Audit     Audit
+	Backup    Backuper
+	System    System
+	Now       func() time.Time
+	Zone      *time.Location // of dates in filters
+	Log       *slog.Logger
+}
+
+// Logs opens the log of an attempt. fs.ErrNotExist, wrapped, if it printed
+// nothing.
+type Logs interface {
+	Log(run store.RunID, act engine.ActID, attempt int) (*os.File, error)
+}
+
+// Workers tells where attempts are.
+type Workers interface {
+	// Place is the worker that has the current attempt of an activation, and
+	// its place in the queue, from 1, if it waits for a slot; both empty if
+	// nobody knows the attempt.
+	Place(run store.RunID, act engine.ActID) (worker string, place int)
+}
+
+// API answers the methods. Safe for concurrent use.
+type API struct {
+	cfg  Config
+	keys *registry.Table[answered]
+}
+
+// New returns an API that needs Begin before anything else but Tables.
+func New() *API {
+	return &API{keys: registry.NewTable[answered]("key")}
+}
+
+// Tables are the API's tables, for [registry.Open].
+func (a *API) Tables() []registry.AnyTable { return []registry.AnyTable{a.keys} }
+
+// Begin gives the API what it calls.
+func (a *API) Begin(cfg Config) { a.cfg = cfg }
+
+// identityKey is where the context has the identity of the caller.
+type identityKey struct{}
+
+// WithIdentity says who calls.
+func WithIdentity(ctx context.Context, identity access.Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, identity)
+}
+
+// identityOf is who calls. Without one, which the routes do not let through, it
+// is somebody who may do nothing.
+func identityOf(ctx context.Context) access.Identity {
+	identity, _ := ctx.Value(identityKey{}).(access.Identity)
+	return identity
+}
+
+// by is the beginning of an entry of the audit log about the caller.
+func (a *API) by(ctx context.Context, reason string) store.Entry {
+	return identityOf(ctx).Done(access.Act{Reason: reason})
+}
+
+// record puts a line into the audit log and returns once it is durable.
+func (a *API) record(ctx context.Context, action, namespace, object, reason string) error {
+	e := a.by(ctx, reason)
+	e.Action, e.Namespace, e.Object = action, namespace, object
+	_, err := a.cfg.Registry.Record(ctx, e)
+	return err
+}
+
+// reached waits until readers see everything up to a position.
+func (a *API) reached(ctx context.Context, position uint64) error {
+	if position <= a.cfg.Runtime.Position() {
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, PositionWait)
+	defer cancel()
+	_, err := a.cfg.Runtime.Reached(waiting, position)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return refuse(connect.CodeUnavailable, "position_not_reached", "what was written at that position cannot be seen yet",
+			"try again; a position of another installation, or of before a restore, is never reached")
+	}
+	return failure(err)
+}
+
+// canonical is a request as bytes that are equal for equal requests; the key
+// itself does not count.
+func canonical(m proto.Message) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
+
+// history folds the events of a run.
+func (a *API) history(ctx context.Context, row *store.RunRow) (*history.Run, error) {
+	machine, err := a.cfg.Machines.Stored(ctx, a.cfg.Store, row.Program)
+	if err != nil {
+		return nil, err
+	}
+	events, err := a.events(ctx, row.ID, 1)
+	if err != nil {
+		return nil, err
+	}
+	return history.Read(string(row.ID), machine, events)
+}
+
+// events reads the events of a run from a number on, those of a record whole.
+func (a *API) events(ctx context.Context, run store.RunID, first uint64) ([]engine.Event, error) {
+	records, err := a.cfg.Store.Events(ctx, run, first)
+	if err != nil {
+		return nil, err
+	}
+	var out []engine.Event
+	for i := range records {
+		events, err := engine.DecodeEvents(records[i].Control, records[i].Payload)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, events...)
+	}
+	return out, nil
+}
+
+// about is what a program says about itself.
+func (a *API) about(ctx context.Context, program [32]byte) map[string]string {
+	machine, err := a.cfg.Machines.Stored(ctx, a.cfg.Store, program)
+	if err != nil {
+		return nil // of a program of a newer Regie nothing is shown
+	}
+	return machine.Program().About
+}
+
+func jsonOf(v value.Value) *regiev1.Json {
+	if v.IsUndefined() {
+		return nil
+	}
+	return &regiev1.Json{Text: v.String()}
+}
+
+func errorOf(e *engine.Error) *regiev1.RunError {
+	if e == nil {
+		return nil
+	}
+	return &regiev1.RunError{Name: e.Name, Message: e.Message, Details: jsonOf(e.Details)}
+}

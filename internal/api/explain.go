@@ -1,0 +1,154 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// explained is what the engine says about a run, as it stands.
+type explained struct {
+	state  engine.State
+	reason engine.Reason
+	all    []engine.Explanation
+	acts   map[string]engine.ActID
+	err    error
+}
+
+// Explain says why a run, or a step of it, is where it is.
+func (a *API) Explain(ctx context.Context, m *regiev1.ExplainRequest) (*regiev1.ExplainResponse, error) {
+	row, err := a.find(ctx, m.GetNamespace(), m.GetRun())
+	if err != nil {
+		return nil, err
+	}
+	why, err := a.why(ctx, &row, m.GetStep())
+	if err != nil {
+		return nil, err
+	}
+	out := &regiev1.ExplainResponse{Run: string(row.ID), State: string(why.state), Reason: string(why.reason)}
+	for i := range why.all {
+		e := &why.all[i]
+		conditions := a.conditions(&row, why, e)
+		if e.Path == "" {
+			out.Conditions = conditions
+			out.Text = explanationText("the run", string(e.State), conditions)
+			continue
+		}
+		out.Steps = append(out.Steps, &regiev1.Explanation{
+			Path: e.Path, State: string(e.State), Reason: string(e.Reason), Conditions: conditions,
+			Text: explanationText(e.Path, string(e.State), conditions),
+		})
+	}
+	if reason := a.cfg.Runtime.Quarantined()[row.ID]; reason != nil {
+		out.Conditions = append(out.Conditions, &regiev1.Condition{
+			Kind: "quarantine", Text: fmt.Sprintf("Regie set the run aside, because %v.", reason), On: "restart",
+		})
+		out.Text = explanationText("the run", string(why.state), out.Conditions)
+	}
+	if out.Text == "" {
+		out.Text = explanationText("the run", string(why.state), out.Conditions)
+	}
+	return out, nil
+}
+
+// why asks the engine, about the state in memory if the run lives there.
+func (a *API) why(ctx context.Context, row *store.RunRow, step string) (*explained, error) {
+	now := a.cfg.Now()
+	if !row.Ended() {
+		seen, err := a.cfg.Runtime.Inspect(ctx, row.ID, func(v runtime.View) any { return explain(v.Machine, v.Run, step, now) })
+		if why, ok := seen.(*explained); ok && err == nil {
+			return why, whyFailure(why.err)
+		}
+		if err != nil && !errors.Is(err, runtime.ErrNotLive) && !errors.Is(err, runtime.ErrQuarantined) {
+			return nil, failure(err)
+		}
+	}
+	machine, err := a.cfg.Machines.Stored(ctx, a.cfg.Store, row.Program)
+	if err != nil {
+		return nil, failure(err)
+	}
+	run, err := runtime.Fold(ctx, a.cfg.Store, machine, row.ID)
+	if err != nil {
+		return nil, failure(err)
+	}
+	why := explain(machine, run, step, now)
+	return why, whyFailure(why.err)
+}
+
+func explain(m *engine.Machine, run *engine.Run, step string, now time.Time) *explained {
+	out := &explained{acts: map[string]engine.ActID{}}
+	out.state, out.reason = run.Status()
+	out.all, out.err = m.Why(run, step, now)
+	for id, act := range run.Acts {
+		if out.acts[act.Path] < id { // the last one at a path counts
+			out.acts[act.Path] = id
+		}
+	}
+	return out
+}
+
+func whyFailure(err error) error {
+	var refused *engine.Refusal
+	if errors.As(err, &refused) {
+		return refuse(connect.CodeNotFound, "step_not_found", err.Error(), "`regie show RUN` lists the steps")
+	}
+	return failure(err)
+}
+
+// conditions adds to what the engine says where an attempt is.
+func (a *API) conditions(row *store.RunRow, why *explained, e *engine.Explanation) []*regiev1.Condition {
+	var out []*regiev1.Condition
+	for i := range e.Conditions {
+		c := &e.Conditions[i]
+		shown := &regiev1.Condition{
+			Kind: string(c.Kind), Met: c.Met, Text: c.Text, On: c.Subject, Since: timeOf(c.Since), Expected: timeOf(c.Due),
+		}
+		if c.Kind == engine.ConditionAttempt {
+			a.place(row.ID, why.acts[e.Path], c.Attempt, shown)
+		}
+		out = append(out, shown)
+	}
+	return out
+}
+
+// place says where an attempt is: with a worker, or in the queue for a slot.
+func (a *API) place(run store.RunID, act engine.ActID, attempt int, c *regiev1.Condition) {
+	worker, place := a.cfg.Workers.Place(run, act)
+	switch {
+	case place > 0:
+		c.Kind, c.Place, c.On = "slot", uint32(place), "a free slot"
+		c.Text = fmt.Sprintf("Attempt %d waits for a free slot, at place %d of the queue.", attempt, place)
+	case worker != "":
+		c.Kind, c.On = "worker", worker
+		c.Text = fmt.Sprintf("Attempt %d runs on worker %s.", attempt, worker)
+	}
+}
+
+// explanationText says it in one line: what is not met, or else everything.
+func explanationText(what, state string, conditions []*regiev1.Condition) string {
+	var open, met []string
+	for _, c := range conditions {
+		if c.GetMet() {
+			met = append(met, c.GetText())
+		} else {
+			open = append(open, c.GetText())
+		}
+	}
+	if len(open) == 0 {
+		open = met
+	}
+	text := what + " is " + state
+	if len(open) > 0 {
+		text += ": " + strings.Join(open, " ")
+	}
+	return text
+}

@@ -1,0 +1,254 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+
+	"connectrpc.com/connect"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/access"
+	"github.com/regie-dev/regie/internal/filter"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// Bounds of lists.
+const (
+	DefaultPage = 100
+	MaxPage     = 1000
+	// MaxScan is how many rows are looked at for one page; where fewer match
+	// than fit, the answer has what was found and a token to go on.
+	MaxScan = 20_000
+	// MaxSorted is how many matches are sorted at most, for an order other than
+	// that of time.
+	MaxSorted = 10_000
+	// readRows is how many rows are read at once.
+	readRows = 500
+)
+
+// ListRuns lists runs.
+func (a *API) ListRuns(ctx context.Context, m *regiev1.ListRunsRequest) (*regiev1.ListRunsResponse, error) {
+	if err := a.reached(ctx, m.GetMinPosition()); err != nil {
+		return nil, err
+	}
+	size, err := pageSize(m.GetPageSize())
+	if err != nil {
+		return nil, err
+	}
+	q, err := a.runQuery(ctx, m.GetNamespace(), access.RunsRead, m.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	token, err := openToken[runToken](m.GetPageToken(), m.GetNamespace()+"\n"+m.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	position := a.cfg.Runtime.Position()
+	rows, next, err := a.matching(ctx, q, token, size, filter.Unknown)
+	if err != nil {
+		return nil, failure(err)
+	}
+	out := &regiev1.ListRunsResponse{NextPageToken: next, Position: position}
+	for i := range rows {
+		out.Runs = append(out.Runs, a.run(ctx, &rows[i]))
+	}
+	return out, nil
+}
+
+func pageSize(n int32) (int, error) {
+	switch {
+	case n == 0:
+		return DefaultPage, nil
+	case n < 1 || n > MaxPage:
+		return 0, invalid("page_size", "it is %d; it lies between 1 and %d", n, MaxPage)
+	}
+	return int(n), nil
+}
+
+// runToken says where a page of runs begins.
+type runToken struct {
+	Before store.RunID `json:"before,omitempty"`
+	Offset int         `json:"offset,omitempty"` // of a list with an order of its own
+}
+
+// sealed is a page token: it goes on with one list only.
+type sealed[T any] struct {
+	Of string `json:"of"`
+	At T      `json:"at"`
+}
+
+func makeToken[T any](at T, of string) string {
+	text, _ := json.Marshal(sealed[T]{Of: of, At: at}) // of texts and numbers
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// openToken reads a page token of the list described by of; an empty one is the
+// beginning.
+func openToken[T any](token, of string) (T, error) {
+	var s sealed[T]
+	if token == "" {
+		return s.At, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || json.Unmarshal(text, &s) != nil || s.Of != of {
+		return s.At, invalid("page_token", "it is not one of this list: ask for the first page again")
+	}
+	return s.At, nil
+}
+
+// runQuery is a question about runs: what the store looks for, and what is
+// looked at then.
+type runQuery struct {
+	of     string
+	store  store.RunQuery
+	filter filter.Filter
+	none   bool // nothing can match
+}
+
+// runQuery reads the filter line of a request, within what the caller may see.
+func (a *API) runQuery(ctx context.Context, namespace string, permission access.Permission, line string) (*runQuery, error) {
+	identity := identityOf(ctx)
+	f, err := filter.Parse(line, filter.Context{Me: identity.User, Now: a.cfg.Now(), Zone: a.cfg.Zone})
+	if err != nil {
+		return nil, refuse(connect.CodeInvalidArgument, "filter_invalid", err.Error(), "such as: state:failed date:today-1..today name~\"gl_*\"")
+	}
+	if err := f.Check(filter.Runs); err != nil {
+		return nil, refuse(connect.CodeInvalidArgument, "filter_invalid", err.Error(), "")
+	}
+	hints := f.Query()
+	if hints.None {
+		return &runQuery{none: true}, nil
+	}
+	q := &runQuery{of: namespace + "\n" + line, filter: f, store: store.RunQuery{
+		Workflows: hints.Workflows, States: hints.States, DateFrom: hints.DateFrom, DateTo: hints.DateTo, Limit: readRows,
+	}}
+	allowed, all := a.namespaces(identity, namespace, permission)
+	switch {
+	case all:
+		q.store.Namespaces = hints.Namespaces
+	case hints.Namespaces == nil:
+		q.store.Namespaces = allowed
+	default:
+		q.store.Namespaces = slices.DeleteFunc(slices.Clone(hints.Namespaces), func(n string) bool { return !slices.Contains(allowed, n) })
+	}
+	q.none = !all && len(q.store.Namespaces) == 0
+	return q, nil
+}
+
+// namespaces are those that a request names: one, or with "-" all in which the
+// caller has the permission.
+func (a *API) namespaces(identity access.Identity, namespace string, permission access.Permission) (names []string, all bool) {
+	if namespace != "-" {
+		return []string{namespace}, false
+	}
+	all, names = identity.Namespaces(permission)
+	return names, all
+}
+
+// matching finds a page of rows that match at least so well.
+func (a *API) matching(ctx context.Context, q *runQuery, at runToken, size int, least filter.Tri) ([]store.RunRow, string, error) {
+	if q.none {
+		return nil, "", nil
+	}
+	if !q.filter.NewestFirst() {
+		return a.sorted(ctx, q, at, size, least)
+	}
+	var out []store.RunRow
+	look := a.looker(ctx)
+	query := q.store
+	query.Before = at.Before
+	for scanned := 0; scanned < MaxScan; {
+		rows, err := a.cfg.Store.Runs(ctx, query)
+		if err != nil {
+			return nil, "", err
+		}
+		for i := range rows {
+			query.Before = rows[i].ID
+			if q.filter.Match(look(&rows[i])) < least {
+				continue
+			}
+			if out = append(out, rows[i]); len(out) == size {
+				return out, makeToken(runToken{Before: query.Before}, q.of), nil
+			}
+		}
+		if len(rows) < query.Limit {
+			return out, "", nil
+		}
+		scanned += len(rows)
+	}
+	return out, makeToken(runToken{Before: query.Before}, q.of), nil
+}
+
+// sorted finds a page of an order that is not that of time.
+func (a *API) sorted(ctx context.Context, q *runQuery, at runToken, size int, least filter.Tri) ([]store.RunRow, string, error) {
+	type match struct {
+		row  store.RunRow
+		rank filter.Rank
+	}
+	var all []match
+	look := a.looker(ctx)
+	query := q.store
+	for scanned := 0; scanned < MaxScan && len(all) < MaxSorted; {
+		rows, err := a.cfg.Store.Runs(ctx, query)
+		if err != nil {
+			return nil, "", err
+		}
+		for i := range rows {
+			query.Before = rows[i].ID
+			if facts := look(&rows[i]); q.filter.Match(facts) >= least {
+				all = append(all, match{rows[i], q.filter.Rank(facts)})
+			}
+		}
+		scanned += len(rows)
+		if len(rows) < query.Limit {
+			break
+		}
+	}
+	slices.SortStableFunc(all, func(x, y match) int { return x.rank.Compare(y.rank) })
+	from := min(max(at.Offset, 0), len(all))
+	to := min(from+size, len(all))
+	out := make([]store.RunRow, 0, to-from)
+	for _, m := range all[from:to] {
+		out = append(out, m.row)
+	}
+	if to == len(all) {
+		return out, "", nil
+	}
+	return out, makeToken(runToken{Offset: to}, q.of), nil
+}
+
+// looker gives the facts about rows that filters look at. What only live runs
+// know is asked for once, when the first filter wants it.
+func (a *API) looker(ctx context.Context) func(row *store.RunRow) *filter.Row {
+	now := a.cfg.Now()
+	var facts map[store.RunID]filter.Live
+	live := func(id store.RunID) (filter.Live, bool) {
+		if facts == nil {
+			facts = a.liveFacts(ctx, now)
+		}
+		l, ok := facts[id]
+		return l, ok
+	}
+	return func(row *store.RunRow) *filter.Row {
+		about := a.about(ctx, row.Program)
+		id := row.ID
+		return &filter.Row{
+			ID: string(id), Namespace: row.Namespace, Workflow: row.Workflow, Folder: about["folder"], Owner: about["owner"],
+			Labels: labelsOf(about), State: row.State, Reason: row.Reason, BusinessDate: row.BusinessDate, Trigger: row.Trigger,
+			Actor: row.Actor, AcceptedAt: row.AcceptedAt, StartedAt: row.StartedAt, EndedAt: row.EndedAt,
+			DueAt: row.Due, Held: row.Held, Attempts: row.Attempts,
+			Live: func() (filter.Live, bool) { return live(id) },
+		}
+	}
+}
+
+// matches reports whether a filter has a row. One of which that cannot be known
+// is shown: better one too many than one overlooked.
+func matches(f filter.Filter, row *filter.Row) bool { return f.Match(row) != filter.No }
+
+// allows reports whether the namespace of a run is one of those asked about.
+func (q *runQuery) allows(row *store.RunRow) bool {
+	return !q.none && (q.store.Namespaces == nil || slices.Contains(q.store.Namespaces, row.Namespace))
+}

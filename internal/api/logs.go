@@ -1,0 +1,322 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/api/httpbody"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/history"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/tasklog"
+)
+
+// Bounds of reading logs.
+const (
+	DefaultLogLines = 1000
+	MaxLogLines     = 10_000
+	// MaxFollowed is how many attempts of one run are followed at once.
+	MaxFollowed = 200
+	// logChunk is how much text one message of a download has.
+	logChunk = 64 << 10
+	// logPage is how many lines one message of a stream has at most.
+	logPage = 200
+)
+
+// logOf is the log of an attempt that was asked for.
+type logOf struct {
+	row     store.RunRow
+	step    *history.Step
+	attempt int
+	file    *os.File // nil: it printed nothing
+}
+
+// openLog finds an attempt, and puts on record that its log is read.
+func (a *API) openLog(ctx context.Context, namespace, run, path string, attempt uint32) (*logOf, error) {
+	row, err := a.find(ctx, namespace, run)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := a.history(ctx, &row)
+	if err != nil {
+		return nil, failure(err)
+	}
+	out := &logOf{row: row, step: stepAt(seen, path), attempt: int(attempt)}
+	switch {
+	case out.step == nil:
+		return nil, refuse(connect.CodeNotFound, "step_not_found", fmt.Sprintf("run %s has no step %q", row.ID, path), "`regie show RUN` lists them")
+	case attempt == 0:
+		out.attempt = lastAttempt(out.step)
+	case int(attempt) > lastAttempt(out.step):
+		return nil, notFound("attempt_not_found", "step %s has no attempt %d", path, attempt)
+	}
+	if err := a.record(ctx, "log.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
+		return nil, failure(err)
+	}
+	out.file, err = a.openAttempt(row.ID, out.step.Act, out.attempt)
+	return out, err
+}
+
+// openAttempt opens a log; nil if there is none.
+func (a *API) openAttempt(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
+	f, err := a.cfg.Logs.Log(run, act, attempt)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return f, failure(err)
+}
+
+func (l *logOf) close() {
+	if l.file != nil {
+		_ = l.file.Close()
+	}
+}
+
+// GetLog reads a page of a log.
+func (a *API) GetLog(ctx context.Context, m *regiev1.GetLogRequest) (*regiev1.GetLogResponse, error) {
+	limit := int(m.GetLimit())
+	switch {
+	case limit == 0:
+		limit = DefaultLogLines
+	case limit < 1 || limit > MaxLogLines:
+		return nil, invalid("limit", "it is %d; it lies between 1 and %d", limit, MaxLogLines)
+	case m.GetOffset() < 0 || m.GetTail() && m.GetOffset() > 0:
+		return nil, invalid("offset", "it counts lines from 0, and does not go with tail")
+	}
+	l, err := a.openLog(ctx, m.GetNamespace(), m.GetRun(), m.GetStep(), m.GetAttempt())
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	out := &regiev1.GetLogResponse{NextOffset: m.GetOffset()}
+	if l.file == nil {
+		return out, nil
+	}
+	if m.GetTail() {
+		lines, err := tasklog.Tail(l.file, limit)
+		for i := range lines {
+			out.Lines = append(out.Lines, l.line(&lines[i]))
+		}
+		return out, logFailure(err)
+	}
+	number := int64(0)
+	for line, err := range tasklog.Lines(l.file) {
+		if err != nil {
+			return nil, logFailure(err)
+		}
+		if number++; number <= m.GetOffset() {
+			continue
+		}
+		if len(out.Lines) == limit {
+			out.More = true
+			break
+		}
+		out.Lines = append(out.Lines, l.line(&line))
+		if len(line.Text) < tasklog.MaxLine && line.More { // not ended: it will be there whole
+			continue
+		}
+		out.NextOffset = number
+	}
+	return out, nil
+}
+
+func logFailure(err error) error {
+	var damaged *tasklog.DamagedError
+	if errors.As(err, &damaged) {
+		return refuse(connect.CodeDataLoss, "log_damaged", err.Error(), "")
+	}
+	return failure(err)
+}
+
+func (l *logOf) line(line *tasklog.Line) *regiev1.LogLine {
+	return &regiev1.LogLine{
+		At: timeOf(line.At), Stream: streamName(line.Stream), Text: strings.ToValidUTF8(line.Text, "\uFFFD"), More: line.More,
+		Step: l.step.Path, Attempt: uint32(l.attempt),
+	}
+}
+
+func streamName(s executor.Stream) string {
+	switch s {
+	case executor.Stdout:
+		return "stdout"
+	case executor.Stderr:
+		return "stderr"
+	default:
+		return "regie"
+	}
+}
+
+// DownloadLog sends a log as text: what the task printed, with what Regie adds.
+func (a *API) DownloadLog(ctx context.Context, m *regiev1.DownloadLogRequest, stream *connect.ServerStream[httpbody.HttpBody]) error {
+	l, err := a.openLog(ctx, m.GetNamespace(), m.GetRun(), m.GetStep(), m.GetAttempt())
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	body := &httpbody.HttpBody{ContentType: "text/plain; charset=utf-8"}
+	if l.file != nil {
+		for line, err := range tasklog.Lines(l.file) {
+			if err != nil {
+				return logFailure(err)
+			}
+			body.Data = append(body.Data, line.Text...)
+			if !line.More {
+				body.Data = append(body.Data, '\n')
+			}
+			if len(body.Data) < logChunk {
+				continue
+			}
+			if err := stream.Send(body); err != nil {
+				return err
+			}
+			body = &httpbody.HttpBody{ContentType: body.ContentType}
+		}
+	}
+	return stream.Send(body)
+}
+
+// WatchLog streams the log of an attempt, or of all attempts of a run.
+func (a *API) WatchLog(ctx context.Context, m *regiev1.WatchLogRequest, stream *connect.ServerStream[regiev1.WatchLogResponse]) error {
+	row, err := a.find(ctx, m.GetNamespace(), m.GetRun())
+	if err != nil {
+		return err
+	}
+	if err := a.record(ctx, "log.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
+		return failure(err)
+	}
+	w := &logWatch{api: a, row: &row, req: m, stream: stream, begun: map[attemptKey]func(){}}
+	return w.run(ctx)
+}
+
+type attemptKey struct {
+	act    engine.ActID
+	number int
+}
+
+// logWatch follows the logs of a run.
+type logWatch struct {
+	api    *API
+	row    *store.RunRow
+	req    *regiev1.WatchLogRequest
+	begun  map[attemptKey]func() // tells the follower that the attempt has ended
+	follow sync.WaitGroup
+
+	mu     sync.Mutex // guards the stream
+	stream *connect.ServerStream[regiev1.WatchLogResponse]
+	err    error
+}
+
+func (w *logWatch) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer w.follow.Wait()
+	defer stop()
+	events, err := w.api.follow(ctx, w.row)
+	if err != nil {
+		return failure(err)
+	}
+	defer events.close()
+	for {
+		_, err := events.next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return failure(err)
+		}
+		run := events.builder.Run()
+		for _, s := range run.Steps {
+			w.begin(ctx, stop, s)
+		}
+		if s := stepAt(run, w.req.GetStep()); s != nil && s.State.Final() && w.req.GetAttempt() > 0 {
+			break
+		}
+	}
+	w.follow.Wait() // logs end with their attempts
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return failure(w.err)
+}
+
+// begin follows the attempts of a step that are wanted and not followed yet.
+func (w *logWatch) begin(ctx context.Context, stop func(), s *history.Step) {
+	if w.req.GetStep() != "" && s.Path != w.req.GetStep() {
+		return
+	}
+	for i := range s.Attempts {
+		number, ended := s.Attempts[i].Number, s.Attempts[i].Outcome != ""
+		key := attemptKey{s.Act, number}
+		if w.req.GetAttempt() > 0 && int(w.req.GetAttempt()) != number {
+			continue
+		}
+		if over := w.begun[key]; over != nil {
+			if ended {
+				over() // a log that is not there by now will not come
+			}
+			continue
+		}
+		if len(w.begun) >= MaxFollowed {
+			continue
+		}
+		coming, over := context.WithCancel(ctx)
+		w.begun[key] = over
+		if ended {
+			over()
+		}
+		step := *s
+		w.follow.Go(func() {
+			defer over()
+			if file := w.await(coming, step.Act, number); file != nil {
+				w.show(ctx, stop, &logOf{row: *w.row, step: &step, attempt: number, file: file})
+			}
+		})
+	}
+}
+
+// await opens a log once it is there; nil if it does not come.
+func (w *logWatch) await(ctx context.Context, act engine.ActID, attempt int) *os.File {
+	looks := time.NewTicker(tasklog.PollTime)
+	defer looks.Stop()
+	for {
+		over := ctx.Err() != nil
+		file, err := w.api.openAttempt(w.row.ID, act, attempt)
+		if file != nil || err != nil || over {
+			return file
+		}
+		select {
+		case <-looks.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// show sends the lines of a log until it ends.
+func (w *logWatch) show(ctx context.Context, stop func(), l *logOf) {
+	defer l.close()
+	number := int64(0)
+	err := tasklog.Follow(ctx, l.file, -1, func(line tasklog.Line) error {
+		number++
+		if w.req.GetAttempt() > 0 && number <= w.req.GetOffset() {
+			return nil
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.stream.Send(&regiev1.WatchLogResponse{Lines: []*regiev1.LogLine{l.line(&line)}, NextOffset: number})
+	})
+	if err != nil && ctx.Err() == nil {
+		w.mu.Lock()
+		w.err = err
+		w.mu.Unlock()
+		stop()
+	}
+}

@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+
+	"connectrpc.com/connect"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/access"
+)
+
+func namespaceOf(n *access.Namespace) *regiev1.Namespace {
+	return &regiev1.Namespace{
+		Name: n.Name, Description: n.Description, Vars: n.Vars, RunAs: n.RunAs, AlertChannels: n.AlertChannels, Environment: n.Environment,
+	}
+}
+
+// ListNamespaces lists those in which the caller may do anything. Variables are
+// shown to those who may read workflows there.
+func (a *API) ListNamespaces(ctx context.Context, m *regiev1.ListNamespacesRequest) (*regiev1.ListNamespacesResponse, error) {
+	if err := a.reached(ctx, m.GetMinPosition()); err != nil {
+		return nil, err
+	}
+	identity := identityOf(ctx)
+	var mine []access.Namespace
+	for _, n := range a.cfg.Access.Namespaces() {
+		if len(identity.Permissions(n.Name)) > 0 {
+			mine = append(mine, n)
+		}
+	}
+	mine, next, err := page(mine, func(n access.Namespace) string { return n.Name }, m.GetPageToken(), "namespaces", m.GetPageSize())
+	if err != nil {
+		return nil, err
+	}
+	out := &regiev1.ListNamespacesResponse{NextPageToken: next}
+	for i := range mine {
+		n := namespaceOf(&mine[i])
+		for _, p := range identity.Permissions(n.GetName()) {
+			n.Permissions = append(n.Permissions, p.String())
+		}
+		if !identity.May(access.WorkflowsRead, n.GetName()) {
+			n.Vars = nil
+		}
+		out.Namespaces = append(out.Namespaces, n)
+	}
+	return out, nil
+}
+
+// PutNamespace makes or changes a namespace.
+func (a *API) PutNamespace(ctx context.Context, m *regiev1.PutNamespaceRequest) (*regiev1.PutNamespaceResponse, error) {
+	n := access.Namespace{
+		Name: m.GetName(), Description: m.GetDescription(), Vars: m.GetVars(), RunAs: m.GetRunAs(), AlertChannels: m.GetAlertChannels(),
+		Environment: m.GetEnvironment(),
+	}
+	position, err := a.cfg.Access.PutNamespace(ctx, identityOf(ctx), n)
+	if err != nil {
+		return nil, accessFailure(err)
+	}
+	return &regiev1.PutNamespaceResponse{Namespace: namespaceOf(&n), Position: position}, nil
+}
+
+// DeleteNamespace removes a namespace that is empty.
+func (a *API) DeleteNamespace(ctx context.Context, m *regiev1.DeleteNamespaceRequest) (*regiev1.DeleteNamespaceResponse, error) {
+	name := m.GetName()
+	rows, err := a.cfg.Store.LiveRuns(ctx)
+	if err != nil {
+		return nil, failure(err)
+	}
+	position, err := a.cfg.Access.DeleteNamespace(ctx, identityOf(ctx), name, func() error {
+		if n := len(a.cfg.Catalog.Workflows(name)); n > 0 {
+			return refuse(connect.CodeFailedPrecondition, "namespace_in_use", "namespace "+name+" has workflows", "delete them first")
+		}
+		for i := range rows {
+			if rows[i].Namespace == name {
+				return refuse(connect.CodeFailedPrecondition, "namespace_in_use", "namespace "+name+" has runs that have not ended", "cancel them, or wait")
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, accessFailure(err)
+	}
+	return &regiev1.DeleteNamespaceResponse{Position: position}, nil
+}

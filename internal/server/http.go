@@ -1,0 +1,100 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/regie-dev/regie/internal/api/routes"
+	"github.com/regie-dev/regie/internal/api/transport"
+)
+
+// CloseTimeout bounds how long requests that are under way are waited for at the
+// end; streams end at once.
+const CloseTimeout = 5 * time.Second
+
+// handler is everything that the server answers.
+func (s *Server) handler() (http.Handler, error) {
+	table, err := routes.Load()
+	if err != nil {
+		return nil, err
+	}
+	return transport.New(transport.Config{
+		Table: table, Access: s.api.Gate(), Logger: s.cfg.Log, Random: rand.Reader, Observe: s.metrics.observe,
+		Services: transport.Services{
+			Runs: s.api, Workflows: s.api, Schedules: s.api, Alerts: s.api, Identities: s.api, Audit: s.api, System: s.api,
+		},
+		Plain: map[string]http.Handler{
+			"/healthz": http.HandlerFunc(s.health), "/readyz": http.HandlerFunc(s.ready),
+			"/metrics": s.metrics.handler(), "/openapi.json": http.NotFoundHandler(),
+		},
+	})
+}
+
+// Serve listens and answers until ctx ends, or the server cannot go on. It then
+// waits, bounded, for what is under way.
+func (s *Server) Serve(ctx context.Context) error {
+	handler, err := s.handler()
+	if err != nil {
+		return fmt.Errorf("put the API together: %w", err)
+	}
+	secure, err := s.tlsConfig()
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", s.cfg.Listen, err)
+	}
+	scheme := "http"
+	if secure != nil {
+		scheme, listener = "https", tls.NewListener(listener, secure)
+	}
+	streams, endStreams := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer endStreams(nil)
+	server := transport.NewServer(handler, transport.Listening{TLS: secure, Plaintext: secure == nil, Logger: s.cfg.Log})
+	server.BaseContext = func(net.Listener) context.Context { return streams }
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	s.cfg.Ready(Ready{URL: scheme + "://" + listener.Addr().String(), AdminToken: s.adminToken, Warnings: s.warnings})
+
+	var reason error
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-s.runtime.Done():
+		reason = fmt.Errorf("the server cannot go on: %w", s.runtime.Err())
+	case <-s.drained:
+	case <-ctx.Done():
+	}
+	s.Drain(0)
+	endStreams(errStopping)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseTimeout)
+	defer cancel()
+	if err := server.Shutdown(closing); err != nil {
+		_ = server.Close()
+	}
+	<-served
+	return reason
+}
+
+// tlsConfig is nil for connections that are not encrypted.
+func (s *Server) tlsConfig() (*tls.Config, error) {
+	if !s.cfg.TLS.on() {
+		return nil, nil
+	}
+	cert, err := s.certificate()
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{cert},
+	}, nil
+}
+
+var errStopping = errors.New("the server is stopping")

@@ -1,0 +1,227 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regie-dev/regie/internal/api"
+	"github.com/regie-dev/regie/internal/catalog"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/registry"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/trigger/schedule"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// triggerSchedule begins the trigger of runs that a schedule started.
+const triggerSchedule = "schedule/"
+
+// scheduled is what is remembered of a schedule, by workflow and ID.
+type scheduled struct {
+	// Since is when it was first applied, or last resumed.
+	Since time.Time `json:"since"`
+	// Paused and Resumed say what somebody did by hand, which goes before what
+	// the definition says.
+	Paused  bool           `json:"paused,omitempty"`
+	Resumed bool           `json:"resumed,omitempty"`
+	By      string         `json:"by,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	State   schedule.State `json:"state"`
+}
+
+// timetable joins the schedules of the catalog to the service that starts their
+// runs.
+type timetable struct {
+	catalog  *catalog.Catalog
+	machines *runtime.Machines
+	store    store.Store
+	registry *registry.Registry
+	table    *registry.Table[scheduled]
+	starter  *starter
+	now      func() time.Time
+}
+
+var (
+	_ schedule.Schedules = (*timetable)(nil)
+	_ schedule.Runs      = (*timetable)(nil)
+	_ schedule.Ledger    = (*timetable)(nil)
+	_ api.Timetable      = (*timetable)(nil)
+)
+
+// place is where the table has a schedule.
+func place(key schedule.Key) (namespace, name string) {
+	return key.Namespace, key.Workflow + "/" + key.ID
+}
+
+// Schedules lists the schedules in force.
+func (t *timetable) Schedules(ctx context.Context) ([]schedule.Schedule, error) {
+	var out []schedule.Schedule
+	zones := schedule.Zones{}
+	for _, item := range t.catalog.All() {
+		of, err := t.of(ctx, &item, zones)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, of...)
+	}
+	if err := t.begin(ctx, out); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		t.fill(&out[i])
+	}
+	return out, nil
+}
+
+// Of lists the schedules of one workflow.
+func (t *timetable) Of(ctx context.Context, namespace, workflow string) ([]api.Scheduled, error) {
+	item, ok := t.catalog.Workflow(namespace, workflow)
+	if !ok {
+		return nil, nil
+	}
+	all, err := t.of(ctx, &item, schedule.Zones{})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.Scheduled, 0, len(all))
+	for i := range all {
+		s := t.fill(&all[i])
+		out = append(out, api.Scheduled{Schedule: all[i], By: s.By, Reason: s.Reason, Last: s.State.Through})
+	}
+	return out, nil
+}
+
+func (t *timetable) of(ctx context.Context, item *registry.Item[catalog.Workflow], zones schedule.Zones) ([]schedule.Schedule, error) {
+	machine, err := t.machines.Stored(ctx, t.store, item.Value.Hash())
+	if err != nil {
+		return nil, fmt.Errorf("read the schedules of workflow %s/%s: %w", item.Namespace, item.Name, err)
+	}
+	program := machine.Program()
+	if len(program.Triggers) == 0 {
+		return nil, nil
+	}
+	return schedule.Of(program, t.now(), zones)
+}
+
+// fill sets what was done by hand.
+func (t *timetable) fill(s *schedule.Schedule) scheduled {
+	known, ok := t.table.Get(place(s.Key))
+	if ok {
+		s.Since = known.Since
+		s.Paused = known.Paused || s.Paused && !known.Resumed
+	}
+	return known
+}
+
+// begin notes since when schedules are in force that are new.
+func (t *timetable) begin(ctx context.Context, all []schedule.Schedule) error {
+	_, err := t.registry.Update(ctx, func(tx *registry.Tx) error {
+		for i := range all {
+			namespace, name := place(all[i].Key)
+			if _, known := t.table.Get(namespace, name); !known {
+				t.table.Put(tx, namespace, name, scheduled{Since: all[i].Since})
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// Pause pauses or resumes a schedule. What it was before does not matter; ticks
+// of the pause are not made up for.
+func (t *timetable) Pause(ctx context.Context, key schedule.Key, paused bool, by store.Entry) (uint64, error) {
+	namespace, name := place(key)
+	action := "schedule.resume"
+	if paused {
+		action = "schedule.pause"
+	}
+	return t.registry.Update(ctx, func(tx *registry.Tx) error {
+		known, _ := t.table.Get(namespace, name)
+		if known.Since.IsZero() || known.Paused && !paused || known.By == "" && !paused {
+			known.Since = t.now()
+		}
+		known.Paused, known.Resumed, known.By, known.Reason = paused, !paused, by.Actor, by.Reason
+		t.table.Put(tx, namespace, name, known)
+		by.Action, by.Namespace, by.Object, by.Outcome = action, namespace, "schedule/"+name, "done"
+		tx.Record(by)
+		return nil
+	})
+}
+
+// States are what was recorded.
+func (t *timetable) States(context.Context) (map[schedule.Key]schedule.State, error) {
+	out := map[schedule.Key]schedule.State{}
+	for _, item := range t.table.All() {
+		workflow, id, _ := strings.Cut(item.Name, "/")
+		out[schedule.Key{Namespace: item.Namespace, Workflow: workflow, ID: id}] = item.Value.State
+	}
+	return out, nil
+}
+
+// Record replaces the state of a schedule.
+func (t *timetable) Record(ctx context.Context, key schedule.Key, state schedule.State) error {
+	namespace, name := place(key)
+	_, err := t.registry.Update(ctx, func(tx *registry.Tx) error {
+		known, _ := t.table.Get(namespace, name)
+		known.State = state
+		t.table.Put(tx, namespace, name, known)
+		return nil
+	})
+	return err
+}
+
+// Start starts the run of a tick.
+func (t *timetable) Start(ctx context.Context, s schedule.Start) error {
+	return t.start(ctx, &s, "", "")
+}
+
+// Miss records a skipped run.
+func (t *timetable) Miss(ctx context.Context, m schedule.Miss) error {
+	return t.start(ctx, &m.Start, engine.ReasonMissed, m.Message())
+}
+
+func (t *timetable) start(ctx context.Context, s *schedule.Start, skip engine.Reason, reason string) error {
+	input := value.Object()
+	if s.Schedule.Inputs != nil {
+		input = s.Schedule.Inputs.Const
+	}
+	_, err := t.starter.Start(ctx, api.Start{
+		Namespace: s.Schedule.Key.Namespace, Workflow: s.Schedule.Key.Workflow, Input: input,
+		BusinessDate: s.BusinessDate.String(), Planned: s.Tick.At, Key: s.Key, KeyForever: true, Skip: skip,
+		Trigger: triggerSchedule + s.Schedule.Key.ID,
+		By:      store.Entry{Actor: "system/schedule", Reason: reason, Outcome: "done"},
+	})
+	var refused *runtime.InputError
+	switch {
+	case errors.As(err, &refused) && skip == "":
+		return fmt.Errorf("%w: %w", schedule.ErrRefused, err)
+	case errors.Is(err, catalog.ErrNotFound): // it was removed meanwhile
+		return nil
+	case errors.Is(err, runtime.ErrConflict): // the tick of an earlier version
+		return nil
+	}
+	return err
+}
+
+// Live reports whether a run of the schedule has not ended.
+func (t *timetable) Live(ctx context.Context, key schedule.Key) (bool, error) {
+	rows, err := t.store.LiveRuns(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(rows, func(r store.RunRow) bool { return keyOf(&r) == key }), nil
+}
+
+// keyOf names the schedule that started a run; of others it has no ID.
+func keyOf(r *store.RunRow) schedule.Key {
+	id, ok := strings.CutPrefix(r.Trigger, triggerSchedule)
+	if !ok {
+		return schedule.Key{}
+	}
+	return schedule.Key{Namespace: r.Namespace, Workflow: r.Workflow, ID: id}
+}

@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/regie-dev/regie/internal/access"
+	"github.com/regie-dev/regie/internal/api"
+	"github.com/regie-dev/regie/internal/calendar"
+	"github.com/regie-dev/regie/internal/catalog"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// starter starts runs of the current versions of workflows.
+type starter struct {
+	catalog *catalog.Catalog
+	access  *access.Service
+	runtime *runtime.Service
+	clock   clock.Clock
+	random  io.Reader
+}
+
+var _ api.Starter = (*starter)(nil)
+
+// Start starts a run.
+func (s *starter) Start(ctx context.Context, q api.Start) (runtime.Accepted, error) {
+	prepared, err := s.catalog.Prepared(ctx, q.Namespace, q.Workflow)
+	if err != nil {
+		return runtime.Accepted{}, err
+	}
+	program := prepared.Machine.Program()
+	now := s.clock.Now()
+	planned := q.Planned
+	if planned.IsZero() {
+		planned = now
+	}
+	if q.BusinessDate == "" {
+		date, err := program.BusinessDate.DateAt(planned, program.Zone)
+		if err != nil {
+			return runtime.Accepted{}, err
+		}
+		q.BusinessDate = date.String()
+	}
+	due, err := dueAt(program, q.BusinessDate, q.Planned, now)
+	if err != nil {
+		return runtime.Accepted{}, err
+	}
+	var seed [8]byte
+	if _, err := io.ReadFull(s.random, seed[:]); err != nil {
+		return runtime.Accepted{}, fmt.Errorf("draw the run's seed: %w", err)
+	}
+	by := q.By
+	by.Action, by.Namespace = "run.start", q.Namespace
+	return s.runtime.Submit(ctx, runtime.Request{
+		Program: prepared, Input: q.Input, Vars: s.vars(program), BusinessDate: q.BusinessDate,
+		Seed: binary.BigEndian.Uint64(seed[:]), Actor: q.By.Actor, Trigger: q.Trigger, Due: due,
+		Held: q.Held, HoldReason: q.By.Reason, Skip: q.Skip, Key: q.Key, KeyForever: q.KeyForever, Body: q.Body,
+		Entries: []store.Entry{by},
+	})
+}
+
+// vars are the variables of the namespace that the program reads.
+func (s *starter) vars(p *workflow.Program) value.Value {
+	all := varsOf(s.access, p.Namespace)
+	var members []value.Member
+	for _, name := range p.Vars {
+		if v, ok := all.Lookup(name); ok {
+			members = append(members, value.M(name, v))
+		}
+	}
+	return value.Object(members...)
+}
+
+// dueAt is the earliest of the deadlines by which a run must have ended, zero if
+// there is none.
+func dueAt(p *workflow.Program, businessDate string, planned, now time.Time) (time.Time, error) {
+	date, err := calendar.ParseDate(businessDate)
+	if err != nil {
+		return time.Time{}, err
+	}
+	times := workflow.RunTimes{BusinessDate: date, Planned: planned, Accepted: now, Zone: p.Zone}
+	var due []time.Time
+	for i := range p.Deadlines {
+		d := &p.Deadlines[i]
+		if d.Start || d.Least {
+			continue
+		}
+		at, err := d.Due(times)
+		if err != nil {
+			return time.Time{}, err
+		}
+		due = append(due, at)
+	}
+	if len(due) == 0 {
+		return time.Time{}, nil
+	}
+	return slices.MinFunc(due, time.Time.Compare), nil
+}

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/regie-dev/regie/internal/access"
+	"github.com/regie-dev/regie/internal/catalog"
+	"github.com/regie-dev/regie/internal/connector"
+	"github.com/regie-dev/regie/internal/connector/all"
+	"github.com/regie-dev/regie/internal/dispatch"
+	"github.com/regie-dev/regie/internal/dispatch/match"
+	"github.com/regie-dev/regie/internal/egress"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/executor/supervised"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/secret"
+	"github.com/regie-dev/regie/internal/server/home"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/worker"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// workerName names the server's own worker.
+const workerName = "local"
+
+// supervisorDir is the folder of the server's own supervisor in the data folder.
+const supervisorDir = "supervisor"
+
+// crew is the server's own worker with what it uses, between the runtime, the
+// dispatcher and the supervisor.
+type crew struct {
+	worker     *worker.Worker
+	tasks      *supervised.Executor
+	connectors []connector.Connector
+	dispatch   *dispatch.Service
+}
+
+var (
+	_ worker.Listener = (*crew)(nil)
+	_ runtime.Tasks   = attempts{}
+)
+
+// crewConfig is what a crew is made with.
+type crewConfig struct {
+	server    *Config
+	home      *home.Folder
+	catalog   *catalog.Catalog
+	access    *access.Service
+	languages map[string]expr.Language
+	dispatch  *dispatch.Service
+	clock     clock.Clock
+}
+
+// open connects to the supervisor and makes the worker.
+func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
+	c.dispatch = cfg.dispatch
+	if c.tasks, err = openSupervisor(ctx, cfg.server, cfg.home); err != nil {
+		return fmt.Errorf("reach the supervisor of tasks: %w", err)
+	}
+	c.connectors = all.Connectors(all.Deps{
+		Egress: egress.Config{Policy: egress.Policy{}.With(cfg.server.AllowHosts...)}, Proxy: proxy, SQLiteFolders: cfg.server.SQLiteFolders,
+	})
+	byName := make(map[string]connector.Connector, len(c.connectors))
+	for _, x := range c.connectors {
+		byName[x.Describe().Name] = x
+	}
+	c.worker = worker.New(worker.Config{
+		Executors:  map[string]executor.Executor{workflow.UsesProcess: c.tasks},
+		Connectors: byName, ConnectionTypes: all.ConnectionTypes(), ChannelTypes: all.ChannelTypes(),
+		Objects: func(kind, namespace, name string) (worker.Object, bool) {
+			o, ok := cfg.catalog.Object(kind, namespace, name)
+			return worker.Object{Type: o.Type, Fields: o.Fields}, ok
+		},
+		OwnNamespace: true, Vars: func(namespace string) value.Value { return varsOf(cfg.access, namespace) },
+		Languages: cfg.languages, Secrets: secrets(cfg.server),
+		Dir: c.tasks.Work(), Clock: cfg.clock,
+		OpenLog: func(t *engine.Task) (worker.Log, error) {
+			return cfg.home.OpenLog(store.RunID(t.Run), t.Act, t.Attempt)
+		},
+		HandleOf: func(_, dir string) (executor.Handle, error) { return supervised.HandleFor(dir) },
+		Capacity: match.Capacity{match.Process: cfg.server.Processes, match.Connector: cfg.server.Calls},
+	})
+	c.worker.Listen(c)
+	return nil
+}
+
+// proxy names the proxy for an HTTP request, from the server's environment.
+func proxy(r *http.Request) (*url.URL, error) { return http.ProxyFromEnvironment(r) }
+
+// openSupervisor connects to the supervisor, or starts it.
+func openSupervisor(ctx context.Context, cfg *Config, home *home.Folder) (*supervised.Executor, error) {
+	if cfg.Supervisor.Socket != "" {
+		return supervised.Open(ctx, supervised.Config{Socket: cfg.Supervisor.Socket, UIDs: cfg.Supervisor.UIDs, Build: cfg.Build})
+	}
+	return supervised.Open(ctx, supervised.Config{
+		Dir: filepath.Join(home.Dir.Path(), supervisorDir), Build: cfg.Build,
+		Spawn: &supervised.Spawn{Environ: cfg.Environ, RunAs: cfg.Supervisor.RunAs, User: cfg.Supervisor.User},
+	})
+}
+
+// secrets are the sources of the namespaces' secrets: a file in the folder of
+// the namespace, and for the default namespace the environment too.
+func secrets(cfg *Config) func(namespace string) secret.Source {
+	warn := func(message string) { cfg.Log.Warn(message) }
+	return func(namespace string) secret.Source {
+		var sources []secret.Source
+		if cfg.Secrets != "" {
+			sources = append(sources, secret.Dir(filepath.Join(cfg.Secrets, namespace), warn))
+		}
+		if namespace == access.DefaultNamespace {
+			sources = append(sources, secret.Env(os.LookupEnv, secret.EnvPrefix))
+		}
+		return secret.Chain(sources...)
+	}
+}
+
+// varsOf are the variables of a namespace, an object.
+func varsOf(a *access.Service, namespace string) value.Value {
+	n, _ := a.Namespace(namespace)
+	members := make([]value.Member, 0, len(n.Vars))
+	for _, name := range slices.Sorted(maps.Keys(n.Vars)) {
+		if v, err := value.Parse([]byte(n.Vars[name])); err == nil { // it was checked when it was set
+			members = append(members, value.M(name, v))
+		}
+	}
+	return value.Object(members...)
+}
+
+// close leaves the tasks to the supervisor, and ends the calls of connectors.
+func (c *crew) close() error {
+	var errs []error
+	if c.worker != nil {
+		c.worker.Detach()
+	}
+	if c.tasks != nil {
+		errs = append(errs, c.tasks.Close())
+	}
+	errs = append(errs, all.Close(c.connectors))
+	return errors.Join(errs...)
+}
+
+// attempts is what the runtime hands its attempts to: the dispatcher.
+type attempts struct {
+	*dispatch.Service
+
+	crew *crew
+}
+
+// Reattach lets the dispatcher wait for the attempt and the worker look for it:
+// it always says how the attempt ended, or that nobody can know.
+func (a attempts) Reattach(task engine.Task) {
+	a.Service.Reattach(task)
+	a.crew.worker.Reattach(task)
+}
+
+// Started and Ended pass on what the worker says.
+
+func (c *crew) Started(ref dispatch.Ref) { c.dispatch.Started(workerName, ref) }
+
+func (c *crew) Ended(ref dispatch.Ref, outcome engine.TaskOutcome) {
+	c.dispatch.Ended(workerName, ref, outcome)
+}
