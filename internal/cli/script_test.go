@@ -18,8 +18,8 @@ import (
 
 	"github.com/regie-dev/regie/internal/cli"
 	"github.com/regie-dev/regie/internal/datadir"
-	"github.com/regie-dev/regie/internal/local"
 	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/server/home"
 )
 
 var update = flag.Bool("update", false, "rewrite what scripts compare with")
@@ -158,7 +158,7 @@ func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func hold(ts *testscript.TestScript, _ bool, args []string) {
-	dir, err := datadir.Open(ts.MkAbs(args[0]), local.Owner("regie run other.yaml", time.Now()))
+	dir, err := datadir.Open(ts.MkAbs(args[0]), home.Owner("regie run other.yaml", time.Now()))
 	ts.Check(err)
 	ts.Value(stageKey{}).(*stage).held = dir
 }

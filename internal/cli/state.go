@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/datadir"
-	"github.com/regie-dev/regie/internal/local"
+	"github.com/regie-dev/regie/internal/server/home"
 	"github.com/regie-dev/regie/internal/store"
 )
 
@@ -22,7 +22,7 @@ func (c *cli) stateDir() (string, error) {
 }
 
 // owner says who has a data folder.
-func (c *cli) owner() datadir.Owner { return local.Owner(c.commandLine(), c.Clock.Now()) }
+func (c *cli) owner() datadir.Owner { return home.Owner(c.commandLine(), c.Clock.Now()) }
 
 // commandLine is the command as others see it: without its flags, whose values
 // may be secret.
