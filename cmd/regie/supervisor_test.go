@@ -19,11 +19,7 @@ import (
 // being asked to end while a task runs, and is alone in its folder.
 func TestSupervisor(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "supervisor")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	x, err := supervised.Open(t.Context(), supervised.Config{Dir: filepath.Join(dir, "s"), Build: "dev ", Spawn: &supervised.Spawn{
 		Environ: append(os.Environ(), asRegie+"=1"), Idle: 100 * time.Millisecond,
 	}})

@@ -45,7 +45,7 @@ func play(role string) int {
 		err = killedRegie(role == "again")
 	}
 	if err != nil {
-		fmt.Println(err)
+		_, _ = fmt.Fprintln(os.Stdout, err)
 		return 1
 	}
 	return 0
@@ -62,7 +62,7 @@ func supervise() error {
 
 func killedRegie(again bool) error {
 	folder := os.Getenv(folderVariable)
-	_, w, err := supervisedWorker(folder, func(chunk []byte) { fmt.Printf("%q\n", chunk) })
+	_, w, err := supervisedWorker(folder, func(chunk []byte) { _, _ = fmt.Fprintf(os.Stdout, "%q\n", chunk) })
 	if err != nil {
 		return err
 	}
@@ -133,15 +133,11 @@ func supervisedWorker(folder string, told func([]byte)) (*supervised.Executor, *
 // supervisedFolder is a folder whose supervisor is killed at the end.
 func supervisedFolder(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "worker")
-	if err != nil {
-		t.Fatal(err)
-	}
+	folder := t.TempDir()
 	t.Cleanup(func() {
 		if info, err := supervised.Status(context.Background(), supervised.Config{Dir: filepath.Join(folder, "s")}); err == nil {
 			_ = unix.Kill(info.PID, unix.SIGKILL)
 		}
-		_ = os.RemoveAll(folder)
 	})
 	return folder
 }

@@ -103,7 +103,7 @@ type Worker struct {
 	running  sync.WaitGroup
 
 	// detached ends with Detach.
-	detached context.Context
+	detached context.Context //nolint:containedctx // that of what goes on until then
 	detach   context.CancelFunc
 }
 

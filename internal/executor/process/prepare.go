@@ -182,7 +182,7 @@ func handOver(root *os.Root, user *User) error {
 			}
 			return root.Lchown(path, int(user.UID), int(user.GID))
 		})
-		if err != nil && !(name == scriptFile && errors.Is(err, fs.ErrNotExist)) {
+		if err != nil && (name != scriptFile || !errors.Is(err, fs.ErrNotExist)) {
 			return err
 		}
 	}

@@ -58,7 +58,8 @@
 //
 // # Upgrades
 //
-// A server of another build goes on with the supervisor that runs, as long as both
+// [Config.Build] is what tells builds apart; regie supervisor gives its own as
+// cli.Build.ID, and so must the server. A server of another build goes on with the supervisor that runs, as long as both
 // know a common version of the protocol, and asks it to retire: it takes tasks as
 // before and ends as soon as it has none; the next start brings up one of the new
 // build. On a machine that is never without tasks it stays until somebody drains
@@ -83,8 +84,8 @@
 //
 //	regie supervisor --dir /var/lib/regie-tasks --run-as batch,payments/settle --user nobody …
 //
-// Names are compared exactly, numbers are none, root must be listed itself, and so
-// must the supervisor's own user. A supervisor that runs as root refuses tasks without run_as of a server
-// that does not, unless --user says as whom they run. Users are those of
-// /etc/passwd.
+// Names are compared exactly and numbers are none. Root must be listed itself, and
+// so must the supervisor's own user. A supervisor that runs as root refuses tasks
+// without run_as of a server that does not, unless --user says as whom they run.
+// Users are those of /etc/passwd.
 package supervised

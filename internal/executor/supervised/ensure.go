@@ -150,9 +150,15 @@ func ensure(ctx context.Context, c *Config) (*line, error) {
 		}
 		select {
 		case <-ended:
-			// Another one may have the folder, and answer in a moment.
-			if ended = nil; !errors.Is(started.err, supervisor.ErrLocked) {
+			switch ended = nil; {
+			case errors.Is(started.err, supervisor.ErrLocked): // the one that has the folder may answer in a moment
+			case started.err != nil:
 				return nil, fmt.Errorf("start supervisor: it ended at once: %w", started.err)
+			default: // nobody came in time: the machine is busy
+				if started, err = start(c); err != nil {
+					return nil, err
+				}
+				ended = started.done
 			}
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -188,7 +194,7 @@ func start(c *Config) (*spawned, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start supervisor: %w", err)
 	}
-	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd := exec.Command(argv[0], argv[1:]...)        //nolint:noctx // it outlives us
 	cmd.Env = append([]string{}, c.Spawn.Environ...) // nil would mean ours
 	cmd.Dir = "/"                                    // it must not hold a folder that is to be unmounted
 	cmd.Stdout, cmd.Stderr = log, log
@@ -202,6 +208,7 @@ func start(c *Config) (*spawned, error) {
 		err := cmd.Wait()
 		var exit *exec.ExitError
 		switch {
+		case err == nil:
 		case errors.As(err, &exit) && exit.ExitCode() == LockedExit:
 			s.err = supervisor.ErrLocked
 		default:

@@ -24,7 +24,7 @@ const (
 // [Open]. It is an [executor.Attacher] too.
 type Executor struct {
 	config  Config
-	ctx     context.Context // ends with Close
+	ctx     context.Context //nolint:containedctx // that of what goes on until Close
 	cancel  context.CancelFunc
 	lines   chan *line
 	forking sync.Mutex // one starts a supervisor at a time
@@ -180,7 +180,7 @@ func (x *Executor) try(ctx context.Context, f func(*line) (free bool, err error)
 		}
 		l, err := x.line(ctx)
 		if err == nil {
-			free := false
+			var free bool
 			if free, err = f(l); err == nil {
 				if free {
 					x.keep(l)

@@ -84,7 +84,7 @@ func TestUpgrade(t *testing.T) {
 	c := config(t)
 	before := open(t, c)
 	h, p, dir := begin(t, before, executor.Task{Script: "echo up; " + untilGo + "exit 8"})
-	p.await(t, 1)
+	p.await(t)
 	old := before.Last().PID
 	_ = before.Close()
 
@@ -116,7 +116,7 @@ func TestDrain(t *testing.T) {
 	t.Parallel()
 	x := open(t, config(t))
 	h, p, dir := begin(t, x, executor.Task{Script: "echo up; " + untilGo + "exit 8"})
-	p.await(t, 1)
+	p.await(t)
 	old := ask(t, x).PID
 	if err := x.Drain(t.Context()); err != nil {
 		t.Fatal(err)

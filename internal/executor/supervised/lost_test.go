@@ -46,15 +46,15 @@ func (p *printed) String() string {
 	return p.text.String()
 }
 
-// await waits for lines and returns the fields of the text.
-func (p *printed) await(t testing.TB, lines int) []string {
+// await waits for a line and returns the fields of the text.
+func (p *printed) await(t testing.TB) []string {
 	t.Helper()
 	limit := time.After(patience)
-	for strings.Count(p.String(), "\n") < lines {
+	for !strings.Contains(p.String(), "\n") {
 		select {
 		case <-p.came:
 		case <-limit:
-			t.Fatalf("the task printed %q, which has not %d lines", p, lines)
+			t.Fatalf("the task printed %q, which is no line", p)
 		}
 	}
 	return strings.Fields(p.String())
@@ -139,7 +139,7 @@ func TestNobodyConnected(t *testing.T) {
 	first := open(t, c)
 	large := strings.Repeat("x", 1000)
 	h, p, dir := begin(t, first, executor.Task{Script: "echo up; " + untilGo + "i=0; while [ $i -lt 200 ]; do echo $i " + large + "; i=$((i+1)); done; echo total=1 >$REGIE_OUTPUT; echo c >$REGIE_CHECKPOINT; exit 5"})
-	p.await(t, 1)
+	p.await(t)
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestSupervisorIsKilled(t *testing.T) {
 	}
 	// It prints nothing once it goes on: that would end it.
 	running, p, dir := begin(t, x, executor.Task{Script: "echo $$; " + untilGo + "echo done >done; sleep 0.1"})
-	pid := p.await(t, 1)[0]
+	pid := p.await(t)[0]
 	killSupervisor(t, x)
 
 	waited := make(chan error, 1)
@@ -277,7 +277,7 @@ func TestHostileCallers(t *testing.T) {
 		t.Fatal(err)
 	}
 	h, p, dir := begin(t, x, executor.Task{Script: "echo up; " + untilGo + "exit 9"})
-	p.await(t, 1)
+	p.await(t)
 	hello, err := wire.EncodeMessage(wire.Hello{Version: wire.Version, Oldest: wire.Oldest})
 	if err != nil {
 		t.Fatal(err)

@@ -50,9 +50,9 @@ func TestDaemonsOfSeveralTasks(t *testing.T) {
 	t.Parallel()
 	x := open(t, config(t))
 	first, p, firstDir := begin(t, x, executor.Task{Script: daemon + untilGo})
-	one := p.await(t, 1)[0]
+	one := p.await(t)[0]
 	second, p, secondDir := begin(t, x, executor.Task{Script: daemon + untilGo})
-	two := p.await(t, 1)[0]
+	two := p.await(t)[0]
 	other, _, _ := begin(t, x, executor.Task{Script: "exit 0"})
 	if _, err := wait(t, x, other); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,6 @@ func regie(string) int {
 	if err == nil {
 		_, err = l.ask(wire.Request{Op: wire.OpInfo})
 	}
-	fmt.Println(err)
+	_, _ = fmt.Fprintln(os.Stdout, err)
 	return 0
 }

@@ -24,7 +24,7 @@ func config(t testing.TB) Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "supervised")
+	dir, err := os.MkdirTemp("", "supervised") //nolint:usetesting // other users may have to pass through it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ ls ../.. && echo listed; true >../../x && echo made; exit 0`
 	if err != nil || r.ErrorName != "" || r.Output.Get("out").String() != `"1"` || string(r.Checkpoint) != "new\n" {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if want := "nobody\n" + nobody.HomeDir + " nobody nobody\ndata\ntool\npoint\n"; !strings.HasPrefix(p.String(), want) {
+	if want := "nobody\n" + nobody.HomeDir + " nobody " + "nobody\ndata\ntool\npoint\n"; !strings.HasPrefix(p.String(), want) {
 		t.Errorf("printed %q, want %q", p, want)
 	}
 	for _, bad := range []string{"hush", "read ", "changed ", "listed", "made"} {

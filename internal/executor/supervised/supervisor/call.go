@@ -32,7 +32,7 @@ type call struct {
 	s    *supervisor
 	conn *net.UnixConn
 	uid  int
-	ctx  context.Context // ends with the connection
+	ctx  context.Context //nolint:containedctx // ends with the connection, which the call is
 	stop context.CancelFunc
 	// requests come from the goroutine that reads.
 	requests chan []byte

@@ -216,7 +216,7 @@ const folderTries = 100
 // there.
 func (s *supervisor) makeFolder(dir string) (made bool, err error) {
 	for range folderTries {
-		if err = os.MkdirAll(filepath.Dir(dir), s.folderMode); err != nil {
+		if err := os.MkdirAll(filepath.Dir(dir), s.folderMode); err != nil {
 			return false, err
 		}
 		err = os.Mkdir(dir, s.folderMode)

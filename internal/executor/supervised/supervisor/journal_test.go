@@ -76,7 +76,7 @@ func TestJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A crash cuts the file anywhere, or leaves something else at its end.
-	for cut := 0; cut < 40; cut++ {
+	for cut := range 40 {
 		for _, end := range []string{"", strings.Repeat("\x00", 100), "\xff\xff\xff\xff garbage"} {
 			if err := os.WriteFile(path, append(bytes.Clone(whole[:len(whole)-cut]), end...), 0o600); err != nil {
 				t.Fatal(err)

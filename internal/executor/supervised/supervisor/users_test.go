@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -110,6 +111,29 @@ func TestOurFolders(t *testing.T) {
 	} {
 		if s.ours(dir) != want {
 			t.Errorf("%q: %v", dir, !want)
+		}
+	}
+}
+
+// A supervisor that is root starts nothing as root for somebody who is not.
+func TestRootIsNotLent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		own, caller int
+		user, runAs string
+		refused     bool
+	}{
+		{0, 990, "", "", true},
+		{0, 990, "nobody", "", false},
+		{0, 990, "", "nobody", false},
+		{0, 0, "", "", false},
+		{991, 990, "", "", false},
+	} {
+		s := &supervisor{cfg: Config{Work: "/w", User: c.user}, users: &users{uid: c.own}}
+		err := (&call{s: s, uid: c.caller}).mayStart(&executor.Task{Dir: "/w/r/1", RunAs: c.runAs})
+		var start *executor.StartError
+		if c.refused != (err != nil) || err != nil && (!errors.As(err, &start) || start.Name != "run_as") {
+			t.Errorf("%+v: %v", c, err)
 		}
 	}
 }
