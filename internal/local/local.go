@@ -23,6 +23,7 @@ import (
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/server/home"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/tasklog"
 	"github.com/regie-dev/regie/internal/value"
@@ -146,10 +147,9 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	if r.folder, err = openFolder(ctx, &r.cfg); err != nil {
+	if err := r.openFolder(ctx); err != nil {
 		return nil, err
 	}
-	r.store = r.folder.store
 	if r.unfinished, err = r.store.LiveRuns(ctx); err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 	})
 	r.runtime = runtime.NewService(runtime.ServiceConfig{
 		Store: r.store, Holder: r.cfg.Holder, Languages: r.cfg.Languages, Tasks: attempts{r.dispatch, r.tasks}, Clock: r.cfg.Clock,
-		Marker: r.folder.marker, Inline: r.cfg.Virtual, NewID: r.ids.Next, Log: r.cfg.Log,
+		Marker: r.folder.Marker, Inline: r.cfg.Virtual, NewID: r.ids.Next, Log: r.cfg.Log,
 	})
 	capacity := match.Capacity{match.Process: r.cfg.Processes, match.Connector: r.cfg.Calls}
 	if err := r.dispatch.Join(workerName, capacity, r.tasks, nil); err != nil {
@@ -171,6 +171,21 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// openFolder opens the data folder for this process alone, or takes the open one.
+func (r *Regie) openFolder(ctx context.Context) (err error) {
+	var f *home.Folder
+	if dir := r.cfg.Folder; dir != nil {
+		f, err = home.Take(ctx, dir)
+	} else {
+		f, err = home.Open(ctx, r.cfg.Dir, home.Owner(r.cfg.Holder, time.Now()))
+	}
+	if err != nil {
+		return err
+	}
+	r.folder, r.store = &folder{Folder: f}, f.Store
+	return nil
 }
 
 // Close ends everything in order: nothing more is decided, tasks that run are
@@ -195,7 +210,7 @@ func (r *Regie) close() error {
 		errs = append(errs, r.tasks.close())
 	}
 	if r.folder != nil {
-		errs = append(errs, r.folder.close())
+		errs = append(errs, r.folder.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -294,16 +309,16 @@ func (r *Regie) Machine(ctx context.Context, run store.RunID) (*engine.Machine, 
 // Log opens the log of an attempt for reading. fs.ErrNotExist, wrapped, if it
 // printed nothing.
 func (r *Regie) Log(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
-	return r.folder.readLog(run, act, attempt)
+	return r.folder.ReadLog(run, act, attempt)
 }
 
 // SetEnded notes in the data folder whether all of its runs have ended, which
 // lets datadir.Prune remove it one day.
-func (r *Regie) SetEnded(ended bool) error { return r.folder.dir.SetEnded(ended) }
+func (r *Regie) SetEnded(ended bool) error { return r.folder.Dir.SetEnded(ended) }
 
 // openLog opens the log of an attempt, and lets others see what is written.
 func (r *Regie) openLog(t *engine.Task) (worker.Log, error) {
-	w, err := r.folder.openLog(store.RunID(t.Run), t.Act, t.Attempt)
+	w, err := r.folder.OpenLog(store.RunID(t.Run), t.Act, t.Attempt)
 	if err != nil || r.cfg.Output == nil {
 		return w, err
 	}

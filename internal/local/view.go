@@ -9,6 +9,7 @@ import (
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/server/home"
 	"github.com/regie-dev/regie/internal/store"
 )
 
@@ -22,35 +23,35 @@ type View struct {
 // OpenView opens a data folder for reading. store.ErrNotFound, wrapped, if there
 // is no run in it.
 func OpenView(ctx context.Context, dir string, languages map[string]expr.Language) (*View, error) {
-	f, err := viewFolder(ctx, dir)
+	f, err := home.View(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	return &View{folder: f, machines: runtime.NewMachines(languages)}, nil
+	return &View{folder: &folder{Folder: f}, machines: runtime.NewMachines(languages)}, nil
 }
 
 // Close ends the reading.
-func (v *View) Close() error { return v.folder.close() }
+func (v *View) Close() error { return v.folder.Close() }
 
 // Held reports whether a process has the folder, so that its runs go on.
 func (v *View) Held() bool {
-	_, held := v.folder.dir.Holder()
+	_, held := v.folder.Dir.Holder()
 	return held
 }
 
 // Runs lists the newest runs first, at most limit.
 func (v *View) Runs(ctx context.Context, limit int) ([]store.RunRow, error) {
-	return v.folder.store.Runs(ctx, store.RunQuery{Limit: limit})
+	return v.folder.Store.Runs(ctx, store.RunQuery{Limit: limit})
 }
 
 // Run reads one row. store.ErrNotFound, wrapped, if there is no such run.
 func (v *View) Run(ctx context.Context, run store.RunID) (store.RunRow, error) {
-	return v.folder.store.Run(ctx, run)
+	return v.folder.Store.Run(ctx, run)
 }
 
 // Machine is the engine's machine for the program of a run.
 func (v *View) Machine(ctx context.Context, run store.RunID) (*engine.Machine, error) {
-	return machineOf(ctx, v.folder.store, v.machines, run)
+	return machineOf(ctx, v.folder.Store, v.machines, run)
 }
 
 func machineOf(ctx context.Context, s store.Reader, machines *runtime.Machines, run store.RunID) (*engine.Machine, error) {
@@ -64,7 +65,7 @@ func machineOf(ctx context.Context, s store.Reader, machines *runtime.Machines, 
 // Events reads the events of a run that are there now, from number first (from
 // 1) on.
 func (v *View) Events(ctx context.Context, run store.RunID, first uint64) ([]engine.Event, error) {
-	records, err := v.folder.store.Events(ctx, run, first)
+	records, err := v.folder.Store.Events(ctx, run, first)
 	if err != nil {
 		return nil, fmt.Errorf("read events of run %s: %w", run, err)
 	}
@@ -82,21 +83,13 @@ func (v *View) Events(ctx context.Context, run store.RunID, first uint64) ([]eng
 // Log opens the log of an attempt. fs.ErrNotExist, wrapped, if it printed
 // nothing, or has not begun.
 func (v *View) Log(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
-	return v.folder.readLog(run, act, attempt)
+	return v.folder.ReadLog(run, act, attempt)
 }
 
 // HasLog reports whether an attempt has a log, and so has begun.
 func (v *View) HasLog(run store.RunID, act engine.ActID, attempt int) bool {
-	_, err := v.folder.dir.Root().Stat(logName(run, act, attempt))
+	_, err := v.folder.Dir.Root().Stat(home.LogName(run, act, attempt))
 	return err == nil
-}
-
-func (f *folder) readLog(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
-	file, err := f.dir.Root().Open(logName(run, act, attempt))
-	if err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
-	}
-	return file, nil
 }
 
 // Pending is a run that has not ended, with what it was started with.
@@ -108,21 +101,21 @@ type Pending struct {
 // Unfinished lists the runs of a data folder that have not ended, oldest first,
 // without locking it. A folder that is not there has none.
 func Unfinished(ctx context.Context, dir string) (_ []Pending, err error) {
-	f, err := viewFolder(ctx, dir)
+	f, err := home.View(ctx, dir)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	rows, err := f.store.LiveRuns(ctx)
+	defer func() { err = errors.Join(err, f.Close()) }()
+	rows, err := f.Store.LiveRuns(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Pending, 0, len(rows))
 	for _, row := range rows {
-		launch, err := f.launchOf(row.ID)
+		launch, err := (&folder{Folder: f}).launchOf(row.ID)
 		if err != nil {
 			return nil, err
 		}
