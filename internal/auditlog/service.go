@@ -131,7 +131,8 @@ func (s *Service) Start(ctx context.Context) error {
 }
 
 // Stop signs once more, gives the last checkpoint to the anchors that lack it,
-// trying each once, and ends. The context bounds it. It is idempotent; its error
+// trying each once, and ends. It is called when nothing commits any more, and
+// before the store is closed. The context bounds it. It is idempotent; its error
 // says what was not done.
 func (s *Service) Stop(ctx context.Context) error {
 	s.once.Do(func() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -239,5 +240,31 @@ func tamper(t testing.TB, path, sql string) {
 	}
 	if err := errors.Join(c.Exec(sql), c.Close()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// BenchmarkExport writes an export of a real database, of batches with a record,
+// three other items and two entries each.
+func BenchmarkExport(b *testing.B) {
+	const batches = 2000
+	i := openInstallation(b, filepath.Join(b.TempDir(), "data"), filepath.Join(b.TempDir(), "anchor"))
+	i.grow(batches, "why")
+	for b.Loop() {
+		i.must(i.log.Export(b.Context(), io.Discard, 1))
+	}
+	b.ReportMetric(batches*float64(b.N)/b.Elapsed().Seconds(), "leaves/s")
+}
+
+// BenchmarkSign proves that a log of 2,000 batches continues the last
+// checkpoint, signs it and keeps it, after each batch.
+func BenchmarkSign(b *testing.B) {
+	i := openInstallation(b, filepath.Join(b.TempDir(), "data"), filepath.Join(b.TempDir(), "anchor"))
+	i.grow(2000, "why")
+	for b.Loop() {
+		b.StopTimer()
+		i.grow(1, "why")
+		b.StartTimer()
+		_, err := i.log.Sign(b.Context())
+		i.must(err)
 	}
 }

@@ -4,6 +4,7 @@
 //
 //	regie.db, regie.db-*  the database (package store/sqlite)
 //	keys/kek              the key-encryption key
+//	audit/                signing key and checkpoints (package auditlog)
 //	logs/                 what tasks wrote
 //	work/                 working directories of attempts
 //	lock                  who has the folder: locked for the life of the process

@@ -128,11 +128,13 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 				}
 			}
 			for i := range text {
-				for _, flip := range []byte{1, ' '} { // ' ' turns letters into capitals and back
-					changed := bytes.Clone(text)
-					changed[i] ^= flip
-					check(i, fmt.Sprintf("flipped by %#x", flip), changed)
+				flip := byte(1)
+				if c := text[i] | ' '; c >= 'a' && c <= 'z' {
+					flip = ' ' // to a capital or back, which readers of JSON like to pass over
 				}
+				changed := bytes.Clone(text)
+				changed[i] ^= flip
+				check(i, fmt.Sprintf("flipped by %#x", flip), changed)
 				switch i % 4 {
 				case 0:
 					check(i, "removed", slices.Delete(bytes.Clone(text), i, i+1))
@@ -144,7 +146,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 					check(i, "and the rest cut", text[:i])
 				}
 			}
-			if changes < 3*len(text) || (meaningless > 0) != (name == "entry" || name == "run") {
+			if changes < 2*len(text)-1 || (meaningless > 0) != (name == "entry" || name == "run") {
 				t.Errorf("%d changes, %d without a meaning", changes, meaningless)
 			}
 		})
