@@ -112,9 +112,10 @@ type Writer interface {
 	// Commit writes the batch durably (synced) or not at all. Committing the
 	// same batch again after a definite failure is allowed. Errors: ErrUnknown,
 	// ErrLeaseLost, ErrSequence, ErrKeyTaken, ErrRevision, ErrInvalid, ErrErased,
-	// ErrNotFound (of a run to erase or an entry to forget), ErrCorrupt, ErrClosed; any other error means that
-	// certainly nothing was written and that trying again may help (disk full).
-	// The batch is not kept: its slices may be used again.
+	// ErrNotFound (of a run to erase or an entry to forget), ErrCorrupt,
+	// ErrClosed; any other error means that certainly nothing was written and that
+	// trying again may help (disk full). The batch is not kept: its slices may be
+	// used again.
 	Commit(ctx context.Context, b *Batch) error
 	// LastSequence reads the sequence of the last batch on disk, 0 if none. It
 	// is the way to learn the outcome after ErrUnknown, and what it says stays
@@ -321,7 +322,7 @@ type ObjectID struct {
 
 // Object is anything durable that is not a run: a version of a workflow, a
 // schedule's state, a user, an alert. The log commits to its data by a salted
-// hash, and the data of earlier revisions is gone once a later one is written.
+// hash, and the data of earlier revisions is overwritten by that of later ones.
 // A deleted object keeps its revision for good, a row of a hundred bytes.
 type Object struct {
 	ObjectID

@@ -234,6 +234,44 @@ func TestErasedBytesAreGone(t *testing.T) {
 	}
 }
 
+// Taking the text of an entry out leaves none of it on disk.
+func TestForgottenBytesAreGone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "regie.db")
+	s := open(t, config(path))
+	w := storetest.Lead(t, s)
+	var b store.Batch
+	for i := range 200 {
+		b.Entries = append(b.Entries, storetest.Entry("user/ada", "user.put", fmt.Sprintf("user/%03d-eve", i)))
+	}
+	w.Commit(b)
+	contains := func(text string) (n int) {
+		for _, data := range readImage(t, path) {
+			n += bytes.Count(data, []byte(text))
+		}
+		return n
+	}
+	if contains("user/100-eve") == 0 {
+		t.Fatal("cannot find what is there")
+	}
+	var forget store.Batch
+	for i := range uint32(200) {
+		if i%3 != 0 {
+			forget.Forget = append(forget.Forget, store.EntryID{Batch: 1, Position: i})
+		}
+	}
+	w.Commit(forget)
+	if n := contains("user/100-eve"); n != 0 {
+		t.Errorf("%d pieces of a forgotten entry are on disk", n)
+	}
+	if contains("user/099-eve") == 0 {
+		t.Error("an entry that was not forgotten is gone")
+	}
+	if err := s.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // No copy of a wrapped key stays behind where rows have moved between pages.
 func TestErasedKeysAreGone(t *testing.T) {
 	t.Parallel()
