@@ -52,6 +52,13 @@ type process struct {
 	fail func(schedule.Start) error
 }
 
+// failWith sets what gives errors of Start; nil: nothing.
+func (p *process) failWith(fail func(schedule.Start) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fail = fail
+}
+
 // write does a write, unless the process is killed before; it reports an error
 // when it is dead afterwards. The disk is locked.
 func (p *process) write(do func()) error {
@@ -83,8 +90,11 @@ func (p *process) Schedules(context.Context) ([]schedule.Schedule, error) {
 
 // Start implements schedule.Runs.
 func (p *process) Start(_ context.Context, s schedule.Start) error {
-	if p.fail != nil {
-		if err := p.fail(s); err != nil {
+	p.mu.Lock()
+	fail := p.fail
+	p.mu.Unlock()
+	if fail != nil {
+		if err := fail(s); err != nil {
 			return err
 		}
 	}

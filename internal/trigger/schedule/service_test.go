@@ -93,7 +93,7 @@ func TestFailuresLoseNoTick(t *testing.T) {
 		var mu sync.Mutex
 		var tries []time.Duration
 		begin := time.Now()
-		p.fail = func(schedule.Start) error {
+		p.failWith(func(schedule.Start) error {
 			mu.Lock()
 			defer mu.Unlock()
 			tries = append(tries, time.Since(begin)-time.Hour)
@@ -101,16 +101,16 @@ func TestFailuresLoseNoTick(t *testing.T) {
 				return errors.New("busy")
 			}
 			return nil
-		}
+		})
 		pass(time.Hour + time.Minute)
 		want(t, d, "01:00")
 		backoff := []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond}
 		if !slices.Equal(tries, backoff) {
 			t.Errorf("tried after %v", tries)
 		}
-		p.fail = func(schedule.Start) error { return fmt.Errorf("%w: no such input", schedule.ErrRefused) }
+		p.failWith(func(schedule.Start) error { return fmt.Errorf("%w: no such input", schedule.ErrRefused) })
 		pass(time.Hour)
-		p.fail = nil
+		p.failWith(nil)
 		pass(time.Hour)
 		want(t, d, "01:00", "03:00")
 		m := d.missed["n schedule/w/s/2000-01-01T02:00[UTC]"]
@@ -313,14 +313,14 @@ func TestManyAtOnce(t *testing.T) {
 		}
 		p := d.begin(t, schedule.Config{Parallel: parallel})
 		var busy, most atomic.Int64
-		p.fail = func(schedule.Start) error {
+		p.failWith(func(schedule.Start) error {
 			for n := busy.Add(1); n > most.Load(); {
 				most.Store(n)
 			}
 			pass(10 * time.Millisecond)
 			busy.Add(-1)
 			return nil
-		}
+		})
 		pass(time.Hour + 2*time.Second)
 		if len(d.runs) != many || most.Load() > parallel || most.Load() < parallel/2 {
 			t.Errorf("%d runs, at most %d at once", len(d.runs), most.Load())
