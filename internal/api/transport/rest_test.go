@@ -48,6 +48,7 @@ func TestREST(t *testing.T) {
 		"no UTF-8 in a parameter":   {"GET", "/v1/namespaces/n/runs?filter=%ff", "", 400, `{"code":"invalid_argument","message":"filter: is not UTF-8, or`},
 		"too many parameters":       {"GET", "/v1/namespaces/n/runs/r/data?" + strings.Repeat("paths=a&", 2001), "", 400, `{"code":"invalid_argument","message":"the query has more than`},
 		"body of GET":               {"GET", "/v1/namespaces/n/runs", "{}", 400, `{"code":"invalid_argument","message":"GET takes no body`},
+		"body of GET of connect":    {"GET", "/regie.v1.RunService/GetRun", "{}", 400, `{"code":"invalid_argument","message":"GET takes no body`},
 		"body of DELETE":            {"DELETE", "/v1/users/u", "{}", 400, `{"code":"invalid_argument","message":"DELETE takes no body`},
 		"not there yet":             {"GET", "/v1/users", "", 501, `{"code":"unimplemented"`},
 		"plain":                     {"GET", "/healthz", "", 200, "ok "},

@@ -266,6 +266,7 @@ func (h *Handler) servePlain(w *writer, r *http.Request, x *exchange, route *rou
 		h.fail(w, r, x, 0, err)
 		return
 	}
+	w.leaveBody(r)
 	r.Body = http.NoBody
 	h.cfg.Plain[route.Name].ServeHTTP(w, r)
 }
@@ -282,7 +283,12 @@ func (h *Handler) serveProcedure(w *writer, r *http.Request, x *exchange, route 
 		return
 	}
 	sent := &body{}
-	if r.Method != http.MethodGet { // with GET, connect refuses a body
+	if r.Method == http.MethodGet {
+		if err := noBody(r); err != nil {
+			h.fail(w, r, x, 0, err)
+			return
+		}
+	} else {
 		sent = w.limit(r, int64(route.MaxBody)+envelopeSize)
 	}
 	// Until the guard has the request, all that connect writes is an error of its
@@ -310,6 +316,7 @@ func (h *Handler) fail(w *writer, r *http.Request, x *exchange, status int, err 
 	if hidden && x.hidden == nil {
 		x.hidden = err
 	}
+	w.leaveBody(r)
 	for key, values := range sent.Meta() {
 		w.Header()[key] = values
 	}

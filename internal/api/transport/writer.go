@@ -39,6 +39,8 @@ type writer struct {
 	// hold keeps back what is written until the guard has the request.
 	hold bool
 	held []byte
+	// limited says that the body is read by somebody, within its bounds.
+	limited bool
 }
 
 func newWriter(w http.ResponseWriter, x *exchange) *writer {
@@ -106,7 +108,17 @@ func (w *writer) limit(r *http.Request, size int64) *body {
 	b := &body{ReadCloser: http.MaxBytesReader(w.ResponseWriter, r.Body, size), control: w.control}
 	_ = w.control.SetReadDeadline(time.Now().Add(BodyTimeout))
 	r.Body = b
+	w.limited = true
 	return b
+}
+
+// leaveBody keeps net/http from reading a body that nobody wants before it
+// answers: a client that sends nothing would hold the connection. HTTP/2 does not
+// read ahead like that.
+func (w *writer) leaveBody(r *http.Request) {
+	if !w.limited && r.ProtoMajor == 1 && r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // A body is that of a request. It remembers that it was too large, and lifts the
