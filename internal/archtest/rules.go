@@ -94,7 +94,7 @@ func Regie() Rules {
 			{Name: "command line", Packages: []string{"internal/cli/..."}, Neighbours: true},
 			// Drives whole parts of Regie: simulator, benchmark, definition tests.
 			{Name: "harness", Neighbours: true, Packages: []string{
-				"internal/sim/...", "internal/bench/...", "internal/suite/...",
+				"internal/sim/...", "internal/bench/...", "internal/suite/...", "internal/kill",
 			}},
 			// What other programs import; its tests call real servers.
 			{Name: "client", Packages: []string{"client/..."}},
