@@ -21,6 +21,7 @@ type Audit interface {
 	ProveEntry(ctx context.Context, id store.EntryID) ([]byte, error)
 	ProveRun(ctx context.Context, run store.RunID) ([]byte, error)
 	Export(ctx context.Context, out exportWriter, from uint64) error
+	Root(ctx context.Context, size uint64) (audit.Hash, error)
 	Status() auditlog.Status
 	PublicKey() string
 }
@@ -155,11 +156,8 @@ func (w bodyWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// rootOf is the root of the log over everything that is verified.
-func (a *API) rootOf(ctx context.Context) string {
-	signed, _, err := a.cfg.Audit.Checkpoint(ctx, 0)
-	if err != nil {
-		return ""
-	}
-	return base64.StdEncoding.EncodeToString(signed.Root[:])
+// rootOf is the root of the log over its first batches.
+func (a *API) rootOf(ctx context.Context, size uint64) (string, error) {
+	root, err := a.cfg.Audit.Root(ctx, size)
+	return base64.StdEncoding.EncodeToString(root[:]), err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,10 +35,18 @@ func (a *API) Explain(ctx context.Context, m *regiev1.ExplainRequest) (*regiev1.
 	if err != nil {
 		return nil, err
 	}
+	if why.showsErrors() {
+		if err := a.record(ctx, "payload.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
+			return nil, failure(err)
+		}
+	}
 	out := &regiev1.ExplainResponse{Run: string(row.ID), State: string(why.state), Reason: string(why.reason)}
 	for i := range why.all {
 		e := &why.all[i]
 		conditions := a.conditions(&row, why, e)
+		if e.State == engine.Queued && slices.ContainsFunc(conditions, func(c *regiev1.Condition) bool { return c.GetKind() == "worker" }) {
+			e.State = engine.Running // that an attempt has begun is no event: its worker says so
+		}
 		if e.Path == "" {
 			out.Conditions = conditions
 			out.Text = explanationText("the run", string(e.State), conditions)
@@ -94,6 +103,18 @@ func explain(m *engine.Machine, run *engine.Run, step string, now time.Time) *ex
 		}
 	}
 	return out
+}
+
+// showsErrors reports whether messages of errors are in it, which are payload.
+func (e *explained) showsErrors() bool {
+	for i := range e.all {
+		for _, c := range e.all[i].Conditions {
+			if c.Kind == engine.ConditionEnded || c.Kind == engine.ConditionRetry {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func whyFailure(err error) error {

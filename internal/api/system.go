@@ -70,7 +70,9 @@ func (a *API) Verify(ctx context.Context, _ *regiev1.VerifyRequest) (*regiev1.Ve
 	default:
 		return nil, failure(err)
 	}
-	out.Root = a.rootOf(ctx)
+	if out.Root, err = a.rootOf(ctx, size); err != nil {
+		return nil, failure(err)
+	}
 	out.Seconds = a.cfg.Now().Sub(began).Seconds()
 	if err := a.record(ctx, "system.verify", "", "installation", ""); err != nil {
 		return nil, failure(err)

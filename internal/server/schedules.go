@@ -23,8 +23,11 @@ const triggerSchedule = "schedule/"
 
 // scheduled is what is remembered of a schedule, by workflow and ID.
 type scheduled struct {
-	// Since is when it was first applied, or last resumed.
-	Since time.Time `json:"since"`
+	// Since is when it was first applied, last resumed, or given other times;
+	// Times are those that it has, and Defined says that its definition pauses it.
+	Since   time.Time `json:"since"`
+	Times   string    `json:"times"`
+	Defined bool      `json:"defined_paused,omitempty"`
 	// Paused and Resumed say what somebody did by hand, which goes before what
 	// the definition says.
 	Paused  bool           `json:"paused,omitempty"`
@@ -118,14 +121,31 @@ func (t *timetable) fill(s *schedule.Schedule) scheduled {
 	return known
 }
 
-// begin notes since when schedules are in force that are new.
+// timesOf says when a schedule fires, as a text that is equal for equal times.
+func timesOf(s *schedule.Schedule) string {
+	parts := []string{s.Zone, s.Times.Zone.String(), s.Times.Days.Name()}
+	for _, c := range s.Times.Crons {
+		parts = append(parts, c.String())
+	}
+	return strings.Join(parts, "\n")
+}
+
+// begin notes since when schedules are in force that are new, or fire at other
+// times than before.
 func (t *timetable) begin(ctx context.Context, all []schedule.Schedule) error {
 	_, err := t.registry.Update(ctx, func(tx *registry.Tx) error {
 		for i := range all {
 			namespace, name := place(all[i].Key)
-			if _, known := t.table.Get(namespace, name); !known {
-				t.table.Put(tx, namespace, name, scheduled{Since: all[i].Since})
+			known, there := t.table.Get(namespace, name)
+			times, paused := timesOf(&all[i]), all[i].Paused
+			if there && known.Times == times && known.Defined == paused {
+				continue
 			}
+			if !there || known.Times != times || known.Defined && !paused {
+				known.Since = all[i].Since // see schedule.Schedule.Follow
+			}
+			known.Times, known.Defined = times, paused
+			t.table.Put(tx, namespace, name, known)
 		}
 		return nil
 	})
@@ -142,8 +162,8 @@ func (t *timetable) Pause(ctx context.Context, key schedule.Key, paused bool, by
 	}
 	return t.registry.Update(ctx, func(tx *registry.Tx) error {
 		known, _ := t.table.Get(namespace, name)
-		if known.Since.IsZero() || known.Paused && !paused || known.By == "" && !paused {
-			known.Since = t.now()
+		if !paused && (known.Paused || known.Defined && !known.Resumed) {
+			known.Since = t.now() // ticks of the pause are not made up for
 		}
 		known.Paused, known.Resumed, known.By, known.Reason = paused, !paused, by.Actor, by.Reason
 		t.table.Put(tx, namespace, name, known)

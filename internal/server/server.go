@@ -130,8 +130,10 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 		Store: s.home.Store, Holder: s.cfg.Holder, Languages: languages, Machines: s.machines, Tasks: attempts{s.dispatch, s.crew},
 		Clock: s.clock, Marker: s.home.Marker, Log: s.cfg.Log,
 	})
+	definitions := local.Native(languages)
+	definitions.RunOnce = false // triggers and deadlines work here
 	s.catalog = catalog.New(catalog.Config{
-		Store: s.home.Store, Programs: s.runtime, Machines: s.machines, Native: local.Native(languages),
+		Store: s.home.Store, Programs: s.runtime, Machines: s.machines, Native: definitions,
 		TempDir: s.tempDir(),
 	})
 	if s.access, err = access.New(access.Config{Now: s.clock.Now, Random: rand.Reader}); err != nil {

@@ -33,6 +33,9 @@ const (
 // openServices starts what stands on runs: the audit log's signatures, alerts,
 // schedules.
 func (s *Server) openServices(ctx context.Context) (err error) {
+	if err := s.noteRestore(ctx); err != nil {
+		return err
+	}
 	if err := s.openAudit(ctx); err != nil {
 		return err
 	}
@@ -58,6 +61,26 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 	s.warn()
 	s.onClose(s.background(s.feed, s.prune, s.refresh))
 	return nil
+}
+
+// noteRestore puts on record that the installation goes on from a backup.
+func (s *Server) noteRestore(ctx context.Context) error {
+	from, err := s.home.Store.Restored(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	noted, err := s.home.Store.Entries(ctx, store.EntryQuery{Action: "system.restore", Limit: 1})
+	if err != nil || len(noted) > 0 && noted[0].ID.Batch > from.Batch {
+		return err
+	}
+	_, err = s.registry.Record(ctx, store.Entry{
+		Actor: "system/restore", Action: "system.restore", Object: "installation", Outcome: "done",
+		Detail: fmt.Appendf(nil, `{"restored_at":%q,"last_batch":%d}`, from.At.UTC().Format(time.RFC3339), from.Batch),
+	})
+	return err
 }
 
 func (s *Server) openAudit(ctx context.Context) (err error) {

@@ -106,8 +106,17 @@ func openSupervisor(ctx context.Context, cfg *Config, home *home.Folder) (*super
 	}
 	return supervised.Open(ctx, supervised.Config{
 		Dir: filepath.Join(home.Dir.Path(), supervisorDir), Build: cfg.Build,
-		Spawn: &supervised.Spawn{Environ: cfg.Environ, RunAs: cfg.Supervisor.RunAs, User: cfg.Supervisor.User},
+		Spawn: &supervised.Spawn{Environ: cfg.Environ, Work: taskFolder(cfg), RunAs: cfg.Supervisor.RunAs, User: cfg.Supervisor.User},
 	})
+}
+
+// taskFolder is where tasks of other users have their files: beside the data
+// folder, which they may not enter. Empty: in it.
+func taskFolder(cfg *Config) string {
+	if len(cfg.Supervisor.RunAs) == 0 && cfg.Supervisor.User == "" {
+		return ""
+	}
+	return cfg.Dir + "-tasks"
 }
 
 // secrets are the sources of the namespaces' secrets: a file in the folder of
