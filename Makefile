@@ -5,9 +5,11 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 
-# Seeds that `make sim` runs, time that `make fuzz` spends on each target,
+# Seeds that `make sim` runs, kills and least number of runs of `make kill`, time that `make fuzz` spends on each target,
 # arguments that `make run` passes to the binary.
 SEEDS ?= 300
+KILLS ?= 30
+RUNS ?= 1000
 FUZZTIME ?= 10s
 ARGS ?= --help
 
@@ -62,14 +64,14 @@ bench: build ## measure Regie beside the machine's own disk and process rates
 sim: ## run SEEDS seeds of the simulator (default 300)
 	go run ./cmd/regie-sim -seeds $(SEEDS)
 
-kill: ## kill the server at random moments under load and check what it promised
-	$(call waits,the server)
+kill: build ## kill the server KILLS times (default 30) under load and check what it promised
+	go run ./cmd/regie-kill -binary bin/regie -kills $(KILLS) -runs $(RUNS)
 
 kill-postgres: ## the same on PostgreSQL
 	$(call waits,the PostgreSQL store)
 
 reliability: ## the long reliability run of a release
-	$(call waits,the server)
+	$(call waits,the whole simulator)
 
 fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

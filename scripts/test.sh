@@ -19,4 +19,8 @@ fi
 if [[ -n $plain ]]; then
 	CGO_ENABLED=0 go test -timeout 10m $plain || status=1
 fi
+# A real server is killed under load, and must have lost and doubled nothing.
+if [[ $status == 0 ]]; then
+	make --no-print-directory kill KILLS=8 RUNS=300 || status=1
+fi
 exit "$status"
