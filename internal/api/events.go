@@ -47,9 +47,17 @@ func (a *API) ListEvents(ctx context.Context, m *regiev1.ListEventsRequest) (*re
 		return nil, failure(err)
 	}
 	defer follow.close()
-	waiting, cancel := context.WithTimeout(ctx, max(wait, time.Millisecond))
-	defer cancel()
 	out := &regiev1.ListEventsResponse{}
+	waiting := ctx
+	if row.Events <= m.GetAfter() { // what is there is given however long that takes
+		if wait == 0 {
+			out.Ended = row.Ended()
+			return out, nil
+		}
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
+	}
 	for len(out.Events) == 0 {
 		batch, err := follow.next(waiting)
 		switch {
