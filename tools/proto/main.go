@@ -47,6 +47,8 @@ func plugins() []plugin {
 		{[]string{"go", "tool", "protoc-gen-go"}, "tools/proto", "module=" + module, "."},
 		// simple: handlers and clients take messages, and find headers in the context.
 		{[]string{"go", "tool", "protoc-gen-connect-go"}, "tools/proto", "simple,module=" + module, "."},
+		// Regie's own, built on what the first one wrote.
+		{[]string{"go", "run", "./cmd/regie-openapi"}, ".", "", "internal/api/openapi"},
 	}
 }
 

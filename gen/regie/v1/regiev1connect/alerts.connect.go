@@ -53,14 +53,18 @@ const (
 
 // AlertServiceClient is a client for the regie.v1.AlertService service.
 type AlertServiceClient interface {
+	// Lists alerts, newest first.
 	ListAlerts(context.Context, *v1.ListAlertsRequest) (*v1.ListAlertsResponse, error)
+	// Shows an alert with its notes and the messages that were sent about it.
 	GetAlert(context.Context, *v1.GetAlertRequest) (*v1.GetAlertResponse, error)
 	// Acknowledges an alert, gives it an owner, adds a note, or closes it.
 	UpdateAlert(context.Context, *v1.UpdateAlertRequest) (*v1.UpdateAlertResponse, error)
+	// Lists the silences that are in force or will be.
 	ListSilences(context.Context, *v1.ListSilencesRequest) (*v1.ListSilencesResponse, error)
 	// Keeps alerts of matching workflows from being sent for a time. They are
 	// opened all the same.
 	CreateSilence(context.Context, *v1.CreateSilenceRequest) (*v1.CreateSilenceResponse, error)
+	// Ends a silence before its time.
 	DeleteSilence(context.Context, *v1.DeleteSilenceRequest) (*v1.DeleteSilenceResponse, error)
 }
 
@@ -183,14 +187,18 @@ func (c *alertServiceClient) DeleteSilence(ctx context.Context, req *v1.DeleteSi
 
 // AlertServiceHandler is an implementation of the regie.v1.AlertService service.
 type AlertServiceHandler interface {
+	// Lists alerts, newest first.
 	ListAlerts(context.Context, *v1.ListAlertsRequest) (*v1.ListAlertsResponse, error)
+	// Shows an alert with its notes and the messages that were sent about it.
 	GetAlert(context.Context, *v1.GetAlertRequest) (*v1.GetAlertResponse, error)
 	// Acknowledges an alert, gives it an owner, adds a note, or closes it.
 	UpdateAlert(context.Context, *v1.UpdateAlertRequest) (*v1.UpdateAlertResponse, error)
+	// Lists the silences that are in force or will be.
 	ListSilences(context.Context, *v1.ListSilencesRequest) (*v1.ListSilencesResponse, error)
 	// Keeps alerts of matching workflows from being sent for a time. They are
 	// opened all the same.
 	CreateSilence(context.Context, *v1.CreateSilenceRequest) (*v1.CreateSilenceResponse, error)
+	// Ends a silence before its time.
 	DeleteSilence(context.Context, *v1.DeleteSilenceRequest) (*v1.DeleteSilenceResponse, error)
 }
 

@@ -90,19 +90,25 @@ const (
 type IdentityServiceClient interface {
 	// Opens a session: the answer sets a cookie. Or makes a token.
 	Login(context.Context, *v1.LoginRequest) (*v1.LoginResponse, error)
+	// Ends the session of the caller, or all sessions of theirs.
 	Logout(context.Context, *v1.LogoutRequest) (*v1.LogoutResponse, error)
 	// Who the caller is and what they may do.
 	WhoAmI(context.Context, *v1.WhoAmIRequest) (*v1.WhoAmIResponse, error)
 	// Changes the caller's own password; all other sessions of theirs end.
 	ChangePassword(context.Context, *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error)
+	// Lists users with their grants and groups.
 	ListUsers(context.Context, *v1.ListUsersRequest) (*v1.ListUsersResponse, error)
+	// Makes a user.
 	CreateUser(context.Context, *v1.CreateUserRequest) (*v1.CreateUserResponse, error)
 	// Sets password, display name, or whether the user is disabled.
 	UpdateUser(context.Context, *v1.UpdateUserRequest) (*v1.UpdateUserResponse, error)
+	// Removes a user, and with them their sessions and tokens.
 	DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error)
+	// Lists groups with their members and grants.
 	ListGroups(context.Context, *v1.ListGroupsRequest) (*v1.ListGroupsResponse, error)
 	// Makes or replaces a group.
 	PutGroup(context.Context, *v1.PutGroupRequest) (*v1.PutGroupResponse, error)
+	// Removes a group and the grants that its members have by it.
 	DeleteGroup(context.Context, *v1.DeleteGroupRequest) (*v1.DeleteGroupResponse, error)
 	// Gives a role to a user or group, or takes it away.
 	SetGrant(context.Context, *v1.SetGrantRequest) (*v1.SetGrantResponse, error)
@@ -111,6 +117,7 @@ type IdentityServiceClient interface {
 	// Makes a token for the caller, or for another user with identities.manage.
 	// It can do at most what its user can. It is shown once.
 	CreateToken(context.Context, *v1.CreateTokenRequest) (*v1.CreateTokenResponse, error)
+	// Ends a token of the caller, or of another user with identities.manage.
 	RevokeToken(context.Context, *v1.RevokeTokenRequest) (*v1.RevokeTokenResponse, error)
 	// Namespaces in which the caller may do anything.
 	ListNamespaces(context.Context, *v1.ListNamespacesRequest) (*v1.ListNamespacesResponse, error)
@@ -435,19 +442,25 @@ func (c *identityServiceClient) DeleteNamespace(ctx context.Context, req *v1.Del
 type IdentityServiceHandler interface {
 	// Opens a session: the answer sets a cookie. Or makes a token.
 	Login(context.Context, *v1.LoginRequest) (*v1.LoginResponse, error)
+	// Ends the session of the caller, or all sessions of theirs.
 	Logout(context.Context, *v1.LogoutRequest) (*v1.LogoutResponse, error)
 	// Who the caller is and what they may do.
 	WhoAmI(context.Context, *v1.WhoAmIRequest) (*v1.WhoAmIResponse, error)
 	// Changes the caller's own password; all other sessions of theirs end.
 	ChangePassword(context.Context, *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error)
+	// Lists users with their grants and groups.
 	ListUsers(context.Context, *v1.ListUsersRequest) (*v1.ListUsersResponse, error)
+	// Makes a user.
 	CreateUser(context.Context, *v1.CreateUserRequest) (*v1.CreateUserResponse, error)
 	// Sets password, display name, or whether the user is disabled.
 	UpdateUser(context.Context, *v1.UpdateUserRequest) (*v1.UpdateUserResponse, error)
+	// Removes a user, and with them their sessions and tokens.
 	DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error)
+	// Lists groups with their members and grants.
 	ListGroups(context.Context, *v1.ListGroupsRequest) (*v1.ListGroupsResponse, error)
 	// Makes or replaces a group.
 	PutGroup(context.Context, *v1.PutGroupRequest) (*v1.PutGroupResponse, error)
+	// Removes a group and the grants that its members have by it.
 	DeleteGroup(context.Context, *v1.DeleteGroupRequest) (*v1.DeleteGroupResponse, error)
 	// Gives a role to a user or group, or takes it away.
 	SetGrant(context.Context, *v1.SetGrantRequest) (*v1.SetGrantResponse, error)
@@ -456,6 +469,7 @@ type IdentityServiceHandler interface {
 	// Makes a token for the caller, or for another user with identities.manage.
 	// It can do at most what its user can. It is shown once.
 	CreateToken(context.Context, *v1.CreateTokenRequest) (*v1.CreateTokenResponse, error)
+	// Ends a token of the caller, or of another user with identities.manage.
 	RevokeToken(context.Context, *v1.RevokeTokenRequest) (*v1.RevokeTokenResponse, error)
 	// Namespaces in which the caller may do anything.
 	ListNamespaces(context.Context, *v1.ListNamespacesRequest) (*v1.ListNamespacesResponse, error)

@@ -58,6 +58,7 @@ const (
 
 // AuditServiceClient is a client for the regie.v1.AuditService service.
 type AuditServiceClient interface {
+	// Lists entries of the audit log, newest first.
 	ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error)
 	// The signed state of the log, now.
 	GetCheckpoint(context.Context, *v1.GetCheckpointRequest) (*v1.GetCheckpointResponse, error)
@@ -147,6 +148,7 @@ func (c *auditServiceClient) Export(ctx context.Context, req *v1.ExportRequest) 
 
 // AuditServiceHandler is an implementation of the regie.v1.AuditService service.
 type AuditServiceHandler interface {
+	// Lists entries of the audit log, newest first.
 	ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error)
 	// The signed state of the log, now.
 	GetCheckpoint(context.Context, *v1.GetCheckpointRequest) (*v1.GetCheckpointResponse, error)
@@ -224,6 +226,7 @@ func (UnimplementedAuditServiceHandler) Export(context.Context, *v1.ExportReques
 
 // SystemServiceClient is a client for the regie.v1.SystemService service.
 type SystemServiceClient interface {
+	// Says what server this is: version, name, and what an operator should know.
 	GetInfo(context.Context, *v1.GetInfoRequest) (*v1.GetInfoResponse, error)
 	// Checks all that is stored against the log.
 	Verify(context.Context, *v1.VerifyRequest) (*v1.VerifyResponse, error)
@@ -315,6 +318,7 @@ func (c *systemServiceClient) Drain(ctx context.Context, req *v1.DrainRequest) (
 
 // SystemServiceHandler is an implementation of the regie.v1.SystemService service.
 type SystemServiceHandler interface {
+	// Says what server this is: version, name, and what an operator should know.
 	GetInfo(context.Context, *v1.GetInfoRequest) (*v1.GetInfoResponse, error)
 	// Checks all that is stored against the log.
 	Verify(context.Context, *v1.VerifyRequest) (*v1.VerifyResponse, error)

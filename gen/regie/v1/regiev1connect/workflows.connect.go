@@ -72,8 +72,11 @@ type WorkflowServiceClient interface {
 	Apply(context.Context, *v1.ApplyRequest) (*v1.ApplyResponse, error)
 	// Checks definitions and stores nothing.
 	Validate(context.Context, *v1.ValidateRequest) (*v1.ValidateResponse, error)
+	// Lists workflows with their schedules and latest runs.
 	ListWorkflows(context.Context, *v1.ListWorkflowsRequest) (*v1.ListWorkflowsResponse, error)
+	// Shows a workflow with its inputs and source.
 	GetWorkflow(context.Context, *v1.GetWorkflowRequest) (*v1.GetWorkflowResponse, error)
+	// Lists the versions of a workflow, newest first.
 	ListVersions(context.Context, *v1.ListVersionsRequest) (*v1.ListVersionsResponse, error)
 	// Removes a workflow: nothing starts it any more. Its runs and versions stay.
 	DeleteWorkflow(context.Context, *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error)
@@ -221,8 +224,11 @@ type WorkflowServiceHandler interface {
 	Apply(context.Context, *v1.ApplyRequest) (*v1.ApplyResponse, error)
 	// Checks definitions and stores nothing.
 	Validate(context.Context, *v1.ValidateRequest) (*v1.ValidateResponse, error)
+	// Lists workflows with their schedules and latest runs.
 	ListWorkflows(context.Context, *v1.ListWorkflowsRequest) (*v1.ListWorkflowsResponse, error)
+	// Shows a workflow with its inputs and source.
 	GetWorkflow(context.Context, *v1.GetWorkflowRequest) (*v1.GetWorkflowResponse, error)
+	// Lists the versions of a workflow, newest first.
 	ListVersions(context.Context, *v1.ListVersionsRequest) (*v1.ListVersionsResponse, error)
 	// Removes a workflow: nothing starts it any more. Its runs and versions stay.
 	DeleteWorkflow(context.Context, *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error)
@@ -338,7 +344,9 @@ func (UnimplementedWorkflowServiceHandler) ListObjects(context.Context, *v1.List
 
 // ScheduleServiceClient is a client for the regie.v1.ScheduleService service.
 type ScheduleServiceClient interface {
+	// Lists schedules with their next ticks.
 	ListSchedules(context.Context, *v1.ListSchedulesRequest) (*v1.ListSchedulesResponse, error)
+	// Shows a schedule and its next ticks.
 	GetSchedule(context.Context, *v1.GetScheduleRequest) (*v1.GetScheduleResponse, error)
 	// Pauses or resumes a schedule. Ticks of the pause are not made up for.
 	PauseSchedule(context.Context, *v1.PauseScheduleRequest) (*v1.PauseScheduleResponse, error)
@@ -414,7 +422,9 @@ func (c *scheduleServiceClient) PauseSchedule(ctx context.Context, req *v1.Pause
 
 // ScheduleServiceHandler is an implementation of the regie.v1.ScheduleService service.
 type ScheduleServiceHandler interface {
+	// Lists schedules with their next ticks.
 	ListSchedules(context.Context, *v1.ListSchedulesRequest) (*v1.ListSchedulesResponse, error)
+	// Shows a schedule and its next ticks.
 	GetSchedule(context.Context, *v1.GetScheduleRequest) (*v1.GetScheduleResponse, error)
 	// Pauses or resumes a schedule. Ticks of the pause are not made up for.
 	PauseSchedule(context.Context, *v1.PauseScheduleRequest) (*v1.PauseScheduleResponse, error)
