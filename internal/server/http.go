@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/regie-dev/regie/internal/api/openapi"
 	"github.com/regie-dev/regie/internal/api/routes"
 	"github.com/regie-dev/regie/internal/api/transport"
 )
@@ -31,7 +32,7 @@ func (s *Server) handler() (http.Handler, error) {
 		},
 		Plain: map[string]http.Handler{
 			"/healthz": http.HandlerFunc(s.health), "/readyz": http.HandlerFunc(s.ready),
-			"/metrics": s.metrics.handler(), "/openapi.json": http.NotFoundHandler(),
+			"/metrics": s.metrics.handler(), "/openapi.json": openapi.Handler(),
 		},
 	})
 }
