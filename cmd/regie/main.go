@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	_ "time/tzdata" // zones are there on machines without a database of them
@@ -78,10 +79,12 @@ func world(out *output) cli.World {
 		Stdout:     out,
 		Stderr:     os.Stderr,
 		Terminal:   terminal,
+		Ask:        ask,
 		LookupEnv:  os.LookupEnv,
 		Environ:    os.Environ,
 		Getwd:      os.Getwd,
 		Pid:        os.Getpid(),
+		Host:       host(),
 		Clock:      clock.Real{},
 		Proxy:      http.ProxyFromEnvironment,
 		Random:     rand.Reader,
@@ -113,6 +116,44 @@ func terminal(w io.Writer) (columns, rows int, ok bool) {
 	}
 	columns, rows, err := term.GetSize(int(f.Fd()))
 	return columns, rows, err == nil
+}
+
+func host() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "an unknown host"
+	}
+	return name
+}
+
+// maxAnswer is the longest answer that is read, in bytes.
+const maxAnswer = 4 << 10
+
+// ask asks on the terminal, which standard input must be. The question goes to
+// standard error: standard output has results.
+func ask(question string, hidden bool) (string, bool, error) {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return "", false, nil
+	}
+	fmt.Fprint(os.Stderr, question)
+	if hidden {
+		answer, err := term.ReadPassword(int(os.Stdin.Fd()))
+		fmt.Fprintln(os.Stderr)
+		return string(answer), true, err
+	}
+	// By single bytes, so that what follows stays for others to read.
+	var answer []byte
+	for letter := make([]byte, 1); len(answer) < maxAnswer; {
+		n, err := os.Stdin.Read(letter)
+		if n > 0 && letter[0] == '\n' || errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", true, err
+		}
+		answer = append(answer, letter[:n]...)
+	}
+	return strings.TrimSuffix(string(answer), "\r"), true, nil
 }
 
 // interrupts tells of Ctrl-C and TERM, and of a terminal that is closed, unless

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/cli/view"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/dialect/native"
@@ -123,6 +124,18 @@ func diagnosticsDocument(problems []diag.Diagnostic) value.Value {
 			value.M("hint", hint))
 	}
 	return value.Object(value.M("diagnostics", value.List(items...)))
+}
+
+// diagnosticsFrom are the problems that a server has found.
+func diagnosticsFrom(in []*regiev1.Diagnostic) []diag.Diagnostic {
+	out := make([]diag.Diagnostic, len(in))
+	for i, d := range in {
+		out[i] = diag.Diagnostic{
+			File: d.GetFile(), Line: int(d.GetLine()), Column: int(d.GetColumn()), Code: d.GetCode(),
+			Severity: diag.Severity(d.GetSeverity()), Message: d.GetMessage(), Hint: d.GetHint(),
+		}
+	}
+	return out
 }
 
 // usable shows what is wrong with definitions that are about to be used, and

@@ -60,6 +60,9 @@ func (c *cli) report(f *failure) int {
 	}
 	paint := view.Painter(c.color(c.Stderr))
 	fmt.Fprintf(c.Stderr, "%s %s\n", paint(view.StyleError, "error:"), visibleLines(f.message))
+	for _, line := range f.details() {
+		fmt.Fprintf(c.Stderr, "  %s\n", visibleLines(line))
+	}
 	if f.hint != "" {
 		fmt.Fprintf(c.Stderr, "  %s %s\n", paint(view.StyleHint, "hint:"), visibleLines(f.hint))
 	}
@@ -134,7 +137,7 @@ const (
 // commands lists all commands, in the order of the help.
 func (c *cli) commands() []*cobra.Command {
 	return []*cobra.Command{
-		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.completionCommand(), c.auditCommand(), c.versionCommand(), c.serverCommand(), c.supervisorCommand(),
+		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.completionCommand(), c.auditCommand(), c.versionCommand(), c.contextCommand(), c.serverCommand(), c.supervisorCommand(),
 	}
 }
 

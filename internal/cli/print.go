@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/regie-dev/regie/internal/cli/view"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/value"
 )
@@ -52,6 +53,14 @@ func visibleLines(text string) string {
 // harmless.
 func printf(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, format, args...)
+}
+
+// printTable prints a table as wide as the terminal.
+func (c *cli) printTable(t *view.Table) {
+	columns, _, _ := c.Terminal(c.Stdout)
+	for _, line := range t.Lines(columns, view.Painter(c.color(c.Stdout))) {
+		printf(c.Stdout, "%s\n", line)
+	}
 }
 
 // count is a number with its noun.

@@ -12,7 +12,7 @@ import (
 )
 
 // World is everything outside the process that commands touch. All members but
-// Interrupts, Proxy and Zone are needed.
+// Ask, Host, Interrupts, Proxy and Zone are needed.
 type World struct {
 	// Args are the arguments after the program's name.
 	Args []string
@@ -25,6 +25,11 @@ type World struct {
 	// false if it leads to none.
 	Terminal func(w io.Writer) (columns, rows int, ok bool)
 
+	// Ask asks whoever sits at the terminal; what they type to a hidden question
+	// is not shown. False if nobody does, as when standard input is a file. Nil:
+	// nobody ever does.
+	Ask func(question string, hidden bool) (answer string, ok bool, err error)
+
 	// LookupEnv reads one environment variable, Environ all of them as
 	// NAME=value.
 	LookupEnv func(name string) (string, bool)
@@ -33,6 +38,8 @@ type World struct {
 	Getwd func() (string, error)
 	// Pid is the number of the process.
 	Pid int
+	// Host is the name of the machine.
+	Host string
 
 	Clock clock.Clock
 	// Zone is the zone in which times are shown; nil is that of the machine.
@@ -73,6 +80,17 @@ func (w *World) abs(path string) (string, error) {
 		return "", failf(exitInternal, "internal", "the working directory cannot be had: %v", err)
 	}
 	return filepath.Join(dir, path), nil
+}
+
+// prompt is Ask, where nobody is there if it is nil.
+func (w *World) prompt(question string, hidden bool) (answer string, ok bool, err error) {
+	if w.Ask == nil {
+		return "", false, nil
+	}
+	if answer, ok, err = w.Ask(question, hidden); err != nil {
+		return "", ok, failf(exitInternal, "no_terminal", "the terminal cannot be read: %w", err)
+	}
+	return answer, ok, nil
 }
 
 // color reports whether what is written to out may have colours (see
