@@ -48,7 +48,7 @@ func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 	for _, page := range []string{
 		"../README.md", "../docs/getting-started.md", "../docs/examples.md",
-		"repo-report/README.md", "nightly-settlement/README.md",
+		"repo-report/README.md", "nightly-settlement/README.md", "deliveries/README.md",
 	} {
 		text, err := os.ReadFile(page)
 		if err != nil {
