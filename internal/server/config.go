@@ -10,6 +10,7 @@ import (
 
 	"github.com/regie-dev/regie/internal/auditlog"
 	"github.com/regie-dev/regie/internal/egress"
+	"github.com/regie-dev/regie/internal/runtime/clock"
 )
 
 // DefaultListen is where a server listens unless it is told otherwise.
@@ -62,6 +63,8 @@ type Config struct {
 	// Drain is how long running work is waited for at the end.
 	Drain time.Duration
 	Log   *slog.Logger
+	// Clock is the time; default the machine's.
+	Clock clock.Clock
 	// Ready is told the address once the server listens.
 	Ready func(Ready)
 }
@@ -157,6 +160,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = clock.Real{}
 	}
 	if c.Ready == nil {
 		c.Ready = func(Ready) {}

@@ -76,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, clock: clock.Real{}, drained: make(chan struct{})}
+	s := &Server{cfg: cfg, clock: cfg.Clock, drained: make(chan struct{})}
 	s.started = s.clock.Now()
 	defer func() {
 		if err != nil {
