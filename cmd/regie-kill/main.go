@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,10 +13,10 @@ import (
 	"github.com/regie-dev/regie/internal/kill"
 )
 
-func main() { os.Exit(run()) }
+func main() { os.Exit(run(os.Stdout)) }
 
-func run() int {
-	cfg := kill.Config{Out: os.Stdout}
+func run(out io.Writer) int {
+	cfg := kill.Config{Out: out}
 	flag.StringVar(&cfg.Binary, "binary", "bin/regie", "the server to kill")
 	flag.IntVar(&cfg.Kills, "kills", 30, "how often to kill it")
 	flag.IntVar(&cfg.Runs, "runs", 1000, "how many runs there are at least")
@@ -36,17 +37,17 @@ func run() int {
 		fmt.Fprintf(os.Stderr, "regie-kill: %v (see %s)\n", err, dir)
 		return 3
 	}
-	fmt.Printf("at least %d attempts in flight at each kill, ready again within %s\n", report.Least, report.Ready.Round(1e6))
+	fmt.Fprintf(out, "at least %d attempts in flight at each kill, ready again within %s\n", report.Least, report.Ready.Round(1e6))
 	for _, fault := range report.Faults {
-		fmt.Println("FAULT:", fault)
+		fmt.Fprintln(out, "FAULT:", fault)
 	}
-	fmt.Println(report)
+	fmt.Fprintln(out, report)
 	if !report.OK() {
 		fmt.Fprintln(os.Stderr, "regie-kill: see", filepath.Clean(dir))
 		return 1
 	}
 	if *keep {
-		fmt.Println("left in", dir)
+		fmt.Fprintln(out, "left in", dir)
 	} else if err := os.RemoveAll(dir); err != nil {
 		fmt.Fprintln(os.Stderr, "regie-kill:", err)
 	}

@@ -207,4 +207,4 @@ func (c *Catalog) Prepared(ctx context.Context, namespace, name string) (*runtim
 	return &runtime.Prepared{Machine: machine, Stored: store.Program{Hash: hash, Data: data}}, nil
 }
 
-func versionName(workflow, version string) string { return workflow + "@" + version }
+func versionName(name, version string) string { return name + "@" + version }

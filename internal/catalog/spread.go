@@ -20,7 +20,7 @@ func spread(tempDir string, files []File) (_ *folder, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lay out files: %w", err)
 	}
-	f := &folder{dir: dir}
+	f := &folder{parent: tempDir, dir: dir}
 	defer func() {
 		if err != nil {
 			f.close()
@@ -62,9 +62,17 @@ func write(root *os.Root, f *File) error {
 	return nil
 }
 
-type folder struct{ dir string }
+type folder struct{ parent, dir string }
 
-func (f *folder) close() { _ = os.RemoveAll(f.dir) }
+// close removes the folder. What is left of it goes at the next start.
+func (f *folder) close() {
+	root, err := os.OpenRoot(f.parent)
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	_ = root.RemoveAll(filepath.Base(f.dir))
+}
 
 // bundle gives the files of a definition's bundle.
 func (f *folder) bundle(definition string, patterns []string) ([]workflow.File, []native.FileFault) {

@@ -85,7 +85,7 @@ func Run(ctx context.Context, cfg Config) (_ *Report, err error) {
 	if err := h.start(ctx); err != nil {
 		return nil, err
 	}
-	defer func() { h.server.stop() }()
+	defer func() { err = errors.Join(err, h.server.stop()) }()
 	if err := h.prepare(ctx); err != nil {
 		return nil, err
 	}

@@ -18,11 +18,10 @@ import (
 
 // load starts runs as long as it must, and keeps the client's book.
 type load struct {
-	h      *harness
-	file   *os.File
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	h    *harness
+	file *os.File
+	stop context.CancelFunc
+	done sync.WaitGroup
 
 	mu     sync.Mutex
 	sent   int
@@ -41,7 +40,7 @@ type line struct {
 func newLoad(h *harness) *load { return &load{h: h, acked: map[string]string{}} }
 
 func (l *load) begin(ctx context.Context) {
-	l.ctx, l.cancel = context.WithCancel(ctx)
+	ctx, l.stop = context.WithCancel(ctx)
 	var err error
 	l.file, err = os.OpenFile(filepath.Join(l.h.cfg.Dir, "client"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -49,13 +48,13 @@ func (l *load) begin(ctx context.Context) {
 		return
 	}
 	for range callers {
-		l.done.Go(l.call)
+		l.done.Go(func() { l.call(ctx) })
 	}
 }
 
 // end gives up.
 func (l *load) end() {
-	l.cancel()
+	l.stop()
 	l.done.Wait()
 	_ = l.file.Close()
 }
@@ -66,7 +65,7 @@ func (l *load) finish() {
 	l.last = true
 	l.mu.Unlock()
 	l.done.Wait()
-	l.cancel()
+	l.stop()
 	if l.file != nil {
 		l.fail(l.file.Close())
 	}
@@ -97,19 +96,19 @@ func (l *load) book() map[string]string {
 }
 
 // call starts one run after the other.
-func (l *load) call() {
-	for l.ctx.Err() == nil && l.err() == nil {
+func (l *load) call(ctx context.Context) {
+	for ctx.Err() == nil && l.err() == nil {
 		key, ok := l.next()
 		if !ok {
 			return
 		}
 		if key == "" { // enough are under way
-			l.pause(20 * time.Millisecond)
+			l.pause(ctx, 20*time.Millisecond)
 			continue
 		}
 		l.write(line{Sent: key})
-		for l.ctx.Err() == nil {
-			run, err := l.start(key)
+		for ctx.Err() == nil {
+			run, err := l.start(ctx, key)
 			if err == nil {
 				l.write(line{Acked: key, Run: run})
 				l.mu.Lock()
@@ -121,7 +120,7 @@ func (l *load) call() {
 				l.fail(fmt.Errorf("start a run: %w", err))
 				return
 			}
-			l.pause(50 * time.Millisecond)
+			l.pause(ctx, 50*time.Millisecond)
 		}
 	}
 }
@@ -141,19 +140,19 @@ func (l *load) next() (string, bool) {
 	return fmt.Sprintf("run-%d", l.sent), true
 }
 
-func (l *load) pause(d time.Duration) {
+func (l *load) pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-l.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 
 // start asks for a run; the same key gives the same run.
-func (l *load) start(key string) (string, error) {
+func (l *load) start(ctx context.Context, key string) (string, error) {
 	nap := fmt.Sprintf("%.2f", 0.3+float64(len(key)*7919%100)/100)
-	answer, err := l.h.client.runs.StartRun(l.ctx, &regiev1.StartRunRequest{
+	answer, err := l.h.client.runs.StartRun(ctx, &regiev1.StartRunRequest{
 		Namespace: "default", Workflow: workflow, IdempotencyKey: key, Input: &regiev1.Json{Text: `{"nap":"` + nap + `"}`},
 	})
 	return answer.GetRun().GetId(), err

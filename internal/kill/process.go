@@ -36,7 +36,7 @@ func startServer(ctx context.Context, binary, data, sqlite, address string) (*pr
 		return nil, nil, fmt.Errorf("open the server's log: %w", err)
 	}
 	defer log.Close()
-	cmd := exec.Command(binary, "server", "--data", data, "--listen", address, "--sqlite-folder", sqlite,
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, "server", "--data", data, "--listen", address, "--sqlite-folder", sqlite,
 		"--processes", strconv.Itoa(processes), "--log-level", "warn", "--output", "json")
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
@@ -76,14 +76,23 @@ func (p *process) kill() error {
 	if err := p.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("kill the server: %w", err)
 	}
-	<-p.ended
+	var exit *exec.ExitError
+	if err := <-p.ended; err != nil && !errors.As(err, &exit) {
+		return fmt.Errorf("kill the server: %w", err)
+	}
 	return nil
 }
 
 // stop ends the server as an operator does.
-func (p *process) stop() {
-	if p == nil || p.cmd.Process.Signal(syscall.SIGTERM) != nil {
-		return
+func (p *process) stop() error {
+	if p == nil {
+		return nil
 	}
-	<-p.ended
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop the server: %w", err)
+	}
+	if err := <-p.ended; err != nil {
+		return fmt.Errorf("stop the server: %w", err)
+	}
+	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	_ "github.com/ncruces/go-sqlite3/driver" // "sqlite3"
+	_ "github.com/ncruces/go-sqlite3/driver" // the driver is called sqlite3
 )
 
 // world is what tasks do outside of Regie: a book of their beginnings and ends,
@@ -45,7 +45,7 @@ func openWorld(dir string) (*world, error) {
 	if w.db, err = sql.Open("sqlite3", "file:"+filepath.Join(dir, "world.db")+"?_pragma=journal_mode(wal)&_pragma=busy_timeout(30000)"); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the world: %w", err), w.close())
 	}
-	if _, err := w.db.Exec(`CREATE TABLE booked (run TEXT NOT NULL)`); err != nil {
+	if _, err := w.db.ExecContext(context.Background(), `CREATE TABLE booked (run TEXT NOT NULL)`); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the world: %w", err), w.close())
 	}
 	return w, nil

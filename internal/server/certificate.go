@@ -49,7 +49,7 @@ func (s *Server) certificate() (tls.Certificate, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return tls.Certificate{}, fmt.Errorf("read the server's own certificate: %w", err)
 	}
-	return s.selfSign(certFile, keyFile)
+	return s.selfSign()
 }
 
 // names are what the certificate is for.
@@ -82,7 +82,7 @@ func (s *Server) covers(cert *x509.Certificate) bool {
 	return true
 }
 
-func (s *Server) selfSign(certFile, keyFile string) (tls.Certificate, error) {
+func (s *Server) selfSign() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("make a key: %w", err)
@@ -109,8 +109,8 @@ func (s *Server) selfSign(certFile, keyFile string) (tls.Certificate, error) {
 	}
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
-	for file, text := range map[string][]byte{keyFile: keyPEM, certFile: certPEM} {
-		if err := os.WriteFile(file, text, 0o600); err != nil {
+	for name, text := range map[string][]byte{keyName: keyPEM, certName: certPEM} {
+		if err := s.home.Dir.Root().WriteFile(name, text, 0o600); err != nil {
 			return tls.Certificate{}, fmt.Errorf("keep the server's own certificate: %w", err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/regie-dev/regie/internal/auditlog"
@@ -130,6 +132,16 @@ func (c *Config) check() error {
 			"give --tls-cert and --tls-key, or --tls-self-signed to begin with, or listen on 127.0.0.1", ErrConfig, c.Listen)
 	}
 	return nil
+}
+
+// lookupEnv finds a variable of the server's environment.
+func (c *Config) lookupEnv(name string) (string, bool) {
+	for _, entry := range slices.Backward(c.Environ) {
+		if text, ok := strings.CutPrefix(entry, name+"="); ok {
+			return text, true
+		}
+	}
+	return "", false
 }
 
 // loopback reports whether only this machine reaches a host. A name is not

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 
 	"github.com/regie-dev/regie/internal/auditlog"
@@ -205,7 +204,7 @@ func (a *fileAnchor) anchor(at func(string) string) (auditlog.Anchor, error) {
 	case a.File != "":
 		return auditlog.NewFileAnchor(at(a.File)), nil
 	case len(a.Command) > 0:
-		return auditlog.NewCommandAnchor(auditlog.CommandConfig{Argv: a.Command, Env: []string{"PATH=" + os.Getenv("PATH")}}), nil
+		return auditlog.NewCommandAnchor(auditlog.CommandConfig{Argv: a.Command}), nil
 	case a.HTTP == "":
 		return nil, errors.New("an anchor needs `file`, `http` or `command`")
 	}
@@ -224,19 +223,10 @@ func (a *fileAnchor) anchor(at func(string) string) (auditlog.Anchor, error) {
 		Dialer: egress.NewDialer(egress.Config{Policy: egress.Policy{}.With(place)}), Proxy: proxy,
 	})}
 	if a.BearerFile != "" {
-		token, err := os.ReadFile(at(a.BearerFile))
-		if err != nil {
+		path := at(a.BearerFile)
+		if cfg.Bearer, err = secret.Dir(filepath.Dir(path), func(string) {}).Lookup(filepath.Base(path)); err != nil {
 			return nil, fmt.Errorf("anchor: %w", err)
 		}
-		cfg.Bearer = secret.New(string(trimLine(token)))
 	}
 	return auditlog.NewHTTPAnchor(cfg), nil
-}
-
-// trimLine drops a line end.
-func trimLine(text []byte) []byte {
-	for len(text) > 0 && (text[len(text)-1] == '\n' || text[len(text)-1] == '\r') {
-		text = text[:len(text)-1]
-	}
-	return text
 }

@@ -52,7 +52,7 @@ func (s *Server) warn() {
 		s.warnings = append(s.warnings, text)
 	}
 	for _, text := range s.warnings {
-		s.cfg.Log.Warn(text)
+		s.cfg.Log.Warn("weak configuration", "what", text)
 	}
 }
 

@@ -26,13 +26,13 @@ func (s *Server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	return transport.New(transport.Config{
-		Table: table, Access: s.api.Gate(), Logger: s.cfg.Log, Random: rand.Reader, Observe: s.metrics.observe,
+		Table: table, Access: s.api.Gate(), Logger: s.cfg.Log, Random: rand.Reader, Observe: func(o transport.Observation) { s.metrics.Request(o.Route, o.Protocol, o.Code, o.Duration) },
 		Services: transport.Services{
 			Runs: s.api, Workflows: s.api, Schedules: s.api, Alerts: s.api, Identities: s.api, Audit: s.api, System: s.api,
 		},
 		Plain: map[string]http.Handler{
 			"/healthz": http.HandlerFunc(s.health), "/readyz": http.HandlerFunc(s.ready),
-			"/metrics": s.metrics.handler(), "/openapi.json": openapi.Handler(),
+			"/metrics": s.metrics.Handler(), "/openapi.json": openapi.Handler(),
 		},
 	})
 }
@@ -80,7 +80,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	if err := server.Shutdown(closing); err != nil {
 		_ = server.Close()
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		reason = errors.Join(reason, err)
+	}
 	return reason
 }
 

@@ -47,6 +47,7 @@ type timetable struct {
 	table    *registry.Table[scheduled]
 	starter  *starter
 	now      func() time.Time
+	missed   func(why schedule.Why, ticks int) // counts them
 }
 
 var (
@@ -202,6 +203,7 @@ func (t *timetable) Start(ctx context.Context, s schedule.Start) error {
 
 // Miss records a skipped run.
 func (t *timetable) Miss(ctx context.Context, m schedule.Miss) error {
+	t.missed(m.Why, m.Count)
 	return t.start(ctx, &m.Start, engine.ReasonMissed, m.Message())
 }
 

@@ -5,8 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +24,7 @@ import (
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/server/home"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/telemetry"
 	"github.com/regie-dev/regie/internal/trigger/schedule"
 )
 
@@ -55,7 +56,8 @@ type Server struct {
 	schedules *registry.Table[scheduled]
 	ticks     *schedule.Service
 
-	metrics    tmpMetrics
+	metrics    *telemetry.Metrics
+	traces     *telemetry.Traces // nil: there is no collector
 	started    time.Time
 	adminToken string // of the first start, shown once
 	warnings   []string
@@ -101,11 +103,11 @@ func (s *Server) openHome(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.home.Close)
-	temp := s.tempDir()
-	if err := os.RemoveAll(temp); err != nil { // of a process that was killed
+	root := s.home.Dir.Root()
+	if err := root.RemoveAll(tempDir); err != nil { // of a process that was killed
 		return fmt.Errorf("empty the folder of temporary files: %w", err)
 	}
-	if err := os.Mkdir(temp, 0o700); err != nil {
+	if err := root.Mkdir(tempDir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of temporary files: %w", err)
 	}
 	return nil
@@ -118,6 +120,9 @@ func (s *Server) tempDir() string { return filepath.Join(s.home.Dir.Path(), temp
 func (s *Server) openDefinitions(ctx context.Context) (err error) {
 	languages := local.Languages()
 	s.machines = runtime.NewMachines(languages)
+	if err := s.openTelemetry(); err != nil {
+		return err
+	}
 	s.crew = &crew{}
 	s.dispatch = dispatch.NewService(dispatch.ServiceConfig{
 		Config: dispatch.Config{LostAfter: lostAfter}, Clock: s.clock,
@@ -128,7 +133,7 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 	})
 	s.runtime = runtime.NewService(runtime.ServiceConfig{
 		Store: s.home.Store, Holder: s.cfg.Holder, Languages: languages, Machines: s.machines, Tasks: attempts{s.dispatch, s.crew},
-		Clock: s.clock, Marker: s.home.Marker, Log: s.cfg.Log,
+		Clock: s.clock, Marker: s.home.Marker, Log: s.cfg.Log, Observe: s.metrics.Events,
 	})
 	definitions := local.Native(languages)
 	definitions.RunOnce = false // triggers and deadlines work here
@@ -164,7 +169,7 @@ func (s *Server) tables() []registry.AnyTable {
 func (s *Server) openWork(ctx context.Context) error {
 	s.onClose(s.crew.close)
 	if err := s.crew.open(ctx, crewConfig{
-		server: &s.cfg, home: s.home, catalog: s.catalog, access: s.access, languages: local.Languages(), dispatch: s.dispatch, clock: s.clock,
+		server: &s.cfg, home: s.home, catalog: s.catalog, access: s.access, languages: local.Languages(), dispatch: s.dispatch, clock: s.clock, metrics: s.metrics, traced: s.traces != nil,
 	}); err != nil {
 		return err
 	}
@@ -193,8 +198,8 @@ func (s *Server) openWork(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.closed.Do(func() {
 		var errs []error
-		for i := len(s.stop) - 1; i >= 0; i-- {
-			errs = append(errs, s.stop[i]())
+		for _, stop := range slices.Backward(s.stop) {
+			errs = append(errs, stop())
 		}
 		s.err = errors.Join(errs...)
 	})

@@ -47,8 +47,9 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 	}
 	times := &timetable{
 		catalog: s.catalog, machines: s.machines, store: s.home.Store, registry: s.registry, table: s.schedules, starter: s.starter, now: s.clock.Now,
+		missed: s.metrics.TicksMissed,
 	}
-	s.ticks = schedule.NewService(schedule.Config{Schedules: times, Runs: times, Ledger: times, Clock: s.clock, Log: s.cfg.Log})
+	s.ticks = schedule.NewService(schedule.Config{Schedules: times, Runs: times, Ledger: times, Clock: s.clock, Lateness: s.metrics.TickStarted, Log: s.cfg.Log})
 	if err := s.ticks.Start(ctx); err != nil {
 		return fmt.Errorf("start schedules: %w", err)
 	}
@@ -86,7 +87,7 @@ func (s *Server) noteRestore(ctx context.Context) error {
 func (s *Server) openAudit(ctx context.Context) (err error) {
 	s.audit, err = auditlog.Open(auditlog.Config{
 		Log: s.home.Store, Root: s.home.Dir.Root(), Anchors: s.cfg.Anchors, Clock: s.clock, Logger: s.cfg.Log,
-		Alarm: func(err error) { s.cfg.Log.Error("the audit log is not what was signed", "error", err) },
+		Alarm: func(err error) { s.cfg.Log.ErrorContext(ctx, "the audit log is not what was signed", "error", err) },
 	})
 	if err != nil {
 		return fmt.Errorf("open the audit log: %w", err)
@@ -179,6 +180,10 @@ func (s *Server) feed(ctx context.Context) {
 
 func (s *Server) changed(rows []store.RunRow) {
 	s.alerts.Runs(rows)
+	s.metrics.Runs(rows)
+	if s.traces != nil {
+		s.traces.Runs(rows)
+	}
 	for i := range rows {
 		if key := keyOf(&rows[i]); key.ID != "" && rows[i].Ended() {
 			s.ticks.RunEnded(key)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -27,6 +26,8 @@ import (
 	"github.com/regie-dev/regie/internal/secret"
 	"github.com/regie-dev/regie/internal/server/home"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/telemetry"
+	"github.com/regie-dev/regie/internal/telemetry/traceid"
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/worker"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -61,6 +62,8 @@ type crewConfig struct {
 	languages map[string]expr.Language
 	dispatch  *dispatch.Service
 	clock     clock.Clock
+	metrics   *telemetry.Metrics
+	traced    bool // runs have traces
 }
 
 // open connects to the supervisor and makes the worker.
@@ -76,7 +79,12 @@ func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
 	for _, x := range c.connectors {
 		byName[x.Describe().Name] = x
 	}
+	var traceparent func(run string, act engine.ActID, attempt int) string
+	if cfg.traced {
+		traceparent = traceid.Parent
+	}
 	c.worker = worker.New(worker.Config{
+		AttemptEnded: cfg.metrics.AttemptEnded, Traceparent: traceparent,
 		Executors:  map[string]executor.Executor{workflow.UsesProcess: c.tasks},
 		Connectors: byName, ConnectionTypes: all.ConnectionTypes(), ChannelTypes: all.ChannelTypes(),
 		Objects: func(kind, namespace, name string) (worker.Object, bool) {
@@ -100,12 +108,12 @@ func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
 func proxy(r *http.Request) (*url.URL, error) { return http.ProxyFromEnvironment(r) }
 
 // openSupervisor connects to the supervisor, or starts it.
-func openSupervisor(ctx context.Context, cfg *Config, home *home.Folder) (*supervised.Executor, error) {
+func openSupervisor(ctx context.Context, cfg *Config, folder *home.Folder) (*supervised.Executor, error) {
 	if cfg.Supervisor.Socket != "" {
 		return supervised.Open(ctx, supervised.Config{Socket: cfg.Supervisor.Socket, UIDs: cfg.Supervisor.UIDs, Build: cfg.Build})
 	}
 	return supervised.Open(ctx, supervised.Config{
-		Dir: filepath.Join(home.Dir.Path(), supervisorDir), Build: cfg.Build,
+		Dir: filepath.Join(folder.Dir.Path(), supervisorDir), Build: cfg.Build,
 		Spawn: &supervised.Spawn{Environ: cfg.Environ, Work: taskFolder(cfg), RunAs: cfg.Supervisor.RunAs, User: cfg.Supervisor.User},
 	})
 }
@@ -122,14 +130,14 @@ func taskFolder(cfg *Config) string {
 // secrets are the sources of the namespaces' secrets: a file in the folder of
 // the namespace, and for the default namespace the environment too.
 func secrets(cfg *Config) func(namespace string) secret.Source {
-	warn := func(message string) { cfg.Log.Warn(message) }
+	warn := func(message string) { cfg.Log.Warn("secret", "what", message) }
 	return func(namespace string) secret.Source {
 		var sources []secret.Source
 		if cfg.Secrets != "" {
 			sources = append(sources, secret.Dir(filepath.Join(cfg.Secrets, namespace), warn))
 		}
 		if namespace == access.DefaultNamespace {
-			sources = append(sources, secret.Env(os.LookupEnv, secret.EnvPrefix))
+			sources = append(sources, secret.Env(cfg.lookupEnv, secret.EnvPrefix))
 		}
 		return secret.Chain(sources...)
 	}

@@ -44,12 +44,12 @@ func Owner(command string, now time.Time) datadir.Owner {
 
 // Open opens a data folder, which is made if it is not there, for this process
 // alone.
-func Open(ctx context.Context, path string, owner datadir.Owner) (*Folder, error) {
-	dir, err := datadir.Open(path, owner)
+func Open(ctx context.Context, dir string, owner datadir.Owner) (*Folder, error) {
+	d, err := datadir.Open(dir, owner)
 	if err != nil {
 		return nil, err
 	}
-	return Take(ctx, dir)
+	return Take(ctx, d)
 }
 
 // Take opens what is in a data folder that this process has. It closes the
@@ -104,6 +104,7 @@ func (f *Folder) openStore(ctx context.Context, mustExist bool) error {
 	return nil
 }
 
+// Close ends everything, and unlocks the folder.
 func (f *Folder) Close() error {
 	var errs []error
 	if f.Store != nil {
