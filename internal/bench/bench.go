@@ -37,8 +37,11 @@ type Config struct {
 	// Scale multiplies the sizes of all workloads; 0 means 1. Figures of
 	// another scale are not comparable.
 	Scale float64
-	// Binary is the program for the cold start; empty leaves it out.
+	// Binary is this program, for the cold start and for servers; empty leaves
+	// out what needs it.
 	Binary string
+	// Soak is how long the workload of that name goes on; 0: DefaultSoak.
+	Soak time.Duration
 	// Environ is the environment of that program.
 	Environ []string
 	// Report is told each result when it is known. Nil: nobody.
@@ -47,7 +50,12 @@ type Config struct {
 
 // Workloads are the names that Config.Only takes, in the order in which they
 // run: machine measures the limits and always runs.
-func Workloads() []string { return []string{"W1", "W2", "W3", "W5", "start"} }
+func Workloads() []string {
+	return []string{"W1", "W2", "W3", "W4", "W5", "start", "restart", "load", "soak"}
+}
+
+// asked are those that run only when they are named: they take long.
+func asked(workload string) bool { return workload == "soak" }
 
 type run struct {
 	cfg     Config
@@ -70,10 +78,11 @@ func Run(ctx context.Context, cfg Config) ([]Result, error) {
 		return b.results, err
 	}
 	steps := map[string]func(context.Context) error{
-		"W1": b.sequence, "W2": b.burst, "W3": b.fanOut, "W5": b.processes, "start": b.start,
+		"W1": b.sequence, "W2": b.burst, "W3": b.fanOut, "W4": b.pace, "W5": b.processes,
+		"start": b.start, "restart": b.restart, "load": b.load, "soak": b.soak,
 	}
 	for _, name := range Workloads() {
-		if len(cfg.Only) > 0 && !slices.Contains(cfg.Only, name) {
+		if (len(cfg.Only) > 0 || asked(name)) && !slices.Contains(cfg.Only, name) {
 			continue
 		}
 		if err := steps[name](ctx); err != nil {

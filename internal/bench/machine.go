@@ -3,13 +3,21 @@ package bench
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"strconv"
 	"sync"
 	"time"
+
+	_ "github.com/ncruces/go-sqlite3/driver" // "sqlite3"
 )
 
 // What is measured of the machine itself.
@@ -17,6 +25,9 @@ const (
 	syncs       = 500
 	syncBytes   = 300
 	bareStarts  = 500
+	bareCommits = 300
+	bareCalls   = 20_000
+	callBytes   = 300
 	trueProgram = "/bin/true"
 )
 
@@ -24,6 +35,8 @@ const (
 type machine struct {
 	sync   time.Duration // median of one append and fdatasync
 	starts float64       // processes started and waited for, with pipes, a second
+	commit time.Duration // median of one SQLite transaction of one row
+	calls  float64       // HTTP calls a second to a handler that does nothing
 }
 
 func (b *run) limits(ctx context.Context) error {
@@ -33,7 +46,24 @@ func (b *run) limits(ctx context.Context) error {
 	}
 	b.machine.sync = median(all)
 	b.add("machine", "append of 300 bytes and fdatasync, median", b.machine.sync.Seconds()*1e6, "µs", 0)
-	took, err := bareProcesses(ctx, b.size(bareStarts))
+	for _, rows := range []int{1, 128} {
+		all, err := commitTimes(ctx, filepath.Join(b.cfg.Dir, "commits-"+strconv.Itoa(rows)), rows)
+		if err != nil {
+			return err
+		}
+		if rows == 1 {
+			b.machine.commit = median(all)
+		}
+		b.add("machine", fmt.Sprintf("SQLite transaction of %d rows of %d bytes, synced, median", rows, syncBytes), median(all).Seconds()*1e6, "µs", 0)
+	}
+	calls := b.size(bareCalls)
+	took, err := bareHTTP(ctx, calls)
+	if err != nil {
+		return err
+	}
+	b.machine.calls = perSecond(calls, took)
+	b.add("machine", fmt.Sprintf("HTTP calls to a handler that does nothing, %d callers", burstCallers), b.machine.calls, "/s", 0)
+	took, err = bareProcesses(ctx, b.size(bareStarts))
 	if err != nil {
 		return err
 	}
@@ -94,4 +124,64 @@ func bareProcesses(ctx context.Context, n int) (time.Duration, error) {
 	group.Wait()
 	close(failures)
 	return time.Since(begin), <-failures
+}
+
+// commitTimes writes rows in transactions of so many, as the store has them
+// written: WAL, synced at each commit.
+func commitTimes(ctx context.Context, path string, rows int) (all []time.Duration, err error) {
+	db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)")
+	if err != nil {
+		return nil, fmt.Errorf("measure transactions: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(ctx, `CREATE TABLE bench (data BLOB NOT NULL)`); err != nil {
+		return nil, fmt.Errorf("measure transactions: %w", err)
+	}
+	data := bytes.Repeat([]byte{'x'}, syncBytes)
+	for range bareCommits {
+		begin := time.Now()
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return nil, fmt.Errorf("measure transactions: %w", err)
+		}
+		for range rows {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO bench VALUES (?)`, data); err != nil {
+				return nil, errors.Join(fmt.Errorf("measure transactions: %w", err), tx.Rollback())
+			}
+		}
+		if err := tx.Commit(); err != nil {
+			return nil, fmt.Errorf("measure transactions: %w", err)
+		}
+		all = append(all, time.Since(begin))
+	}
+	return all, nil
+}
+
+// bareHTTP calls a handler in this process that reads a request and answers with
+// as much.
+func bareHTTP(ctx context.Context, n int) (time.Duration, error) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(w, r.Body)
+	}))
+	defer server.Close()
+	transport := connections()
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	data := bytes.Repeat([]byte{'x'}, callBytes)
+	begin := time.Now()
+	_, err := each(ctx, n, burstCallers, func(ctx context.Context, _ int) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, bytes.NewReader(data))
+		if err != nil {
+			return err
+		}
+		answer, err := client.Do(request)
+		if err != nil {
+			return fmt.Errorf("call a handler that does nothing: %w", err)
+		}
+		defer answer.Body.Close()
+		_, err = io.Copy(io.Discard, answer.Body)
+		return err
+	})
+	return time.Since(begin), err
 }

@@ -162,7 +162,10 @@ func (b *run) burst(ctx context.Context) (err error) {
 		return err
 	}
 	b.add("W2", fmt.Sprintf("%d one-step runs in process, %d callers", n, burstCallers), perSecond(n, took), "runs/s", 0)
-	return nil
+	if b.cfg.Binary == "" {
+		return nil
+	}
+	return b.burstAPI(ctx)
 }
 
 // fanOut is W3: many steps at once and one that needs them all.
@@ -181,8 +184,7 @@ func (b *run) fanOut(ctx context.Context) error {
 // processes is W5: real processes with captured output.
 func (b *run) processes(ctx context.Context) (err error) {
 	n := b.size(processItems)
-	p, err := compile(fmt.Sprintf("kind: Workflow\nname: processes\ninputs:\n  items: {type: list, default: [%s]}\n",
-		strings.TrimSuffix(strings.Repeat("0,", n), ",")) + "steps:\n  - {foreach: inputs.items, run: [" + trueProgram + "]}\n")
+	p, err := compile(processDefinition(n))
 	if err != nil {
 		return err
 	}
@@ -196,7 +198,10 @@ func (b *run) processes(ctx context.Context) (err error) {
 		return err
 	}
 	b.add("W5", fmt.Sprintf("%d processes with captured output", n), perSecond(n, time.Since(begin)), "/s", b.machine.starts)
-	return nil
+	if b.cfg.Binary == "" {
+		return nil
+	}
+	return b.processesAPI(ctx)
 }
 
 // start measures `regie run` of a one-step workflow from its start to its exit,

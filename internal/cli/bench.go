@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,12 +16,13 @@ func (c *cli) benchCommand() *cobra.Command {
 	var dir string
 	var only []string
 	var scale float64
+	var soak time.Duration
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure Regie beside this machine's disk and process rates",
 		Long: "Measure Regie beside this machine's disk and process rates.\n\n" +
 			"Each figure stands beside the machine's own limit, measured in the same call.\n" +
-			"Workloads: " + strings.Join(bench.Workloads(), ", ") + ".",
+			"Workloads: " + strings.Join(bench.Workloads(), ", ") + "; soak runs only when it is named.",
 		GroupID: groupOther,
 		Args:    arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,7 +35,7 @@ func (c *cli) benchCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)
 			}
-			cfg := bench.Config{Dir: temp, Only: only, Scale: scale, Binary: binary, Environ: c.Environ()}
+			cfg := bench.Config{Dir: temp, Only: only, Scale: scale, Soak: soak, Binary: binary, Environ: c.Environ()}
 			if c.output == outputText {
 				cfg.Report = func(r bench.Result) { printf(c.Stdout, "%s\n", benchLine(r)) }
 			}
@@ -50,6 +52,7 @@ func (c *cli) benchCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&dir, "dir", "", "measure the disk that holds this `folder` (default the temporary folder)")
 	flags.StringSliceVar(&only, "only", nil, "measure these `workloads` only")
+	flags.DurationVar(&soak, "soak", bench.DefaultSoak, "how long the workload soak takes")
 	flags.Float64Var(&scale, "scale", 1, "multiply the sizes of the workloads by this `factor`")
 	return cmd
 }

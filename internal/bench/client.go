@@ -1,0 +1,221 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/gen/regie/v1/regiev1connect"
+)
+
+// namespace is where everything happens.
+const namespace = "default"
+
+// callTime bounds one call.
+const callTime = 2 * time.Minute
+
+// client speaks to a server as any program does.
+type client struct {
+	secret    string // of its token
+	transport *http.Transport
+	runs      regiev1connect.RunServiceClient
+	workflows regiev1connect.WorkflowServiceClient
+}
+
+// bearer adds a token to requests.
+type bearer struct {
+	token string
+	next  http.RoundTripper
+}
+
+// RoundTrip makes a request.
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+b.token)
+	return b.next.RoundTrip(r)
+}
+
+// connections keeps one for each caller.
+func connections() *http.Transport {
+	return &http.Transport{MaxIdleConns: 2 * burstCallers, MaxIdleConnsPerHost: 2 * burstCallers, IdleConnTimeout: time.Minute}
+}
+
+// login makes a token of the admin token of the first start.
+func login(ctx context.Context, url, adminToken string) (*client, error) {
+	transport := connections()
+	defer transport.CloseIdleConnections()
+	identities := regiev1connect.NewIdentityServiceClient(&http.Client{Transport: transport, Timeout: callTime}, url)
+	answer, err := identities.Login(ctx, &regiev1.LoginRequest{Password: adminToken, TokenName: "bench"})
+	if err != nil {
+		return nil, fmt.Errorf("log in: %w", err)
+	}
+	return newClient(url, answer.GetSecret()), nil
+}
+
+func newClient(url, secret string) *client {
+	transport := connections()
+	known := &http.Client{Transport: bearer{secret, transport}, Timeout: callTime}
+	return &client{
+		secret: secret, transport: transport,
+		runs: regiev1connect.NewRunServiceClient(known, url), workflows: regiev1connect.NewWorkflowServiceClient(known, url),
+	}
+}
+
+func (c *client) close() {
+	if c != nil {
+		c.transport.CloseIdleConnections()
+	}
+}
+
+func (c *client) apply(ctx context.Context, text string) error {
+	_, err := c.workflows.Apply(ctx, &regiev1.ApplyRequest{
+		Namespace: namespace, Files: []*regiev1.SourceFile{{Path: "bench.yaml", Content: []byte(text), Definition: true}},
+	})
+	if err != nil {
+		return fmt.Errorf("apply the workflow: %w", err)
+	}
+	return nil
+}
+
+// start starts a run, with a key as a careful client does.
+func (c *client) start(ctx context.Context, workflow, key string, held bool) (*regiev1.StartRunResponse, error) {
+	answer, err := c.runs.StartRun(ctx, &regiev1.StartRunRequest{Namespace: namespace, Workflow: workflow, IdempotencyKey: key, Held: held})
+	if err != nil {
+		return nil, fmt.Errorf("start a run: %w", err)
+	}
+	return answer, nil
+}
+
+// follow waits for the end of a run, and returns when that came.
+func (c *client) follow(ctx context.Context, run string) (ended time.Time, err error) {
+	stream, err := c.runs.WatchRun(ctx, &regiev1.WatchRunRequest{Namespace: namespace, Run: run})
+	if err != nil {
+		return ended, fmt.Errorf("watch run %s: %w", run, err)
+	}
+	defer func() { err = errors.Join(err, stream.Close()) }()
+	for stream.Receive() {
+		if r := stream.Msg().GetRun(); r.GetEndedAt() != nil {
+			if r.GetState() != "succeeded" {
+				return ended, fmt.Errorf("run %s ended %s", run, r.GetState())
+			}
+			return time.Now(), nil
+		}
+	}
+	return ended, fmt.Errorf("watch run %s: %w", run, errors.Join(stream.Err(), io.ErrUnexpectedEOF))
+}
+
+// pollEvery is how often somebody looks whether all runs have ended.
+const pollEvery = 5 * time.Millisecond
+
+// settle waits until no run is live.
+func (c *client) settle(ctx context.Context) error {
+	looks := time.NewTicker(pollEvery)
+	defer looks.Stop()
+	for {
+		answer, err := c.runs.ListRuns(ctx, &regiev1.ListRunsRequest{Namespace: namespace, Filter: "state:pending,queued,running,waiting", PageSize: 1})
+		if err != nil {
+			return fmt.Errorf("list live runs: %w", err)
+		}
+		if len(answer.GetRuns()) == 0 {
+			return nil
+		}
+		select {
+		case <-looks.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// count counts the runs that a filter has.
+func (c *client) count(ctx context.Context, filter string) (n int, err error) {
+	request := &regiev1.ListRunsRequest{Namespace: namespace, Filter: filter, PageSize: 1000}
+	for {
+		answer, err := c.runs.ListRuns(ctx, request)
+		if err != nil {
+			return n, fmt.Errorf("list runs: %w", err)
+		}
+		n += len(answer.GetRuns())
+		if request.PageToken = answer.GetNextPageToken(); request.GetPageToken() == "" {
+			return n, nil
+		}
+	}
+}
+
+// each calls something n times by so many callers at once, and returns how long
+// each call took, in order of size. The first error ends it.
+func each(ctx context.Context, n, callers int, call func(ctx context.Context, i int) error) ([]time.Duration, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan int)
+	go func() {
+		defer close(work)
+		for i := range n {
+			select {
+			case work <- i:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	took := make([]time.Duration, n)
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for i := range work {
+				begin := time.Now()
+				if err := call(ctx, i); err != nil {
+					cancel(err)
+					return
+				}
+				took[i] = time.Since(begin)
+			}
+		})
+	}
+	group.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	slices.Sort(took)
+	return took, nil
+}
+
+// steady calls something n times on a beat, whatever became of the calls before,
+// and waits for all. The first error ends it.
+func steady(ctx context.Context, n int, every time.Duration, call func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	beat := time.NewTicker(every)
+	defer beat.Stop()
+	var group sync.WaitGroup
+	for i := range n {
+		select {
+		case <-beat.C:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() {
+			if err := call(ctx, i); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+// percentile of durations in order of size, in milliseconds.
+func percentile(sorted []time.Duration, share float64) float64 {
+	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))].Seconds() * 1000
+}
+
+func runKey(i int) string { return "run-" + strconv.Itoa(i) }
