@@ -1,0 +1,58 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/regie-dev/regie/internal/auditlog"
+	"github.com/regie-dev/regie/internal/dispatch"
+	"github.com/regie-dev/regie/internal/egress"
+	"github.com/regie-dev/regie/internal/notify"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/telemetry"
+)
+
+// openTelemetry makes metrics, and traces if there is a collector. What the
+// metrics are asked from is made later, and before the first scrape.
+func (s *Server) openTelemetry() error {
+	environ := make(map[string]string, len(s.cfg.Environ))
+	for _, entry := range s.cfg.Environ {
+		name, text, _ := strings.Cut(entry, "=")
+		environ[name] = text
+	}
+	endpoint, err := telemetry.ParseEndpoint(s.cfg.Trace.Endpoint, environ)
+	if err != nil {
+		return fmt.Errorf("%w: traces: %w", ErrConfig, err)
+	}
+	cfg := telemetry.MetricsConfig{
+		Version: s.cfg.Version, Revision: s.cfg.Build, Log: s.cfg.Log,
+		Runtime:  func() runtime.Stats { return s.runtime.Stats() },
+		Position: func() uint64 { return s.runtime.Position() },
+		Load:     func() dispatch.Load { return s.dispatch.Load() },
+		Alerts:   func() notify.Stats { return s.alerts.Stats() },
+		Audit:    func() auditlog.Status { return s.audit.Status() },
+	}
+	if !endpoint.On() {
+		s.metrics = telemetry.NewMetrics(cfg)
+		return nil
+	}
+	for name, text := range s.cfg.Trace.Headers {
+		endpoint.Header.Set(name, text)
+	}
+	place, err := egress.PlaceOf(endpoint.URL)
+	if err != nil {
+		return fmt.Errorf("%w: traces: %w", ErrConfig, err)
+	}
+	s.traces = telemetry.NewTraces(telemetry.TracesConfig{
+		Endpoint: endpoint, Store: s.home.Store, Machines: s.machines, Version: s.cfg.Version, Environment: s.cfg.Environment,
+		Worker: workerName, Log: s.cfg.Log,
+		Client: egress.NewHTTPClient(egress.HTTPConfig{
+			Dialer: egress.NewDialer(egress.Config{Policy: egress.Policy{}.With(place)}), Proxy: proxy,
+		}),
+	})
+	cfg.Traces = s.traces.Stats
+	s.metrics = telemetry.NewMetrics(cfg)
+	s.traces.Start()
+	s.onClose(bounded(s.traces.Stop))
+	return nil
+}
