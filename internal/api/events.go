@@ -120,6 +120,11 @@ func (f *follower) next(ctx context.Context) (*seen, error) {
 	if err != nil {
 		return nil, err
 	}
+	return f.fold(events)
+}
+
+// fold takes the next events.
+func (f *follower) fold(events []engine.Event) (*seen, error) {
 	out := &seen{}
 	for i := range events {
 		f.number++
@@ -187,67 +192,6 @@ var eventWords = map[engine.EventKind]string{
 	engine.EvStopping: "told to stop", engine.EvUnknown: "outcome unknown", engine.EvEnded: "ended",
 	engine.EvCancelAsked: "cancel asked", engine.EvRunEnded: "run ended", engine.EvHeld: "held", engine.EvReleased: "released",
 	engine.EvRetryAsked: "retry asked", engine.EvFrameReopened: "block reopened", engine.EvReopened: "reopened",
-}
-
-// WatchRun streams what happens in a run.
-func (a *API) WatchRun(ctx context.Context, m *regiev1.WatchRunRequest, stream *connect.ServerStream[regiev1.WatchRunResponse]) error {
-	row, err := a.find(ctx, m.GetNamespace(), m.GetRun())
-	if err != nil {
-		return err
-	}
-	follow, err := a.follow(ctx, &row)
-	if err != nil {
-		return failure(err)
-	}
-	defer follow.close()
-	for first := true; ; first = false {
-		batch, err := follow.next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return failure(err)
-		}
-		out := &regiev1.WatchRunResponse{}
-		for _, e := range batch.events {
-			if e.Number > m.GetAfter() {
-				out.Events = append(out.Events, e)
-			}
-		}
-		if row, err = a.cfg.Store.Run(ctx, row.ID); err != nil {
-			return failure(err)
-		}
-		out.Run = a.run(ctx, &row)
-		switch {
-		case m.GetSteps() && first:
-			out.Steps = a.steps(&row, follow.builder.Run())
-		case m.GetSteps():
-			for _, s := range unique(batch.steps) {
-				out.Steps = append(out.Steps, a.step(&row, s))
-			}
-		}
-		if len(out.Events) == 0 && !first {
-			continue
-		}
-		if err := stream.Send(out); err != nil {
-			return err
-		}
-	}
-}
-
-// unique drops what stands more than once, the last one stays.
-func unique(steps []*history.Step) []*history.Step {
-	at := map[*history.Step]int{}
-	for i, s := range steps {
-		at[s] = i
-	}
-	var out []*history.Step
-	for i, s := range steps {
-		if at[s] == i {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // WatchRuns streams runs as they change.

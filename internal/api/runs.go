@@ -169,7 +169,7 @@ func (a *API) GetRunData(ctx context.Context, m *regiev1.GetRunDataRequest) (*re
 			continue
 		}
 		out.Steps = append(out.Steps, &regiev1.StepData{
-			Path: s.Path, Input: jsonOf(s.Input), Output: jsonOf(s.Output), Error: errorOf(s.Error),
+			Path: s.Path, Input: jsonOf(s.Input), Output: jsonOf(s.Output), Error: errorOf(s.Error), Warning: s.Warning,
 		})
 	}
 	return out, nil

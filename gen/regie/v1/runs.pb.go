@@ -312,8 +312,18 @@ type Step struct {
 	Held        bool                   `protobuf:"varint,9,opt,name=held,proto3" json:"held,omitempty"`
 	Activation  uint64                 `protobuf:"varint,10,opt,name=activation,proto3" json:"activation,omitempty"`
 	// Name of the error, if it failed; the rest is data.
-	ErrorName     string `protobuf:"bytes,11,opt,name=error_name,json=errorName,proto3" json:"error_name,omitempty"`
-	Label         string `protobuf:"bytes,12,opt,name=label,proto3" json:"label,omitempty"`
+	ErrorName string `protobuf:"bytes,11,opt,name=error_name,json=errorName,proto3" json:"error_name,omitempty"`
+	Label     string `protobuf:"bytes,12,opt,name=label,proto3" json:"label,omitempty"`
+	// Path of the step around it, empty at the top.
+	Parent string `protobuf:"bytes,13,opt,name=parent,proto3" json:"parent,omitempty"`
+	// It failed, and the workflow says how to go on.
+	Handled bool `protobuf:"varint,14,opt,name=handled,proto3" json:"handled,omitempty"`
+	// What a waiting step waits for, if it is an instant.
+	WaitsUntil *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=waits_until,json=waitsUntil,proto3" json:"waits_until,omitempty"`
+	// Of a foreach: how many items there are, have ended, and of these failed.
+	Items         uint32 `protobuf:"varint,16,opt,name=items,proto3" json:"items,omitempty"`
+	ItemsDone     uint32 `protobuf:"varint,17,opt,name=items_done,json=itemsDone,proto3" json:"items_done,omitempty"`
+	ItemsFailed   uint32 `protobuf:"varint,18,opt,name=items_failed,json=itemsFailed,proto3" json:"items_failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -430,6 +440,48 @@ func (x *Step) GetLabel() string {
 		return x.Label
 	}
 	return ""
+}
+
+func (x *Step) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Step) GetHandled() bool {
+	if x != nil {
+		return x.Handled
+	}
+	return false
+}
+
+func (x *Step) GetWaitsUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WaitsUntil
+	}
+	return nil
+}
+
+func (x *Step) GetItems() uint32 {
+	if x != nil {
+		return x.Items
+	}
+	return 0
+}
+
+func (x *Step) GetItemsDone() uint32 {
+	if x != nil {
+		return x.ItemsDone
+	}
+	return 0
+}
+
+func (x *Step) GetItemsFailed() uint32 {
+	if x != nil {
+		return x.ItemsFailed
+	}
+	return 0
 }
 
 type StartRunRequest struct {
@@ -1066,6 +1118,7 @@ type StepData struct {
 	Input         *Json                  `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
 	Output        *Json                  `protobuf:"bytes,3,opt,name=output,proto3" json:"output,omitempty"`
 	Error         *RunError              `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	Warning       string                 `protobuf:"bytes,5,opt,name=warning,proto3" json:"warning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1126,6 +1179,13 @@ func (x *StepData) GetError() *RunError {
 		return x.Error
 	}
 	return nil
+}
+
+func (x *StepData) GetWarning() string {
+	if x != nil {
+		return x.Warning
+	}
+	return ""
 }
 
 // Something that happened in a run.
@@ -2634,7 +2694,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\vquarantined\x18\x16 \x01(\tR\vquarantined\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x92\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd9\x04\n" +
 	"\x04Step\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -2652,7 +2712,15 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"activation\x12\x1d\n" +
 	"\n" +
 	"error_name\x18\v \x01(\tR\terrorName\x12\x14\n" +
-	"\x05label\x18\f \x01(\tR\x05label\"\xeb\x01\n" +
+	"\x05label\x18\f \x01(\tR\x05label\x12\x16\n" +
+	"\x06parent\x18\r \x01(\tR\x06parent\x12\x18\n" +
+	"\ahandled\x18\x0e \x01(\bR\ahandled\x12;\n" +
+	"\vwaits_until\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"waitsUntil\x12\x14\n" +
+	"\x05items\x18\x10 \x01(\rR\x05items\x12\x1d\n" +
+	"\n" +
+	"items_done\x18\x11 \x01(\rR\titemsDone\x12!\n" +
+	"\fitems_failed\x18\x12 \x01(\rR\vitemsFailed\"\xeb\x01\n" +
 	"\x0fStartRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12$\n" +
@@ -2699,12 +2767,13 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\bRunError\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12(\n" +
-	"\adetails\x18\x03 \x01(\v2\x0e.regie.v1.JsonR\adetails\"\x96\x01\n" +
+	"\adetails\x18\x03 \x01(\v2\x0e.regie.v1.JsonR\adetails\"\xb0\x01\n" +
 	"\bStepData\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12$\n" +
 	"\x05input\x18\x02 \x01(\v2\x0e.regie.v1.JsonR\x05input\x12&\n" +
 	"\x06output\x18\x03 \x01(\v2\x0e.regie.v1.JsonR\x06output\x12(\n" +
-	"\x05error\x18\x04 \x01(\v2\x12.regie.v1.RunErrorR\x05error\"\xcf\x01\n" +
+	"\x05error\x18\x04 \x01(\v2\x12.regie.v1.RunErrorR\x05error\x12\x18\n" +
+	"\awarning\x18\x05 \x01(\tR\awarning\"\xcf\x01\n" +
 	"\x05Event\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
@@ -2910,65 +2979,66 @@ var file_regie_v1_runs_proto_depIdxs = []int32{
 	34, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
 	34, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
 	34, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
-	35, // 8: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
-	1,  // 9: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
-	1,  // 10: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
-	1,  // 11: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
-	2,  // 12: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
-	35, // 13: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
-	35, // 14: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
-	11, // 15: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
-	12, // 16: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
-	35, // 17: regie.v1.RunError.details:type_name -> regie.v1.Json
-	35, // 18: regie.v1.StepData.input:type_name -> regie.v1.Json
-	35, // 19: regie.v1.StepData.output:type_name -> regie.v1.Json
-	11, // 20: regie.v1.StepData.error:type_name -> regie.v1.RunError
-	34, // 21: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
-	36, // 22: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
-	13, // 23: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
-	13, // 24: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
-	2,  // 25: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
-	1,  // 26: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
-	1,  // 27: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
-	22, // 28: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
-	34, // 29: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
-	22, // 30: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
-	28, // 31: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
-	29, // 32: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
-	29, // 33: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
-	34, // 34: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	34, // 35: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
-	0,  // 36: regie.v1.ActRequest.action:type_name -> regie.v1.Action
-	32, // 37: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
-	3,  // 38: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
-	5,  // 39: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
-	7,  // 40: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
-	9,  // 41: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
-	14, // 42: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
-	16, // 43: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
-	18, // 44: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
-	20, // 45: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
-	23, // 46: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
-	24, // 47: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
-	26, // 48: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
-	30, // 49: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	4,  // 50: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 51: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	8,  // 52: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	10, // 53: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	15, // 54: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	17, // 55: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	19, // 56: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	21, // 57: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	37, // 58: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	25, // 59: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	27, // 60: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	31, // 61: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	50, // [50:62] is the sub-list for method output_type
-	38, // [38:50] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	34, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
+	35, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
+	1,  // 10: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
+	1,  // 11: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
+	1,  // 12: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
+	2,  // 13: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
+	35, // 14: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
+	35, // 15: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
+	11, // 16: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
+	12, // 17: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
+	35, // 18: regie.v1.RunError.details:type_name -> regie.v1.Json
+	35, // 19: regie.v1.StepData.input:type_name -> regie.v1.Json
+	35, // 20: regie.v1.StepData.output:type_name -> regie.v1.Json
+	11, // 21: regie.v1.StepData.error:type_name -> regie.v1.RunError
+	34, // 22: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
+	36, // 23: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
+	13, // 24: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
+	13, // 25: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
+	2,  // 26: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
+	1,  // 27: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
+	1,  // 28: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
+	22, // 29: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
+	34, // 30: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
+	22, // 31: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
+	28, // 32: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
+	29, // 33: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
+	29, // 34: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
+	34, // 35: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	34, // 36: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
+	0,  // 37: regie.v1.ActRequest.action:type_name -> regie.v1.Action
+	32, // 38: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
+	3,  // 39: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
+	5,  // 40: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
+	7,  // 41: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
+	9,  // 42: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
+	14, // 43: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
+	16, // 44: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
+	18, // 45: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
+	20, // 46: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
+	23, // 47: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
+	24, // 48: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
+	26, // 49: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
+	30, // 50: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
+	4,  // 51: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	6,  // 52: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	8,  // 53: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	10, // 54: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	15, // 55: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	17, // 56: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	19, // 57: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	21, // 58: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	37, // 59: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	25, // 60: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	27, // 61: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	31, // 62: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	51, // [51:63] is the sub-list for method output_type
+	39, // [39:51] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_runs_proto_init() }
