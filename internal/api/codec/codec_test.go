@@ -147,7 +147,7 @@ func TestMarshalWrites(t *testing.T) {
 	}{
 		"values stand for themselves": {
 			&regiev1.StepData{Path: "a", Input: raw(`{"b": 1.50, "a": "\u00e9"}`), Output: raw("null")},
-			`{"path":"a","input":{"b":1.50,"a":"\u00e9"},"output":null}`,
+			`{"path":"a","input":{"b":1.50,"a":"\u00e9"},"output":null,"warning":""}`,
 		},
 		"zero values are written, absent messages are not": {
 			&regiev1.GetRunDataResponse{}, `{"steps":[],"erased":false}`,
