@@ -25,14 +25,15 @@ type definitions struct {
 	set      *native.Set
 	problems []diag.Diagnostic
 	texts    map[string]string // of the files, by the path that problems name
+	absolute map[string]string // where they lie, by the same path
+	bundles  map[string][]workflow.File
 }
 
 // load reads and checks the definitions of files and folders. Paths in what
 // comes back are as they were named.
 func (c *cli) load(languages map[string]expr.Language, paths ...string) (*definitions, error) {
-	d := &definitions{texts: map[string]string{}}
+	d := &definitions{texts: map[string]string{}, absolute: map[string]string{}, bundles: map[string][]workflow.File{}}
 	cfg := local.Native(languages)
-	absolute := map[string]string{} // by the path as it is shown
 	all := &project.Project{}
 	for _, path := range paths {
 		abs, err := c.abs(path)
@@ -48,16 +49,18 @@ func (c *cli) load(languages map[string]expr.Language, paths ...string) (*defini
 			if rest, ok := strings.CutPrefix(s.Path, abs+string(filepath.Separator)); ok {
 				shown = filepath.Join(path, rest)
 			}
-			if _, twice := absolute[shown]; twice {
+			if _, twice := d.absolute[shown]; twice {
 				continue
 			}
-			absolute[shown], d.texts[shown] = s.Path, string(s.Text)
+			d.absolute[shown], d.texts[shown] = s.Path, string(s.Text)
 			s.Path = shown
 			all.Sources = append(all.Sources, s)
 		}
 	}
 	cfg.Files = func(file string, patterns []string) ([]workflow.File, []native.FileFault) {
-		return project.Bundle(absolute[file], patterns)
+		files, faults := project.Bundle(d.absolute[file], patterns)
+		d.bundles[file] = append(d.bundles[file], files...)
+		return files, faults
 	}
 	d.set, d.problems = all.Load(cfg)
 	return d, nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/regie-dev/regie/client"
 	"github.com/regie-dev/regie/gen/regie/v1/regiev1connect"
 	"github.com/regie-dev/regie/internal/cli/contexts"
 )
@@ -28,6 +29,11 @@ const (
 	callTimeout = 2 * time.Minute
 	// completionTimeout bounds what shell completion asks.
 	completionTimeout = 2 * time.Second
+	// callTries is how often a call is made that the server cannot answer, and
+	// streamTries how often in a row a stream is opened: for more than a minute,
+	// which a restart may take.
+	callTries   = 3
+	streamTries = 40
 	// maxToken is the longest token or password that is read.
 	maxToken = 4 << 10
 )
@@ -64,10 +70,16 @@ type remote struct {
 	place     contexts.Context
 	namespace string
 
+	// calls gives up soon, streams goes on over a restart of the server.
+	calls, streams *client.Client
+
 	runs       regiev1connect.RunServiceClient
 	workflows  regiev1connect.WorkflowServiceClient
 	schedules  regiev1connect.ScheduleServiceClient
 	identities regiev1connect.IdentityServiceClient
+	alerts     regiev1connect.AlertServiceClient
+	audit      regiev1connect.AuditServiceClient
+	system     regiev1connect.SystemServiceClient
 }
 
 // connect finds the server that a command is about. Nothing is asked of it yet.
@@ -81,16 +93,26 @@ func (c *cli) connect(f *remoteFlags) (*remote, error) {
 
 // dial makes the clients for a place.
 func (c *cli) dial(place contexts.Context, namespace string) (*remote, error) {
-	caller, err := c.httpClient(&place)
+	transport, err := c.transport(&place)
 	if err != nil {
 		return nil, err
 	}
+	cfg := client.Config{
+		Server: place.Server, Token: place.Token, UserAgent: "regie/" + c.Build.Version, Transport: transport,
+		Retry: client.Retry{Tries: callTries, First: 100 * time.Millisecond, Most: time.Second},
+	}
+	calls, err := client.New(cfg)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	cfg.Retry = client.Retry{Tries: streamTries, First: 100 * time.Millisecond, Most: 2 * time.Second}
+	streams, err := client.New(cfg)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
 	return &remote{
-		place: place, namespace: namespace,
-		runs:       regiev1connect.NewRunServiceClient(caller, place.Server),
-		workflows:  regiev1connect.NewWorkflowServiceClient(caller, place.Server),
-		schedules:  regiev1connect.NewScheduleServiceClient(caller, place.Server),
-		identities: regiev1connect.NewIdentityServiceClient(caller, place.Server),
+		place: place, namespace: namespace, calls: calls, streams: streams,
+		runs: calls.Runs, workflows: calls.Workflows, schedules: calls.Schedules, identities: calls.Identities,
 	}, nil
 }
 
@@ -210,37 +232,16 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// httpClient calls one server, with its token.
-func (c *cli) httpClient(place *contexts.Context) (*http.Client, error) {
+// transport carries requests to one server.
+func (c *cli) transport(place *contexts.Context) (http.RoundTripper, error) {
 	secure, err := trust(place)
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{
+	return &http.Transport{
 		Proxy: c.Proxy, DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, TLSClientConfig: secure,
 		TLSHandshakeTimeout: dialTimeout, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4,
-	}
-	return &http.Client{
-		Transport: &bearer{token: place.Token, agent: "regie/" + c.Build.Version, next: transport},
-		// A server that sends elsewhere would get the token there.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
-}
-
-// bearer adds the token to each request.
-type bearer struct {
-	token, agent string
-	next         http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	if b.token != "" {
-		r.Header.Set("Authorization", "Bearer "+b.token)
-	}
-	r.Header.Set("User-Agent", b.agent)
-	return b.next.RoundTrip(r)
 }
 
 // certificateError says that a server has another certificate than the one that

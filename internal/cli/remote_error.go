@@ -31,18 +31,11 @@ func (r *remote) failure(err error) error {
 	hint := p.GetHint()
 	switch {
 	case e.Code() == connect.CodeUnauthenticated:
-		hint = joinHints(hint, "log in again: regie context login "+r.place.Server)
+		hint = "log in again: regie context login " + r.place.Server
 	case hint == "" && e.Code() == connect.CodePermissionDenied:
 		hint = "`regie context show` says who you are; an administrator can give you a role"
 	}
 	return f.withHint("%s", hint)
-}
-
-func joinHints(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + "\n" + b
 }
 
 // unreachable says why there is no answer of a Regie server.
