@@ -88,8 +88,8 @@ func Regie() Rules {
 		Layers: []Layer{
 			// Tests of the whole, from above.
 			{Name: "whole", TestOnly: true, Packages: []string{"internal/badinput"}},
-			// Workflows to learn from, with what they need to run and their tests.
-			{Name: "examples", Packages: []string{"examples/..."}},
+			// Workflows to learn from, and what operators install, with their tests.
+			{Name: "examples", Packages: []string{"examples/...", "deploy"}},
 			{Name: "command", Packages: []string{"cmd/..."}},
 			{Name: "command line", Packages: []string{"internal/cli/..."}, Neighbours: true},
 			// Drives whole parts of Regie: simulator, benchmark, definition tests.
