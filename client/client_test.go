@@ -141,8 +141,8 @@ func (u *unavailable) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	w.WriteString(`{"code":"unavailable"}`)
-	return w.Result(), err
+	_, e := w.WriteString(`{"code":"unavailable"}`)
+	return w.Result(), errors.Join(err, e)
 }
 
 func TestPauses(t *testing.T) {
@@ -380,7 +380,10 @@ func TestStreamsGiveUp(t *testing.T) {
 func TestStreamsEndWithTheContextOrTheLoop(t *testing.T) {
 	t.Parallel()
 	_, c := start(t)
-	for range c.WatchRun(t.Context(), &regiev1.WatchRunRequest{}) {
+	for _, err := range c.WatchRun(t.Context(), &regiev1.WatchRunRequest{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"maps"
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -60,9 +61,7 @@ func (c *Client) WatchLog(ctx context.Context, request *regiev1.WatchLogRequest)
 	return resume(ctx, c.cfg.Retry, func(ctx context.Context) (*connect.ServerStreamForClient[regiev1.WatchLogResponse], error) {
 		if !one {
 			clear(skip)
-			for a, n := range seen {
-				skip[a] = n
-			}
+			maps.Copy(skip, seen)
 		}
 		return c.Runs.WatchLog(ctx, next)
 	}, func(answer *regiev1.WatchLogResponse) bool {

@@ -149,6 +149,7 @@ func TestMarshalWrites(t *testing.T) {
 			&regiev1.StepData{Path: "a", Input: raw(`{"b": 1.50, "a": "\u00e9"}`), Output: raw("null")},
 			`{"path":"a","input":{"b":1.50,"a":"\u00e9"},"output":null,"warning":""}`,
 		},
+		"null is a value": {&regiev1.RunError{Details: raw("null")}, `{"name":"","message":"","details":null}`},
 		"zero values are written, absent messages are not": {
 			&regiev1.GetRunDataResponse{}, `{"steps":[],"erased":false}`,
 		},

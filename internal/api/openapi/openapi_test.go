@@ -3,6 +3,7 @@ package openapi_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
@@ -301,7 +302,7 @@ func TestCheck(t *testing.T) {
 func TestHandler(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	openapi.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/openapi.json", nil))
+	openapi.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/openapi.json", nil))
 	if w.Header().Get("Content-Type") != "application/json" || w.Body.String() != string(openapi.Document()) {
 		t.Errorf("got %v", w.Header())
 	}

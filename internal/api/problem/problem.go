@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"connectrpc.com/connect"
@@ -114,9 +115,7 @@ func Complete(ctx context.Context, err error, requestID string) (sent *connect.E
 	}
 	p.RequestId = requestID
 	sent = connect.NewError(known.Code(), errors.New(known.Message()))
-	for key, values := range known.Meta() {
-		sent.Meta()[key] = values
-	}
+	maps.Copy(sent.Meta(), known.Meta())
 	attach(sent, p)
 	return sent, hidden
 }

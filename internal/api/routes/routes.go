@@ -19,6 +19,8 @@ const (
 	MaxBody = 16 << 20
 	// MaxDefinitions is that of requests with files of definitions and bundles.
 	MaxDefinitions = 64 << 20
+	// MaxPublic is that of what strangers may send.
+	MaxPublic = 64 << 10
 )
 
 // A Route is something that can be called.
@@ -168,7 +170,7 @@ func methodRoute(method protoreflect.MethodDescriptor) (*Route, error) {
 		Many:       access.GetMany(),
 		Write:      access.GetWrite(),
 		Safe:       options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS,
-		MaxBody:    maxBody(method),
+		MaxBody:    maxBody(method, access.GetPermission()),
 	}
 	if err := checkPermission(r.Permission); err != nil {
 		return nil, err
@@ -190,7 +192,10 @@ func methodRoute(method protoreflect.MethodDescriptor) (*Route, error) {
 }
 
 // maxBody returns the bound of a method's requests.
-func maxBody(method protoreflect.MethodDescriptor) int {
+func maxBody(method protoreflect.MethodDescriptor, permission regiev1.Permission) int {
+	if permission == regiev1.Permission_PERMISSION_PUBLIC {
+		return MaxPublic
+	}
 	fields := method.Input().Fields()
 	files := (*regiev1.SourceFile)(nil).ProtoReflect().Descriptor().FullName()
 	for i := range fields.Len() {

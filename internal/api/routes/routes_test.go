@@ -153,6 +153,7 @@ func TestBoundsOfBodies(t *testing.T) {
 		"/regie.v1.WorkflowService/Apply":    routes.MaxDefinitions,
 		"/regie.v1.WorkflowService/Validate": routes.MaxDefinitions,
 		"/regie.v1.RunService/StartRun":      routes.MaxBody,
+		"/regie.v1.IdentityService/Login":    routes.MaxPublic,
 	} {
 		if match, _ := table.Lookup("POST", procedure); match.Route.MaxBody != want {
 			t.Errorf("%s: got %d, want %d", procedure, match.Route.MaxBody, want)

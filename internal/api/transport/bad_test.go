@@ -64,6 +64,7 @@ func TestUnreadableRequests(t *testing.T) {
 		"duplicate key by REST":    {rest, `{"held":true,"held":false}`, nil, 400, `key stands twice`},
 		"NUL by REST":              {rest, `{"reason":"\u0000"}`, nil, 400, `"field":"reason"`},
 		"number without an end":    {rest, `{"input":1e}`, nil, 400, `"field":"input"`},
+		"large Login":              {"/v1/login", strings.Repeat(" ", routes.MaxPublic+1), nil, 413, `larger than 64 KiB`},
 		"large Apply":              {apply, files(strings.Repeat("AAAA", routes.MaxBody/3)), nil, 200, `"position":"16777215"`},
 		"Apply by gzip":            {apply, zipped(t, files("AAAA")), []string{"Content-Encoding", "gzip"}, 200, `"position":"3"`},
 		"a method in a header":     {"/v1/namespaces/n/runs/r", "{}", []string{"X-HTTP-Method-Override", "GET"}, 405, `"code":"method_not_allowed"`},

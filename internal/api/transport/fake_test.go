@@ -218,14 +218,10 @@ func config(t testing.TB, s *server) transport.Config {
 }
 
 // start serves a fake API on loopback, in HTTP/1.1 and HTTP/2.
-func start(t testing.TB, change ...func(*transport.Config)) *server {
+func start(t testing.TB) *server {
 	t.Helper()
 	s := &server{access: &fakeAccess{}, log: &bytes.Buffer{}}
-	cfg := config(t, s)
-	for _, f := range change {
-		f(&cfg)
-	}
-	handler, err := transport.New(cfg)
+	handler, err := transport.New(config(t, s))
 	if err != nil {
 		t.Fatal(err)
 	}

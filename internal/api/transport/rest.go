@@ -97,7 +97,7 @@ func restBody(w *writer, r *http.Request, route *routes.Route, message proto.Mes
 	if r.ContentLength > int64(route.MaxBody) {
 		return http.StatusRequestEntityTooLarge, tooLarge(route.MaxBody)
 	}
-	var reader io.Reader = w.limit(r, int64(route.MaxBody))
+	var reader io.Reader = w.limit(r, route, 0)
 	switch encoding := strings.Join(r.Header.Values("Content-Encoding"), ","); encoding {
 	case "", "identity":
 	case "gzip":

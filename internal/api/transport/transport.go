@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -289,7 +290,7 @@ func (h *Handler) serveProcedure(w *writer, r *http.Request, x *exchange, route 
 			return
 		}
 	} else {
-		sent = w.limit(r, int64(route.MaxBody)+envelopeSize)
+		sent = w.limit(r, route, envelopeSize)
 	}
 	// Until the guard has the request, all that connect writes is an error of its
 	// own, without a problem.
@@ -302,9 +303,7 @@ func (h *Handler) serveProcedure(w *writer, r *http.Request, x *exchange, route 
 	}
 	err := w.heldError(sent, route.MaxBody)
 	clear(w.Header())
-	for key, values := range before {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), before)
 	h.fail(w, r, x, 0, err)
 }
 
@@ -317,9 +316,7 @@ func (h *Handler) fail(w *writer, r *http.Request, x *exchange, status int, err 
 		x.hidden = err
 	}
 	w.leaveBody(r)
-	for key, values := range sent.Meta() {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), sent.Meta())
 	route := x.info.Route
 	if route != nil && route.Method != nil && x.info.Protocol != "rest" &&
 		status != http.StatusUnsupportedMediaType && h.errors.IsSupported(r) {

@@ -12,11 +12,14 @@ import (
 
 	"connectrpc.com/connect"
 
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/api/problem"
+	"github.com/regie-dev/regie/internal/api/routes"
 )
 
 const (
-	// BodyTimeout bounds the time in which a request's body must arrive.
+	// BodyTimeout bounds the time in which a request's body must arrive;
+	// HeaderTimeout does for public routes.
 	BodyTimeout = 5 * time.Minute
 	// WriteTimeout bounds how long one write of an answer waits for the client.
 	WriteTimeout = time.Minute
@@ -79,7 +82,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	}
 	w.deadline()
 	defer w.noDeadline()
-	return w.ResponseWriter.Write(p)
+	return w.ResponseWriter.Write(p) //nolint:gosec // JSON and downloads, which browsers are told not to show
 }
 
 // Flush implements http.Flusher.
@@ -103,10 +106,18 @@ func (w *writer) noDeadline() { _ = w.control.SetWriteDeadline(time.Time{}) }
 // end bounds what net/http does after the handler.
 func (w *writer) end() { w.deadline() }
 
-// limit bounds the body of a request in size and time.
-func (w *writer) limit(r *http.Request, size int64) *body {
-	b := &body{ReadCloser: http.MaxBytesReader(w.ResponseWriter, r.Body, size), control: w.control}
-	_ = w.control.SetReadDeadline(time.Now().Add(BodyTimeout))
+// limit bounds the body of a request in size, with an envelope around it, and in
+// time. Strangers get less of both.
+func (w *writer) limit(r *http.Request, route *routes.Route, envelope int) *body {
+	b := &body{
+		ReadCloser: http.MaxBytesReader(w.ResponseWriter, r.Body, int64(route.MaxBody+envelope)),
+		control:    w.control,
+	}
+	timeout := BodyTimeout
+	if route.Permission == regiev1.Permission_PERMISSION_PUBLIC {
+		timeout = HeaderTimeout
+	}
+	_ = w.control.SetReadDeadline(time.Now().Add(timeout))
 	r.Body = b
 	w.limited = true
 	return b
@@ -186,7 +197,7 @@ func malformed(err error) error {
 
 func tooLarge(limit int) error {
 	return problem.New(connect.CodeResourceExhausted, problem.CodeTooLarge,
-		"the request is larger than "+strconv.Itoa(limit>>20)+" MiB, which is the most that this method takes", "send less at a time")
+		"the request is larger than "+strconv.Itoa(limit>>10)+" KiB, which is the most that this method takes", "send less at a time")
 }
 
 func unsupported(hint string) error {

@@ -124,26 +124,25 @@ func (d *describer) field(f protoreflect.FieldDescriptor, comments bool) value.V
 
 // one describes one value of a field.
 func (d *describer) one(f protoreflect.FieldDescriptor) value.Value {
-	kind := func(members ...value.Member) value.Value { return value.Object(members...) }
 	text := func(name string) value.Member { return value.M("type", value.String(name)) }
 	switch f.Kind() {
 	case protoreflect.BoolKind:
-		return kind(text("boolean"))
+		return value.Object(text("boolean"))
 	case protoreflect.StringKind:
-		return kind(text("string"))
+		return value.Object(text("string"))
 	case protoreflect.BytesKind:
-		return kind(text("string"), value.M("contentEncoding", value.String("base64")))
+		return value.Object(text("string"), value.M("contentEncoding", value.String("base64")))
 	case protoreflect.DoubleKind, protoreflect.FloatKind:
-		return kind(text("number"))
+		return value.Object(text("number"))
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		return kind(text("integer"), value.M("format", value.String("int32")),
+		return value.Object(text("integer"), value.M("format", value.String("int32")),
 			value.M("minimum", value.Int(math.MinInt32)), value.M("maximum", value.Int(math.MaxInt32)))
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return kind(text("integer"), value.M("minimum", value.Int(0)), value.M("maximum", value.Int(math.MaxUint32)))
+		return value.Object(text("integer"), value.M("minimum", value.Int(0)), value.M("maximum", value.Int(math.MaxUint32)))
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		return kind(text("string"), value.M("pattern", value.String("^-?[0-9]{1,19}$")))
+		return value.Object(text("string"), value.M("pattern", value.String("^-?[0-9]{1,19}$")))
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return kind(text("string"), value.M("pattern", value.String("^[0-9]{1,20}$")))
+		return value.Object(text("string"), value.M("pattern", value.String("^[0-9]{1,20}$")))
 	case protoreflect.EnumKind:
 		d.note(f.Enum())
 		return ref("schemas", string(f.Enum().Name()))
