@@ -83,6 +83,8 @@ func (s *stage) play(script string) {
 			}
 		case "ok":
 			s.end(path, engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Warning: rest})
+		case "retry":
+			s.feed(engine.Retry{Action: engine.Action{Actor: "user/ada"}})
 		case "canceled":
 			s.end(path, engine.TaskOutcome{Kind: engine.OutcomeCanceled})
 		case "fail":
