@@ -41,7 +41,7 @@ func (g *gate) Identify(ctx context.Context, route *routes.Route, r transport.Re
 	identity, err := service.Authenticate(r.Header, r.Remote, r.TLS)
 	identity.Request = call.From(ctx).RequestID
 	if err != nil && route.Permission != regiev1.Permission_PERMISSION_PUBLIC {
-		g.denied(ctx, identity, route, "", err)
+		g.api.denied(ctx, identity, route.Name, "", err)
 		return ctx, accessFailure(err)
 	}
 	ctx = context.WithValue(ctx, headerKey{}, r)
@@ -85,17 +85,29 @@ func (g *gate) Authorize(ctx context.Context, route *routes.Route, namespace str
 	if err == nil {
 		return nil
 	}
-	g.denied(ctx, identity, route, namespace, err)
+	g.api.denied(ctx, identity, route.Name, namespace, err)
 	return accessFailure(err)
 }
 
 // denied puts a refusal on record. That it cannot be recorded changes nothing
 // about it.
-func (g *gate) denied(ctx context.Context, identity access.Identity, route *routes.Route, namespace string, reason error) {
-	err := g.api.cfg.Access.Denied(ctx, identity, access.Act{Action: "api.call", Namespace: namespace, Object: route.Name, Reason: reason.Error()})
+func (a *API) denied(ctx context.Context, identity access.Identity, route, namespace string, reason error) {
+	err := a.cfg.Access.Denied(ctx, identity, access.Act{Action: "api.call", Namespace: namespace, Object: route, Reason: reason.Error()})
 	if err != nil {
-		g.api.cfg.Log.WarnContext(ctx, "a refusal could not be recorded", "route", route.Name, "error", err)
+		a.cfg.Log.WarnContext(ctx, "a refusal could not be recorded", "route", route, "error", err)
 	}
+}
+
+// refused is an error of package access as one of the API. What no table of
+// routes can refuse, such as a token that may do more than the one that makes
+// it, is put on record here.
+func (a *API) refused(ctx context.Context, err error) error {
+	if errors.Is(err, access.ErrDenied) {
+		if info := call.From(ctx); info.Route != nil {
+			a.denied(ctx, identityOf(ctx), info.Route.Name, "", err)
+		}
+	}
+	return accessFailure(err)
 }
 
 // accessFailure is an error of package access as one of the API.

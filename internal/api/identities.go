@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -22,7 +23,7 @@ func (a *API) Login(ctx context.Context, m *regiev1.LoginRequest) (*regiev1.Logi
 	}
 	session, err := a.cfg.Access.Login(ctx, attempt)
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	setCookie(ctx, session.Cookie)
 	return &regiev1.LoginResponse{User: session.Identity.User, ExpiresAt: timeOf(session.Identity.ExpiresAt)}, nil
@@ -41,21 +42,19 @@ func (a *API) loginForToken(ctx context.Context, attempt access.Attempt, name st
 	if access.IsAdminToken(attempt.Password) {
 		token, secret, _, err := a.cfg.Access.Exchange(ctx, attempt, name)
 		if err != nil {
-			return nil, accessFailure(err)
+			return nil, a.refused(ctx, err)
 		}
 		return loggedIn(&token, secret), nil
 	}
 	attempt.Header = nil
 	session, err := a.cfg.Access.Login(ctx, attempt)
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
-	token, secret, _, err := a.cfg.Access.CreateToken(ctx, session.Identity, access.NewToken{Name: name})
-	if err != nil {
-		return nil, accessFailure(err)
-	}
-	if _, err := a.cfg.Access.Logout(ctx, session.Identity, false); err != nil {
-		return nil, accessFailure(err)
+	token, secret, _, made := a.cfg.Access.CreateToken(ctx, session.Identity, access.NewToken{Name: name})
+	_, left := a.cfg.Access.Logout(ctx, session.Identity, false)
+	if err := cmp.Or(made, left); err != nil {
+		return nil, a.refused(ctx, err)
 	}
 	return loggedIn(&token, secret), nil
 }
@@ -67,7 +66,7 @@ func loggedIn(t *access.Token, secret string) *regiev1.LoginResponse {
 // Logout ends the session.
 func (a *API) Logout(ctx context.Context, m *regiev1.LogoutRequest) (*regiev1.LogoutResponse, error) {
 	if _, err := a.cfg.Access.Logout(ctx, identityOf(ctx), m.GetEverywhere()); err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	setCookie(ctx, access.NoCookie(requestOf(ctx).TLS))
 	return &regiev1.LogoutResponse{}, nil
@@ -89,7 +88,7 @@ func (a *API) WhoAmI(ctx context.Context, _ *regiev1.WhoAmIRequest) (*regiev1.Wh
 func (a *API) ChangePassword(ctx context.Context, m *regiev1.ChangePasswordRequest) (*regiev1.ChangePasswordResponse, error) {
 	position, err := a.cfg.Access.ChangePassword(ctx, identityOf(ctx), m.GetOldPassword(), m.GetNewPassword())
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.ChangePasswordResponse{Position: position}, nil
 }
@@ -147,7 +146,7 @@ func (a *API) CreateUser(ctx context.Context, m *regiev1.CreateUserRequest) (*re
 		Name: m.GetName(), DisplayName: m.GetDisplayName(), Password: m.GetPassword(), Grants: grantsFrom(m.GetGrants()),
 	})
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.CreateUserResponse{User: userOf(&user), Position: position}, nil
 }
@@ -158,7 +157,7 @@ func (a *API) UpdateUser(ctx context.Context, m *regiev1.UpdateUserRequest) (*re
 		Name: m.GetName(), DisplayName: m.DisplayName, Password: m.Password, Disabled: m.Disabled,
 	})
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.UpdateUserResponse{User: userOf(&user), Position: position}, nil
 }
@@ -167,7 +166,7 @@ func (a *API) UpdateUser(ctx context.Context, m *regiev1.UpdateUserRequest) (*re
 func (a *API) DeleteUser(ctx context.Context, m *regiev1.DeleteUserRequest) (*regiev1.DeleteUserResponse, error) {
 	position, err := a.cfg.Access.DeleteUser(ctx, identityOf(ctx), m.GetName())
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.DeleteUserResponse{Position: position}, nil
 }
@@ -193,7 +192,7 @@ func (a *API) ListGroups(_ context.Context, m *regiev1.ListGroupsRequest) (*regi
 func (a *API) PutGroup(ctx context.Context, m *regiev1.PutGroupRequest) (*regiev1.PutGroupResponse, error) {
 	group, position, err := a.cfg.Access.PutGroup(ctx, identityOf(ctx), m.GetName(), m.GetDescription(), m.GetMembers())
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.PutGroupResponse{Group: groupOf(&group), Position: position}, nil
 }
@@ -202,7 +201,7 @@ func (a *API) PutGroup(ctx context.Context, m *regiev1.PutGroupRequest) (*regiev
 func (a *API) DeleteGroup(ctx context.Context, m *regiev1.DeleteGroupRequest) (*regiev1.DeleteGroupResponse, error) {
 	position, err := a.cfg.Access.DeleteGroup(ctx, identityOf(ctx), m.GetName())
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.DeleteGroupResponse{Position: position}, nil
 }
@@ -214,7 +213,7 @@ func (a *API) SetGrant(ctx context.Context, m *regiev1.SetGrantRequest) (*regiev
 	}
 	grants, position, err := a.cfg.Access.SetGrant(ctx, identityOf(ctx), m.GetSubject(), grantsFrom([]*regiev1.Grant{m.GetGrant()})[0], m.GetRemove())
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.SetGrantResponse{Grants: grantsOf(grants), Position: position}, nil
 }
@@ -230,7 +229,7 @@ func tokenOf(t *access.Token) *regiev1.Token {
 func (a *API) ListTokens(ctx context.Context, m *regiev1.ListTokensRequest) (*regiev1.ListTokensResponse, error) {
 	all, err := a.cfg.Access.Tokens(identityOf(ctx), m.GetUser())
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	tokens, next, err := page(all, func(t access.Token) string { return t.ID }, m.GetPageToken(), "tokens\n"+m.GetUser(), m.GetPageSize())
 	if err != nil {
@@ -260,7 +259,7 @@ func (a *API) CreateToken(ctx context.Context, m *regiev1.CreateTokenRequest) (*
 	}
 	token, secret, position, err := a.cfg.Access.CreateToken(ctx, identityOf(ctx), n)
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.CreateTokenResponse{Token: tokenOf(&token), Secret: secret, Position: position}, nil
 }
@@ -269,7 +268,7 @@ func (a *API) CreateToken(ctx context.Context, m *regiev1.CreateTokenRequest) (*
 func (a *API) RevokeToken(ctx context.Context, m *regiev1.RevokeTokenRequest) (*regiev1.RevokeTokenResponse, error) {
 	position, err := a.cfg.Access.RevokeToken(ctx, identityOf(ctx), m.GetId())
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.RevokeTokenResponse{Position: position}, nil
 }

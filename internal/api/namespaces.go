@@ -54,7 +54,7 @@ func (a *API) PutNamespace(ctx context.Context, m *regiev1.PutNamespaceRequest) 
 	}
 	position, err := a.cfg.Access.PutNamespace(ctx, identityOf(ctx), n)
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.PutNamespaceResponse{Namespace: namespaceOf(&n), Position: position}, nil
 }
@@ -78,7 +78,7 @@ func (a *API) DeleteNamespace(ctx context.Context, m *regiev1.DeleteNamespaceReq
 		return nil
 	})
 	if err != nil {
-		return nil, accessFailure(err)
+		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.DeleteNamespaceResponse{Position: position}, nil
 }

@@ -1,0 +1,28 @@
+package api_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+// shared is the server that tests use unless they need one of their own.
+var shared *world
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "regie-api")
+	if err == nil {
+		shared, err = open(options{dir: dir})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := shared.close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
