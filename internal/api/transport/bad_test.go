@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -264,6 +265,30 @@ func TestInternalErrorsAreLogged(t *testing.T) {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log has no %s: %s", want, log)
 		}
+	}
+}
+
+// brokenBody panics like a decoder with a fault.
+type brokenBody struct{}
+
+func (brokenBody) Read([]byte) (int, error) { panic("secret panic") }
+
+// A panic outside of the handlers is answered, too.
+func TestPanicsOfTheTransport(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, path := range []string{"/regie.v1.RunService/GetRun", "/v1/namespaces/n/workflows/w/runs"} {
+		r := httptest.NewRequest(http.MethodPost, path, brokenBody{})
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer good")
+		w := httptest.NewRecorder()
+		s.Config.Handler.ServeHTTP(w, r)
+		if w.Code != 500 || !strings.Contains(w.Body.String(), `"internal"`) || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: got %d %s", path, w.Code, w.Body)
+		}
+	}
+	if log := s.logged(); strings.Count(log, "secret panic") != 2 {
+		t.Errorf("the log has no panics: %s", log)
 	}
 }
 

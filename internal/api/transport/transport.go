@@ -190,6 +190,7 @@ func (h *Handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			panic(p)
 		}
 		x.hidden, x.stack = fmt.Errorf("panic: %v", p), debug.Stack()
+		w.hold = false
 		if w.started {
 			panic(http.ErrAbortHandler) // what was sent so far must not pass for all
 		}
