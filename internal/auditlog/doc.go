@@ -25,8 +25,8 @@
 // nothing is signed any more, [Service.Ready] fails and the alarm is raised. An
 // anchor that has a checkpoint which the log does not continue does the same. To
 // go on all the same, as after a backup was put back on purpose, is an
-// operator's decision: move the folder audit away, which begins a new log, and
-// tell those who hold the old key.
+// operator's decision: move the folder audit away, as [SetAside] does, which
+// begins a new log, and tell those who hold the old key.
 //
 // A checkpoint is on disk, synced, before it is returned, exported or anchored.
 // So a crash in between loses one that nobody has seen.

@@ -15,10 +15,12 @@ const (
 	DatabaseName = "regie.db"
 	LogsName     = "logs"
 	WorkName     = "work"
-	keysName     = "keys"
-	keyName      = "kek"
-	lockName     = "lock"
-	endedName    = "ended"
+	// KeyFile is where the key-encryption key is.
+	KeyFile   = keysName + "/" + keyName
+	keysName  = "keys"
+	keyName   = "kek"
+	lockName  = "lock"
+	endedName = "ended"
 )
 
 // Modes of what is made.
