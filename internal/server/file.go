@@ -13,6 +13,7 @@ import (
 	"github.com/regie-dev/regie/internal/duration"
 	"github.com/regie-dev/regie/internal/egress"
 	"github.com/regie-dev/regie/internal/secret"
+	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/yamldoc"
 )
 
@@ -39,8 +40,8 @@ func Describe() *descriptor.Object {
 		Name: "server",
 		Doc:  "The configuration of a server. Flags of `regie server` go before it.",
 		Fields: []descriptor.Field{
-			{Name: "data", Type: text(), Doc: "Data folder."},
-			{Name: "listen", Type: text(), Doc: "HOST:PORT to listen on. Off loopback TLS is needed."},
+			{Name: "data", Type: text(), Doc: "Data folder. Left out: `regie/server` in the state folder of the user (`$XDG_STATE_HOME`, `~/.local/state`)."},
+			{Name: "listen", Type: text(), Default: value.String(DefaultListen), Doc: "HOST:PORT to listen on. Off loopback TLS is needed."},
 			{Name: "url", Type: text(), Doc: "Where people reach the server, for links in messages."},
 			{Name: "environment", Type: text(), Doc: "What the installation is for, such as prod."},
 			{Name: "tls", Type: mapping(&descriptor.Object{Name: "tls", Doc: "How connections are encrypted.", Fields: []descriptor.Field{
@@ -53,8 +54,8 @@ func Describe() *descriptor.Object {
 				{Name: "allow", Type: texts(), Doc: "HOST:PORT that may be called though it is local or private."},
 			}}), Doc: "What connectors may call."},
 			{Name: "sqlite_folders", Type: texts(), Doc: "Folders in which SQLite files of connections may lie."},
-			{Name: "processes", Type: number(1), Doc: "How many processes run at once."},
-			{Name: "calls", Type: number(1), Doc: "How many calls of connectors run at once."},
+			{Name: "processes", Type: number(1), Default: value.Int(DefaultProcesses), Doc: "How many processes run at once."},
+			{Name: "calls", Type: number(1), Default: value.Int(DefaultCalls), Doc: "How many calls of connectors run at once."},
 			{Name: "supervisor", Type: mapping(&descriptor.Object{Name: "supervisor", Doc: "Who runs tasks.", Fields: []descriptor.Field{
 				{Name: "socket", Type: text(), Doc: "Socket of a supervisor that somebody else starts."},
 				{Name: "uids", Type: descriptor.Type{Kind: descriptor.List, Elem: &id}, Doc: "Users as whom that one may run, by number."},
@@ -68,7 +69,7 @@ func Describe() *descriptor.Object {
 				{Name: "endpoint", Type: text(), Required: true, Doc: "URL of a collector that takes OTLP over HTTP."},
 				{Name: "headers", Type: descriptor.Type{Kind: descriptor.Map, KeyKind: descriptor.String, Elem: new(text())}, Doc: "Headers of requests to it."},
 			}}), Doc: "OpenTelemetry traces."},
-			{Name: "drain", Type: descriptor.Type{Kind: descriptor.Duration}, Doc: "How long running work is waited for when the server ends; processes go on without it."},
+			{Name: "drain", Type: descriptor.Type{Kind: descriptor.Duration}, Default: value.String(DefaultDrain.String()), Doc: "How long running work is waited for when the server ends; processes go on without it."},
 		},
 		Example: "data: /var/lib/regie\nlisten: 0.0.0.0:7373\ntls: {cert: /etc/regie/tls.crt, key: /etc/regie/tls.key}\nenvironment: prod\naudit:\n  anchor:\n    - file: /mnt/worm/regie-checkpoints\n",
 	}
