@@ -28,20 +28,8 @@ type verification struct {
 
 // auditCommand is `regie audit`.
 func (c *cli) auditCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "audit",
-		Short:   "Check the audit log",
-		GroupID: groupOther,
-		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
-	}
-	cmd.AddCommand(c.auditVerifyCommand())
-	return cmd
+	return family("audit", "See, prove and verify the audit log", "Lists who did what, and proves that nothing of it was rewritten.", groupAccess,
+		c.auditListCommand(), c.auditProveCommand(), c.auditExportCommand(), c.auditCheckpointCommand(), c.auditKeyCommand(), c.auditVerifyCommand())
 }
 
 func (c *cli) auditVerifyCommand() *cobra.Command {

@@ -119,6 +119,8 @@ func (c *cli) root() *cobra.Command {
 	root.SetHelpCommand(c.helpCommand())
 	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run:"}, &cobra.Group{ID: groupWrite, Title: "Write:"},
 		&cobra.Group{ID: groupServer, Title: "Server:"},
+		&cobra.Group{ID: groupAccess, Title: "Access and audit:"},
+		&cobra.Group{ID: groupKeep, Title: "Keep and repair:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"})
 	for _, command := range c.commands() {
 		root.AddCommand(command)
@@ -131,6 +133,8 @@ const (
 	groupRun    = "run"
 	groupWrite  = "write"
 	groupServer = "server"
+	groupAccess = "access"
+	groupKeep   = "keep"
 	groupOther  = "other"
 )
 
@@ -138,6 +142,7 @@ const (
 func (c *cli) commands() []*cobra.Command {
 	return []*cobra.Command{
 		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.completionCommand(), c.auditCommand(), c.versionCommand(), c.contextCommand(), c.serverCommand(), c.supervisorCommand(),
+		c.whoAmICommand(), c.passwdCommand(), c.usersCommand(), c.groupsCommand(), c.tokensCommand(), c.namespacesCommand(), c.alertsCommand(), c.silencesCommand(), c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.systemCommand(), c.adminCommand(),
 	}
 }
 
