@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/regie-dev/regie/client"
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/cli/view"
 	"github.com/regie-dev/regie/internal/store"
@@ -140,10 +141,14 @@ run, are in the log: ` + "`regie audit verify`" + ` checks it with the public ke
 					printf(c.Stdout, "%s\n", strings.TrimRight(answer.GetProof(), "\n"))
 					return nil
 				}
-				return c.savePart(file, force, "the proof", func(w io.Writer) error {
+				n, err := c.writeNew(file, force, func(w io.Writer) error {
 					_, err := io.WriteString(w, answer.GetProof())
 					return err
 				})
+				if err == nil {
+					c.saved(file, "the proof", n)
+				}
+				return err
 			})
 		},
 	}
@@ -153,18 +158,38 @@ run, are in the log: ` + "`regie audit verify`" + ` checks it with the public ke
 	return cmd
 }
 
-// savePart writes a file and says how much it has.
-func (c *cli) savePart(file string, force bool, what string, fill func(w io.Writer) error) error {
-	n, err := c.writeNew(file, force, fill)
-	if err != nil || file == stdoutFile {
+// saveStream writes what a server streams to a file, and says how much it is.
+// Whoever interrupts it leaves no file.
+func (c *cli) saveStream(ctx context.Context, file string, force bool, what string, open func(ctx context.Context) (*client.Download, error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer c.interrupted(ctx, func(int) { cancel() })()
+	n, err := c.writeNew(file, force, func(w io.Writer) error {
+		stream, err := open(ctx)
+		if err != nil {
+			return err
+		}
+		return copyBody(w, stream)
+	})
+	if ctx.Err() != nil && err != nil {
+		return failf(exitFailed, "canceled", "interrupted: %s was not written", file)
+	}
+	if err != nil {
 		return err
 	}
-	if c.output == outputJSON {
-		c.printJSON(value.Object(value.M("file", value.String(file)), value.M("bytes", value.Int(n))))
-		return nil
-	}
-	printf(c.Stdout, "%s is in %s (%s)\n", what, diagVisible(file), byteText(n))
+	c.saved(file, what, n)
 	return nil
+}
+
+// saved says that a file was written.
+func (c *cli) saved(file, what string, n int64) {
+	switch {
+	case file == stdoutFile:
+	case c.output == outputJSON:
+		c.printJSON(value.Object(value.M("file", value.String(file)), value.M("bytes", value.Int(n))))
+	default:
+		printf(c.Stdout, "%s is in %s (%s)\n", what, diagVisible(file), byteText(n))
+	}
 }
 
 // byteText is an amount of bytes as people read it.
@@ -199,12 +224,8 @@ func (c *cli) auditExportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.answered(c.savePart(args[0], force, "the log", func(w io.Writer) error {
-				stream, err := r.audit.Export(cmd.Context(), &regiev1.ExportRequest{From: from})
-				if err != nil {
-					return err
-				}
-				return copyBody(w, stream)
+			return r.answered(c.saveStream(cmd.Context(), args[0], force, "the log", func(ctx context.Context) (*client.Download, error) {
+				return r.audit.Export(ctx, &regiev1.ExportRequest{From: from})
 			}))
 		},
 	}

@@ -1,13 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 
 	"github.com/spf13/cobra"
 
+	"github.com/regie-dev/regie/client"
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/datadir"
 	"github.com/regie-dev/regie/internal/server/offline"
@@ -49,12 +50,8 @@ standard output), while it goes on. ` + "`regie restore`" + ` makes a server of 
 			if err != nil {
 				return err
 			}
-			err = c.savePart(args[0], force, "the backup", func(w io.Writer) error {
-				stream, err := r.system.Backup(cmd.Context(), &regiev1.BackupRequest{})
-				if err != nil {
-					return err
-				}
-				return copyBody(w, stream)
+			err = c.saveStream(cmd.Context(), args[0], force, "the backup", func(ctx context.Context) (*client.Download, error) {
+				return r.system.Backup(ctx, &regiev1.BackupRequest{})
 			})
 			if err != nil {
 				return r.answered(err)

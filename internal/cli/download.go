@@ -7,8 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"connectrpc.com/connect"
-	"google.golang.org/genproto/googleapis/api/httpbody"
+	"github.com/regie-dev/regie/client"
 )
 
 // stdoutFile is how a command line names standard output.
@@ -59,8 +58,7 @@ func (c *cli) writeNew(name string, force bool, fill func(w io.Writer) error) (w
 	if err != nil {
 		return 0, err
 	}
-	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*") // with mode 0600
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // with mode 0600
 	if err != nil {
 		return 0, failf(exitInternal, "not_writable", "%s cannot be written: %w", name, err)
 	}
@@ -76,19 +74,25 @@ func (c *cli) writeNew(name string, force bool, fill func(w io.Writer) error) (w
 	if err := errors.Join(temp.Sync(), temp.Close()); err != nil {
 		return 0, failf(exitInternal, "not_writable", "%s cannot be written: %w", name, err)
 	}
-	// A link fails where a file has come meanwhile, which renaming would replace.
-	if force {
-		err = os.Rename(temp.Name(), path)
-	} else if err = os.Link(temp.Name(), path); err == nil {
-		err = os.Remove(temp.Name())
-	}
-	if err == nil {
-		err = syncFolder(dir)
-	}
-	if err != nil {
+	if err := place(temp.Name(), path, force); err != nil {
 		return 0, failf(exitInternal, "not_writable", "%s cannot be written: %w", name, err)
 	}
 	return n.bytes, nil
+}
+
+// place gives a file its name, durably. Without replace it fails where a file has
+// come meanwhile; file systems without hard links cannot tell, and replace it.
+func place(temp, path string, replace bool) error {
+	if !replace {
+		err := os.Link(temp, path)
+		if err == nil {
+			return errors.Join(os.Remove(temp), syncFolder(filepath.Dir(path)))
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return errors.Join(os.Rename(temp, path), syncFolder(filepath.Dir(path)))
 }
 
 // syncFolder makes the names in a folder durable.
@@ -117,7 +121,7 @@ func (n *counter) Write(p []byte) (int, error) {
 }
 
 // copyBody writes what a server streams, to its end.
-func copyBody(w io.Writer, stream *connect.ServerStreamForClient[httpbody.HttpBody]) error {
+func copyBody(w io.Writer, stream *client.Download) error {
 	for stream.Receive() {
 		if _, err := w.Write(stream.Msg().GetData()); err != nil {
 			return errors.Join(err, stream.Close())

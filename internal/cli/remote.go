@@ -113,6 +113,7 @@ func (c *cli) dial(place contexts.Context, namespace string) (*remote, error) {
 	return &remote{
 		place: place, namespace: namespace, calls: calls, streams: streams,
 		runs: calls.Runs, workflows: calls.Workflows, schedules: calls.Schedules, identities: calls.Identities,
+		alerts: calls.Alerts, audit: calls.Audit, system: calls.System,
 	}, nil
 }
 

@@ -155,7 +155,7 @@ func TestRestore(t *testing.T) {
 	if v := sound(t, path); v.Batches != 5 || v.Kept.Checkpoints != 0 {
 		t.Errorf("verified %+v", v)
 	}
-	if e := entries(t, path)[0]; e.Action != "system.restore" || e.Actor != "system/restore" || e.Outcome != "done" || !strings.Contains(string(e.Detail), `"batch":4`) {
+	if e := entries(t, path)[0]; e.Action != "system.restore" || e.Actor != "system/restore" || e.Outcome != "done" || !strings.Contains(string(e.Detail), `"last_batch":4`) {
 		t.Errorf("on record: %+v", e)
 	}
 	// It goes on, and signs a log of its own.

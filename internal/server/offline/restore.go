@@ -124,8 +124,11 @@ func (o *opened) recordRestore(ctx context.Context, f *Folder, r *Restored) erro
 	if err != nil {
 		return err
 	}
-	detail := map[string]any{"batch": r.Batch, "incarnation": r.Incarnation, "live_runs": r.Live}
+	detail := map[string]any{
+		"restored_at": r.At.UTC().Format(time.RFC3339), "last_batch": r.Batch, "incarnation": r.Incarnation, "live_runs": r.Live,
+	}
 	addFormer(detail, r.Aside, r.Former)
+	// A server that starts would record it, with less, had this not been done.
 	return w.record(ctx, "restore", detail)
 }
 
@@ -180,7 +183,7 @@ func AcceptLoss(ctx context.Context, f Folder) (_ *Accepted, err error) {
 			return nil, err
 		}
 	}
-	detail := map[string]any{"batch": a.Batch, "incarnation": w.lease.Incarnation, "loss": a.Loss}
+	detail := map[string]any{"last_batch": a.Batch, "incarnation": w.lease.Incarnation, "loss": a.Loss}
 	addFormer(detail, a.Aside, a.Former)
 	return a, w.record(ctx, "accept_loss", detail)
 }
