@@ -125,7 +125,12 @@ func (a *API) Prove(ctx context.Context, m *regiev1.ProveRequest) (*regiev1.Prov
 	} else {
 		proof, err = a.cfg.Audit.ProveEntry(ctx, store.EntryID{Batch: m.GetBatch(), Position: m.GetNumber()})
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotFound) && m.GetRun() != "":
+		return nil, notFound("not_found", "there is no run %s", m.GetRun())
+	case errors.Is(err, store.ErrNotFound):
+		return nil, notFound("not_found", "the audit log has no entry %d/%d", m.GetBatch(), m.GetNumber())
+	case err != nil:
 		return nil, auditFailure(err)
 	}
 	return &regiev1.ProveResponse{Proof: string(proof)}, nil

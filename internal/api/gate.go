@@ -131,7 +131,7 @@ func accessFailure(err error) error {
 	case errors.Is(err, access.ErrLimited), errors.Is(err, access.ErrBusy):
 		code, slug = connect.CodeResourceExhausted, "busy"
 	case errors.Is(err, access.ErrInvalid):
-		code, slug = connect.CodeInvalidArgument, "invalid_request"
+		code, slug = connect.CodeInvalidArgument, problem.CodeInvalid
 	}
 	p := &regiev1.Problem{Code: slug, Hint: e.Hint}
 	if e.Field != "" {
