@@ -14,8 +14,13 @@ import (
 // maskedLog masks what an attempt prints, each stream on its own, before it
 // reaches the log. Safe for concurrent use.
 type maskedLog struct {
-	mu      sync.Mutex
-	log     Log // nil drops everything
+	mu  sync.Mutex
+	log Log // nil drops everything
+	// open makes the log when there is something to write; nil: log is all there
+	// is. Most calls of connectors print nothing, and a file costs more than
+	// they do.
+	open    func() (Log, error)
+	unmade  error // why there is none
 	clock   clock.Clock
 	streams map[executor.Stream]*secret.Writer
 	masker  *secret.Masker
@@ -54,8 +59,8 @@ func (l *maskedLog) resume(log Resumable) {
 // maxTail is how much of the end of the error stream an error keeps, in bytes.
 const maxTail = 2 << 10
 
-func newMaskedLog(log Log, masker *secret.Masker, c clock.Clock) *maskedLog {
-	return &maskedLog{log: log, clock: c, masker: masker, streams: map[executor.Stream]*secret.Writer{}}
+func newMaskedLog(masker *secret.Masker, c clock.Clock) *maskedLog {
+	return &maskedLog{clock: c, masker: masker, streams: map[executor.Stream]*secret.Writer{}}
 }
 
 // sink passes masked bytes of one stream on.
@@ -74,10 +79,23 @@ func (s sink) Write(p []byte) (int, error) {
 			s.log.tail = append(s.log.tail[:0], s.log.tail[over:]...)
 		}
 	}
+	if err := s.log.make(); err != nil {
+		return 0, err
+	}
 	if s.log.log == nil {
 		return len(p), nil
 	}
 	return len(p), s.log.write(s.stream, p)
+}
+
+// make opens the log unless that was done.
+func (l *maskedLog) make() error {
+	if l.open == nil {
+		return nil
+	}
+	l.log, l.unmade = l.open()
+	l.open = nil
+	return l.unmade
 }
 
 // write writes masked bytes, unless the log holds them already.
@@ -138,10 +156,11 @@ func (l *maskedLog) line(stream executor.Stream, text string) {
 	l.chunk(executor.Chunk{At: l.clock.Now(), Stream: stream, Data: []byte(text + "\n")})
 }
 
-// close writes what was held back and closes the log. If the attempt was left to
+// close writes what was held back, closes the log, and returns why there is none
+// although something was printed. If the attempt was left to
 // go on, what was held back may be the beginning of a secret whose rest is to
 // come, and is written by whoever finds the attempt again.
-func (l *maskedLog) close(left bool) {
+func (l *maskedLog) close(left bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, stream := range []executor.Stream{executor.Stdout, executor.Stderr, executor.System} {
@@ -153,4 +172,5 @@ func (l *maskedLog) close(left bool) {
 	if l.log != nil {
 		_ = l.log.Close()
 	}
+	return l.unmade
 }

@@ -28,8 +28,9 @@ type session struct {
 	channel    *connector.Channel
 }
 
-// session resolves secrets and objects and opens the log, again if the attempt
-// was made by an earlier process. On failure it returns the outcome to report.
+// session resolves secrets and objects and makes the log ready; if the attempt was
+// made by an earlier process, it is opened again. On failure it returns the
+// outcome to report.
 func (w *Worker) session(t *engine.Task, again bool) (*session, engine.TaskOutcome, bool) {
 	s := &session{w: w, task: t}
 	var err error
@@ -45,13 +46,15 @@ func (w *Worker) session(t *engine.Task, again bool) (*session, engine.TaskOutco
 	}
 	masker, warnings := secret.NewMasker(s.secrets...)
 	s.masker = masker
-	raw, err := w.openLog(t)
-	if err != nil {
-		return nil, failed("log", "open the attempt's log: "+err.Error()), false
-	}
-	s.log = newMaskedLog(raw, masker, w.cfg.Clock)
-	if held, ok := raw.(Resumable); ok && again {
-		s.log.resume(held)
+	s.log = newMaskedLog(masker, w.cfg.Clock)
+	s.log.open = func() (Log, error) { return w.openLog(t) }
+	if again {
+		if err := s.log.make(); err != nil {
+			return nil, failed("log", "open the attempt's log: "+err.Error()), false
+		}
+		if held, ok := s.log.log.(Resumable); ok {
+			s.log.resume(held)
+		}
 	}
 	for _, warning := range warnings {
 		s.log.chunk(executor.Chunk{At: w.cfg.Clock.Now(), Stream: executor.System, Data: []byte(warning + "\n")})

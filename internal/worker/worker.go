@@ -360,7 +360,11 @@ func (w *Worker) real(ctx context.Context, a *attempt, t *engine.Task, again boo
 	if !ok {
 		return out
 	}
-	defer func() { s.log.close(a.left) }()
+	defer func() {
+		if err := s.log.close(a.left); err != nil && out.Warning == "" {
+			out.Warning = "what it printed is lost: " + err.Error()
+		}
+	}()
 	// What a task gives a connector to do may bring a library down, which is
 	// the end of this attempt and of nothing else.
 	defer func() {

@@ -122,14 +122,23 @@ func (f *Folder) Close() error {
 // Attempts is where the folders of attempts are.
 func (f *Folder) Attempts() string { return filepath.Join(f.Dir.Path(), datadir.WorkName) }
 
+// shardLetters is how many letters of run IDs name a folder of logs: it holds
+// those of the runs that were accepted within half a minute. A folder for each
+// run would cost a short step more than all else that is done for it.
+const shardLetters = 7
+
 // LogName is the name of the log of an attempt in the folder.
 func LogName(run store.RunID, act engine.ActID, attempt int) string {
-	return path.Join(datadir.LogsName, string(run), worker.AttemptName(act, attempt))
+	return path.Join(datadir.LogsName, string(run[:min(shardLetters, len(run))]), string(run)+"-"+worker.AttemptName(act, attempt))
 }
 
 // OpenLog opens the log of an attempt for writing.
 func (f *Folder) OpenLog(run store.RunID, act engine.ActID, attempt int) (*tasklog.Writer, error) {
 	root, name := f.Dir.Root(), LogName(run, act, attempt)
+	log, err := tasklog.Open(root, name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return log, err
+	}
 	if err := root.Mkdir(path.Dir(name), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make folder of logs: %w", err)
 	}
