@@ -27,7 +27,7 @@ import (
 var outsideScope = map[string]string{
 	"proto2": "protobuf messages", "proto2_ext": "protobuf messages", "proto3": "protobuf messages",
 	"enums": "protobuf enums", "dynamic": "protobuf messages", "wrappers": "protobuf messages",
-	"unknowns": "unknown values", "block_ext": "an optimizer's output", "type_deduction": "the types of CEL's own checker",
+	"network_ext": "addresses of networks", "unknowns": "unknown values", "block_ext": "an optimizer's output", "type_deduction": "the types of CEL's own checker",
 }
 
 // Tests whose result differs on purpose.
