@@ -96,7 +96,7 @@ func (c *cli) auditList(ctx context.Context, r *remote, q *auditFilter) error {
 	}
 	c.printList(&t, len(all.GetEntries()), "no entries")
 	if all.GetNextPageToken() != "" {
-		c.say("there are more: --limit or --to shows them")
+		c.sayf("there are more: --limit or --to shows them")
 	}
 	return nil
 }
@@ -260,10 +260,10 @@ said on standard error.`,
 					if a.GetError() != "" {
 						said = a.GetError()
 					}
-					c.say("anchor %s %s: %s", a.GetKind(), a.GetTarget(), said)
+					c.sayf("anchor %s %s: %s", a.GetKind(), a.GetTarget(), said)
 				}
 				if len(answer.GetAnchored()) == 0 {
-					c.say("no anchor has it: keep it where administrators of the server cannot change it")
+					c.sayf("no anchor has it: keep it where administrators of the server cannot change it")
 				}
 				return nil
 			})

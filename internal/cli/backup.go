@@ -56,7 +56,7 @@ standard output), while it goes on. ` + "`regie restore`" + ` makes a server of 
 			if err != nil {
 				return r.answered(err)
 			}
-			c.say("it opens with the key of the server only: keep a copy of %s of the data folder elsewhere", datadir.KeyFile)
+			c.sayf("it opens with the key of the server only: keep a copy of %s of the data folder elsewhere", datadir.KeyFile)
 			return nil
 		},
 	}

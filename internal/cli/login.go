@@ -54,12 +54,16 @@ func (c *cli) loginCommand() *cobra.Command {
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of its commands")
 	flags.StringVar(&f.ca, "ca", "", "`FILE` with the certificates that sign that of the server")
 	flags.StringVar(&f.fingerprint, "fingerprint", "", "`SHA256` of the one certificate that the server may have")
-	cmd.MarkFlagsMutuallyExclusive("ca", "fingerprint")
-	cmd.MarkFlagsMutuallyExclusive("token", "token-file", "user")
 	return cmd
 }
 
 func (c *cli) login(ctx context.Context, f *loginFlags, server string) error {
+	switch {
+	case f.ca != "" && f.fingerprint != "":
+		return usagef("--ca and --fingerprint both say which certificate is trusted: choose one")
+	case f.user != "" && (f.token != "" || f.tokenFile != ""):
+		return usagef("--user logs in with a password, and a token is given: choose one")
+	}
 	server, err := serverURL(server)
 	if err != nil {
 		return err

@@ -30,6 +30,8 @@ const followEvery = 200 * time.Millisecond
 
 // logFlags are the flags of `regie logs`.
 type logFlags struct {
+	remoteFlags
+
 	data               string
 	attempt            int
 	follow, timestamps bool
@@ -43,13 +45,13 @@ func (c *cli) logsCommand() *cobra.Command {
 		Long: `Shows what the last attempt of a step printed, or without STEP what all attempts
 of all steps did, also while the run goes on. Each line begins with a mark that
 no step can make itself: | for standard output, ! for standard error, = for what
-Regie says. Secrets are masked.`,
+Regie says. Secrets are masked. A run that is not on this machine is looked for on
+the server of the context, see ` + "`regie show --help`" + `.`,
 		Example: `  regie logs 01k9zq3vy2f8
   regie logs 01k9zq3vy2f8 'settle[3]' --attempt 1
   regie logs 01k9zq3vy2f8 -f`,
-		GroupID:           groupRun,
-		Args:              arguments(1, 2, "RUN"),
-		ValidArgsFunction: c.completeRuns,
+		GroupID: groupRun,
+		Args:    arguments(1, 2, "RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			step := ""
 			if len(args) > 1 {
@@ -63,9 +65,22 @@ Regie says. Secrets are masked.`,
 			case f.follow && c.output == outputJSON:
 				return usagef("--follow has no end that JSON needs: choose one of both")
 			}
-			return c.logs(cmd.Context(), &f, args[0], step)
+			elsewhere, err := c.elsewhere(&f.remoteFlags, args[0], f.data)
+			if err != nil {
+				return err
+			}
+			if !elsewhere {
+				return c.logs(cmd.Context(), &f, args[0], step)
+			}
+			r, err := c.connect(&f.remoteFlags)
+			if err != nil {
+				return err
+			}
+			return c.remoteLogs(cmd.Context(), r, &f, args[0], step)
 		},
 	}
+	f.define(c, cmd)
+	cmd.ValidArgsFunction = c.completeAnyRun(&f.remoteFlags)
 	flags := cmd.Flags()
 	flags.StringVar(&f.data, "data", "", "data folder `DIR`; by default it is found by the run's ID")
 	flags.IntVar(&f.attempt, "attempt", 0, "`NUMBER` of the attempt to show; by default the last one")

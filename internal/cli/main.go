@@ -115,10 +115,16 @@ func (c *cli) root() *cobra.Command {
 	root.PersistentFlags().VarP(&c.output, "output", "o", "how the result is printed: text or json")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return usagef("%w", err)
+		}
+		return nil
+	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(c.helpCommand())
 	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run:"}, &cobra.Group{ID: groupWrite, Title: "Write:"},
-		&cobra.Group{ID: groupServer, Title: "Server:"},
+		&cobra.Group{ID: groupRemote, Title: "On a server:"}, &cobra.Group{ID: groupServer, Title: "Server:"},
 		&cobra.Group{ID: groupAccess, Title: "Access and audit:"},
 		&cobra.Group{ID: groupKeep, Title: "Keep and repair:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"})
@@ -132,6 +138,7 @@ func (c *cli) root() *cobra.Command {
 const (
 	groupRun    = "run"
 	groupWrite  = "write"
+	groupRemote = "remote"
 	groupServer = "server"
 	groupAccess = "access"
 	groupKeep   = "keep"
@@ -140,10 +147,15 @@ const (
 
 // commands lists all commands, in the order of the help.
 func (c *cli) commands() []*cobra.Command {
-	return []*cobra.Command{
+	var acts []*cobra.Command
+	for _, a := range actions() {
+		acts = append(acts, c.actCommand(a))
+	}
+	return append(acts, []*cobra.Command{
+		c.applyCommand(), c.workflowsCommand(), c.schedulesCommand(), c.startCommand(), c.runsCommand(), c.watchCommand(), c.whyCommand(),
 		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.schemaCommand(), c.evalCommand(), c.benchCommand(), c.completionCommand(), c.auditCommand(), c.versionCommand(), c.contextCommand(), c.serverCommand(), c.supervisorCommand(),
 		c.whoAmICommand(), c.passwdCommand(), c.usersCommand(), c.groupsCommand(), c.tokensCommand(), c.namespacesCommand(), c.alertsCommand(), c.silencesCommand(), c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.systemCommand(), c.adminCommand(),
-	}
+	}...)
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {

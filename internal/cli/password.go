@@ -71,8 +71,8 @@ func (c *cli) hidden(question string) (string, error) {
 	return answer, nil
 }
 
-// say tells something beside the result, on standard error.
-func (c *cli) say(format string, args ...any) {
+// sayf tells something beside the result, on standard error.
+func (c *cli) sayf(format string, args ...any) {
 	if c.output != outputJSON {
 		printf(c.Stderr, "%s\n", diagVisible(fmt.Sprintf(format, args...)))
 	}

@@ -29,28 +29,48 @@ const maxListed = 20
 func (c *cli) showCommand() *cobra.Command {
 	var data string
 	var events bool
+	var f remoteFlags
 	cmd := &cobra.Command{
 		Use:   "show [RUN]",
 		Short: "Show a run, or list recent runs",
 		Long: `Shows what became of a run, also while it goes on: its steps with states, times,
 attempts and errors, and its result. With --output json it is the document that
-` + "`regie run --output json`" + ` prints. Without RUN it lists recent runs.`,
+` + "`regie run --output json`" + ` prints. Without RUN it lists recent runs.
+
+A run that ` + "`regie run`" + ` started lies on this machine; others are those of the
+server of the context. --server and --context look there only, where a unique
+beginning of the ID is enough.`,
 		Example: `  regie show
   regie show 01k9zq3vy2f8 --output json
   regie show 01k9zq3vy2f8 --events`,
-		GroupID:           groupRun,
-		Args:              arguments(0, 1, "RUN"),
-		ValidArgsFunction: c.completeRuns,
+		GroupID: groupRun,
+		Args:    arguments(0, 1, "RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case len(args) > 0:
-				return c.showRun(cmd.Context(), args[0], data, events)
-			case events:
-				return usagef("--events needs a RUN").withHint("`regie show` lists recent runs")
+			if len(args) == 0 {
+				if events {
+					return usagef("--events needs a RUN").withHint("`regie show` lists recent runs")
+				}
+				if f.named() {
+					return c.call(cmd, &f, func(ctx context.Context, r *remote) error { return c.remoteRuns(ctx, r, "", maxListed) })
+				}
+				return c.listRuns(cmd.Context(), data)
 			}
-			return c.listRuns(cmd.Context(), data)
+			elsewhere, err := c.elsewhere(&f, args[0], data)
+			if err != nil {
+				return err
+			}
+			if !elsewhere {
+				return c.showRun(cmd.Context(), args[0], data, events)
+			}
+			r, err := c.connect(&f)
+			if err != nil {
+				return err
+			}
+			return c.showRemote(cmd.Context(), r, args[0], events)
 		},
 	}
+	f.define(c, cmd)
+	cmd.ValidArgsFunction = c.completeAnyRun(&f)
 	cmd.Flags().StringVar(&data, "data", "", "data folder `DIR`; by default it is found by the run's ID")
 	cmd.Flags().BoolVar(&events, "events", false, "list every recorded event")
 	return cmd
@@ -387,7 +407,23 @@ func instant(t time.Time) value.Value {
 	return value.String(t.UTC().Format(time.RFC3339Nano))
 }
 
-// completeRuns completes the ID of a run.
+// completeAnyRun completes the ID of a run, here or on the server.
+func (c *cli) completeAnyRun(f *remoteFlags) cobra.CompletionFunc {
+	remotely := c.completeRemoteRuns(f)
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if f.named() {
+			return remotely(cmd, args, typed)
+		}
+		found, directive := c.completeRuns(cmd, args, typed)
+		if c.configured() {
+			more, _ := remotely(cmd, args, typed)
+			found = append(found, more...)
+		}
+		return found, directive
+	}
+}
+
+// completeRuns completes the ID of a run on this machine.
 func (c *cli) completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp

@@ -119,7 +119,7 @@ tokens end, for others may know them.`,
 				c.printJSON(value.Object(value.M("user", value.String(user)), value.M("admin_token", value.String(secret))))
 				return nil
 			}
-			c.say("user %s is an admin; the admin token, good once within %s:", user, duration.Format(access.AdminTokenLife))
+			c.sayf("user %s is an admin; the admin token, good once within %s:", user, duration.Format(access.AdminTokenLife))
 			printf(c.Stdout, "%s\n", secret)
 			return nil
 		},

@@ -122,7 +122,7 @@ its user may, at each moment; --scope and --read-only take away from that.`,
 					return c.printMessage(answer)
 				}
 				token := answer.GetToken()
-				c.say("token %s of %s, good until %s; it is shown this once:", token.GetId(), token.GetUser(), c.when(token.GetExpiresAt()))
+				c.sayf("token %s of %s, good until %s; it is shown this once:", token.GetId(), token.GetUser(), c.when(token.GetExpiresAt()))
 				printf(c.Stdout, "%s\n", diagVisible(answer.GetSecret()))
 				return nil
 			})

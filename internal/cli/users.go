@@ -109,7 +109,7 @@ Roles: ` + strings.Join(roleNames(), ", ") + `.`,
 					return err
 				}
 				if !stdin {
-					c.say("they have no password: make a token with `regie tokens create NAME --user %s`, or `regie users password %s`", m.GetName(), m.GetName())
+					c.sayf("they have no password: make a token with `regie tokens create NAME --user %s`, or `regie users password %s`", m.GetName(), m.GetName())
 				}
 				return nil
 			})

@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/cli/view"
+)
+
+// action is one of the commands that act on runs.
+type action struct {
+	kind  regiev1.Action
+	verb  string
+	done  string // what happens to a run
+	would string // what would
+	short string
+	long  string
+	steps bool // it can be about single steps
+}
+
+// actions are the commands that act on runs.
+func actions() []action {
+	return []action{
+		{regiev1.Action_ACTION_CANCEL, "cancel", "is being canceled", "would be canceled", "Cancel runs",
+			"Asks runs to end: what runs is stopped, nothing else begins, and what the\nworkflow says about its end is done.", false},
+		{regiev1.Action_ACTION_HOLD, "hold", "is held", "would be held", "Keep runs or steps from going on",
+			"Keeps runs from starting anything new, or steps from beginning. What runs goes\non to its end. A hold stays until it is released, also over a restart.", true},
+		{regiev1.Action_ACTION_RELEASE, "release", "is released", "would be released", "Let held runs or steps go on",
+			"Takes holds back: that of a run, or those of steps.", true},
+		{regiev1.Action_ACTION_RETRY, "retry", "is tried again", "would be tried again", "Try failed steps again",
+			"Gives the steps of a run that failed, or the named ones of them, new attempts.\nWhat was not run because of them is judged again; what succeeded is not repeated.", true},
+	}
+}
+
+type actFlags struct {
+	remoteFlags
+
+	filter, reason string
+	steps          []string
+	dryRun, yes    bool
+}
+
+func (c *cli) actCommand(a action) *cobra.Command {
+	var f actFlags
+	cmd := &cobra.Command{
+		Use: a.verb + " RUN...", Short: a.short, GroupID: groupRemote,
+		Long: a.long + `
+
+The runs are named, or are those that --filter has; then, on a terminal, it asks
+first if there are several. Each run has a result of its own.
+
+Exit code 1 if something was refused.
+
+` + filterHelp,
+		Example: fmt.Sprintf("  regie %[1]s 01k9zq3v --reason \"ticket 42\"\n  regie %[1]s --filter 'name:eod date:today' --dry-run", a.verb),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.call(cmd, &f.remoteFlags, func(ctx context.Context, r *remote) error { return c.act(ctx, r, a, &f, args) })
+		},
+	}
+	f.define(c, cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.filter, "filter", "", "act on all runs that `LINE` has")
+	flags.StringVar(&f.reason, "reason", "", reasonHelp)
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would happen, and do nothing")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	if a.steps {
+		flags.StringArrayVar(&f.steps, "step", nil, "`PATH` of a step, instead of the whole run; can be repeated")
+	}
+	complete := c.completeRemoteRuns(&f.remoteFlags)
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return complete(cmd, nil, typed) // any number of runs
+	}
+	return cmd
+}
+
+func (c *cli) act(ctx context.Context, r *remote, a action, f *actFlags, runs []string) error {
+	in := &regiev1.ActRequest{Namespace: r.namespace, Action: a.kind, Filter: f.filter, Steps: f.steps, Reason: f.reason, DryRun: f.dryRun}
+	switch {
+	case len(runs) == 0 && f.filter == "":
+		return usagef("RUN or --filter is missing").withHint("`regie runs` lists runs; --filter LINE names all that match")
+	case len(runs) > 0 && f.filter != "":
+		return usagef("runs are named, and --filter names others: choose one")
+	case len(f.steps) > 0 && len(runs) != 1:
+		return usagef("--step needs exactly one RUN")
+	case len(runs) == 1:
+		in.Run = runs[0]
+	default:
+		in.Runs = runs
+	}
+	if f.filter != "" && !f.yes && !f.dryRun {
+		if ok, err := c.confirmed(ctx, r, a, in); err != nil || !ok {
+			return err
+		}
+	}
+	answer, err := r.runs.Act(ctx, in)
+	if err != nil {
+		return err
+	}
+	return c.printActed(a, f, answer)
+}
+
+// confirmed asks whether to act on several runs, if somebody can be asked. From
+// then on the request is about those that were shown.
+func (c *cli) confirmed(ctx context.Context, r *remote, a action, in *regiev1.ActRequest) (bool, error) {
+	if _, _, terminal := c.Terminal(c.Stderr); !terminal {
+		return true, nil
+	}
+	in.DryRun = true
+	would, err := r.runs.Act(ctx, in)
+	in.DryRun = false
+	if err != nil {
+		return false, err
+	}
+	var runs []string
+	for _, result := range would.GetResults() {
+		if result.GetDone() {
+			runs = append(runs, result.GetRun())
+		}
+	}
+	if len(runs) < 2 {
+		return true, nil
+	}
+	shown := min(len(runs), maxListed)
+	question := strings.Join(runs[:shown], "\n") + "\n"
+	if shown < len(runs) {
+		question += fmt.Sprintf("… and %d more\n", len(runs)-shown)
+	}
+	answer, asked, err := c.prompt(fmt.Sprintf("%s%s %s in %s? [y/N] ", question, a.verb, count(len(runs), "run"), diagVisible(r.namespace)), false)
+	switch {
+	case err != nil:
+		return false, err
+	case !asked:
+		return true, nil
+	case !yes(answer):
+		printf(c.Stderr, "Nothing was done.\n")
+		return false, ended(exitFailed)
+	}
+	in.Runs, in.Filter = runs, ""
+	return true, nil
+}
+
+// printActed prints what became of each run.
+func (c *cli) printActed(a action, f *actFlags, answer *regiev1.ActResponse) error {
+	refused := 0
+	for _, result := range answer.GetResults() {
+		if !result.GetDone() {
+			refused++
+		}
+	}
+	if c.output == outputJSON {
+		if err := c.printMessage(answer); err != nil {
+			return err
+		}
+	} else {
+		c.printResults(a, f, answer.GetResults())
+	}
+	if answer.GetMore() {
+		c.warn("more runs match than are acted on at once; do it again for the others")
+	}
+	if refused > 0 || answer.GetMore() {
+		return ended(exitFailed)
+	}
+	return nil
+}
+
+func (c *cli) printResults(a action, f *actFlags, results []*regiev1.ActResult) {
+	if len(results) == 0 {
+		printf(c.Stdout, "no run matches %s\n", diagVisible(f.filter))
+		return
+	}
+	paint := view.Painter(c.color(c.Stdout))
+	for _, result := range results {
+		if !result.GetDone() {
+			printf(c.Stdout, "%s %s: %s\n", paint(view.StyleBad, "✗"), diagVisible(result.GetRun()), diagVisible(result.GetMessage()))
+			continue
+		}
+		text := a.done
+		if f.dryRun {
+			text = a.would
+		}
+		if len(result.GetSteps()) > 0 {
+			text += ": " + strings.Join(result.GetSteps(), ", ")
+		}
+		printf(c.Stdout, "%s %s %s\n", paint(view.StyleGood, "✓"), diagVisible(result.GetRun()), diagVisible(text))
+	}
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/cli/view"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/history"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// instantOf is a time of the API, zero if there is none.
+func instantOf(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
+// updateRun puts into run what the server says of it, without steps and data.
+func updateRun(run *history.Run, in *regiev1.Run) {
+	run.ID, run.Workflow, run.Namespace = in.GetId(), in.GetWorkflow(), in.GetNamespace()
+	run.State, run.Reason = engine.State(in.GetState()), engine.Reason(in.GetReason())
+	run.BusinessDate, run.Actor, run.Trigger = in.GetBusinessDate(), in.GetActor(), in.GetTrigger()
+	run.StartedAt, run.EndedAt = instantOf(in.GetAcceptedAt()), instantOf(in.GetEndedAt())
+}
+
+// stepFrom is a step of a server as the views have it, without data.
+func stepFrom(in *regiev1.Step) history.Step {
+	s := history.Step{
+		Act: engine.ActID(in.GetActivation()), Path: in.GetPath(), Parent: in.GetParent(), Kind: in.GetKind(),
+		State: engine.State(in.GetState()), Reason: engine.Reason(in.GetReason()), Handled: in.GetHandled(),
+		StartedAt: instantOf(in.GetActivatedAt()), EndedAt: instantOf(in.GetEndedAt()), WaitsUntil: instantOf(in.GetWaitsUntil()),
+		Tries: int(in.GetAttempts()), Items: int(in.GetItems()), Done: int(in.GetItemsDone()), Failed: int(in.GetItemsFailed()),
+	}
+	if in.GetErrorName() != "" {
+		s.Error = &engine.Error{Name: in.GetErrorName()}
+	}
+	if in.GetStartedAt() != nil {
+		// Only that there was one is known, and when the last one began.
+		s.Attempts = []history.Attempt{{Number: s.Tries, StartedAt: in.GetStartedAt().AsTime()}}
+	}
+	return s
+}
+
+// seenRemote is a run as a server shows it.
+type seenRemote struct {
+	run     *regiev1.Run
+	outline *view.Outline
+}
+
+// readRun reads a run with its steps and data. withheld is why there are no
+// data, if the caller may see the run but not those.
+func (r *remote) readRun(ctx context.Context, id string) (seen *seenRemote, withheld, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	got, err := r.runs.GetRun(ctx, &regiev1.GetRunRequest{Namespace: r.namespace, Run: id, Steps: true})
+	if err != nil {
+		return nil, nil, r.failure(err)
+	}
+	run := &history.Run{}
+	updateRun(run, got.GetRun())
+	seen = &seenRemote{run: got.GetRun(), outline: view.NewOutline(run)}
+	for _, s := range got.GetSteps() {
+		seen.outline.Put(stepFrom(s))
+	}
+	data, err := r.runs.GetRunData(ctx, &regiev1.GetRunDataRequest{Namespace: r.namespace, Run: run.ID, Steps: true})
+	switch {
+	case connect.CodeOf(err) == connect.CodePermissionDenied:
+		return seen, r.failure(err), nil
+	case err != nil:
+		return nil, nil, r.failure(err)
+	}
+	return seen, nil, fillData(run, data)
+}
+
+// fillData puts inputs, outputs and errors into a run and its steps. Steps at the
+// same path are told apart by their order.
+func fillData(run *history.Run, data *regiev1.GetRunDataResponse) error {
+	var failed error
+	run.Input, run.Output, run.Error = jsonValue(data.GetInput(), &failed), jsonValue(data.GetOutput(), &failed), errorFrom(data.GetError(), &failed)
+	at := 0
+	for _, d := range data.GetSteps() {
+		for at < len(run.Steps) && run.Steps[at].Path != d.GetPath() {
+			at++
+		}
+		if at == len(run.Steps) {
+			break // it has begun since the steps were read
+		}
+		s := run.Steps[at]
+		s.Input, s.Output, s.Warning = jsonValue(d.GetInput(), &failed), jsonValue(d.GetOutput(), &failed), d.GetWarning()
+		if e := errorFrom(d.GetError(), &failed); e != nil {
+			s.Error = e
+		}
+		at++
+	}
+	return failed
+}
+
+// jsonValue is a value of the API. A failure is kept in failed.
+func jsonValue(in *regiev1.Json, failed *error) value.Value {
+	if in == nil {
+		return value.Undefined
+	}
+	v, err := value.Parse([]byte(in.GetText()))
+	if err != nil {
+		*failed = errors.Join(*failed, failf(exitInternal, "not_regie", "the server sent a value that is not JSON: %w", err))
+	}
+	return v
+}
+
+func errorFrom(in *regiev1.RunError, failed *error) *engine.Error {
+	if in == nil {
+		return nil
+	}
+	return &engine.Error{Name: in.GetName(), Message: in.GetMessage(), Details: jsonValue(in.GetDetails(), failed)}
+}
