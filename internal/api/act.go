@@ -4,41 +4,100 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"sync"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
+	"github.com/regie-dev/regie/internal/api/call"
+	"github.com/regie-dev/regie/internal/api/problem"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/filter"
+	"github.com/regie-dev/regie/internal/registry"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 )
 
-// MaxActed is how many runs one request acts on.
-const MaxActed = 1000
+// Bounds of acting on many runs.
+const (
+	// MaxActed is how many runs one request acts on.
+	MaxActed = 1000
+	// ActedAtOnce is on how many of them at the same time: what is decided
+	// together is on disk together.
+	ActedAtOnce = 32
+)
 
-// Act cancels, holds, releases or retries runs.
+// Act cancels, holds, releases or retries runs. With an idempotency key it does
+// so once, and gives the same answer again. A crash between the last action and
+// the writing of the key is the exception: what was done then is refused, or
+// changes nothing, but a retry may be one more.
 func (a *API) Act(ctx context.Context, m *regiev1.ActRequest) (*regiev1.ActResponse, error) {
 	if err := checkAct(m); err != nil {
 		return nil, err
 	}
+	k, err := keyOf(ctx, "act", m.GetIdempotencyKey(), m)
+	if err != nil {
+		return nil, err
+	}
+	if k == nil || m.GetDryRun() {
+		return a.actAll(ctx, m)
+	}
+	end, err := a.alone(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	before, err := a.done(k)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		out := &regiev1.ActResponse{}
+		if err := proto.Unmarshal(before.Value.Answer, out); err != nil {
+			return nil, failure(fmt.Errorf("read the answer of an earlier request: %w", err))
+		}
+		return out, nil
+	}
+	out, err := a.actAll(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	k.answer = func() proto.Message { return out }
+	// What was done must not be done again because somebody went away.
+	_, err = a.cfg.Registry.Update(context.WithoutCancel(ctx), func(tx *registry.Tx) error { return a.remember(tx, k) })
+	return out, failure(err)
+}
+
+func (a *API) actAll(ctx context.Context, m *regiev1.ActRequest) (*regiev1.ActResponse, error) {
 	targets, more, err := a.targets(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	out := &regiev1.ActResponse{More: more}
-	for _, t := range targets {
-		result := t.refused
-		if result == nil {
-			var position uint64
-			result, position, err = a.act(ctx, &t.row, m)
-			if err != nil {
-				return nil, failure(err)
-			}
-			out.Position = max(out.Position, position)
+	out := &regiev1.ActResponse{More: more, Results: make([]*regiev1.ActResult, len(targets))}
+	positions := make([]uint64, len(targets))
+	room := make(chan struct{}, ActedAtOnce)
+	var acting sync.WaitGroup
+	for i := range targets {
+		t := &targets[i]
+		if t.refused != nil {
+			out.Results[i] = t.refused
+			continue
 		}
-		out.Results = append(out.Results, result)
+		room <- struct{}{}
+		acting.Go(func() {
+			out.Results[i], positions[i] = a.act(ctx, &t.row, m)
+			<-room
+		})
+	}
+	acting.Wait()
+	if ctx.Err() != nil {
+		return nil, failure(ctx.Err())
+	}
+	for _, p := range positions {
+		out.Position = max(out.Position, p)
 	}
 	return out, nil
 }
@@ -76,11 +135,12 @@ type target struct {
 
 func (a *API) targets(ctx context.Context, m *regiev1.ActRequest) (out []target, more bool, err error) {
 	if m.GetFilter() != "" {
-		q, err := a.runQuery(ctx, m.GetNamespace(), access.RunsOperate, m.GetFilter())
+		now := a.cfg.Now()
+		q, err := a.runQuery(ctx, m.GetNamespace(), access.RunsOperate, m.GetFilter(), now)
 		if err != nil {
 			return nil, false, err
 		}
-		rows, next, err := a.matching(ctx, q, runToken{}, MaxActed, filter.Yes)
+		rows, next, err := a.matching(ctx, q, runToken{At: now}, MaxActed, math.MaxInt, filter.Yes)
 		if err != nil {
 			return nil, false, failure(err)
 		}
@@ -113,8 +173,8 @@ var actionNames = map[regiev1.Action]string{
 	regiev1.Action_ACTION_RELEASE: "run.release", regiev1.Action_ACTION_RETRY: "run.retry",
 }
 
-// act acts on one run. What is refused is a result; an error is of the server.
-func (a *API) act(ctx context.Context, row *store.RunRow, m *regiev1.ActRequest) (*regiev1.ActResult, uint64, error) {
+// act acts on one run. Whatever keeps it from being done is a result.
+func (a *API) act(ctx context.Context, row *store.RunRow, m *regiev1.ActRequest) (*regiev1.ActResult, uint64) {
 	e := a.by(ctx, m.GetReason())
 	e.Action, e.Namespace, e.Object = actionNames[m.GetAction()], row.Namespace, "run/"+string(row.ID)
 	order := runtime.Order{
@@ -139,21 +199,25 @@ func (a *API) act(ctx context.Context, row *store.RunRow, m *regiev1.ActRequest)
 			out.Steps = append(out.Steps, p)
 		}
 	}
-	if err == nil {
-		return out, done.Position, nil
-	}
 	var refused *engine.Refusal
 	switch {
+	case err == nil:
+		return out, done.Position
 	case errors.As(err, &refused):
 		out.Code, out.Message = "refused", err.Error()
 	case errors.Is(err, runtime.ErrNotLive):
-		out.Code, out.Message = "run_ended", fmt.Sprintf("the run has ended: it is %s", row.State)
-	case errors.Is(err, runtime.ErrQuarantined):
-		out.Code, out.Message = "run_quarantined", err.Error()
+		out.Code, out.Message = "run_ended", "the run has ended"
+		if now, err := a.cfg.Store.Run(ctx, row.ID); err == nil {
+			out.Message += ": it is " + now.State
+		}
 	default:
-		return nil, 0, err
+		sent, hidden := problem.Complete(ctx, failure(err), call.From(ctx).RequestID)
+		out.Code, out.Message = problem.Of(sent).GetCode(), sent.Message()
+		if hidden {
+			a.cfg.Log.ErrorContext(ctx, "an action on a run failed", "run", row.ID, "action", e.Action, "error", err)
+		}
 	}
-	return out, 0, nil
+	return out, 0
 }
 
 // cancel asks a run to end. That of a run which has ended is refused also when

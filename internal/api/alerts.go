@@ -10,6 +10,7 @@ import (
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
+	"github.com/regie-dev/regie/internal/api/problem"
 	"github.com/regie-dev/regie/internal/notify"
 )
 
@@ -92,7 +93,7 @@ func alertFailure(err error) error {
 	case errors.Is(err, notify.ErrClosed):
 		return refuse(connect.CodeFailedPrecondition, "alert_closed", err.Error(), "a closed alert takes notes only")
 	case errors.Is(err, notify.ErrInvalid):
-		return refuse(connect.CodeInvalidArgument, "invalid_request", err.Error(), "")
+		return refuse(connect.CodeInvalidArgument, problem.CodeInvalid, err.Error(), "")
 	case errors.Is(err, notify.ErrFull):
 		return refuse(connect.CodeResourceExhausted, "full", err.Error(), "")
 	}
@@ -145,17 +146,9 @@ func (a *API) CreateSilence(ctx context.Context, m *regiev1.CreateSilenceRequest
 	if err := a.namespaceThere(m.GetNamespace()); err != nil {
 		return nil, err
 	}
-	ctx, before, err := a.once(ctx, "silences.create", m.GetIdempotencyKey(), m)
+	k, err := keyOf(ctx, "silences.create", m.GetIdempotencyKey(), m)
 	if err != nil {
 		return nil, err
-	}
-	if before != nil {
-		for _, s := range a.cfg.Alerts.Silences(m.GetNamespace()) {
-			if s.ID == before.Name {
-				return &regiev1.CreateSilenceResponse{Silence: silenceOf(&s)}, nil
-			}
-		}
-		return nil, notFound("not_found", "the silence that was made with this key has ended")
 	}
 	silence := notify.Silence{
 		Namespace: m.GetNamespace(), Workflow: m.GetWorkflow(), Cause: notify.Cause(m.GetCause()), Reason: m.GetReason(),
@@ -163,11 +156,24 @@ func (a *API) CreateSilence(ctx context.Context, m *regiev1.CreateSilenceRequest
 	if m.GetUntil() != nil {
 		silence.Until = m.GetUntil().AsTime()
 	}
-	made, position, err := a.cfg.Alerts.CreateSilence(ctx, a.by(ctx, m.GetReason()), silence)
-	if err != nil {
+	out := &regiev1.CreateSilenceResponse{}
+	before, err := a.once(ctx, k, func(ctx context.Context) error {
+		made, position, err := a.cfg.Alerts.CreateSilence(ctx, a.by(ctx, m.GetReason()), silence)
+		out.Silence, out.Position = silenceOf(&made), position
+		return err
+	})
+	switch {
+	case err != nil:
 		return nil, alertFailure(err)
+	case before == nil:
+		return out, nil
 	}
-	return &regiev1.CreateSilenceResponse{Silence: silenceOf(&made), Position: position}, nil
+	for _, s := range a.cfg.Alerts.Silences(m.GetNamespace()) {
+		if s.ID == before.Value.Name {
+			return &regiev1.CreateSilenceResponse{Silence: silenceOf(&s), Position: before.Position}, nil
+		}
+	}
+	return nil, notFound("not_found", "the silence that was made with this key has ended")
 }
 
 // DeleteSilence ends a silence.

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
-	"google.golang.org/protobuf/proto"
-
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/catalog"
@@ -62,11 +61,19 @@ type Workers interface {
 type API struct {
 	cfg  Config
 	keys *registry.Table[answered]
+
+	mu sync.Mutex
+	// acting are requests with a key that are under way and make no transaction
+	// that could remember it; the channel is closed when they end.
+	acting map[string]chan struct{}
+	// heavy holds a token for each thing at one time that takes room or time as
+	// the whole store does: a backup, a verification.
+	heavy chan struct{}
 }
 
 // New returns an API that needs Begin before anything else but Tables.
 func New() *API {
-	return &API{keys: registry.NewTable[answered]("key")}
+	return &API{keys: registry.NewTable[answered]("key"), acting: map[string]chan struct{}{}, heavy: make(chan struct{}, 1)}
 }
 
 // Tables are the API's tables, for [registry.Open].
@@ -116,12 +123,6 @@ func (a *API) reached(ctx context.Context, position uint64) error {
 			"try again; a position of another installation, or of before a restore, is never reached")
 	}
 	return failure(err)
-}
-
-// canonical is a request as bytes that are equal for equal requests; the key
-// itself does not count.
-func canonical(m proto.Message) ([]byte, error) {
-	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 }
 
 // history folds the events of a run.

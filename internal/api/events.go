@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"connectrpc.com/connect"
@@ -13,19 +14,20 @@ import (
 	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/history"
-	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 )
 
 // MaxEventWait bounds how long ListEvents waits.
 const MaxEventWait = time.Minute
 
-// WatchRunsPage is how many runs one message of WatchRuns has at most, and
-// changedRows how many rows are read at once: more than one batch can have, so
-// that reading goes on behind a whole batch.
+// Bounds of watching runs.
 const (
+	// WatchRunsPage is how many runs one message has at most.
 	WatchRunsPage = 200
-	changedRows   = 2 * runtime.MaxBatchRecords
+	// WatchRunsEvery is how often at most changed runs are read for one caller.
+	WatchRunsEvery = 100 * time.Millisecond
+	// changedRows is how many rows are read at once.
+	changedRows = 1000
 )
 
 // ListEvents lists what happened in a run.
@@ -194,73 +196,125 @@ var eventWords = map[engine.EventKind]string{
 	engine.EvRetryAsked: "retry asked", engine.EvFrameReopened: "block reopened", engine.EvReopened: "reopened",
 }
 
-// WatchRuns streams runs as they change.
+// WatchRuns streams runs as they change. The first message comes at once, also
+// without runs: whoever has its position can go on from there.
 func (a *API) WatchRuns(ctx context.Context, m *regiev1.WatchRunsRequest, stream *connect.ServerStream[regiev1.WatchRunsResponse]) error {
-	q, err := a.runQuery(ctx, m.GetNamespace(), access.RunsRead, m.GetFilter())
+	q, err := a.runQuery(ctx, m.GetNamespace(), access.RunsRead, m.GetFilter(), a.cfg.Now())
 	if err != nil {
 		return err
 	}
-	position := m.GetAfter()
-	if position == 0 {
-		position = a.cfg.Runtime.Position()
-		if err := a.sendLive(ctx, q, position, stream); err != nil {
-			return err
+	w := &runsWatch{api: a, query: q, stream: stream, position: m.GetAfter()}
+	if w.position == 0 {
+		err = w.live(ctx)
+	} else if err = a.reached(ctx, w.position); err == nil {
+		err = w.changed(ctx)
+	}
+	pause := time.NewTicker(WatchRunsEvery)
+	defer pause.Stop()
+	for err == nil {
+		if _, err = a.cfg.Runtime.Reached(ctx, w.position+1); err == nil {
+			err = w.changed(ctx)
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			err = ctx.Err()
 		}
 	}
-	for !q.none {
-		now, err := a.cfg.Runtime.Reached(ctx, position+1)
-		if err != nil {
-			return failure(err)
-		}
-		// The store's query goes by state; what leaves a filter must be seen too,
-		// so that only namespaces and workflows narrow it.
-		rows, err := a.cfg.Store.Runs(ctx, store.RunQuery{
-			Since: position, Namespaces: q.store.Namespaces, Workflows: q.store.Workflows, Limit: changedRows,
-		})
-		if err != nil {
-			return failure(err)
-		}
-		if len(rows) < changedRows {
-			position = now
-		} else {
-			position = rows[len(rows)-1].Batch - 1
-		}
-		if err := a.sendRuns(ctx, q, rows, position, stream); err != nil {
-			return err
-		}
-	}
-	<-ctx.Done()
-	return failure(ctx.Err())
+	return failure(err)
 }
 
-// sendRuns sends the rows that match, if any. All but the last message have no
-// position: whoever is cut off between them sees them all again.
-func (a *API) sendRuns(ctx context.Context, q *runQuery, rows []store.RunRow, position uint64, stream *connect.ServerStream[regiev1.WatchRunsResponse]) error {
-	look, out := a.looker(ctx), &regiev1.WatchRunsResponse{}
-	for i := range rows {
-		if !q.allows(&rows[i]) || !matches(q.filter, look(&rows[i])) {
-			continue
+// runsWatch is a caller of WatchRuns.
+type runsWatch struct {
+	api    *API
+	query  *runQuery
+	stream *connect.ServerStream[regiev1.WatchRunsResponse]
+	// position is the batch up to which the caller has seen everything.
+	position uint64
+	begun    bool // something was sent
+}
+
+// live sends the live runs that match, as they stand.
+func (w *runsWatch) live(ctx context.Context) error {
+	w.position = w.api.cfg.Runtime.Position()
+	var rows []store.RunRow
+	if !w.query.none {
+		var err error
+		if rows, err = w.api.cfg.Store.LiveRuns(ctx); err != nil {
+			return err
 		}
-		if len(out.Runs) == WatchRunsPage {
-			if err := stream.Send(out); err != nil {
+	}
+	for i := range rows { // they show all batches up to the last one of theirs
+		w.position = max(w.position, rows[i].Batch)
+	}
+	return w.send(ctx, rows)
+}
+
+// changed sends the runs that match and have changed since the position.
+func (w *runsWatch) changed(ctx context.Context) error {
+	now := w.api.cfg.Runtime.Position()
+	// The query goes by namespace and workflow only: what leaves a filter, such
+	// as one for states, is not sent, but what is in it is seen.
+	next := store.RunQuery{
+		ByBatch: true, Since: w.position, Namespaces: w.query.store.Namespaces, Workflows: w.query.store.Workflows, Limit: changedRows,
+	}
+	var rows []store.RunRow
+	for more := !w.query.none; more; {
+		page, err := w.api.cfg.Store.Runs(ctx, next)
+		if err != nil {
+			return err
+		}
+		if len(page) > 0 {
+			last := &page[len(page)-1]
+			next.Since, next.After, now = last.Batch, last.ID, max(now, last.Batch)
+		}
+		more = len(page) == changedRows
+		if rows = append(rows, page...); len(rows) > 0 && more {
+			if err := w.pieces(ctx, rows); err != nil {
 				return err
 			}
-			out = &regiev1.WatchRunsResponse{}
+			rows = nil
 		}
-		out.Runs = append(out.Runs, a.run(ctx, &rows[i]))
 	}
-	if len(out.Runs) == 0 {
-		return nil
-	}
-	out.Position = position
-	return stream.Send(out)
+	w.position = max(w.position, now)
+	return w.send(ctx, rows)
 }
 
-// sendLive sends the live runs that match, as they stand.
-func (a *API) sendLive(ctx context.Context, q *runQuery, position uint64, stream *connect.ServerStream[regiev1.WatchRunsResponse]) error {
-	rows, err := a.cfg.Store.LiveRuns(ctx)
-	if err != nil {
-		return failure(err)
+// send sends the rows that match and then the position, unless nothing is new.
+func (w *runsWatch) send(ctx context.Context, rows []store.RunRow) error {
+	runs := w.matching(ctx, rows)
+	for len(runs) > WatchRunsPage {
+		if err := w.stream.Send(&regiev1.WatchRunsResponse{Runs: runs[:WatchRunsPage]}); err != nil {
+			return err
+		}
+		runs = runs[WatchRunsPage:]
 	}
-	return a.sendRuns(ctx, q, rows, position, stream)
+	if len(runs) == 0 && w.begun {
+		return nil
+	}
+	w.begun = true
+	return w.stream.Send(&regiev1.WatchRunsResponse{Runs: runs, Position: w.position})
+}
+
+// pieces sends rows without a position: whoever is cut off before the last
+// message sees them all again.
+func (w *runsWatch) pieces(ctx context.Context, rows []store.RunRow) error {
+	for runs := range slices.Chunk(w.matching(ctx, rows), WatchRunsPage) {
+		if err := w.stream.Send(&regiev1.WatchRunsResponse{Runs: runs}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *runsWatch) matching(ctx context.Context, rows []store.RunRow) []*regiev1.Run {
+	now := w.api.cfg.Now()
+	look, f := w.api.looker(ctx, now), w.query.filter.At(now)
+	var out []*regiev1.Run
+	for i := range rows {
+		if w.query.allows(&rows[i]) && matches(f, look(&rows[i])) {
+			out = append(out, w.api.run(ctx, &rows[i]))
+		}
+	}
+	return out
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
@@ -131,24 +132,33 @@ func (a *API) ListUsers(_ context.Context, m *regiev1.ListUsersRequest) (*regiev
 
 // CreateUser makes a user.
 func (a *API) CreateUser(ctx context.Context, m *regiev1.CreateUserRequest) (*regiev1.CreateUserResponse, error) {
-	ctx, before, err := a.once(ctx, "users.create", m.GetIdempotencyKey(), m)
+	// A hash of the password would be guessed from, whatever is done for the
+	// one that is kept: it does not count.
+	body := proto.CloneOf(m)
+	body.Password = ""
+	k, err := keyOf(ctx, "users.create", m.GetIdempotencyKey(), body)
 	if err != nil {
 		return nil, err
 	}
-	if before != nil {
-		user, ok := a.cfg.Access.User(m.GetName())
-		if !ok {
-			return nil, notFound("not_found", "user %s was made with this key and is not there any more", m.GetName())
-		}
-		return &regiev1.CreateUserResponse{User: userOf(&user)}, nil
-	}
-	user, position, err := a.cfg.Access.CreateUser(ctx, identityOf(ctx), access.NewUser{
-		Name: m.GetName(), DisplayName: m.GetDisplayName(), Password: m.GetPassword(), Grants: grantsFrom(m.GetGrants()),
+	out := &regiev1.CreateUserResponse{}
+	before, err := a.once(ctx, k, func(ctx context.Context) error {
+		user, position, err := a.cfg.Access.CreateUser(ctx, identityOf(ctx), access.NewUser{
+			Name: m.GetName(), DisplayName: m.GetDisplayName(), Password: m.GetPassword(), Grants: grantsFrom(m.GetGrants()),
+		})
+		out.User, out.Position = userOf(&user), position
+		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, a.refused(ctx, err)
+	case before == nil:
+		return out, nil
 	}
-	return &regiev1.CreateUserResponse{User: userOf(&user), Position: position}, nil
+	user, ok := a.cfg.Access.User(m.GetName())
+	if !ok {
+		return nil, notFound("not_found", "user %s was made with this key and is not there any more", m.GetName())
+	}
+	return &regiev1.CreateUserResponse{User: userOf(&user), Position: before.Position}, nil
 }
 
 // UpdateUser changes a user.
@@ -245,23 +255,28 @@ func (a *API) ListTokens(ctx context.Context, m *regiev1.ListTokensRequest) (*re
 // CreateToken makes a token. The same request with the same key names it again,
 // without the secret.
 func (a *API) CreateToken(ctx context.Context, m *regiev1.CreateTokenRequest) (*regiev1.CreateTokenResponse, error) {
-	ctx, before, err := a.once(ctx, "tokens.create", m.GetIdempotencyKey(), m)
+	k, err := keyOf(ctx, "tokens.create", m.GetIdempotencyKey(), m)
 	if err != nil {
 		return nil, err
-	}
-	if before != nil {
-		return nil, refuse(connect.CodeAlreadyExists, "token_made", "a token was made with this key before, and its secret is not kept",
-			"revoke it (`regie tokens`) and make another with another key")
 	}
 	n := access.NewToken{Name: m.GetName(), User: m.GetUser(), Scopes: grantsFrom(m.GetScopes()), ReadOnly: m.GetReadOnly()}
 	if m.GetExpiresAt() != nil {
 		n.ExpiresAt = m.GetExpiresAt().AsTime()
 	}
-	token, secret, position, err := a.cfg.Access.CreateToken(ctx, identityOf(ctx), n)
-	if err != nil {
+	out := &regiev1.CreateTokenResponse{}
+	before, err := a.once(ctx, k, func(ctx context.Context) error {
+		token, secret, position, err := a.cfg.Access.CreateToken(ctx, identityOf(ctx), n)
+		out.Token, out.Secret, out.Position = tokenOf(&token), secret, position
+		return err
+	})
+	switch {
+	case err != nil:
 		return nil, a.refused(ctx, err)
+	case before != nil:
+		return nil, refuse(connect.CodeAlreadyExists, "token_made", "a token was made with this key before, and its secret is not kept",
+			"revoke it (`regie tokens`) and make another with another key")
 	}
-	return &regiev1.CreateTokenResponse{Token: tokenOf(&token), Secret: secret, Position: position}, nil
+	return out, nil
 }
 
 // RevokeToken ends a token.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -21,9 +23,9 @@ const (
 	// MaxScan is how many rows are looked at for one page; where fewer match
 	// than fit, the answer has what was found and a token to go on.
 	MaxScan = 20_000
-	// MaxSorted is how many matches are sorted at most, for an order other than
-	// that of time.
-	MaxSorted = 10_000
+	// MaxSorted is among how many rows an order other than that of time is
+	// looked for; of more it is refused.
+	MaxSorted = 20_000
 	// readRows is how many rows are read at once.
 	readRows = 500
 )
@@ -37,16 +39,19 @@ func (a *API) ListRuns(ctx context.Context, m *regiev1.ListRunsRequest) (*regiev
 	if err != nil {
 		return nil, err
 	}
-	q, err := a.runQuery(ctx, m.GetNamespace(), access.RunsRead, m.GetFilter())
+	at, err := openToken[runToken](m.GetPageToken(), listOf(m.GetNamespace(), m.GetFilter()))
 	if err != nil {
 		return nil, err
 	}
-	token, err := openToken[runToken](m.GetPageToken(), m.GetNamespace()+"\n"+m.GetFilter())
+	if at.At.IsZero() {
+		at.At = a.cfg.Now()
+	}
+	q, err := a.runQuery(ctx, m.GetNamespace(), access.RunsRead, m.GetFilter(), at.At)
 	if err != nil {
 		return nil, err
 	}
 	position := a.cfg.Runtime.Position()
-	rows, next, err := a.matching(ctx, q, token, size, filter.Unknown)
+	rows, next, err := a.matching(ctx, q, at, size, MaxScan, filter.Unknown)
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -70,7 +75,11 @@ func pageSize(n int32) (int, error) {
 // runToken says where a page of runs begins.
 type runToken struct {
 	Before store.RunID `json:"before,omitempty"`
-	Offset int         `json:"offset,omitempty"` // of a list with an order of its own
+	// After is the rank behind which a list with an order of its own goes on.
+	After string `json:"after,omitempty"`
+	// At is when the first page was asked for: what is relative to now, such as
+	// how long a run has waited, is the same on all pages.
+	At time.Time `json:"at"`
 }
 
 // sealed is a page token: it goes on with one list only.
@@ -104,36 +113,44 @@ type runQuery struct {
 	of     string
 	store  store.RunQuery
 	filter filter.Filter
-	none   bool // nothing can match
+	only   []string // namespaces; nil: any
+	none   bool     // nothing can match
 }
 
+// listOf tells lists of runs apart, for page tokens.
+func listOf(namespace, line string) string { return "runs\n" + namespace + "\n" + line }
+
 // runQuery reads the filter line of a request, within what the caller may see.
-func (a *API) runQuery(ctx context.Context, namespace string, permission access.Permission, line string) (*runQuery, error) {
+func (a *API) runQuery(ctx context.Context, namespace string, permission access.Permission, line string, now time.Time) (*runQuery, error) {
 	identity := identityOf(ctx)
-	f, err := filter.Parse(line, filter.Context{Me: identity.User, Now: a.cfg.Now(), Zone: a.cfg.Zone})
+	f, err := filter.Parse(line, filter.Context{Me: identity.User, Now: now, Zone: a.cfg.Zone})
 	if err != nil {
 		return nil, refuse(connect.CodeInvalidArgument, "filter_invalid", err.Error(), "such as: state:failed date:today-1..today name~\"gl_*\"")
 	}
 	if err := f.Check(filter.Runs); err != nil {
 		return nil, refuse(connect.CodeInvalidArgument, "filter_invalid", err.Error(), "")
 	}
+	of := listOf(namespace, line)
 	hints := f.Query()
 	if hints.None {
-		return &runQuery{none: true}, nil
+		return &runQuery{of: of, none: true}, nil
 	}
-	q := &runQuery{of: namespace + "\n" + line, filter: f, store: store.RunQuery{
+	q := &runQuery{of: of, filter: f, store: store.RunQuery{
 		Workflows: hints.Workflows, States: hints.States, DateFrom: hints.DateFrom, DateTo: hints.DateTo, Limit: readRows,
 	}}
 	allowed, all := a.namespaces(identity, namespace, permission)
 	switch {
 	case all:
-		q.store.Namespaces = hints.Namespaces
+		q.only = hints.Namespaces
 	case hints.Namespaces == nil:
-		q.store.Namespaces = allowed
+		q.only = allowed
 	default:
-		q.store.Namespaces = slices.DeleteFunc(slices.Clone(hints.Namespaces), func(n string) bool { return !slices.Contains(allowed, n) })
+		q.only = slices.DeleteFunc(slices.Clone(hints.Namespaces), func(n string) bool { return !slices.Contains(allowed, n) })
 	}
-	q.none = !all && len(q.store.Namespaces) == 0
+	q.none = !all && len(q.only) == 0
+	if len(q.only) <= store.MaxAlternatives {
+		q.store.Namespaces = q.only
+	}
 	return q, nil
 }
 
@@ -147,8 +164,9 @@ func (a *API) namespaces(identity access.Identity, namespace string, permission 
 	return names, all
 }
 
-// matching finds a page of rows that match at least so well.
-func (a *API) matching(ctx context.Context, q *runQuery, at runToken, size int, least filter.Tri) ([]store.RunRow, string, error) {
+// matching finds a page of rows that match at least so well, among at most scan
+// rows; there may be fewer than fit, and more behind the token.
+func (a *API) matching(ctx context.Context, q *runQuery, at runToken, size, scan int, least filter.Tri) ([]store.RunRow, string, error) {
 	if q.none {
 		return nil, "", nil
 	}
@@ -156,73 +174,87 @@ func (a *API) matching(ctx context.Context, q *runQuery, at runToken, size int, 
 		return a.sorted(ctx, q, at, size, least)
 	}
 	var out []store.RunRow
-	look := a.looker(ctx)
+	look := a.looker(ctx, at.At)
 	query := q.store
 	query.Before = at.Before
-	for scanned := 0; scanned < MaxScan; {
+	for scanned := 0; scanned < scan; {
 		rows, err := a.cfg.Store.Runs(ctx, query)
 		if err != nil {
 			return nil, "", err
 		}
 		for i := range rows {
+			if q.allows(&rows[i]) && q.filter.Match(look(&rows[i])) >= least {
+				if len(out) == size {
+					return out, makeToken(runToken{Before: query.Before, At: at.At}, q.of), nil
+				}
+				out = append(out, rows[i])
+			}
 			query.Before = rows[i].ID
-			if q.filter.Match(look(&rows[i])) < least {
-				continue
-			}
-			if out = append(out, rows[i]); len(out) == size {
-				return out, makeToken(runToken{Before: query.Before}, q.of), nil
-			}
 		}
 		if len(rows) < query.Limit {
 			return out, "", nil
 		}
 		scanned += len(rows)
 	}
-	return out, makeToken(runToken{Before: query.Before}, q.of), nil
+	return out, makeToken(runToken{Before: query.Before, At: at.At}, q.of), nil
 }
 
 // sorted finds a page of an order that is not that of time.
 func (a *API) sorted(ctx context.Context, q *runQuery, at runToken, size int, least filter.Tri) ([]store.RunRow, string, error) {
+	var after filter.Rank
+	if at.After != "" {
+		var err error
+		if after, err = q.filter.ParseRank([]byte(at.After)); err != nil {
+			return nil, "", invalid("page_token", "it is not one of this list: ask for the first page again")
+		}
+	}
 	type match struct {
 		row  store.RunRow
 		rank filter.Rank
 	}
 	var all []match
-	look := a.looker(ctx)
+	look := a.looker(ctx, at.At)
 	query := q.store
-	for scanned := 0; scanned < MaxScan && len(all) < MaxSorted; {
+	for scanned := 0; ; {
 		rows, err := a.cfg.Store.Runs(ctx, query)
 		if err != nil {
 			return nil, "", err
 		}
 		for i := range rows {
 			query.Before = rows[i].ID
-			if facts := look(&rows[i]); q.filter.Match(facts) >= least {
-				all = append(all, match{rows[i], q.filter.Rank(facts)})
+			facts := look(&rows[i])
+			if !q.allows(&rows[i]) || q.filter.Match(facts) < least {
+				continue
+			}
+			if rank := q.filter.Rank(facts); at.After == "" || rank.Compare(after) > 0 {
+				all = append(all, match{rows[i], rank})
 			}
 		}
-		scanned += len(rows)
 		if len(rows) < query.Limit {
 			break
 		}
+		if scanned += len(rows); scanned >= MaxSorted {
+			return nil, "", refuse(connect.CodeFailedPrecondition, "too_many_to_sort", fmt.Sprintf("there are more than %d runs to put in order", MaxSorted),
+				"narrow it by state, date or name, or leave sort out: the newest come first")
+		}
 	}
-	slices.SortStableFunc(all, func(x, y match) int { return x.rank.Compare(y.rank) })
-	from := min(max(at.Offset, 0), len(all))
-	to := min(from+size, len(all))
-	out := make([]store.RunRow, 0, to-from)
-	for _, m := range all[from:to] {
-		out = append(out, m.row)
+	slices.SortFunc(all, func(x, y match) int { return x.rank.Compare(y.rank) })
+	more := len(all) > size
+	all = all[:min(size, len(all))]
+	out := make([]store.RunRow, 0, len(all))
+	for i := range all {
+		out = append(out, all[i].row)
 	}
-	if to == len(all) {
+	if !more {
 		return out, "", nil
 	}
-	return out, makeToken(runToken{Offset: to}, q.of), nil
+	text, err := all[len(all)-1].rank.MarshalText()
+	return out, makeToken(runToken{After: string(text), At: at.At}, q.of), err
 }
 
 // looker gives the facts about rows that filters look at. What only live runs
 // know is asked for once, when the first filter wants it.
-func (a *API) looker(ctx context.Context) func(row *store.RunRow) *filter.Row {
-	now := a.cfg.Now()
+func (a *API) looker(ctx context.Context, now time.Time) func(row *store.RunRow) *filter.Row {
 	var facts map[store.RunID]filter.Live
 	live := func(id store.RunID) (filter.Live, bool) {
 		if facts == nil {
@@ -250,5 +282,5 @@ func matches(f filter.Filter, row *filter.Row) bool { return f.Match(row) != fil
 
 // allows reports whether the namespace of a run is one of those asked about.
 func (q *runQuery) allows(row *store.RunRow) bool {
-	return !q.none && (q.store.Namespaces == nil || slices.Contains(q.store.Namespaces, row.Namespace))
+	return !q.none && (q.only == nil || slices.Contains(q.only, row.Namespace))
 }

@@ -43,13 +43,16 @@ func (a *API) StartRun(ctx context.Context, m *regiev1.StartRunRequest) (*regiev
 			return nil, invalid("business_date", "%v", err)
 		}
 	}
+	if err := checkKey(m.GetIdempotencyKey()); err != nil {
+		return nil, err
+	}
 	body, err := canonical(m)
 	if err != nil {
 		return nil, failure(err)
 	}
 	accepted, err := a.cfg.Starter.Start(ctx, Start{
 		Namespace: m.GetNamespace(), Workflow: m.GetWorkflow(), Input: input, BusinessDate: m.GetBusinessDate(),
-		Key: runKey(m.GetIdempotencyKey()), Body: body, Held: m.GetHeld(), Trigger: "manual",
+		Key: runKey(ctx, m.GetIdempotencyKey()), Body: body, Held: m.GetHeld(), Trigger: "manual",
 		By: a.by(ctx, m.GetReason()),
 	})
 	if err != nil {
@@ -64,12 +67,13 @@ func (a *API) StartRun(ctx context.Context, m *regiev1.StartRunRequest) (*regiev
 	}, nil
 }
 
-// runKey is the key of a request as the store has it, apart from those of ticks.
-func runKey(key string) string {
+// runKey is the key of a request as the store has it, apart from those of ticks
+// and of other users.
+func runKey(ctx context.Context, key string) string {
 	if key == "" {
 		return ""
 	}
-	return "key/" + key
+	return "key/" + hashOf(identityOf(ctx).User+"\x00"+key)
 }
 
 // Start asks for a run of a workflow as it is now.

@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
@@ -24,30 +26,66 @@ func (a *API) Apply(ctx context.Context, m *regiev1.ApplyRequest) (*regiev1.Appl
 	if err := a.namespaceThere(m.GetNamespace()); err != nil {
 		return nil, err
 	}
-	ctx, before, err := a.once(ctx, "apply", m.GetIdempotencyKey(), m)
-	if err != nil {
-		return nil, err
+	var k *keyed
+	if !m.GetDryRun() {
+		var err error
+		if k, err = keyOf(ctx, "apply", m.GetIdempotencyKey(), m); err != nil {
+			return nil, err
+		}
 	}
-	applied, err := a.cfg.Catalog.Apply(ctx, catalog.Apply{
-		Namespace: m.GetNamespace(), Files: files(m.GetFiles()), Prune: m.GetPrune(), By: a.by(ctx, m.GetReason()),
-		// What was done before is only looked at again.
-		DryRun: m.GetDryRun() || before != nil,
+	out := &regiev1.ApplyResponse{}
+	if k != nil {
+		k.answer = func() proto.Message { return kept(out) }
+	}
+	before, err := a.once(ctx, k, func(ctx context.Context) error {
+		applied, err := a.cfg.Catalog.Apply(ctx, catalog.Apply{
+			Namespace: m.GetNamespace(), Files: files(m.GetFiles()), Prune: m.GetPrune(), By: a.by(ctx, m.GetReason()), DryRun: m.GetDryRun(),
+			Within: func(changes []catalog.Change) error {
+				out.Changes = changesOf(changes)
+				return a.namespaceThere(m.GetNamespace()) // still
+			},
+		})
+		if diag.HasErrors(applied.Diagnostics) {
+			return problem.With(connect.CodeInvalidArgument, "the definitions have errors; nothing was stored", &regiev1.Problem{
+				Code: "definition_invalid", Diagnostics: diagnostics(applied.Diagnostics),
+			})
+		}
+		out.Changes, out.Diagnostics, out.Position = changesOf(applied.Changes), diagnostics(applied.Diagnostics), applied.Position
+		return err
 	})
 	if err != nil {
 		return nil, failure(err)
 	}
-	if diag.HasErrors(applied.Diagnostics) {
-		return nil, problem.With(connect.CodeInvalidArgument, "the definitions have errors; nothing was stored", &regiev1.Problem{
-			Code: "definition_invalid", Diagnostics: diagnostics(applied.Diagnostics),
-		})
+	if before != nil {
+		if err := proto.Unmarshal(before.Value.Answer, out); err != nil {
+			return nil, failure(fmt.Errorf("read the answer of an earlier request: %w", err))
+		}
+		out.Position = before.Position
 	}
-	out := &regiev1.ApplyResponse{Diagnostics: diagnostics(applied.Diagnostics), Position: applied.Position}
-	for _, c := range applied.Changes {
-		out.Changes = append(out.Changes, &regiev1.Change{
+	return out, nil
+}
+
+// kept is what is kept of an answer for its idempotency key: all of it, but the
+// lines that differ if that is too much.
+func kept(m *regiev1.ApplyResponse) *regiev1.ApplyResponse {
+	if proto.Size(m) <= MaxAnswer {
+		return m
+	}
+	m = proto.CloneOf(m)
+	for _, c := range m.GetChanges() {
+		c.Differences = nil
+	}
+	return m
+}
+
+func changesOf(in []catalog.Change) []*regiev1.Change {
+	out := make([]*regiev1.Change, 0, len(in))
+	for _, c := range in {
+		out = append(out, &regiev1.Change{
 			Kind: c.Kind, Namespace: c.Namespace, Name: c.Name, Action: c.Action, Version: c.Version, Differences: c.Differences,
 		})
 	}
-	return out, nil
+	return out
 }
 
 func files(in []*regiev1.SourceFile) []catalog.File {

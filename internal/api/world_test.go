@@ -420,3 +420,20 @@ func base64Of(text string) string { return base64.StdEncoding.EncodeToString([]b
 
 // far is an instant that tests do not see.
 func far() *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(300 * 24 * time.Hour)) }
+
+// restart ends the server and starts it again on the same folder; tasks go on
+// meanwhile. The clock and the configuration may be others.
+func (w *world) restart(t *testing.T, o options) {
+	t.Helper()
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	o.dir, o.with = w.dir, w
+	again, err := open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	*w = *again
+}
+
+func lower(text string) string { return strings.ToLower(text) }

@@ -36,6 +36,9 @@ type Apply struct {
 	// By is the entry of the audit log that each change gets: actor, request
 	// and reason; the rest is filled in.
 	By store.Entry
+	// Within, if not nil, is called within the transaction with the changes,
+	// and refuses them with an error. It may be called again.
+	Within func(changes []Change) error
 }
 
 // Change is what becomes of one definition.
@@ -90,7 +93,10 @@ func (c *Catalog) Apply(ctx context.Context, a Apply) (Applied, error) {
 	}
 	out.Position, err = c.registry.Update(ctx, func(tx *registry.Tx) error {
 		plan.changes(tx)
-		return nil
+		if a.Within == nil {
+			return nil
+		}
+		return a.Within(plan.out)
 	})
 	if err != nil {
 		return Applied{}, err

@@ -45,6 +45,14 @@ func (d *disk) StorePrograms(_ context.Context, programs ...store.Program) error
 	return nil
 }
 
+func (d *disk) Object(_ context.Context, id store.ObjectID) (store.Object, error) {
+	o, ok := d.objects[id]
+	if !ok {
+		return o, store.ErrNotFound
+	}
+	return o, nil
+}
+
 func (d *disk) Objects(context.Context, string, store.ObjectID, int) ([]store.Object, error) {
 	return nil, nil
 }

@@ -2,6 +2,8 @@ package filter
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -89,6 +91,44 @@ func (a *asking) place(by sortBy) rankPlace {
 		return rankPlace{known: started, number: int64(took)}
 	}
 	return rankPlace{}
+}
+
+// rankText is a rank as [Rank.MarshalText] writes it.
+type rankText struct {
+	ID     string      `json:"id"`
+	Places []placeText `json:"p,omitempty"`
+}
+
+type placeText struct {
+	Known  bool   `json:"k,omitempty"`
+	Number int64  `json:"n,omitempty"`
+	Text   string `json:"t,omitempty"`
+}
+
+// MarshalText writes the rank for [Filter.ParseRank], such as for a page token.
+func (r Rank) MarshalText() ([]byte, error) {
+	out := rankText{ID: r.id}
+	for _, p := range r.places {
+		out.Places = append(out.Places, placeText{p.known, p.number, p.text})
+	}
+	return json.Marshal(out)
+}
+
+// ParseRank reads a rank of this filter. An error says that it is none, whoever
+// may have written it.
+func (f Filter) ParseRank(text []byte) (Rank, error) {
+	var in rankText
+	if err := json.Unmarshal(text, &in); err != nil {
+		return Rank{}, fmt.Errorf("read rank: %w", err)
+	}
+	if len(in.Places) != len(f.sort) {
+		return Rank{}, fmt.Errorf("read rank: it has %d places, the order %d", len(in.Places), len(f.sort))
+	}
+	rank := Rank{id: in.ID}
+	for i, p := range in.Places {
+		rank.places = append(rank.places, rankPlace{p.Known, p.Number, p.Text, f.sort[i].descending})
+	}
+	return rank, nil
 }
 
 // Compare orders ranks of the same filter: -1 when r comes before other, 0 only

@@ -203,7 +203,10 @@ func TestAlso(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.run(row("1", "failed"))
 		var names []string
-		ctx := registry.Also(t.Context(), func(tx *registry.Tx) { names = tx.Names() })
+		ctx := registry.Also(t.Context(), func(tx *registry.Tx) error {
+			names = tx.Names()
+			return nil
+		})
 		silence, _, err := w.service.CreateSilence(ctx, ada, notify.Silence{Namespace: "n", Until: time.Now().Add(time.Hour)})
 		if err != nil || len(names) == 0 || names[0] != silence.ID {
 			t.Errorf("%v, %v, %v", silence.ID, names, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/regie-dev/regie/internal/store"
@@ -96,8 +97,10 @@ type Tx struct {
 type alsoKey struct{}
 
 // Also lets transactions under the context do something more at their end, in
-// the same batch: whoever calls a service that changes objects adds its own.
-func Also(ctx context.Context, also func(tx *Tx)) context.Context {
+// the same batch: whoever calls a service that changes objects adds its own. An
+// error of it is that of the transaction. It may be called again for the same
+// transaction.
+func Also(ctx context.Context, also func(tx *Tx) error) context.Context {
 	return context.WithValue(ctx, alsoKey{}, also)
 }
 
@@ -141,8 +144,10 @@ func (r *Registry) Update(ctx context.Context, change func(tx *Tx) error) (uint6
 		if err := change(tx); err != nil {
 			return 0, err
 		}
-		if also, ok := ctx.Value(alsoKey{}).(func(*Tx)); ok {
-			also(tx)
+		if also, ok := ctx.Value(alsoKey{}).(func(*Tx) error); ok {
+			if err := also(tx); err != nil {
+				return 0, err
+			}
 		}
 		if tx.err != nil {
 			return 0, tx.err
@@ -152,6 +157,7 @@ func (r *Registry) Update(ctx context.Context, change func(tx *Tx) error) (uint6
 		}
 		position, err := r.commit.Write(ctx, tx.objects, tx.entries)
 		if err == nil {
+			r.date(ctx, tx.objects, position)
 			return position, r.apply(tx.objects)
 		}
 		// An object that was deleted once goes on counting its revisions, which
@@ -171,6 +177,20 @@ func (r *Registry) Update(ctx context.Context, change func(tx *Tx) error) (uint6
 // returns once they are durable.
 func (r *Registry) Record(ctx context.Context, entries ...store.Entry) (uint64, error) {
 	return r.commit.Write(ctx, nil, entries)
+}
+
+// date says of objects when they were written, which the batch has for all of
+// them. It is for showing: if it cannot be read, they have none until the next
+// start.
+func (r *Registry) date(ctx context.Context, objects []store.Object, position uint64) {
+	there := slices.IndexFunc(objects, func(o store.Object) bool { return !o.Deleted })
+	if there < 0 {
+		return
+	}
+	written, _ := r.store.Object(context.WithoutCancel(ctx), objects[there].ObjectID)
+	for i := range objects {
+		objects[i].Batch, objects[i].At = position, written.At
+	}
 }
 
 func (r *Registry) apply(objects []store.Object) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regie-dev/regie/internal/registry"
 	"github.com/regie-dev/regie/internal/store"
@@ -36,6 +37,7 @@ func (d *disk) Write(_ context.Context, objects []store.Object, entries []store.
 	}
 	d.batch++
 	for _, o := range objects {
+		o.Batch, o.At = d.batch, time.Unix(int64(d.batch), 0)
 		d.objects[o.ObjectID] = o
 	}
 	d.entries = append(d.entries, entries...)
@@ -192,5 +194,64 @@ func TestUnknownField(t *testing.T) {
 	d := &disk{objects: map[store.ObjectID]store.Object{id: {ObjectID: id, Revision: 1, Data: []byte(`{"name":"x","more":1}`)}}}
 	if _, err := registry.Open(t.Context(), d, d, registry.NewTable[user]("user")); err == nil || !strings.Contains(err.Error(), "user /ada") {
 		t.Errorf("%v", err)
+	}
+}
+
+// When and where an object was written is known at once, and the same later.
+func TestItemsHaveTheirTime(t *testing.T) {
+	t.Parallel()
+	d := &disk{}
+	r, users := open(t, d)
+	if err := put(t, r, users, "ada", "Ada"); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t, r, users, "bob", "Bob"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Update(t.Context(), func(tx *registry.Tx) error {
+		users.Delete(tx, "ns", "ada")
+		users.Put(tx, "ns", "eve", user{Name: "Eve"})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, later := open(t, d)
+	for name, batch := range map[string]uint64{"bob": 2, "eve": 3} {
+		item, _ := users.Item("ns", name)
+		again, _ := later.Item("ns", name)
+		if item.Position != batch || !item.At.Equal(time.Unix(int64(batch), 0)) || item != again {
+			t.Errorf("%s: %v, and after a start %v", name, item, again)
+		}
+	}
+}
+
+// What belongs to a transaction from outside is in the same batch, and can
+// refuse it.
+func TestAlso(t *testing.T) {
+	t.Parallel()
+	d := &disk{}
+	r, users := open(t, d)
+	refused := errors.New("refused")
+	ctx := registry.Also(t.Context(), func(tx *registry.Tx) error {
+		if slices.Contains(tx.Names(), "eve") {
+			return refused
+		}
+		users.Put(tx, "also", tx.Names()[0], user{Name: "also"})
+		return nil
+	})
+	update := func(name string) (uint64, error) {
+		return r.Update(ctx, func(tx *registry.Tx) error {
+			users.Put(tx, "ns", name, user{Name: name})
+			return nil
+		})
+	}
+	if position, err := update("ada"); err != nil || position != 1 {
+		t.Fatal(position, err)
+	}
+	if _, ok := users.Get("also", "ada"); !ok {
+		t.Error("what was added is not there")
+	}
+	if _, err := update("eve"); !errors.Is(err, refused) || d.batch != 1 {
+		t.Errorf("got %v after %d batches, want it refused", err, d.batch)
 	}
 }

@@ -17,8 +17,7 @@ type Item[T any] struct {
 	// Value must not be changed: put a changed copy.
 	Value    T
 	Revision uint64
-	// At is when it was written, in the batch Position; both zero for what was
-	// written since the start.
+	// At is when it was written, in the batch Position.
 	At       time.Time
 	Position uint64
 }
