@@ -193,18 +193,11 @@ func (c *Catalog) Prepared(ctx context.Context, namespace, name string) (*runtim
 	if !ok {
 		return nil, fmt.Errorf("%w: %s/%s", ErrNotFound, namespace, name)
 	}
-	machine, err := c.cfg.Machines.Stored(ctx, c.cfg.Store, w.Hash())
+	prepared, err := c.cfg.Machines.Prepared(ctx, c.cfg.Store, w.Hash())
 	if err != nil {
 		return nil, fmt.Errorf("prepare workflow %s/%s: %w", namespace, name, err)
 	}
-	data, hash, err := workflow.Encode(machine.Program())
-	if err != nil {
-		return nil, fmt.Errorf("prepare workflow %s/%s: %w", namespace, name, err)
-	}
-	if hash != w.Hash() {
-		return nil, fmt.Errorf("prepare workflow %s/%s: %w: its program is not what was stored", namespace, name, store.ErrCorrupt)
-	}
-	return &runtime.Prepared{Machine: machine, Stored: store.Program{Hash: hash, Data: data}}, nil
+	return prepared, nil
 }
 
 func versionName(name, version string) string { return name + "@" + version }

@@ -38,6 +38,13 @@ type part struct {
 	ended    *engine.RunEnded
 }
 
+// stored is the row of a new run as readers see it once the batch is durable.
+func (p *part) stored(sequence uint64) *store.RunRow {
+	row := *p.row
+	row.Batch, row.Events = sequence, p.first+uint64(len(p.events))-1
+	return &row
+}
+
 // output is an effect that waits for its batch. If it answers a Submit, hash is
 // what was asked for.
 type output struct {

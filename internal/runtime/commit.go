@@ -39,14 +39,18 @@ func (r *Reactor) send() {
 	}
 	out := r.building.out
 	r.building.out = nil
-	r.release(out, r.building.sequence-1)
+	r.release(out, r.building.sequence-1, nil)
 }
 
-// release lets outputs leave; what they answer can be seen at the position.
-func (r *Reactor) release(out []output, position uint64) {
+// release lets outputs leave; what they answer can be seen at the position. Whose
+// run was accepted in this batch, of these parts, gets its row.
+func (r *Reactor) release(out []output, position uint64, parts map[store.RunID]*part) {
 	for _, o := range out {
 		if reply, ok := o.effect.(Reply); ok {
 			reply.Position = position
+			if p := parts[o.run]; o.submit && p != nil && p.accepted {
+				reply.Row = p.stored(position)
+			}
 			r.reply(reply)
 			continue
 		}
@@ -102,7 +106,7 @@ func (r *Reactor) committed() {
 			r.onDisk(p.live.id)
 		}
 	}
-	r.release(b.out, b.sequence)
+	r.release(b.out, b.sequence, b.parts)
 	for _, p := range b.order {
 		r.do(Publish{Run: p.live.id, First: p.first, Events: p.events, Ended: p.ended})
 	}

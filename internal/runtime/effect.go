@@ -65,6 +65,9 @@ type Reply struct {
 	Existing bool
 	// Position is the batch from which on readers see what is answered.
 	Position uint64
+	// Row is the row of the run as readers see it there, if that batch accepted
+	// it; else nil.
+	Row *store.RunRow
 	// Affected is what an Act did.
 	Affected []engine.Affected
 	// Seen is the result of an Inspect.

@@ -145,6 +145,14 @@ func (m *memory) Run(_ context.Context, id store.RunID) (store.RunRow, error) {
 	if !ok {
 		return row, store.ErrNotFound
 	}
+	for _, r := range m.records[id] {
+		row.Events = r.First + r.Count - 1
+	}
+	for _, b := range m.batches {
+		if slices.ContainsFunc(b.Runs, func(r store.RunRow) bool { return r.ID == id }) {
+			row.Batch = b.Sequence
+		}
+	}
 	return row, nil
 }
 

@@ -25,12 +25,12 @@ type Machines struct {
 	languages map[string]expr.Language
 
 	mu     sync.Mutex
-	byHash map[[32]byte]*engine.Machine
+	byHash map[[32]byte]*Prepared
 }
 
 // NewMachines returns an empty cache; nobody may change languages afterwards.
 func NewMachines(languages map[string]expr.Language) *Machines {
-	return &Machines{languages: languages, byHash: map[[32]byte]*engine.Machine{}}
+	return &Machines{languages: languages, byHash: map[[32]byte]*Prepared{}}
 }
 
 // Prepare links a compiled program.
@@ -39,40 +39,46 @@ func (m *Machines) Prepare(p *workflow.Program) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	machine, err := m.get(hash, func() (*workflow.Program, error) { return p, nil })
-	if err != nil {
-		return nil, err
-	}
-	return &Prepared{Machine: machine, Stored: store.Program{Hash: hash, Data: data}}, nil
+	return m.get(hash, func() (*workflow.Program, []byte, error) { return p, data, nil })
 }
 
 // Stored links a program from the store.
 func (m *Machines) Stored(ctx context.Context, s store.Reader, hash [32]byte) (*engine.Machine, error) {
-	return m.get(hash, func() (*workflow.Program, error) {
-		data, err := s.Program(ctx, hash)
-		if err != nil {
-			return nil, fmt.Errorf("read program %x: %w", hash[:4], err)
-		}
-		p, err := workflow.Decode(data)
-		if err != nil {
-			return nil, unreadable{err}
-		}
-		return p, nil
-	})
-}
-
-func (m *Machines) get(hash [32]byte, program func() (*workflow.Program, error)) (*engine.Machine, error) {
-	m.mu.Lock()
-	machine := m.byHash[hash]
-	m.mu.Unlock()
-	if machine != nil {
-		return machine, nil
-	}
-	p, err := program()
+	p, err := m.Prepared(ctx, s, hash)
 	if err != nil {
 		return nil, err
 	}
-	machine, err = engine.Prepare(p, m.languages)
+	return p.Machine, nil
+}
+
+// Prepared links a program from the store, for runs to be started with. Nobody
+// may change what it returns.
+func (m *Machines) Prepared(ctx context.Context, s store.Reader, hash [32]byte) (*Prepared, error) {
+	return m.get(hash, func() (*workflow.Program, []byte, error) {
+		data, err := s.Program(ctx, hash)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read program %x: %w", hash[:4], err)
+		}
+		p, err := workflow.Decode(data)
+		if err != nil {
+			return nil, nil, unreadable{err}
+		}
+		return p, data, nil
+	})
+}
+
+func (m *Machines) get(hash [32]byte, program func() (*workflow.Program, []byte, error)) (*Prepared, error) {
+	m.mu.Lock()
+	known := m.byHash[hash]
+	m.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	p, data, err := program()
+	if err != nil {
+		return nil, err
+	}
+	machine, err := engine.Prepare(p, m.languages)
 	if err != nil {
 		return nil, unreadable{err}
 	}
@@ -81,8 +87,9 @@ func (m *Machines) get(hash [32]byte, program func() (*workflow.Program, error))
 	if first := m.byHash[hash]; first != nil {
 		return first, nil
 	}
-	m.byHash[hash] = machine
-	return machine, nil
+	known = &Prepared{Machine: machine, Stored: store.Program{Hash: hash, Data: data}}
+	m.byHash[hash] = known
+	return known, nil
 }
 
 // unreadable is data that this Regie cannot use, however often it reads it.

@@ -59,6 +59,8 @@ type Accepted struct {
 	Existing bool
 	// Position is the batch from which on readers see the run.
 	Position uint64
+	// Row is what they see there, if that batch accepted it; else nil.
+	Row *store.RunRow
 }
 
 // InputError says what is wrong with the input of a run.
@@ -127,7 +129,7 @@ func (s *Service) Submit(ctx context.Context, q Request) (Accepted, error) {
 		m.Caller = c
 		return m
 	})
-	return Accepted{Run: reply.Run, Existing: reply.Existing, Position: reply.Position}, err
+	return Accepted{Run: reply.Run, Existing: reply.Existing, Position: reply.Position, Row: reply.Row}, err
 }
 
 // Inspect calls look with the state of a live run, on the loop: it must be
@@ -261,6 +263,9 @@ func (s *Service) Watch(run store.RunID, first uint64) *Watcher {
 
 // Quarantined lists the runs that are set aside, with the reasons.
 func (s *Service) Quarantined() map[store.RunID]error { return s.hub.quarantined() }
+
+// Quarantine is why a run is set aside; nil if it is not.
+func (s *Service) Quarantine(run store.RunID) error { return s.hub.reason(run) }
 
 // keyExpires is until when the key of a request names its run; zero: for good.
 func keyExpires(q *Request, now time.Time) time.Time {

@@ -102,6 +102,31 @@ func start1(t *testing.T, s *runtime.Service, p *workflow.Program) store.RunID {
 	return accepted.Run
 }
 
+// TestSubmitTellsRow: the row in the answer is the one that readers find.
+func TestSubmitTellsRow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		disk := newMemory()
+		s, _ := serve(t, runtime.ServiceConfig{Store: disk}, succeed)
+		for _, held := range []bool{true, false} {
+			q := request(t, s, program("waits", wait("90s")))
+			q.Held, q.Key, q.Due = held, fmt.Sprint("key", held), time.Date(2031, 1, 1, 0, 0, 0, 999, time.UTC)
+			accepted, err := s.Submit(t.Context(), q)
+			if err != nil || accepted.Row == nil {
+				t.Fatalf("accepted %+v, %v", accepted, err)
+			}
+			again, err := s.Submit(t.Context(), q)
+			if err != nil || !again.Existing || again.Row != nil || again.Run != accepted.Run {
+				t.Errorf("the same key again: %+v, %v", again, err)
+			}
+			row, err := disk.Run(t.Context(), accepted.Run)
+			if err != nil || row != *accepted.Row {
+				t.Errorf("answer has %+v\nreaders see %+v, %v", *accepted.Row, row, err)
+			}
+		}
+	})
+}
+
 func TestServiceRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -205,6 +205,12 @@ func (h *hub) quarantined() map[store.RunID]error {
 	return maps.Clone(h.aside)
 }
 
+func (h *hub) reason(run store.RunID) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.aside[run]
+}
+
 // reread has everybody look at the store, since the reactor starts over.
 func (h *hub) reread() {
 	h.mu.Lock()

@@ -57,4 +57,3 @@ func TestLogOpensForOutput(t *testing.T) {
 		})
 	}
 }
-
