@@ -57,7 +57,7 @@ func (a *API) Explain(ctx context.Context, m *regiev1.ExplainRequest) (*regiev1.
 			Text: explanationText(e.Path, string(e.State), conditions),
 		})
 	}
-	if reason := a.cfg.Runtime.Quarantined()[row.ID]; reason != nil {
+	if reason := a.cfg.Runtime.Quarantine(row.ID); reason != nil {
 		out.Conditions = append(out.Conditions, &regiev1.Condition{
 			Kind: "quarantine", Text: fmt.Sprintf("Regie set the run aside, because %v.", reason), On: "restart",
 		})

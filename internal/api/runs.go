@@ -58,12 +58,15 @@ func (a *API) StartRun(ctx context.Context, m *regiev1.StartRunRequest) (*regiev
 	if err != nil {
 		return nil, failure(err)
 	}
-	row, err := a.cfg.Store.Run(ctx, accepted.Run)
-	if err != nil {
-		return nil, failure(err)
+	if accepted.Row == nil { // of an earlier request
+		row, err := a.cfg.Store.Run(ctx, accepted.Run)
+		if err != nil {
+			return nil, failure(err)
+		}
+		accepted.Row = &row
 	}
 	return &regiev1.StartRunResponse{
-		Run: a.run(ctx, &row), Existing: accepted.Existing, Position: accepted.Position,
+		Run: a.run(ctx, accepted.Row), Existing: accepted.Existing, Position: accepted.Position,
 	}, nil
 }
 
@@ -233,7 +236,7 @@ func (a *API) run(ctx context.Context, row *store.RunRow) *regiev1.Run {
 	}
 	about := a.about(ctx, row.Program)
 	out.Folder, out.Owner, out.Labels = about["folder"], about["owner"], labelsOf(about)
-	if reason := a.cfg.Runtime.Quarantined()[row.ID]; reason != nil {
+	if reason := a.cfg.Runtime.Quarantine(row.ID); reason != nil {
 		out.Quarantined = reason.Error()
 	}
 	return out
