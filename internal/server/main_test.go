@@ -1,4 +1,4 @@
-package api_test
+package server_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 var shared *world
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "regie-api")
+	dir, err := os.MkdirTemp("", "regie-server")
 	if err == nil {
 		shared, err = open(options{dir: dir})
 	}
