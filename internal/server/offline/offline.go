@@ -45,7 +45,10 @@ func (f *Folder) open(ctx context.Context, acceptLoss bool) (_ *opened, err erro
 	if o.dir, err = datadir.Open(f.Path, f.Owner); err != nil {
 		return nil, err
 	}
-	return o, o.openStore(ctx, acceptLoss)
+	if err := o.openStore(ctx, acceptLoss); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // hasDatabase keeps a folder from being made by looking for one.
