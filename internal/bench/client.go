@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,35 +10,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/regie-dev/regie/client"
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
-	"github.com/regie-dev/regie/gen/regie/v1/regiev1connect"
 )
 
 // namespace is where everything happens.
 const namespace = "default"
 
-// callTime bounds one call.
-const callTime = 2 * time.Minute
+// caller speaks to a server as any program does: by the public client.
+type caller struct {
+	*client.Client
 
-// client speaks to a server as any program does.
-type client struct {
-	secret    string // of its token
-	transport *http.Transport
-	runs      regiev1connect.RunServiceClient
-	workflows regiev1connect.WorkflowServiceClient
-}
-
-// bearer adds a token to requests.
-type bearer struct {
-	token string
-	next  http.RoundTripper
-}
-
-// RoundTrip makes a request.
-func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+b.token)
-	return b.next.RoundTrip(r)
+	secret string // of its token
 }
 
 // connections keeps one for each caller.
@@ -48,34 +30,35 @@ func connections() *http.Transport {
 }
 
 // login makes a token of the admin token of the first start.
-func login(ctx context.Context, url, adminToken string) (*client, error) {
-	transport := connections()
-	defer transport.CloseIdleConnections()
-	identities := regiev1connect.NewIdentityServiceClient(&http.Client{Transport: transport, Timeout: callTime}, url)
-	answer, err := identities.Login(ctx, &regiev1.LoginRequest{Password: adminToken, TokenName: "bench"})
+func login(ctx context.Context, url, adminToken string) (*caller, error) {
+	c, err := newCaller(url, "")
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	answer, err := c.Identities.Login(ctx, &regiev1.LoginRequest{Password: adminToken, TokenName: "bench"})
 	if err != nil {
 		return nil, fmt.Errorf("log in: %w", err)
 	}
-	return newClient(url, answer.GetSecret()), nil
+	return newCaller(url, answer.GetSecret())
 }
 
-func newClient(url, secret string) *client {
-	transport := connections()
-	known := &http.Client{Transport: bearer{secret, transport}, Timeout: callTime}
-	return &client{
-		secret: secret, transport: transport,
-		runs: regiev1connect.NewRunServiceClient(known, url), workflows: regiev1connect.NewWorkflowServiceClient(known, url),
+func newCaller(url, secret string) (*caller, error) {
+	c, err := client.New(client.Config{Server: url, Token: secret, UserAgent: "regie-bench", Transport: connections()})
+	if err != nil {
+		return nil, fmt.Errorf("call the server: %w", err)
 	}
+	return &caller{Client: c, secret: secret}, nil
 }
 
-func (c *client) close() {
+func (c *caller) close() {
 	if c != nil {
-		c.transport.CloseIdleConnections()
+		c.Close()
 	}
 }
 
-func (c *client) apply(ctx context.Context, text string) error {
-	_, err := c.workflows.Apply(ctx, &regiev1.ApplyRequest{
+func (c *caller) apply(ctx context.Context, text string) error {
+	_, err := c.Workflows.Apply(ctx, &regiev1.ApplyRequest{
 		Namespace: namespace, Files: []*regiev1.SourceFile{{Path: "bench.yaml", Content: []byte(text), Definition: true}},
 	})
 	if err != nil {
@@ -85,8 +68,8 @@ func (c *client) apply(ctx context.Context, text string) error {
 }
 
 // start starts a run, with a key as a careful client does.
-func (c *client) start(ctx context.Context, workflow, key string, held bool) (*regiev1.StartRunResponse, error) {
-	answer, err := c.runs.StartRun(ctx, &regiev1.StartRunRequest{Namespace: namespace, Workflow: workflow, IdempotencyKey: key, Held: held})
+func (c *caller) start(ctx context.Context, workflow, key string, held bool) (*regiev1.StartRunResponse, error) {
+	answer, err := c.Runs.StartRun(ctx, &regiev1.StartRunRequest{Namespace: namespace, Workflow: workflow, IdempotencyKey: key, Held: held})
 	if err != nil {
 		return nil, fmt.Errorf("start a run: %w", err)
 	}
@@ -94,32 +77,30 @@ func (c *client) start(ctx context.Context, workflow, key string, held bool) (*r
 }
 
 // follow waits for the end of a run, and returns when that came.
-func (c *client) follow(ctx context.Context, run string) (ended time.Time, err error) {
-	stream, err := c.runs.WatchRun(ctx, &regiev1.WatchRunRequest{Namespace: namespace, Run: run})
-	if err != nil {
-		return ended, fmt.Errorf("watch run %s: %w", run, err)
-	}
-	defer func() { err = errors.Join(err, stream.Close()) }()
-	for stream.Receive() {
-		if r := stream.Msg().GetRun(); r.GetEndedAt() != nil {
+func (c *caller) follow(ctx context.Context, run string) (ended time.Time, err error) {
+	for answer, err := range c.WatchRun(ctx, &regiev1.WatchRunRequest{Namespace: namespace, Run: run}) {
+		if err != nil {
+			return ended, fmt.Errorf("watch run %s: %w", run, err)
+		}
+		if r := answer.GetRun(); r.GetEndedAt() != nil {
 			if r.GetState() != "succeeded" {
 				return ended, fmt.Errorf("run %s ended %s", run, r.GetState())
 			}
 			return time.Now(), nil
 		}
 	}
-	return ended, fmt.Errorf("watch run %s: %w", run, errors.Join(stream.Err(), io.ErrUnexpectedEOF))
+	return ended, fmt.Errorf("watch run %s: %w", run, io.ErrUnexpectedEOF)
 }
 
 // pollEvery is how often somebody looks whether all runs have ended.
 const pollEvery = 5 * time.Millisecond
 
 // settle waits until no run is live.
-func (c *client) settle(ctx context.Context) error {
+func (c *caller) settle(ctx context.Context) error {
 	looks := time.NewTicker(pollEvery)
 	defer looks.Stop()
 	for {
-		answer, err := c.runs.ListRuns(ctx, &regiev1.ListRunsRequest{Namespace: namespace, Filter: "state:pending,queued,running,waiting", PageSize: 1})
+		answer, err := c.Runs.ListRuns(ctx, &regiev1.ListRunsRequest{Namespace: namespace, Filter: "state:pending,queued,running,waiting", PageSize: 1})
 		if err != nil {
 			return fmt.Errorf("list live runs: %w", err)
 		}
@@ -135,10 +116,10 @@ func (c *client) settle(ctx context.Context) error {
 }
 
 // count counts the runs that a filter has.
-func (c *client) count(ctx context.Context, filter string) (n int, err error) {
+func (c *caller) count(ctx context.Context, filter string) (n int, err error) {
 	request := &regiev1.ListRunsRequest{Namespace: namespace, Filter: filter, PageSize: 1000}
 	for {
-		answer, err := c.runs.ListRuns(ctx, request)
+		answer, err := c.Runs.ListRuns(ctx, request)
 		if err != nil {
 			return n, fmt.Errorf("list runs: %w", err)
 		}

@@ -32,15 +32,15 @@ const (
 func (s *server) looks(ctx context.Context, run func() string) (stop func() (map[string][]time.Duration, error)) {
 	calls := map[string]func(ctx context.Context) error{
 		"GetRun": func(ctx context.Context) error {
-			_, err := s.client.runs.GetRun(ctx, &regiev1.GetRunRequest{Namespace: namespace, Run: run(), Steps: true})
+			_, err := s.client.Runs.GetRun(ctx, &regiev1.GetRunRequest{Namespace: namespace, Run: run(), Steps: true})
 			return err
 		},
 		"ListRuns": func(ctx context.Context) error {
-			_, err := s.client.runs.ListRuns(ctx, &regiev1.ListRunsRequest{Namespace: namespace})
+			_, err := s.client.Runs.ListRuns(ctx, &regiev1.ListRunsRequest{Namespace: namespace})
 			return err
 		},
 		"Explain": func(ctx context.Context) error {
-			_, err := s.client.runs.Explain(ctx, &regiev1.ExplainRequest{Namespace: namespace, Run: run()})
+			_, err := s.client.Runs.Explain(ctx, &regiev1.ExplainRequest{Namespace: namespace, Run: run()})
 			return err
 		},
 	}

@@ -53,8 +53,10 @@ func (b *run) restartWith(ctx context.Context, name string, held bool, n int) (e
 	if err != nil {
 		return err
 	}
-	again.client = newClient(again.url, secret)
 	s = again
+	if s.client, err = newCaller(s.url, secret); err != nil {
+		return err
+	}
 	if live, err := s.client.count(ctx, "state:pending,queued,running,waiting"); err != nil || live != n {
 		return errors.Join(err, fmt.Errorf("%d of %d runs are live after the restart", live, n))
 	}

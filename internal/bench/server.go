@@ -33,7 +33,7 @@ type server struct {
 	url    string
 	token  string        // of the first start
 	ready  time.Duration // from its start until it listened
-	client *client
+	client *caller
 }
 
 // startServer starts a server on a data folder and waits until it listens. What
