@@ -35,7 +35,7 @@ build: ## build the static binary bin/regie
 run: build ## build, then run bin/regie with ARGS="..."
 	bin/regie $(ARGS)
 
-demo: build ## run both examples from the command line
+demo: build ## run the examples, also on a server that is killed and started again
 	scripts/demo.sh
 
 test: ## install what tests need, vet, run all tests (with the race detector but for the heavy ones)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/catalog"
@@ -36,6 +37,9 @@ import (
 // workerName names the server's own worker.
 const workerName = "local"
 
+// dismissTime bounds how long the own supervisor is told that it may go.
+const dismissTime = 2 * time.Second
+
 // supervisorDir is the folder of the server's own supervisor in the data folder.
 const supervisorDir = "supervisor"
 
@@ -46,6 +50,7 @@ type crew struct {
 	tasks      *supervised.Executor
 	connectors []connector.Connector
 	dispatch   *dispatch.Service
+	own        bool // the supervisor was started here
 }
 
 var (
@@ -68,7 +73,7 @@ type crewConfig struct {
 
 // open connects to the supervisor and makes the worker.
 func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
-	c.dispatch = cfg.dispatch
+	c.dispatch, c.own = cfg.dispatch, cfg.server.Supervisor.Socket == ""
 	if c.tasks, err = openSupervisor(ctx, cfg.server, cfg.home); err != nil {
 		return fmt.Errorf("reach the supervisor of tasks: %w", err)
 	}
@@ -158,8 +163,14 @@ func varsOf(a *access.Service, namespace string) value.Value {
 // close leaves the tasks to the supervisor, and ends the calls of connectors.
 func (c *crew) close() error {
 	var errs []error
+	idle := c.own && c.worker != nil && c.worker.Attempts() == 0
 	if c.worker != nil {
 		c.worker.Detach()
+	}
+	if idle { // nobody is left behind who would wait for the next start
+		ctx, cancel := context.WithTimeout(context.Background(), dismissTime)
+		defer cancel()
+		_ = c.tasks.Drain(ctx) // if it does not hear, it ends by itself
 	}
 	if c.tasks != nil {
 		errs = append(errs, c.tasks.Close())
