@@ -47,7 +47,8 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 	for _, page := range []string{
-		"../README.md", "../docs/getting-started.md", "../docs/examples.md",
+		"../README.md", "../docs/getting-started.md", "../docs/examples.md", "../docs/server.md", "../docs/api.md",
+		"../docs/configuration.md", "../deploy/README.md", "../CONTRIBUTING.md",
 		"repo-report/README.md", "nightly-settlement/README.md", "deliveries/README.md",
 	} {
 		text, err := os.ReadFile(page)
