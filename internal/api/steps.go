@@ -23,7 +23,7 @@ func (a *API) step(row *store.RunRow, s *history.Step) *regiev1.Step {
 	out := &regiev1.Step{
 		Path: s.Path, Kind: s.Kind, State: string(s.State), Reason: string(s.Reason),
 		ActivatedAt: timeOf(s.StartedAt), EndedAt: timeOf(s.EndedAt), Attempts: uint32(s.Tries), Activation: uint64(s.Act),
-		Parent: s.Parent, Handled: s.Handled, WaitsUntil: timeOf(s.WaitsUntil),
+		Parent: s.Parent, Handled: s.Handled, Held: s.Held && !s.State.Final(), WaitsUntil: timeOf(s.WaitsUntil),
 		Items: uint32(s.Items), ItemsDone: uint32(s.Done), ItemsFailed: uint32(s.Failed),
 	}
 	if n := len(s.Attempts); n > 0 {

@@ -35,7 +35,7 @@ func updateRun(run *history.Run, in *regiev1.Run) {
 func stepFrom(in *regiev1.Step) history.Step {
 	s := history.Step{
 		Act: engine.ActID(in.GetActivation()), Path: in.GetPath(), Parent: in.GetParent(), Kind: in.GetKind(),
-		State: engine.State(in.GetState()), Reason: engine.Reason(in.GetReason()), Handled: in.GetHandled(),
+		State: engine.State(in.GetState()), Reason: engine.Reason(in.GetReason()), Handled: in.GetHandled(), Held: in.GetHeld(),
 		StartedAt: instantOf(in.GetActivatedAt()), EndedAt: instantOf(in.GetEndedAt()), WaitsUntil: instantOf(in.GetWaitsUntil()),
 		Tries: int(in.GetAttempts()), Items: int(in.GetItems()), Done: int(in.GetItemsDone()), Failed: int(in.GetItemsFailed()),
 	}

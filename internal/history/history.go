@@ -38,10 +38,12 @@ type Step struct {
 	Parent string
 	Name   string
 	// Kind is the language's word for it, such as run, foreach, group.
-	Kind      string
-	State     engine.State
-	Reason    engine.Reason
-	Handled   bool
+	Kind    string
+	State   engine.State
+	Reason  engine.Reason
+	Handled bool
+	// Held says that an operator keeps it from beginning.
+	Held      bool
 	Input     value.Value
 	Output    value.Value
 	Error     *engine.Error
@@ -135,6 +137,8 @@ func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
 	case engine.EvFrameReopened:
 		b.judgedAgain(ev)
 		return nil, nil
+	case engine.EvHeld, engine.EvReleased:
+		return b.held(ev), nil
 	case engine.EvNotEntered:
 		return b.notEntered(ev), nil
 	case engine.EvEntered:
@@ -160,9 +164,27 @@ func (b *Builder) entered(ev *engine.Event) *Step {
 		Act: a.ID, Path: a.Path, Parent: b.parent(f), Kind: kindOf(b.node(f, a.Node)), Name: b.node(f, a.Node).ID,
 		State: a.State, StartedAt: ev.At, Tries: a.Attempt,
 	}
+	for i := range b.state.Holds {
+		s.Held = s.Held || b.state.Holds[i].Path == s.Path
+	}
 	b.acts[a.ID] = s
 	b.run.Steps = append(b.run.Steps, s)
 	return s
+}
+
+// held marks the step that an operator holds or releases; one that nobody has
+// reached yet is marked when it begins.
+func (b *Builder) held(ev *engine.Event) []*Step {
+	if ev.Path == "" {
+		return nil
+	}
+	for _, s := range b.run.Steps {
+		if s.Path == ev.Path && s.Act != 0 {
+			s.Held = ev.Kind == engine.EvHeld
+			return []*Step{s}
+		}
+	}
+	return nil
 }
 
 // parent is the path of the step that opened the frame.

@@ -75,3 +75,49 @@ func TestDocument(t *testing.T) {
 		t.Errorf("document (-want +got):\n%s", diff)
 	}
 }
+
+// TestHeld shows that holds are marks of steps, also of those that were held
+// before anybody reached them.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	m, err := engine.Prepare(program(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, b := engine.NewRun("r1"), history.NewBuilder("r1", m)
+	feed := func(in engine.Input) (changed []string) {
+		t.Helper()
+		d, err := m.Decide(run, in, engine.Context{Now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range d.Events {
+			steps, err := b.Add(&d.Events[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range steps {
+				if s.Held {
+					changed = append(changed, s.Path)
+				}
+			}
+		}
+		return changed
+	}
+	hold := engine.Action{Actor: "user/ada", Steps: []string{"check"}}
+	feed(engine.Accept{})
+	if held := feed(engine.Hold{Action: hold}); len(held) > 0 {
+		t.Errorf("held before it is reached: %v", held)
+	}
+	feed(engine.TaskEnded{Act: 1, Attempt: 1, Outcome: engine.TaskOutcome{Kind: engine.OutcomeSucceeded}})
+	if s := b.Step(2); s == nil || !s.Held {
+		t.Errorf("a held step is reached: %+v", s)
+	}
+	feed(engine.Release{Action: hold})
+	if s := b.Step(2); s.Held {
+		t.Errorf("a released step: %+v", s)
+	}
+	if held := feed(engine.Hold{Action: engine.Action{}}); len(held) > 0 || b.Step(2).Held {
+		t.Errorf("a hold of the run is none of its steps: %v", held)
+	}
+}

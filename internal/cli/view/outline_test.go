@@ -67,6 +67,7 @@ func TestOutline(t *testing.T) {
 	first := o.Put(settle)
 	o.Put(history.Step{Act: 13, Path: "settle[10]", Parent: "settle", State: engine.Queued, StartedAt: start})
 	o.Put(history.Step{Act: 5, Path: "settle[2]/book", Parent: "settle", State: engine.Running, StartedAt: start})
+	o.Put(history.Step{Act: 6, Path: "checks", State: engine.Pending, Held: true})
 	skipped := history.Step{Path: "publish", State: engine.Skipped, Reason: engine.ReasonUpstreamFailed}
 	o.Put(skipped)
 	want(`
@@ -75,23 +76,25 @@ eod  run r1
 ⠋ settle            5.0s  1/11
   ⠋ settle[2]/book  5.0s
   ◌ settle[10]      5.0s  queued
+· checks            held
 ○ publish           a step before it failed
 `)
 	settle.Done = 2
 	if again := o.Put(settle); again != first || again.Done != 2 {
 		t.Errorf("the same activation is another step: %+v", again)
 	}
-	if o.Put(skipped); len(run.Steps) != 5 {
-		t.Errorf("a step that was not run stands %d times", len(run.Steps)-4)
+	if o.Put(skipped); len(run.Steps) != 6 {
+		t.Errorf("a step that was not run stands %d times", len(run.Steps)-5)
 	}
 	began := o.Put(history.Step{Act: 20, Path: "publish", State: engine.Running, StartedAt: start})
 	o.Remove(first)
 	want(`
 eod  run r1
 ✓ fetch             1.0s
+· checks            held
 ⠋ publish           5.0s
 `)
-	if d := cmp.Diff([]string{"fetch", "settle[10]", "settle[2]/book", "publish"}, paths(run)); d != "" || run.Steps[3] != began {
+	if d := cmp.Diff([]string{"fetch", "settle[10]", "settle[2]/book", "checks", "publish"}, paths(run)); d != "" || run.Steps[4] != began {
 		t.Errorf("steps (-want +got):\n%s", d)
 	}
 }

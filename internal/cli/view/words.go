@@ -132,6 +132,9 @@ func facts(s *history.Step, now time.Time) []string {
 	if s.Tries > 1 {
 		add("attempt %d", s.Tries)
 	}
+	if s.Held && !s.State.Final() {
+		add("held")
+	}
 	switch {
 	case s.State == engine.Queued:
 		add("queued")
