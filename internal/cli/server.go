@@ -139,7 +139,8 @@ func (c *cli) serverConfig(cmd *cobra.Command, f *serverFlags) (server.Config, e
 		}
 		cfg.Dir = filepath.Join(state, "server")
 	}
-	return cfg, c.absolute(&cfg)
+	err := c.absolute(&cfg)
+	return cfg, err
 }
 
 // absolute makes all paths absolute.

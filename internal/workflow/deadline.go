@@ -73,6 +73,7 @@ func (d *Deadline) Due(run RunTimes) (time.Time, error) {
 		return run.Accepted.Add(after), nil
 	case FromDate:
 		return d.dueOnDate(text, run)
+	case FromReady, FromAttempt: // of a node
 	}
 	return time.Time{}, fmt.Errorf("find the deadline: one from %q is none of a run", d.From)
 }

@@ -67,6 +67,8 @@ const entryColumns = `batch, position, actor, via, action, namespace, object, ou
 	(SELECT at FROM batches WHERE sequence = batch)`
 
 // queryText returns the text of the statement.
+//
+//nolint:funlen // a table
 func queryText(q query) string {
 	return [queryCount]string{
 		qBegin:    `BEGIN IMMEDIATE`,

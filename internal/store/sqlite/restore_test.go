@@ -472,10 +472,10 @@ func TestObjectPutBack(t *testing.T) {
 	s := open(t, config(path))
 	w := storetest.Lead(t, s)
 	w.Commit(store.Batch{Objects: []store.Object{storetest.Object("n", "a", 1)}})
-	change(t, path, "CREATE TABLE saved AS SELECT * FROM objects; UPDATE saved SET name = name")
+	change(t, path, "CREATE TABLE saved AS SELECT kind, namespace, name, revision, data, salt, batch FROM objects; UPDATE saved SET name = name")
 	deletion := store.Object{ObjectID: storetest.Object("n", "a", 1).ObjectID, Revision: 2, Deleted: true}
 	w.Commit(store.Batch{Objects: []store.Object{deletion}})
-	change(t, path, "INSERT OR REPLACE INTO objects SELECT * FROM saved; DROP TABLE saved")
+	change(t, path, "INSERT OR REPLACE INTO objects (kind, namespace, name, revision, data, salt, batch) SELECT kind, namespace, name, revision, data, salt, batch FROM saved; DROP TABLE saved")
 	if err := s.Verify(t.Context()); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "put back") {
 		t.Errorf("got %v, want ErrCorrupt", err)
 	}
