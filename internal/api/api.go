@@ -102,10 +102,10 @@ func (a *API) by(ctx context.Context, reason string) store.Entry {
 	return identityOf(ctx).Done(access.Act{Reason: reason})
 }
 
-// record puts a line into the audit log and returns once it is durable.
+// record puts a line into the audit log and returns once it is durable. Texts of
+// the caller's are cut to what it takes.
 func (a *API) record(ctx context.Context, action, namespace, object, reason string) error {
-	e := a.by(ctx, reason)
-	e.Action, e.Namespace, e.Object = action, namespace, object
+	e := identityOf(ctx).Done(access.Act{Action: action, Namespace: namespace, Object: object, Reason: reason})
 	_, err := a.cfg.Registry.Record(ctx, e)
 	return err
 }

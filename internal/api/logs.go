@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,12 +28,11 @@ import (
 const (
 	DefaultLogLines = 1000
 	MaxLogLines     = 10_000
-	// MaxFollowed is how many attempts of one run are followed at once.
+	// MaxFollowed is how many attempts of one run are followed at once; others
+	// wait until one of them has ended.
 	MaxFollowed = 200
 	// logChunk is how much text one message of a download has.
 	logChunk = 64 << 10
-	// logPage is how many lines one message of a stream has at most.
-	logPage = 200
 )
 
 // logOf is the log of an attempt that was asked for.
@@ -55,7 +56,7 @@ func (a *API) openLog(ctx context.Context, namespace, run, path string, attempt 
 	out := &logOf{row: row, step: stepAt(seen, path), attempt: int(attempt)}
 	switch {
 	case out.step == nil:
-		return nil, refuse(connect.CodeNotFound, "step_not_found", fmt.Sprintf("run %s has no step %q", row.ID, path), "`regie show RUN` lists them")
+		return nil, noStep(row.ID, path)
 	case attempt == 0:
 		out.attempt = lastAttempt(out.step)
 	case int(attempt) > lastAttempt(out.step):
@@ -66,6 +67,10 @@ func (a *API) openLog(ctx context.Context, namespace, run, path string, attempt 
 	}
 	out.file, err = a.openAttempt(row.ID, out.step.Act, out.attempt)
 	return out, err
+}
+
+func noStep(run store.RunID, path string) error {
+	return refuse(connect.CodeNotFound, "step_not_found", fmt.Sprintf("run %s has no step %q", run, path), "`regie show RUN` lists them")
 }
 
 // openAttempt opens a log; nil if there is none.
@@ -123,12 +128,26 @@ func (a *API) GetLog(ctx context.Context, m *regiev1.GetLogRequest) (*regiev1.Ge
 			break
 		}
 		out.Lines = append(out.Lines, l.line(&line))
-		if len(line.Text) < tasklog.MaxLine && line.More { // not ended: it will be there whole
-			continue
-		}
 		out.NextOffset = number
 	}
+	if !out.GetMore() {
+		out.NextOffset -= unfinished(out.GetLines())
+	}
 	return out, nil
+}
+
+// unfinished counts the lines at the end of a log that have not ended, one of a
+// stream at most: they will be there whole.
+func unfinished(lines []*regiev1.LogLine) (n int64) {
+	streams := map[string]bool{}
+	for _, line := range slices.Backward(lines) {
+		if !line.GetMore() || streams[line.GetStream()] {
+			break
+		}
+		streams[line.GetStream()] = true
+		n++
+	}
+	return n
 }
 
 func logFailure(err error) error {
@@ -212,9 +231,11 @@ type logWatch struct {
 	begun  map[attemptKey]func() // tells the follower that the attempt has ended
 	follow sync.WaitGroup
 
-	mu     sync.Mutex // guards the stream
-	stream *connect.ServerStream[regiev1.WatchLogResponse]
-	err    error
+	mu       sync.Mutex // guards what follows
+	stream   *connect.ServerStream[regiev1.WatchLogResponse]
+	followed int
+	waiting  []func() // attempts that are followed when there is room
+	err      error
 }
 
 func (w *logWatch) run(ctx context.Context) error {
@@ -226,33 +247,41 @@ func (w *logWatch) run(ctx context.Context) error {
 		return failure(err)
 	}
 	defer events.close()
-	for {
-		_, err := events.next(ctx)
+	found := false
+	for ctx.Err() == nil {
+		seen, err := events.next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return failure(err)
+			return cmp.Or(w.fault(), failure(err))
 		}
-		run := events.builder.Run()
-		for _, s := range run.Steps {
-			w.begin(ctx, stop, s)
+		for _, s := range unique(seen.steps) {
+			if w.req.GetStep() == "" || s.Path == w.req.GetStep() {
+				found = true
+				w.begin(ctx, stop, s)
+			}
 		}
-		if s := stepAt(run, w.req.GetStep()); s != nil && s.State.Final() && w.req.GetAttempt() > 0 {
+		if s := stepAt(events.builder.Run(), w.req.GetStep()); s != nil && s.State.Final() && w.req.GetAttempt() > 0 {
 			break
 		}
 	}
 	w.follow.Wait() // logs end with their attempts
+	if w.req.GetStep() != "" && !found {
+		return noStep(w.row.ID, w.req.GetStep())
+	}
+	return w.fault()
+}
+
+// fault is why the stream cannot go on, nil if it can.
+func (w *logWatch) fault() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return failure(w.err)
+	return logFailure(w.err)
 }
 
 // begin follows the attempts of a step that are wanted and not followed yet.
 func (w *logWatch) begin(ctx context.Context, stop func(), s *history.Step) {
-	if w.req.GetStep() != "" && s.Path != w.req.GetStep() {
-		return
-	}
 	for i := range s.Attempts {
 		number, ended := s.Attempts[i].Number, s.Attempts[i].Outcome != ""
 		key := attemptKey{s.Act, number}
@@ -265,33 +294,64 @@ func (w *logWatch) begin(ctx context.Context, stop func(), s *history.Step) {
 			}
 			continue
 		}
-		if len(w.begun) >= MaxFollowed {
-			continue
-		}
 		coming, over := context.WithCancel(ctx)
 		w.begun[key] = over
 		if ended {
 			over()
 		}
 		step := *s
-		w.follow.Go(func() {
+		w.whenRoom(func() {
 			defer over()
-			if file := w.await(coming, step.Act, number); file != nil {
-				w.show(ctx, stop, &logOf{row: *w.row, step: &step, attempt: number, file: file})
+			err := w.show(ctx, coming, &logOf{row: *w.row, step: &step, attempt: number})
+			if err != nil && ctx.Err() == nil {
+				w.mu.Lock()
+				w.err = err
+				w.mu.Unlock()
+				stop()
 			}
 		})
 	}
 }
 
+// whenRoom runs a function beside, at once or when another one has ended.
+func (w *logWatch) whenRoom(follow func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.followed == MaxFollowed {
+		w.waiting = append(w.waiting, follow)
+		return
+	}
+	w.followed++
+	w.follow.Go(func() {
+		for follow != nil {
+			follow()
+			follow = w.nextWaiting()
+		}
+	})
+}
+
+// nextWaiting is what to follow next, nil if nothing waits.
+func (w *logWatch) nextWaiting() func() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) == 0 {
+		w.followed--
+		return nil
+	}
+	next := w.waiting[0]
+	w.waiting = w.waiting[1:]
+	return next
+}
+
 // await opens a log once it is there; nil if it does not come.
-func (w *logWatch) await(ctx context.Context, act engine.ActID, attempt int) *os.File {
+func (w *logWatch) await(ctx context.Context, act engine.ActID, attempt int) (*os.File, error) {
 	looks := time.NewTicker(tasklog.PollTime)
 	defer looks.Stop()
 	for {
 		over := ctx.Err() != nil
 		file, err := w.api.openAttempt(w.row.ID, act, attempt)
 		if file != nil || err != nil || over {
-			return file
+			return file, err
 		}
 		select {
 		case <-looks.C:
@@ -300,23 +360,34 @@ func (w *logWatch) await(ctx context.Context, act engine.ActID, attempt int) *os
 	}
 }
 
-// show sends the lines of a log until it ends.
-func (w *logWatch) show(ctx context.Context, stop func(), l *logOf) {
+// show sends the lines of a log until it ends. It comes, if at all, before
+// coming is over, and what is in it then is all there will be: one of a worker
+// that was killed is never closed.
+func (w *logWatch) show(ctx, coming context.Context, l *logOf) error {
+	var err error
+	if l.file, err = w.await(coming, l.step.Act, l.attempt); l.file == nil {
+		return err
+	}
 	defer l.close()
+	following, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(coming, func() { time.AfterFunc(2*tasklog.PollTime, end) })()
 	number := int64(0)
-	err := tasklog.Follow(ctx, l.file, -1, func(line tasklog.Line) error {
+	err = tasklog.Follow(following, l.file, -1, func(line tasklog.Line) error {
 		number++
 		if w.req.GetAttempt() > 0 && number <= w.req.GetOffset() {
 			return nil
 		}
+		next := number
+		if line.More && following.Err() != nil {
+			next-- // it has not ended: whoever comes again gets it whole
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.stream.Send(&regiev1.WatchLogResponse{Lines: []*regiev1.LogLine{l.line(&line)}, NextOffset: number})
+		return w.stream.Send(&regiev1.WatchLogResponse{Lines: []*regiev1.LogLine{l.line(&line)}, NextOffset: next})
 	})
-	if err != nil && ctx.Err() == nil {
-		w.mu.Lock()
-		w.err = err
-		w.mu.Unlock()
-		stop()
+	if following.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
 	}
+	return err
 }

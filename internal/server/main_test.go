@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -10,6 +11,7 @@ import (
 var shared *world
 
 func TestMain(m *testing.M) {
+	_ = flag.Set("rapid.checks", "10") // each starts runs; the command line may say otherwise
 	dir, err := os.MkdirTemp("", "regie-server")
 	if err == nil {
 		shared, err = open(options{dir: dir})
