@@ -27,6 +27,7 @@ const (
 	bareStarts  = 500
 	bareCommits = 300
 	bareCalls   = 20_000
+	pacedCalls  = 40
 	callBytes   = 300
 	trueProgram = "/bin/true"
 )
@@ -37,6 +38,7 @@ type machine struct {
 	starts float64       // processes started and waited for, with pipes, a second
 	commit time.Duration // median of one SQLite transaction of one row
 	calls  float64       // HTTP calls a second to a handler that does nothing
+	call   time.Duration // median of one such call at the pace of W4, when all sleeps between
 }
 
 func (b *run) limits(ctx context.Context) error {
@@ -56,14 +58,10 @@ func (b *run) limits(ctx context.Context) error {
 		}
 		b.add("machine", fmt.Sprintf("SQLite transaction of %d rows of %d bytes, synced, median", rows, syncBytes), median(all).Seconds()*1e6, "µs", 0)
 	}
-	calls := b.size(bareCalls)
-	took, err := bareHTTP(ctx, calls)
-	if err != nil {
+	if err := b.bareHTTP(ctx); err != nil {
 		return err
 	}
-	b.machine.calls = perSecond(calls, took)
-	b.add("machine", fmt.Sprintf("HTTP calls to a handler that does nothing, %d callers", burstCallers), b.machine.calls, "/s", 0)
-	took, err = bareProcesses(ctx, b.size(bareStarts))
+	took, err := bareProcesses(ctx, b.size(bareStarts))
 	if err != nil {
 		return err
 	}
@@ -159,8 +157,8 @@ func commitTimes(ctx context.Context, path string, rows int) (all []time.Duratio
 }
 
 // bareHTTP calls a handler in this process that reads a request and answers with
-// as much.
-func bareHTTP(ctx context.Context, n int) (time.Duration, error) {
+// as much: as fast as it can, and at the pace of W4.
+func (b *run) bareHTTP(ctx context.Context) error {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, r.Body)
 	}))
@@ -169,8 +167,7 @@ func bareHTTP(ctx context.Context, n int) (time.Duration, error) {
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	data := bytes.Repeat([]byte{'x'}, callBytes)
-	begin := time.Now()
-	_, err := each(ctx, n, burstCallers, func(ctx context.Context, _ int) error {
+	call := func(ctx context.Context, _ int) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, bytes.NewReader(data))
 		if err != nil {
 			return err
@@ -182,6 +179,24 @@ func bareHTTP(ctx context.Context, n int) (time.Duration, error) {
 		defer answer.Body.Close()
 		_, err = io.Copy(io.Discard, answer.Body)
 		return err
+	}
+	n, begin := b.size(bareCalls), time.Now()
+	if _, err := each(ctx, n, burstCallers, call); err != nil {
+		return err
+	}
+	b.machine.calls = perSecond(n, time.Since(begin))
+	b.add("machine", fmt.Sprintf("HTTP calls to a handler that does nothing, %d callers", burstCallers), b.machine.calls, "/s", 0)
+	took := make([]time.Duration, b.size(pacedCalls))
+	err := steady(ctx, len(took), paceEvery, func(ctx context.Context, i int) error {
+		begin := time.Now()
+		err := call(ctx, i)
+		took[i] = time.Since(begin)
+		return err
 	})
-	return time.Since(begin), err
+	if err != nil {
+		return err
+	}
+	b.machine.call = median(took)
+	b.add("machine", fmt.Sprintf("HTTP call to a handler that does nothing at %d/s, median", time.Second/paceEvery), b.machine.call.Seconds()*1e6, "µs", 0)
+	return nil
 }
