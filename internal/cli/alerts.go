@@ -205,10 +205,7 @@ func (c *cli) alertCommand(use, short string, more int, said string, set func(ct
 				if err != nil {
 					return err
 				}
-				if m.Owner != nil {
-					said += " " + m.GetOwner()
-				}
-				return c.done(answer, "alert %s %s", args[0], said)
+				return c.done(answer, "alert %s %s", args[0], strings.TrimSpace(said+" "+m.GetOwner()))
 			})
 		},
 	}
