@@ -232,7 +232,7 @@ func (a *API) GetWorkflow(ctx context.Context, m *regiev1.GetWorkflowRequest) (*
 		return nil, failure(err)
 	}
 	for _, in := range machine.Program().Inputs {
-		spec := &regiev1.InputSpec{Name: in.Name, Type: string(in.Type.Kind), Required: in.Required, Description: in.Description}
+		spec := &regiev1.InputSpec{Name: in.Name, Type: in.Type.Kind.String(), Required: in.Required, Description: in.Description}
 		if in.Default != nil {
 			spec.Default = jsonOf(in.Default.Const)
 		}

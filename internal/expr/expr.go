@@ -92,6 +92,18 @@ const (
 	NullType
 )
 
+// String is the name of the kind, as definitions write it.
+func (k TypeKind) String() string {
+	names := [...]string{
+		Any: "any", Bool: "boolean", Int: "integer", Number: "number", Decimal: "decimal", String: "string", Date: "date",
+		DateTime: "datetime", Duration: "duration", ListOf: "list", ObjectOf: "object", NullType: "null",
+	}
+	if int(k) >= len(names) {
+		return "invalid"
+	}
+	return names[k]
+}
+
 // Type is a static type. The zero Type is Any.
 type Type struct {
 	Kind TypeKind `json:"kind,omitempty"`
