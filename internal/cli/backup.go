@@ -18,12 +18,12 @@ import (
 
 // notInBackup says what else must be kept.
 const notInBackup = `A backup is the database: definitions, runs with their data, users, the audit
-log. It is useless without the key of the data folder, and safe to keep where
-others can read it as long as they do not have the key too. Keep besides, each
-apart from the backups:
+log. What runs were given and gave is encrypted in it; definitions, names, hashes
+of passwords and the audit log are not: guard it as you guard the server. Keep
+besides, in another place than the backups:
 
-  keys/kek           the key, without which no backup can be opened: copy it
-                     once, it never changes
+  keys/kek           the key of the data folder, without which no backup can be
+                     opened: copy it once, it never changes
   audit/key.pub, audit/checkpoints
                      what verifies exports of the log that were made until then
   logs/              what tasks printed, if you need it after a loss
@@ -140,7 +140,7 @@ func restoreFailure(backup string, err error) error {
 	case errors.Is(err, store.ErrWrongKey):
 		return failf(exitInvalid, "wrong_key", "%w", err).withHint("give the key of the data folder that the backup is of; %s", same)
 	case errors.Is(err, fs.ErrExist):
-		return failf(exitInvalid, "exists", "%w", err).withHint("restore into another folder; %s", same)
+		return failf(exitInvalid, "exists", "%w", err).withHint("%s", same)
 	case errors.Is(err, fs.ErrNotExist):
 		return failf(exitInvalid, "not_found", "%w", err)
 	case errors.Is(err, store.ErrCorrupt):
