@@ -163,7 +163,7 @@ func (a *API) GetRunData(ctx context.Context, m *regiev1.GetRunDataRequest) (*re
 	if err := a.record(ctx, "payload.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
 		return nil, failure(err)
 	}
-	out := &regiev1.GetRunDataResponse{Input: jsonOf(run.Input), Output: jsonOf(run.Output), Error: errorOf(run.Error)}
+	out := &regiev1.GetRunDataResponse{Input: jsonOf(run.Input), Output: jsonOf(run.Output), Error: errorOf(run.Error), CancelReason: run.CancelReason}
 	if !m.GetSteps() && len(m.GetPaths()) == 0 {
 		return out, nil
 	}

@@ -85,6 +85,7 @@ func (r *remote) readRun(ctx context.Context, id string) (seen *seenRemote, with
 func fillData(run *history.Run, data *regiev1.GetRunDataResponse) error {
 	var failed error
 	run.Input, run.Output, run.Error = jsonValue(data.GetInput(), &failed), jsonValue(data.GetOutput(), &failed), errorFrom(data.GetError(), &failed)
+	run.CancelReason = data.GetCancelReason()
 	at := 0
 	for _, d := range data.GetSteps() {
 		for at < len(run.Steps) && run.Steps[at].Path != d.GetPath() {

@@ -982,7 +982,9 @@ type GetRunDataResponse struct {
 	Error  *RunError              `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	Steps  []*StepData            `protobuf:"bytes,4,rep,name=steps,proto3" json:"steps,omitempty"`
 	// The payload was erased.
-	Erased        bool `protobuf:"varint,5,opt,name=erased,proto3" json:"erased,omitempty"`
+	Erased bool `protobuf:"varint,5,opt,name=erased,proto3" json:"erased,omitempty"`
+	// Why somebody canceled the run, in their words.
+	CancelReason  string `protobuf:"bytes,6,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1050,6 +1052,13 @@ func (x *GetRunDataResponse) GetErased() bool {
 		return x.Erased
 	}
 	return false
+}
+
+func (x *GetRunDataResponse) GetCancelReason() string {
+	if x != nil {
+		return x.CancelReason
+	}
+	return ""
 }
 
 type RunError struct {
@@ -2757,13 +2766,14 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x14\n" +
 	"\x05steps\x18\x03 \x01(\bR\x05steps\x12\x14\n" +
 	"\x05paths\x18\x04 \x03(\tR\x05paths\x12!\n" +
-	"\fmin_position\x18\x05 \x01(\x04R\vminPosition\"\xce\x01\n" +
+	"\fmin_position\x18\x05 \x01(\x04R\vminPosition\"\xf3\x01\n" +
 	"\x12GetRunDataResponse\x12$\n" +
 	"\x05input\x18\x01 \x01(\v2\x0e.regie.v1.JsonR\x05input\x12&\n" +
 	"\x06output\x18\x02 \x01(\v2\x0e.regie.v1.JsonR\x06output\x12(\n" +
 	"\x05error\x18\x03 \x01(\v2\x12.regie.v1.RunErrorR\x05error\x12(\n" +
 	"\x05steps\x18\x04 \x03(\v2\x12.regie.v1.StepDataR\x05steps\x12\x16\n" +
-	"\x06erased\x18\x05 \x01(\bR\x06erased\"b\n" +
+	"\x06erased\x18\x05 \x01(\bR\x06erased\x12#\n" +
+	"\rcancel_reason\x18\x06 \x01(\tR\fcancelReason\"b\n" +
 	"\bRunError\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12(\n" +
