@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/rand"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +38,11 @@ var update = flag.Bool("update", false, "rewrite what scripts compare with")
 //	               and DUR stand for what differs from run to run
 //	hold DIR       another opens the data folder; release gives it back
 //	damage FILE    the middle of the file is overwritten
+//	answer TEXT…   whoever sits at the terminal gives these answers, one to each
+//	               question of the next regie
+//	server ARGS…   a server runs in a process of its own until the script ends or
+//	               says "server stop" or "server kill"; SERVER and ADMIN_TOKEN are
+//	               where it is and what it said at its first start
 //	setrun VAR     the variable becomes the ID of the run in standard output, or
 //	               of the newest run
 func TestScripts(t *testing.T) {
@@ -47,12 +54,13 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
 			env.Setenv("HOME", filepath.Join(env.WorkDir, ".home"))
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
 			env.Values[stageKey{}] = &stage{}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"regie": func(ts *testscript.TestScript, neg bool, args []string) { runRegie(t.Context(), ts, neg, args) },
-			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun,
+			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server,
 		},
 	})
 }
@@ -65,6 +73,8 @@ type stage struct {
 	stdin, stdout string
 	columns, rows int
 	held          *datadir.Dir
+	answers       []string
+	server        *process
 }
 
 func runRegie(ctx context.Context, ts *testscript.TestScript, neg bool, args []string) {
@@ -75,6 +85,16 @@ func runRegie(ctx context.Context, ts *testscript.TestScript, neg bool, args []s
 		Build: cli.Build{Version: "v1.2.3", Commit: "c0ffee", Go: "go1.26"},
 		Stdin: strings.NewReader(s.stdin), Stdout: &stdout, Stderr: &stderr,
 		Terminal: func(io.Writer) (int, int, bool) { return s.columns, s.rows, s.columns > 0 },
+		Ask: func(question string, hidden bool) (string, bool, error) {
+			if len(s.answers) == 0 {
+				return "", false, nil
+			}
+			text := s.answers[0]
+			s.answers = s.answers[1:]
+			fmt.Fprintf(&stderr, "%s(hidden: %t)\n", question, hidden)
+			return text, true, nil
+		},
+		Host: "testhost",
 		LookupEnv: func(name string) (string, bool) {
 			text := ts.Getenv(name)
 			return text, text != ""
@@ -84,7 +104,7 @@ func runRegie(ctx context.Context, ts *testscript.TestScript, neg bool, args []s
 		Pid:     os.Getpid(),
 		Clock:   clock.Real{}, Zone: time.UTC, Random: rand.Reader,
 	})
-	s.stdin = ""
+	s.stdin, s.answers = "", nil
 	s.stdout = stdout.String()
 	_, _ = ts.Stdout().Write(stdout.Bytes())
 	_, _ = ts.Stderr().Write(stderr.Bytes())
@@ -127,6 +147,8 @@ var (
 		text string
 	}{
 		{runID, "RUN"},
+		{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "SERVER"},
+		{regexp.MustCompile(`\b[0-9a-f]{16}\b`), "VERSION"},
 		{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 		{regexp.MustCompile(`(\d{4}-\d\d-\d\d )?\b\d\d:\d\d:\d\d(\.\d+)?`), "TIME"},
 		{regexp.MustCompile(`\b(\d+(\.\d+)?m?s|\d+m\d\ds)\b`), "DUR"},
@@ -155,6 +177,34 @@ func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := strconv.Unquote(`"` + strings.ReplaceAll(args[1], `"`, `\"`) + `"`)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+func answer(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Value(stageKey{}).(*stage).answers = args
+}
+
+func server(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(stageKey{}).(*stage)
+	switch args[0] {
+	case "stop":
+		ts.Check(s.server.stop(syscall.SIGTERM))
+		return
+	case "kill":
+		ts.Check(s.server.stop(syscall.SIGKILL))
+		return
+	}
+	for i, arg := range args {
+		args[i] = strings.ReplaceAll(arg, "$WORK", ts.Getenv("WORK"))
+	}
+	var err error
+	s.server, err = startServer(ts.MkAbs("."), args...)
+	ts.Check(err)
+	ts.Defer(func() { _ = s.server.stop(syscall.SIGTERM) })
+	ts.Setenv("SERVER", s.server.URL)
+	ts.Setenv("ADDRESS", s.server.address())
+	if s.server.AdminToken != "" {
+		ts.Setenv("ADMIN_TOKEN", s.server.AdminToken)
+	}
 }
 
 func hold(ts *testscript.TestScript, _ bool, args []string) {
