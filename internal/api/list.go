@@ -177,6 +177,9 @@ func (a *API) matching(ctx context.Context, q *runQuery, at runToken, size, scan
 	look := a.looker(ctx, at.At)
 	query := q.store
 	query.Before = at.Before
+	// What the store looks for is most of what filters ask, so the first read
+	// has all as a rule: one more tells whether there is a next page.
+	query.Limit = min(size+1, readRows)
 	for scanned := 0; scanned < scan; {
 		rows, err := a.cfg.Store.Runs(ctx, query)
 		if err != nil {
@@ -195,6 +198,7 @@ func (a *API) matching(ctx context.Context, q *runQuery, at runToken, size, scan
 			return out, "", nil
 		}
 		scanned += len(rows)
+		query.Limit = readRows
 	}
 	return out, makeToken(runToken{Before: query.Before, At: at.At}, q.of), nil
 }
