@@ -23,14 +23,14 @@ func (a *API) ListAlerts(ctx context.Context, m *regiev1.ListAlertsRequest) (*re
 	if err != nil {
 		return nil, err
 	}
-	q := notify.Query{Workflow: m.GetWorkflow(), Limit: size}
+	q := notify.Query{Workflow: m.GetWorkflow(), Limit: size + 1} // one more tells whether there is a next page
 	for _, state := range m.GetStates() {
 		if !slices.Contains([]string{string(notify.Open), string(notify.Acknowledged), string(notify.Closed)}, state) {
 			return nil, invalid("states", "%q is not open, acknowledged or closed", state)
 		}
 		q.States = append(q.States, notify.State(state))
 	}
-	of := "alerts\n" + m.GetNamespace() + "\n" + m.GetWorkflow()
+	of := "alerts\n" + m.GetNamespace() + "\n" + m.GetWorkflow() + "\n" + strings.Join(m.GetStates(), ",")
 	after, err := openToken[*notify.Place](m.GetPageToken(), of)
 	if err != nil {
 		return nil, err
@@ -45,12 +45,13 @@ func (a *API) ListAlerts(ctx context.Context, m *regiev1.ListAlertsRequest) (*re
 		}
 	}
 	alerts := a.cfg.Alerts.List(q)
-	for i := range alerts {
-		out.Alerts = append(out.Alerts, alertOf(&alerts[i]))
-	}
-	if len(alerts) == size {
+	if len(alerts) > size {
+		alerts = alerts[:size]
 		place := alerts[size-1].Place()
 		out.NextPageToken = makeToken(&place, of)
+	}
+	for i := range alerts {
+		out.Alerts = append(out.Alerts, alertOf(&alerts[i]))
 	}
 	return out, nil
 }

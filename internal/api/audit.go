@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -35,12 +36,13 @@ func (a *API) ListEntries(ctx context.Context, m *regiev1.ListEntriesRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	of := "entries\n" + m.GetNamespace() + "\n" + m.GetActor() + "\n" + m.GetAction() + "\n" + m.GetObject()
+	of := "entries\n" + m.GetNamespace() + "\n" + m.GetActor() + "\n" + m.GetAction() + "\n" + m.GetObject() + "\n" +
+		fmt.Sprint(m.GetFrom().GetSeconds(), m.GetFrom().GetNanos(), m.GetTo().GetSeconds(), m.GetTo().GetNanos())
 	before, err := openToken[store.EntryID](m.GetPageToken(), of)
 	if err != nil {
 		return nil, err
 	}
-	q := store.EntryQuery{Before: before, Actor: m.GetActor(), Action: m.GetAction(), Object: m.GetObject(), Limit: size}
+	q := store.EntryQuery{Before: before, Actor: m.GetActor(), Action: m.GetAction(), Object: m.GetObject(), Limit: size + 1} // one more tells whether there is a next page
 	if m.GetNamespace() != "" {
 		q.Namespaces = []string{m.GetNamespace()}
 	}
@@ -58,15 +60,16 @@ func (a *API) ListEntries(ctx context.Context, m *regiev1.ListEntriesRequest) (*
 		return nil, failure(err)
 	}
 	out := &regiev1.ListEntriesResponse{}
+	if len(entries) > size {
+		entries = entries[:size]
+		out.NextPageToken = makeToken(entries[size-1].ID, of)
+	}
 	for i := range entries {
 		e := &entries[i]
 		out.Entries = append(out.Entries, &regiev1.Entry{
 			Batch: e.ID.Batch, Number: e.ID.Position, At: timeOf(e.At), Actor: e.Actor, Via: e.Via, Action: e.Action,
 			Namespace: e.Namespace, Object: e.Object, Outcome: e.Outcome, Reason: e.Reason, RequestId: e.Request, Detail: string(e.Detail),
 		})
-	}
-	if len(entries) == size {
-		out.NextPageToken = makeToken(entries[size-1].ID, of)
 	}
 	return out, nil
 }

@@ -155,7 +155,7 @@ func (a *API) ListWorkflows(ctx context.Context, m *regiev1.ListWorkflowsRequest
 			}
 		}
 	})
-	items, next, err := page(items, placeOf, m.GetPageToken(), m.GetNamespace()+"\n"+m.GetFilter(), m.GetPageSize())
+	items, next, err := page(items, placeOf, m.GetPageToken(), "workflows\n"+m.GetNamespace()+"\n"+m.GetFilter(), m.GetPageSize())
 	if err != nil {
 		return nil, err
 	}
@@ -254,16 +254,19 @@ func (a *API) ListVersions(_ context.Context, m *regiev1.ListVersionsRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	of := m.GetNamespace() + "/" + m.GetWorkflow()
+	of := "versions\n" + m.GetNamespace() + "/" + m.GetWorkflow()
 	at, err := openToken[int](m.GetPageToken(), of)
 	if err != nil {
 		return nil, err
 	}
 	out := &regiev1.ListVersionsResponse{}
-	names := slices.Clone(item.Value.Versions)
-	slices.Reverse(names)
-	from := min(max(at, 0), len(names))
-	for _, name := range names[from:min(from+size, len(names))] {
+	names := item.Value.Versions // newer ones come at the end
+	older := len(names)
+	if m.GetPageToken() != "" {
+		older = min(max(at, 0), older)
+	}
+	rest := max(older-size, 0)
+	for _, name := range slices.Backward(names[rest:older]) {
 		v, err := a.cfg.Catalog.Version(m.GetNamespace(), m.GetWorkflow(), name)
 		if err != nil {
 			return nil, failure(err)
@@ -272,8 +275,8 @@ func (a *API) ListVersions(_ context.Context, m *regiev1.ListVersionsRequest) (*
 			Version: name, CreatedAt: timeOf(v.At), CreatedBy: v.Value.CreatedBy, Reason: v.Value.Reason, Current: name == item.Value.Version,
 		})
 	}
-	if from+size < len(names) {
-		out.NextPageToken = makeToken(from+size, of)
+	if rest > 0 {
+		out.NextPageToken = makeToken(rest, of)
 	}
 	return out, nil
 }
@@ -300,7 +303,7 @@ func (a *API) ListObjects(ctx context.Context, m *regiev1.ListObjectsRequest) (*
 			}
 		}
 	})
-	items, next, err := page(items, placeOf, m.GetPageToken(), m.GetNamespace()+"\n"+m.GetKind(), m.GetPageSize())
+	items, next, err := page(items, placeOf, m.GetPageToken(), "objects\n"+m.GetNamespace()+"\n"+m.GetKind(), m.GetPageSize())
 	if err != nil {
 		return nil, err
 	}

@@ -437,3 +437,5 @@ func (w *world) restart(t *testing.T, o options) {
 }
 
 func lower(text string) string { return strings.ToLower(text) }
+
+func base64URL(text string) string { return base64.URLEncoding.EncodeToString([]byte(text)) }
