@@ -73,3 +73,7 @@ func (s *Service) Load() Load {
 	})
 	return l
 }
+
+// Pause gives workers nothing more, for good: what waits for a slot goes on
+// waiting, and is found again by the next process. What workers have goes on.
+func (s *Service) Pause() { s.look(func(r *Reactor) { r.paused = true }) }

@@ -41,3 +41,21 @@ func TestPlace(t *testing.T) {
 		t.Errorf("after the stop: %q, %d", worker, place)
 	}
 }
+
+// TestPause: after a pause workers get nothing more, and what they have ends.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	s := dispatch.NewService(dispatch.ServiceConfig{Report: r.report})
+	if err := s.Join("w", slots, r, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.Dispatch(task(1, 1))
+	s.Pause()
+	s.Dispatch(task(2, 1))
+	s.Ended("w", ref(1, 1), engine.TaskOutcome{Kind: engine.OutcomeSucceeded})
+	r.want(t, "assign 1.1", "ended 1.1 succeeded fence 1")
+	if l := s.Load(); l.Queued[match.Process] != 1 || l.Running[match.Process] != 0 {
+		t.Errorf("%+v", l)
+	}
+}

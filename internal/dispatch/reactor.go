@@ -30,6 +30,7 @@ type Config struct {
 // Reactor gives tasks to workers. It is used by one goroutine, has no clock and
 // does no IO: equal calls give equal effects.
 type Reactor struct {
+	paused  bool // nothing is given to workers
 	cfg     Config
 	now     time.Time
 	current map[activation]*attempt
@@ -435,7 +436,7 @@ func (r *Reactor) next() time.Time {
 
 // assign gives out what waits to whom has room.
 func (r *Reactor) assign() {
-	for {
+	for !r.paused {
 		key, name, ok := match.Next(&r.queue, &r.slots)
 		if !ok {
 			return

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/regie-dev/regie/internal/auditlog"
 	"github.com/regie-dev/regie/internal/descriptor"
@@ -224,10 +226,25 @@ func (a *fileAnchor) anchor(at func(string) string) (auditlog.Anchor, error) {
 		Dialer: egress.NewDialer(egress.Config{Policy: egress.Policy{}.With(place)}), Proxy: proxy,
 	})}
 	if a.BearerFile != "" {
-		path := at(a.BearerFile)
-		if cfg.Bearer, err = secret.Dir(filepath.Dir(path), func(string) {}).Lookup(filepath.Base(path)); err != nil {
+		token, err := readFile(at(a.BearerFile))
+		if err != nil {
 			return nil, fmt.Errorf("anchor: %w", err)
 		}
+		cfg.Bearer = secret.New(strings.TrimRight(token, "\r\n"))
 	}
 	return auditlog.NewHTTPAnchor(cfg), nil
+}
+
+// readFile reads a small file.
+func readFile(path string) (string, error) {
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	text, err := root.ReadFile(filepath.Base(path))
+	if len(text) > secret.MaxLength {
+		return "", fmt.Errorf("%s is longer than %d bytes", path, secret.MaxLength)
+	}
+	return string(text), err
 }

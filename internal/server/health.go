@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,10 +13,16 @@ import (
 	"github.com/regie-dev/regie/internal/store"
 )
 
+// supervisorTime is how long the supervisor may take to answer.
+const supervisorTime = 2 * time.Second
+
+// sameUser reports whether tasks can do all that the server can.
+func (s *Server) sameUser() bool { return s.cfg.Supervisor.User == "" && s.crew.tasks.Last().SameUser }
+
 // health answers whether the process lives. Whoever asks is not known, so that
 // the answer says no more than that.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
-	if s.crew.tasks.Last().SameUser {
+	if s.sameUser() {
 		answer(w, http.StatusOK, "ok: tasks run as the server's user")
 		return
 	}
@@ -23,7 +30,10 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 // ready answers whether the server takes runs.
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), supervisorTime)
+	defer cancel()
+	_, supervisor := s.crew.tasks.Info(ctx)
 	switch {
 	case s.runtime.Err() != nil:
 		answer(w, http.StatusServiceUnavailable, "the runtime has stopped")
@@ -31,6 +41,8 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusServiceUnavailable, "the audit log is not what was signed")
 	case s.isDraining():
 		answer(w, http.StatusServiceUnavailable, "draining")
+	case supervisor != nil:
+		answer(w, http.StatusServiceUnavailable, "the supervisor of tasks does not answer")
 	default:
 		answer(w, http.StatusOK, "ready")
 	}
@@ -44,7 +56,7 @@ func answer(w http.ResponseWriter, status int, text string) {
 
 // warn collects what an operator should know about how the server was started.
 func (s *Server) warn() {
-	if s.crew.tasks.Last().SameUser {
+	if s.sameUser() {
 		s.warnings = append(s.warnings, "tasks run as the server's user and can read its data folder: "+
 			"start `regie supervisor` as another user, and name its socket with --supervisor-socket")
 	}

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/regie-dev/regie/internal/api/openapi"
 	"github.com/regie-dev/regie/internal/api/routes"
 	"github.com/regie-dev/regie/internal/api/transport"
+	"github.com/regie-dev/regie/internal/dispatch/match"
 )
 
 // CloseTimeout bounds how long requests that are under way are waited for at the
@@ -62,7 +64,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	server.BaseContext = func(net.Listener) context.Context { return streams }
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	s.cfg.Ready(Ready{URL: scheme + "://" + listener.Addr().String(), AdminToken: s.adminToken, Warnings: s.warnings})
+	s.cfg.Ready(Ready{URL: scheme + "://" + reachable(listener.Addr()), AdminToken: s.adminToken, Fingerprint: fingerprint(secure), Warnings: s.warnings})
 
 	var reason error
 	select {
@@ -73,8 +75,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	case <-s.drained:
 	case <-ctx.Done():
 	}
+	s.cfg.Log.InfoContext(ctx, "stopping")
 	s.Drain(0)
 	endStreams(errStopping)
+	s.settleCalls()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseTimeout)
 	defer cancel()
 	if err := server.Shutdown(closing); err != nil {
@@ -84,6 +88,40 @@ func (s *Server) Serve(ctx context.Context) error {
 		reason = errors.Join(reason, err)
 	}
 	return reason
+}
+
+// settleCalls begins nothing more and waits, bounded, for the calls of connectors
+// that run: one that is cut off has an outcome that nobody knows.
+func (s *Server) settleCalls() {
+	s.dispatch.Pause()
+	over := time.NewTimer(s.cfg.Drain)
+	defer over.Stop()
+	looks := time.NewTicker(feedEvery)
+	defer looks.Stop()
+	for s.dispatch.Load().Running[match.Connector] > 0 {
+		select {
+		case <-looks.C:
+		case <-over.C:
+			return
+		case <-s.runtime.Done():
+			return
+		}
+	}
+}
+
+// reachable is an address that can be called: that of this host where the server
+// listens on all of its addresses.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			host = name
+		}
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // tlsConfig is nil for connections that are not encrypted.

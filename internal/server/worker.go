@@ -96,7 +96,7 @@ func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
 			o, ok := cfg.catalog.Object(kind, namespace, name)
 			return worker.Object{Type: o.Type, Fields: o.Fields}, ok
 		},
-		OwnNamespace: true, Vars: func(namespace string) value.Value { return varsOf(cfg.access, namespace) },
+		OwnNamespace: true, RunAs: runAs(cfg.access), Vars: func(namespace string) value.Value { return varsOf(cfg.access, namespace) },
 		Languages: cfg.languages, Secrets: secrets(cfg.server),
 		Dir: c.tasks.Work(), Clock: cfg.clock,
 		OpenLog: func(t *engine.Task) (worker.Log, error) {
@@ -107,6 +107,17 @@ func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
 	})
 	c.worker.Listen(c)
 	return nil
+}
+
+// runAs refuses users that the namespace does not name: what the supervisor
+// allows holds besides.
+func runAs(a *access.Service) func(namespace, user string) error {
+	return func(namespace, user string) error {
+		if n, _ := a.Namespace(namespace); !slices.Contains(n.RunAs, user) {
+			return fmt.Errorf("namespace %s does not let tasks run as %q: `regie namespaces put %s --run-as` names those that may be", namespace, user, namespace)
+		}
+		return nil
+	}
 }
 
 // proxy names the proxy for an HTTP request, from the server's environment.

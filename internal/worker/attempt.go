@@ -82,6 +82,11 @@ func (w *Worker) executorTask(t *engine.Task, s *session, dir string) (executor.
 	if t.Program != nil {
 		namespace = t.Program.Namespace
 	}
+	if runAs != "" && w.cfg.RunAs != nil {
+		if err := w.cfg.RunAs(namespace, runAs); err != nil {
+			return executor.Task{}, failed("run_as", err.Error()), false
+		}
+	}
 	return executor.Task{
 		RunAs: runAs, Namespace: namespace, RunID: t.Run, Step: t.Path, Attempt: t.Attempt, Script: in.Script, Args: in.Args, Shell: in.Shell, Env: env,
 		Dir: dir, Files: bundle(t.Program), Checkpoint: t.Checkpoint, IdempotencyKey: t.IdempotencyKey,

@@ -44,6 +44,9 @@ type Config struct {
 	Languages map[string]expr.Language
 	// Secrets are where the secrets of a namespace are, nil for nowhere.
 	Secrets func(namespace string) secret.Source
+	// RunAs refuses users that steps of a namespace may not name. Nil: that is
+	// for the executor to say.
+	RunAs func(namespace, user string) error
 	// Mocks stand in for steps. Nil: none.
 	Mocks *mock.Set
 	// Dir holds the folders of attempts, by run; executors make and remove

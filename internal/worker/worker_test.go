@@ -552,3 +552,24 @@ func TestFolder(t *testing.T) {
 		t.Errorf("released %d times", x.freed)
 	}
 }
+
+// TestRunAsRefused: a user whom the namespace does not name runs nothing.
+func TestRunAsRefused(t *testing.T) {
+	t.Parallel()
+	x := newScripted(func(executor.Task) (executor.Result, error) { return executor.Result{}, nil })
+	x.start = func(executor.Task) error {
+		t.Error("the task was started")
+		return nil
+	}
+	w, l, _ := setup(t, func(c *worker.Config) {
+		c.Executors = map[string]executor.Executor{workflow.UsesProcess: x}
+		c.RunAs = func(namespace, user string) error { return fmt.Errorf("%s does not name %s", namespace, user) }
+	})
+	step := processTask("x")
+	step.Node = &workflow.Node{Task: &workflow.Task{RunAs: "batch"}}
+	step.Program = &workflow.Program{Namespace: "payments"}
+	w.Assign(step)
+	if o := <-l.ends; o.Kind != engine.OutcomeFailed || o.Error.Name != "run_as" || o.Error.Message != "payments does not name batch" {
+		t.Errorf("outcome %+v", o)
+	}
+}
