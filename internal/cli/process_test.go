@@ -64,9 +64,10 @@ func realWorld() cli.World {
 // process is a server in a process of its own.
 type process struct {
 	// What it says when it is ready.
-	URL        string `json:"url"`
-	Data       string `json:"data"`
-	AdminToken string `json:"admin_token"`
+	URL         string `json:"url"`
+	Data        string `json:"data"`
+	AdminToken  string `json:"admin_token"`
+	Fingerprint string `json:"fingerprint"`
 
 	cmd *exec.Cmd
 	log *bytes.Buffer

@@ -47,7 +47,7 @@ func (r *remote) unreachable(err error) error {
 		return failf(exitInternal, "timed_out", "%s did not answer in time: %w", r.place.Server, err)
 	case errors.As(err, &changed):
 		return failf(exitInternal, "certificate_changed", "%s: %w", r.place.Server, changed).because(err).
-			withHint("somebody may stand between you and the server; if its certificate was renewed, log in again: regie context login %s --fingerprint %s", r.place.Server, changed.got)
+			withHint("somebody may stand between you and the server; if its certificate was renewed, compare the fingerprint with what the server prints at its start, and log in again")
 	case unknownCertificate(err) != nil:
 		return failf(exitInternal, "certificate_unknown", "the certificate of %s is not signed by anybody this machine trusts", r.place.Server).because(err).
 			withHint("name who signed it, or the certificate itself: regie context login %s --ca FILE | --fingerprint %s", r.place.Server, fingerprint(unknownCertificate(err)))

@@ -41,8 +41,9 @@ var update = flag.Bool("update", false, "rewrite what scripts compare with")
 //	answer TEXT…   whoever sits at the terminal gives these answers, one to each
 //	               question of the next regie
 //	server ARGS…   a server runs in a process of its own until the script ends or
-//	               says "server stop" or "server kill"; SERVER and ADMIN_TOKEN are
-//	               where it is and what it said at its first start
+//	               says "server stop" or "server kill"; SERVER and ADDRESS are
+//	               where it is, FINGERPRINT is that of its certificate, ADMIN_TOKEN
+//	               what it said at its first start
 //	setrun VAR     the variable becomes the ID of the run in standard output, or
 //	               of the newest run
 func TestScripts(t *testing.T) {
@@ -202,6 +203,7 @@ func server(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Defer(func() { _ = s.server.stop(syscall.SIGTERM) })
 	ts.Setenv("SERVER", s.server.URL)
 	ts.Setenv("ADDRESS", s.server.address())
+	ts.Setenv("FINGERPRINT", s.server.Fingerprint)
 	if s.server.AdminToken != "" {
 		ts.Setenv("ADMIN_TOKEN", s.server.AdminToken)
 	}

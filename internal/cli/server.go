@@ -202,13 +202,17 @@ func (c *cli) announce(cfg *server.Config, r server.Ready) {
 	if c.output == outputJSON {
 		c.printJSON(value.Object(
 			value.M("url", value.String(r.URL)), value.M("data", value.String(cfg.Dir)), value.M("admin_token", value.String(r.AdminToken)),
+			value.M("fingerprint", textOrNull(r.Fingerprint)),
 		))
 		return
 	}
 	fmt.Fprintf(c.Stdout, "Regie %s listens on %s\n", cfg.Version, r.URL)
 	fmt.Fprintf(c.Stdout, "data folder %s\n", cfg.Dir)
+	if r.Fingerprint != "" {
+		fmt.Fprintf(c.Stdout, "certificate SHA256:%s\n", r.Fingerprint)
+	}
 	if r.AdminToken != "" {
-		fmt.Fprintf(c.Stdout, "\nThis is the first start. The admin token, good once within 24 hours:\n\n  %s\n\nLog in with:\n\n  regie context login %s --token %s\n\n",
-			r.AdminToken, r.URL, r.AdminToken)
+		fmt.Fprintf(c.Stdout, "\nThis is the first start. The admin token, good once within 24 hours:\n\n  %s\n\nLog in, and give it when asked:\n\n  regie context login %s\n\n",
+			r.AdminToken, r.URL)
 	}
 }

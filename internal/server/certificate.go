@@ -4,9 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -50,6 +52,16 @@ func (s *Server) certificate() (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("read the server's own certificate: %w", err)
 	}
 	return s.selfSign()
+}
+
+// fingerprint is that of the certificate which connections get, empty if they
+// are not encrypted.
+func fingerprint(secure *tls.Config) string {
+	if secure == nil {
+		return ""
+	}
+	sum := sha256.Sum256(secure.Certificates[0].Certificate[0])
+	return hex.EncodeToString(sum[:])
 }
 
 // names are what the certificate is for.

@@ -76,7 +76,10 @@ type Ready struct {
 	URL string
 	// AdminToken is the one-time token of the first start, empty later.
 	AdminToken string
-	Warnings   []string
+	// Fingerprint is the SHA-256 of the certificate, in lower-case hexadecimal;
+	// empty without TLS.
+	Fingerprint string
+	Warnings    []string
 }
 
 // Trace says where OpenTelemetry traces go.
