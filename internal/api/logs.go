@@ -17,6 +17,7 @@ import (
 	"google.golang.org/genproto/googleapis/api/httpbody"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/executor"
 	"github.com/regie-dev/regie/internal/history"
@@ -43,8 +44,34 @@ type logOf struct {
 	file    *os.File // nil: it printed nothing
 }
 
-// openLog finds an attempt, and puts on record that its log is read.
+// openLog finds an attempt, and puts on record that its log is read, or was
+// looked for in vain.
 func (a *API) openLog(ctx context.Context, namespace, run, path string, attempt uint32) (*logOf, error) {
+	l, err := a.findLog(ctx, namespace, run, path, attempt)
+	if err != nil {
+		return nil, a.lookedFor(ctx, namespace, run, err)
+	}
+	if err := a.record(ctx, "log.read", l.row.Namespace, "run/"+string(l.row.ID), ""); err != nil {
+		return nil, failure(err)
+	}
+	l.file, err = a.openAttempt(l.row.ID, l.step.Act, l.attempt)
+	return l, err
+}
+
+// lookedFor puts on record that somebody asked for a log that is not there:
+// that is how files are looked for that are none of theirs.
+func (a *API) lookedFor(ctx context.Context, namespace, run string, err error) error {
+	if connect.CodeOf(err) != connect.CodeNotFound {
+		return err
+	}
+	act := access.Act{Action: "log.read", Namespace: namespace, Object: "run/" + run, Reason: err.Error()}
+	if err := a.cfg.Access.Denied(ctx, identityOf(ctx), act); err != nil {
+		return failure(err)
+	}
+	return err
+}
+
+func (a *API) findLog(ctx context.Context, namespace, run, path string, attempt uint32) (*logOf, error) {
 	row, err := a.find(ctx, namespace, run)
 	if err != nil {
 		return nil, err
@@ -62,11 +89,7 @@ func (a *API) openLog(ctx context.Context, namespace, run, path string, attempt 
 	case int(attempt) > lastAttempt(out.step):
 		return nil, notFound("attempt_not_found", "step %s has no attempt %d", path, attempt)
 	}
-	if err := a.record(ctx, "log.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
-		return nil, failure(err)
-	}
-	out.file, err = a.openAttempt(row.ID, out.step.Act, out.attempt)
-	return out, err
+	return out, nil
 }
 
 func noStep(run store.RunID, path string) error {
@@ -209,7 +232,7 @@ func (a *API) DownloadLog(ctx context.Context, m *regiev1.DownloadLogRequest, st
 func (a *API) WatchLog(ctx context.Context, m *regiev1.WatchLogRequest, stream *connect.ServerStream[regiev1.WatchLogResponse]) error {
 	row, err := a.find(ctx, m.GetNamespace(), m.GetRun())
 	if err != nil {
-		return err
+		return a.lookedFor(ctx, m.GetNamespace(), m.GetRun(), err)
 	}
 	if err := a.record(ctx, "log.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
 		return failure(err)

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -439,3 +441,11 @@ func (w *world) restart(t *testing.T, o options) {
 func lower(text string) string { return strings.ToLower(text) }
 
 func base64URL(text string) string { return base64.URLEncoding.EncodeToString([]byte(text)) }
+
+// jsonText is a text as JSON has it.
+func jsonText(text string) string {
+	out, _ := json.Marshal(text) // texts have a form
+	return string(out)
+}
+
+func pathText(text string) string { return url.PathEscape(text) }
