@@ -56,6 +56,8 @@ var rows = []row{
 		"datadir: TestKeyFileMayNotLeadOutside", "badinput/testdata/script/tasks.txtar"}},
 	{"B19", "a file of a bundle with modes that give rights", []string{
 		"project: TestBundleKeepsContentAndMode", "executor/executortest: testFiles", "badinput/testdata/script/tasks.txtar"}},
+	{"B20", "a backup that is none, is damaged, has names that lead out, or another key", []string{
+		"server/offline: TestRestoreRefuses", "store/sqlite: TestRestoreRefuses", "cli/testdata/script/server_keep.txtar"}},
 	{"B21", "a call of the cloud's metadata", []string{
 		"egress: TestHTTPRefuses TestClassify", "badinput/testdata/script/http.txtar"}},
 	{"B22", "loopback and no address at all, in every family", []string{
@@ -112,11 +114,11 @@ var rows = []row{
 	{"B82", "rows of the audit log changed or removed, its end cut off, an old copy put back", []string{
 		"auditlog: TestTamperedSQLite TestOldCopiesOfSQLite TestForksAreNotSigned TestOldCopyIsFoundByAnchors",
 		"auditlog/evidence: TestEveryFlippedByteIsFound TestLinesOutOfPlaceAreFound TestOnlyAnAnchorFindsWhatTheKeyHolderDoes",
-		"cli/testdata/script/audit_verify.txtar"}},
+		"cli/testdata/script/audit_verify.txtar", "cli/testdata/script/server_keep.txtar", "server/offline: TestVerify"}},
 }
 
 // wanted are the rows that must be there.
-const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B18 B19 B21 B22 B23 B24 B25 B26 B27 B28 B29 B37 B39 B40 B41 B42 B45 B52 B53 B57 B58 B63 B70 B71 B72 B73 B82"
+const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B18 B19 B20 B21 B22 B23 B24 B25 B26 B27 B28 B29 B37 B39 B40 B41 B42 B45 B52 B53 B57 B58 B63 B70 B71 B72 B73 B82"
 
 // TestRows: every row has tests, and they are there.
 func TestRows(t *testing.T) {
