@@ -71,7 +71,7 @@ func Describe() *descriptor.Object {
 				{Name: "endpoint", Type: text(), Required: true, Doc: "URL of a collector that takes OTLP over HTTP."},
 				{Name: "headers", Type: descriptor.Type{Kind: descriptor.Map, KeyKind: descriptor.String, Elem: new(text())}, Doc: "Headers of requests to it."},
 			}}), Doc: "OpenTelemetry traces."},
-			{Name: "drain", Type: descriptor.Type{Kind: descriptor.Duration}, Default: value.String(DefaultDrain.String()), Doc: "How long running work is waited for when the server ends; processes go on without it."},
+			{Name: "drain", Type: descriptor.Type{Kind: descriptor.Duration}, Default: value.String(DefaultDrain.String()), Doc: "How long calls of connectors that run are waited for when the server ends; processes go on without it."},
 		},
 		Example: "data: /var/lib/regie\nlisten: 0.0.0.0:7373\ntls: {cert: /etc/regie/tls.crt, key: /etc/regie/tls.key}\nenvironment: prod\naudit:\n  anchor:\n    - file: /mnt/worm/regie-checkpoints\n",
 	}
