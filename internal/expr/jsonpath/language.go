@@ -1,0 +1,105 @@
+package jsonpath
+
+import (
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// Name is the name of the language in files and on the command line.
+const Name = "jsonpath"
+
+// Bindings that are not variables. The exact names go first, so that with them
+// a variable can be called input or context.
+const (
+	inputRoot    = "input"
+	contextRoot  = "context"
+	exactInput   = "$"
+	exactContext = "$$"
+)
+
+// Config says which variant of the language there is. There is one.
+type Config struct{}
+
+// Language is the JSONPath of Step Functions with its intrinsic functions. It
+// is immutable and safe for concurrent use.
+type Language struct{}
+
+var (
+	_ expr.Language = (*Language)(nil)
+	_ expr.Compiled = (*compiled)(nil)
+)
+
+// New returns the language.
+func New(Config) *Language { return &Language{} }
+
+// Name implements expr.Language.
+func (*Language) Name() string { return Name }
+
+// Compile implements expr.Language: src is a path or a call of an intrinsic
+// function. Names that are not declared are no problem here; a root that env
+// forbids is one.
+func (*Language) Compile(src string, env *expr.Env) (expr.Compiled, []expr.Problem) {
+	q, problem := Parse(src)
+	if problem != nil {
+		return nil, []expr.Problem{*problem}
+	}
+	if problems := forbidden(q, env); len(problems) > 0 {
+		return nil, problems
+	}
+	return &compiled{query: q}, nil
+}
+
+// forbidden finds the roots that the environment forbids.
+func forbidden(q *Query, env *expr.Env) []expr.Problem {
+	if env == nil {
+		return nil
+	}
+	why := map[string]string{}
+	for _, r := range env.Roots {
+		if r.Why != "" {
+			why[r.Name] = r.Why
+		}
+	}
+	var problems []expr.Problem
+	q.paths(func(p *path) {
+		if reason := why[p.binding()]; reason != "" && p.root != item {
+			problems = append(problems, expr.Problem{Code: expr.CodeForbidden, Message: reason, Offset: p.pos, Length: len(p.text)})
+		}
+	})
+	return problems
+}
+
+// compiled is a query that can be evaluated.
+type compiled struct{ query *Query }
+
+// Type implements expr.Compiled: types are known only when it is evaluated.
+func (*compiled) Type() expr.Type { return expr.Type{} }
+
+// Reads implements expr.Compiled.
+func (c *compiled) Reads() [][]string { return c.query.Reads() }
+
+// Eval implements expr.Compiled. The binding "$", or else "input", is $; "$$",
+// or else "context", is $$; every other binding is the variable of its name.
+func (c *compiled) Eval(request expr.Request) (value.Value, error) {
+	e := NewEvaluator(scopeOf(request.Bindings), Budget{Cost: request.Cost, Seed: request.Seed})
+	return e.Select(c.query)
+}
+
+func scopeOf(bindings map[string]value.Value) Scope {
+	scope := Scope{Variables: make(map[string]value.Value, len(bindings))}
+	input, isExact := bindings[exactInput]
+	context, isExactContext := bindings[exactContext]
+	for name, v := range bindings {
+		switch {
+		case name == exactInput || name == exactContext:
+		case name == inputRoot && !isExact:
+			input = v
+		case name == contextRoot && !isExactContext:
+			context = v
+		default:
+			scope.Variables[name] = v
+		}
+	}
+	scope.Input, scope.Context = input, context
+	return scope
+}
