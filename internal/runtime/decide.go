@@ -155,8 +155,17 @@ func (r *Reactor) inspect(m Inspect) {
 		reply.Err = l.quarantine
 	default:
 		reply.Seen = m.Look(View{Row: l.row, Machine: l.machine, Run: l.run})
+		if l.durable && !r.changing(m.Run) { // who looks need not wait for others
+			r.reply(reply)
+			return
+		}
 	}
 	r.building.after(m.Run, reply)
+}
+
+// changing reports whether a batch that is not durable has something of the run.
+func (r *Reactor) changing(run store.RunID) bool {
+	return r.building.parts[run] != nil || r.inflight != nil && r.inflight.parts[run] != nil
 }
 
 // taskEnded applies the result of an attempt if it is the current one.

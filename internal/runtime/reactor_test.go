@@ -443,6 +443,14 @@ func TestInspect(t *testing.T) {
 		"dispatch r1 a #1", "publish r1 begins ended=false",
 		"reply 1 r1 existing=false err=<nil> seen=one running 1",
 		"reply 2 r2 existing=false err=run does not exist or has ended seen=<nil>")
+	// All that it sees is durable: it waits for no commit of another run, and
+	// for those of its own.
+	b.tell(submit("r2", prepare(program("one", task("a"))), 0))
+	b.want("commit 2: r2 begins, r2 running")
+	b.tell(runtime.Inspect{Run: "r1", Look: look, Caller: 3})
+	b.want("reply 3 r1 existing=false err=<nil> seen=one running 1")
+	b.tell(runtime.Cancel{Run: "r1"}, runtime.Inspect{Run: "r1", Look: look, Caller: 4})
+	b.want()
 }
 
 func TestBounds(t *testing.T) {
