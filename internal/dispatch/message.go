@@ -46,8 +46,13 @@ type Ready struct {
 	Priority int // higher goes first
 }
 
-// Reattach asks for an attempt that was handed over before a restart.
-type Reattach struct{ Task engine.Task }
+// Reattach asks for an attempt that was handed over before a restart. Worker
+// looks for it itself and always says how it ended; empty: whoever turns out to
+// have it.
+type Reattach struct {
+	Task   engine.Task
+	Worker string
+}
 
 // Cancel asks an attempt to stop. Its end is reported all the same.
 type Cancel struct {

@@ -137,7 +137,7 @@ func (r *Reactor) receive(m Message) {
 			r.queue.Push(a.key(), a.class, m.Priority)
 		}
 	case Reattach:
-		r.reattach(&m.Task)
+		r.reattach(&m.Task, m.Worker)
 	case Cancel:
 		r.cancel(m)
 	case Settled:
@@ -200,7 +200,7 @@ func (r *Reactor) drop(a *attempt) {
 
 // reattach finds who has the attempt. What is here of the same activation
 // besides was never recorded: the runtime knows.
-func (r *Reactor) reattach(t *engine.Task) {
+func (r *Reactor) reattach(t *engine.Task, worker string) {
 	ref := RefOf(t)
 	if a := r.current[ref.key()]; a != nil && a.ref == ref {
 		if a.phase == ended {
@@ -218,6 +218,12 @@ func (r *Reactor) reattach(t *engine.Task) {
 		return
 	}
 	a.phase = out
+	if w := r.workers[worker]; w != nil {
+		if _, has := w.inUse[ref]; !has {
+			w.inUse[ref] = a.class
+			r.slots.Hold(w.name, a.class)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.workers)) {
 		w := r.workers[name]
 		if _, has := w.inUse[ref]; has {

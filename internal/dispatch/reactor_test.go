@@ -261,6 +261,25 @@ func TestReattach(t *testing.T) {
 	b.want(ended("w", 3, 1, engine.OutcomeCanceled), "report 3.1 canceled", "assign w 7.1")
 }
 
+// A worker that looks for an attempt itself has it: the attempt is not given up
+// however long it takes, takes a slot, and can be canceled.
+func TestReattachTo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, dispatch.Config{LostAfter: time.Minute})
+	idempotent := task(2, 1)
+	idempotent.Idempotent = true
+	b.want(up("w", 2))
+	b.want(dispatch.Reattach{Task: task(1, 1), Worker: "w"})
+	b.want(dispatch.Reattach{Task: task(1, 1), Worker: "w"}) // again changes nothing
+	b.want(dispatch.Reattach{Task: idempotent, Worker: "w"})
+	b.want(dispatch.Reattach{Task: task(3, 1), Worker: "nobody"}, "wake in 1m0s")
+	b.want(dispatch.Ready{Task: task(4, 1)}) // no slot
+	b.now = start.Add(time.Hour)
+	b.want(dispatch.Cancel{Run: "r", Act: 1, Attempt: 1}, "kill w 1.1", "report 3.1 lost", "wake never")
+	b.want(ended("w", 1, 1, engine.OutcomeCanceled), "report 1.1 canceled", "assign w 4.1")
+	b.want(ended("w", 2, 1, engine.OutcomeSucceeded), "report 2.1 succeeded")
+}
+
 // The runtime is made anew, and has lost what it was told.
 func TestRecovered(t *testing.T) {
 	t.Parallel()

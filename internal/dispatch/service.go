@@ -91,6 +91,12 @@ func (s *Service) Dispatch(task engine.Task) { s.post(Ready{Task: task}) }
 // Reattach asks for an attempt that was handed out before.
 func (s *Service) Reattach(task engine.Task) { s.post(Reattach{Task: task}) }
 
+// ReattachTo asks for an attempt that was handed out before, for which a worker
+// looks itself: it always says how the attempt ended.
+func (s *Service) ReattachTo(worker string, task engine.Task) {
+	s.post(Reattach{Task: task, Worker: worker})
+}
+
 // CancelTask asks an attempt to stop.
 func (s *Service) CancelTask(run store.RunID, act engine.ActID, attempt int) {
 	s.post(Cancel{Run: run, Act: act, Attempt: attempt})

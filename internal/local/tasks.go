@@ -126,10 +126,10 @@ type attempts struct {
 	tasks *tasks
 }
 
-// Reattach lets the dispatcher wait for the attempt and the worker look for it:
-// it always says how the attempt ended, or that nobody can know.
+// Reattach has the worker look for the attempt: it always says how it ended, or
+// that nobody can know. The dispatcher waits for that, and knows who has it.
 func (a attempts) Reattach(task engine.Task) {
-	a.Service.Reattach(task)
+	a.Service.ReattachTo(workerName, task)
 	a.tasks.of(store.RunID(task.Run)).worker.Reattach(task)
 }
 
