@@ -61,6 +61,10 @@ func TestWatchGoesOn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "flow.yaml"), []byte(flow), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	const stuck = "kind: Workflow\nname: stuck\nsteps:\n  - id: only\n    run: 'echo stands; exec sleep 600'\n"
+	if err := os.WriteFile(filepath.Join(dir, "stuck.yaml"), []byte(stuck), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	server, err := startServer(dir, "--data", "data")
 	if err != nil {
 		t.Fatal(err)
@@ -72,8 +76,8 @@ func TestWatchGoesOn(t *testing.T) {
 	})
 	c := &caller{dir: dir, server: server}
 	c.login(t)
-	c.do(t.Context(), t, "apply", "flow.yaml")
-	run := c.do(t.Context(), t, "start", "flow")
+	c.do(t.Context(), t, "apply", "flow.yaml", "stuck.yaml")
+	run, other := c.do(t.Context(), t, "start", "flow"), c.do(t.Context(), t, "start", "stuck")
 
 	type watcher struct {
 		out  *screen
@@ -86,6 +90,8 @@ func TestWatchGoesOn(t *testing.T) {
 		return w
 	}
 	plain, tree, logs, list := watch(0, "watch", run), watch(80, "watch", run), watch(0, "logs", run, "-f"), watch(0, "watch")
+	ends := watch(0, "logs", other, "--follow")
+	ends.out.until(t, "only | stands")
 	plain.out.until(t, "first: started")
 	tree.out.until(t, "first")
 	logs.out.until(t, "first | begins")
@@ -96,6 +102,14 @@ func TestWatchGoesOn(t *testing.T) {
 	}
 	if server, err = startServer(dir, "--data", "data", "--listen", server.address()); err != nil {
 		t.Fatal(err)
+	}
+	// What an earlier server has started is known to run, and can be stopped.
+	if why := c.do(t.Context(), t, "why", other); !strings.Contains(why, "only is running\n") {
+		t.Errorf("why, after the restart:\n%s", why)
+	}
+	c.do(t.Context(), t, "cancel", other)
+	if code := <-ends.code; code != 0 {
+		t.Errorf("the log of a canceled run: exit code %d", code)
 	}
 	open, err := os.OpenFile(gate, os.O_WRONLY, 0)
 	if err != nil {
