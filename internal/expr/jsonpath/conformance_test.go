@@ -318,15 +318,9 @@ func judgeStates(c *tally, area string, k conformanceCase) {
 		}
 		if text(state.Get("Type")) == "Pass" && text(state.Get("QueryLanguage")) != "JSONata" {
 			output, assigned, err := r.pass(name, state)
-			fault := ""
-			switch {
-			case err != nil:
-				fault = err.Error()
-			default:
-				fault = difference(k, output, exit.Get("output"))
-				if want := exit.Get("assigned"); fault == "" && !want.IsUndefined() {
-					fault = difference(k, assigned, want)
-				}
+			fault := outcome(k, output, exit.Get("output"), err)
+			if want := exit.Get("assigned"); fault == "" && !want.IsUndefined() {
+				fault = difference(k, assigned, want)
 			}
 			c.add(area, "state", fmt.Sprintf("%s %s %d", k.str("id"), name, i), fault)
 		}
@@ -509,13 +503,7 @@ func judgeInspected(c *tally, area string, k conformanceCase) {
 		if want.IsUndefined() {
 			return
 		}
-		fault := ""
-		if err != nil {
-			fault = err.Error()
-		} else {
-			fault = difference(k, got, want)
-		}
-		c.add(area, "inspected", k.str("id")+" "+stage, fault)
+		c.add(area, "inspected", k.str("id")+" "+stage, outcome(k, got, want, err))
 	}
 	e := NewEvaluator(scope(input), Budget{Cost: expr.PoolCost, Seed: 1})
 	in, err := selected(e, state.Get("InputPath"))
@@ -537,6 +525,14 @@ func judgeInspected(c *tally, area string, k conformanceCase) {
 	e.Rescope(scope(out))
 	out, err = selected(e, state.Get("OutputPath"))
 	check("output", out, err)
+}
+
+// outcome says what is wrong with a value or its error.
+func outcome(k conformanceCase, got, want value.Value, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return difference(k, got, want)
 }
 
 // difference says how a value differs from the one expected, by the rules of

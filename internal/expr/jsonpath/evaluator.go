@@ -33,7 +33,7 @@ func (e *Evaluator) Rescope(scope Scope) { e.m.scope = scope }
 // error. Errors are [*expr.Error].
 func (e *Evaluator) Lookup(q *Query) (v value.Value, ok bool, err error) {
 	f, err := e.run(q)
-	if err != nil || f.why != "" || f.beyond {
+	if err != nil || f.miss != hit || f.beyond {
 		return value.Undefined, false, err
 	}
 	return f.v, true, nil
@@ -44,8 +44,8 @@ func (e *Evaluator) Lookup(q *Query) (v value.Value, ok bool, err error) {
 // what it says of the state: "Invalid path '$.a' : No results for path: $['a']".
 func (e *Evaluator) Select(q *Query) (value.Value, error) {
 	f, err := e.run(q)
-	if err == nil && f.why != "" {
-		err = &expr.Error{Code: Runtime, Message: fmt.Sprintf("Invalid path '%s' : %s", q.src, f.why), Offset: q.root.pos}
+	if err == nil && f.miss != hit {
+		err = &expr.Error{Code: Runtime, Message: fmt.Sprintf("Invalid path '%s' : %s", q.src, f.why(q.root.path)), Offset: q.root.pos}
 	}
 	return f.v, err
 }
@@ -56,7 +56,7 @@ func (e *Evaluator) Select(q *Query) (value.Value, error) {
 // field 'name.$' could not be found in the input '{}'".
 func (e *Evaluator) Field(q *Query, field string) (value.Value, error) {
 	f, err := e.run(q)
-	if err == nil && f.why != "" {
+	if err == nil && f.miss != hit {
 		err = e.missing(q, field)
 	}
 	return f.v, err
@@ -90,7 +90,7 @@ func (e *Evaluator) run(q *Query) (f found, err error) {
 		}
 	}()
 	if q.root.path != nil {
-		return e.m.find(q.root.path, value.Undefined), nil
+		return e.m.find(q.root.path, value.Undefined, value.Undefined), nil
 	}
 	return found{v: e.m.intrinsic(q.root)}, nil
 }

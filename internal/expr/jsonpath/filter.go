@@ -31,7 +31,7 @@ var wordOperators = []string{"subsetof", "contains", "noneof", "anyof", "empty",
 func (p *parser) filter() *condition {
 	p.blanks()
 	if p.peek() != '(' {
-		p.fail(p.pos, "( is expected after ?, and this is %s", p.here())
+		p.failf(p.pos, "( is expected after ?, and this is %s", p.here())
 	}
 	p.pos++
 	out := p.either()
@@ -92,7 +92,7 @@ func (p *parser) comparison() *condition {
 	switch c.op {
 	case "exists":
 		if c.a.path == nil {
-			p.fail(start, "a comparison or a path is expected here")
+			p.failf(start, "a comparison or a path is expected here")
 		}
 	case "=~":
 		c.pattern = p.pattern()
@@ -116,7 +116,7 @@ func (p *parser) operand() operand {
 	}
 	v, ok := p.word()
 	if !ok {
-		p.fail(p.pos, "a path or a value is expected, and this is %s", p.here())
+		p.failf(p.pos, "a path or a value is expected, and this is %s", p.here())
 	}
 	return operand{literal: v}
 }
@@ -135,7 +135,7 @@ func (p *parser) list() value.Value {
 		start := p.pos
 		o := p.operand()
 		if o.path != nil {
-			p.fail(start, "a list in a filter holds values, not paths")
+			p.failf(start, "a list in a filter holds values, not paths")
 		}
 		items = append(items, o.literal)
 	}
@@ -146,12 +146,12 @@ func (p *parser) list() value.Value {
 func (p *parser) pattern() *regexp.Regexp {
 	start := p.pos
 	if !p.take("/") {
-		p.fail(p.pos, "a regular expression such as /a.*/i is expected after =~, and this is %s", p.here())
+		p.failf(p.pos, "a regular expression such as /a.*/i is expected after =~, and this is %s", p.here())
 	}
 	var b strings.Builder
 	for ; p.peek() != '/'; p.pos++ {
 		if p.pos >= len(p.src) {
-			p.fail(start, "the regular expression that begins here does not end")
+			p.failf(start, "the regular expression that begins here does not end")
 		}
 		if p.has(`\/`) {
 			p.pos++
@@ -164,8 +164,8 @@ func (p *parser) pattern() *regexp.Regexp {
 	p.pos++
 	flags := ""
 	for ; strings.IndexByte("ismuUdx", p.peek()) >= 0 && p.peek() != 0; p.pos++ {
-		if c := p.src[p.pos : p.pos+1]; strings.Contains("ism", c) {
-			flags += c
+		if c := p.src[p.pos]; c == 'i' || c == 's' || c == 'm' {
+			flags += string(c)
 		}
 	}
 	if flags != "" {
@@ -173,7 +173,7 @@ func (p *parser) pattern() *regexp.Regexp {
 	}
 	re, err := regexp.Compile(flags + `\A(?:` + b.String() + `)\z`)
 	if err != nil {
-		p.fail(start, "the regular expression cannot be used: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		p.failf(start, "the regular expression cannot be used: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return re
 }
@@ -190,7 +190,7 @@ func (m *machine) holds(c *condition, at, doc value.Value) bool {
 		return !m.holds(c.left, at, doc)
 	case "exists":
 		v := m.value(c.a, at, doc)
-		return !v.IsUndefined() && (c.a.path.definite() || v.Len() > 0)
+		return !v.IsUndefined() && (c.a.path.definite || v.Len() > 0)
 	case "=~":
 		text := m.value(c.a, at, doc)
 		if _, ok := text.Str(); !ok && text.Kind() != value.KindInt && text.Kind() != value.KindFloat {
@@ -207,13 +207,7 @@ func (m *machine) value(o operand, at, doc value.Value) value.Value {
 	if o.path == nil {
 		return o.literal
 	}
-	if o.path.root == Input {
-		// $ within a filter is what the filtered path itself starts from.
-		inner := *o.path
-		inner.root = item
-		return m.find(&inner, doc).v
-	}
-	return m.find(o.path, at).v
+	return m.find(o.path, at, doc).v
 }
 
 // compare applies an operator. A side that is missing equals nothing.

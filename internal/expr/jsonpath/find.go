@@ -6,16 +6,28 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
+// missKind says why a path leads nowhere.
+type missKind uint8
+
+const (
+	hit         missKind = iota // it leads somewhere
+	missRoot                    // its root has no value
+	missLast                    // the last name is not there
+	missName                    // a name on the way is not there
+	missObject                  // a name is looked for in what is no object
+	missObjects                 // several are
+	missList                    // an index is looked for in what is no list
+)
+
 // found is what a path leads to.
 type found struct {
 	v value.Value
 	// beyond means that a single index lies beyond the end of its list. Fields
 	// then hold null, arguments of functions are missing.
 	beyond bool
-	// why is set when there is nothing, and says why; leak marks a reason that
-	// AWS shows as it is in place of its usual sentence.
-	why  string
-	leak bool
+	miss   missKind
+	step   int         // that leads nowhere
+	at     value.Value // what it was applied to
 }
 
 // search is one walk along a path.
@@ -29,27 +41,33 @@ type search struct {
 }
 
 // find follows a path. What it leads to is a list unless the path is definite.
-func (m *machine) find(p *path, at value.Value) found {
-	doc := m.start(p)
-	if p.root == item {
+// Within a filter, at is its item and doc what the filtered path starts from.
+func (m *machine) find(p *path, at, doc value.Value) found {
+	switch {
+	case p.root == item:
 		doc = at
+	case p.root != Input || doc.IsUndefined():
+		doc = m.start(p)
 	}
 	if doc.IsUndefined() {
-		return found{why: missingRoot(p)}
+		return found{miss: missRoot}
 	}
-	steps, definite := p.steps, p.definite()
-	from := 0
-	if n := afterScan(steps); n > 0 {
+	if p.plain {
+		if v, ok := m.direct(p, doc); ok {
+			return found{v: v}
+		}
+	}
+	from := p.fold
+	if from > 0 {
 		// The function takes all that the steps before it find.
 		s := &search{m: m, p: p, item: at, doc: doc}
-		s.walk(doc, 0, n-1, true)
-		doc = m.call(&steps[n-1], value.List(s.out...), at)
-		from = n
+		s.walk(doc, 0, from-1, true)
+		doc = m.call(&p.steps[from-1], value.List(s.out...), at, doc)
 	}
 	s := &search{m: m, p: p, item: at, doc: doc}
-	s.walk(doc, from, len(steps), true)
+	s.walk(doc, from, len(p.steps), true)
 	switch {
-	case !definite:
+	case !p.definite:
 		return found{v: value.List(s.out...)}
 	case len(s.out) == 0:
 		return s.first
@@ -57,19 +75,38 @@ func (m *machine) find(p *path, at value.Value) found {
 	return found{v: s.out[0], beyond: s.first.beyond}
 }
 
-// afterScan is the place behind the first function that follows a scan, or 0.
-func afterScan(steps []step) int {
-	scanned := false
-	for i := range steps {
-		scanned = scanned || steps[i].scan
-		if scanned && steps[i].kind == stepFunction {
-			return i + 1
+// direct follows a path of names and single indexes as long as they lead
+// somewhere.
+func (m *machine) direct(p *path, at value.Value) (value.Value, bool) {
+	m.spend(1 + len(p.steps))
+	for i := range p.steps {
+		if s := &p.steps[i]; s.kind == stepName {
+			at = at.Get(s.names[0])
+		} else {
+			at = at.At(position(s.indexes[0], at.Len()))
+		}
+		if at.IsUndefined() {
+			return at, false
 		}
 	}
-	return 0
+	return at, true
 }
 
-func missingRoot(p *path) string {
+// why says why a path leads nowhere, as the JSONPath library of AWS does.
+func (f *found) why(p *path) string {
+	switch f.miss {
+	case missLast:
+		return "No results for path: " + p.upto(f.step+1)
+	case missName:
+		return "Missing property in path " + p.upto(f.step+1)
+	case missObject:
+		return fmt.Sprintf("Expected to find an object with property %s in path %s but found '%s'.", p.steps[f.step].text(), p.upto(f.step), f.at.Kind())
+	case missObjects:
+		return fmt.Sprintf("Expected to find an object with properties %s in path %s but found '%s'.", p.steps[f.step].text(), p.upto(f.step), f.at.Kind())
+	case missList:
+		return fmt.Sprintf("Filter: %s can only be applied to arrays. Current context is: %s", p.steps[f.step].text(), shown(f.at))
+	case missRoot, hit:
+	}
 	switch p.root {
 	case Variable:
 		return fmt.Sprintf("The variable '$%s' has no value", p.variable)
@@ -148,7 +185,7 @@ func (s *search) apply(at value.Value, i, end int, strict bool) {
 	case stepFilter:
 		s.filter(at, i, end)
 	case stepFunction:
-		s.walk(s.m.call(st, at, s.item), i+1, end, strict)
+		s.walk(s.m.call(st, at, s.item, s.doc), i+1, end, strict)
 	}
 }
 
@@ -160,11 +197,11 @@ func (s *search) name(at value.Value, i, end int, strict bool) {
 		s.walk(v, i+1, end, strict)
 	case !strict:
 	case at.Kind() != value.KindObject:
-		s.miss(found{why: fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'.", name, s.p.upto(i), at.Kind())})
+		s.miss(missObject, i, at)
 	case i+1 == end:
-		s.miss(found{why: "No results for path: " + s.p.upto(i+1)})
+		s.miss(missLast, i, at)
 	default:
-		s.miss(found{why: "Missing property in path " + s.p.upto(i+1)})
+		s.miss(missName, i, at)
 	}
 }
 
@@ -172,7 +209,7 @@ func (s *search) name(at value.Value, i, end int, strict bool) {
 func (s *search) names(at value.Value, i, end int, strict bool) {
 	if at.Kind() != value.KindObject {
 		if strict {
-			s.miss(found{why: fmt.Sprintf("Expected to find an object with properties %s in path %s but found '%s'.", s.p.steps[i].text(), s.p.upto(i), at.Kind())})
+			s.miss(missObjects, i, at)
 		}
 		return
 	}
@@ -192,7 +229,7 @@ func (s *search) names(at value.Value, i, end int, strict bool) {
 func (s *search) index(at value.Value, i, end int, strict bool) {
 	if at.Kind() != value.KindList {
 		if strict {
-			s.miss(found{leak: true, why: fmt.Sprintf("Filter: %s can only be applied to arrays. Current context is: %s", s.p.steps[i].text(), shown(at))})
+			s.miss(missList, i, at)
 		}
 		return
 	}
@@ -221,10 +258,8 @@ func (s *search) filter(at value.Value, i, end int) {
 	}
 }
 
-func (s *search) miss(f found) {
-	if s.first.why == "" {
-		s.first = f
-	}
+func (s *search) miss(kind missKind, step int, at value.Value) {
+	s.first = found{miss: kind, step: step, at: at}
 }
 
 // position is the place of an index that counts from the end if negative.

@@ -14,7 +14,7 @@ const maxRange = 1000
 func array(_ *machine, c *call) value.Value { return value.List(c.args...) }
 
 func arrayPartition(m *machine, c *call) value.Value {
-	items, size := c.list(0), c.integer(1)
+	items, size := c.list(), c.integer(1)
 	if size < 1 {
 		c.refuse("the size of a part must be at least 1")
 	}
@@ -33,7 +33,7 @@ func arrayPartition(m *machine, c *call) value.Value {
 }
 
 func arrayContains(m *machine, c *call) value.Value {
-	items, wanted := c.list(0), c.args[1]
+	items, wanted := c.list(), c.args[1]
 	size := nodes(wanted, m.limit())
 	for _, item := range items {
 		m.step()
@@ -72,7 +72,7 @@ func arrayRange(m *machine, c *call) value.Value {
 }
 
 func arrayGetItem(_ *machine, c *call) value.Value {
-	items, at := c.list(0), c.integer(1)
+	items, at := c.list(), c.integer(1)
 	if len(items) == 0 && at >= 0 {
 		return value.Null // as on AWS
 	}
@@ -82,11 +82,11 @@ func arrayGetItem(_ *machine, c *call) value.Value {
 	return items[at]
 }
 
-func arrayLength(_ *machine, c *call) value.Value { return value.Int(int64(len(c.list(0)))) }
+func arrayLength(_ *machine, c *call) value.Value { return value.Int(int64(len(c.list()))) }
 
 // arrayUnique keeps the first of equal items.
 func arrayUnique(m *machine, c *call) value.Value {
-	items := c.list(0)
+	items := c.list()
 	seen := make(map[string]bool, len(items))
 	out := []value.Value{}
 	for _, item := range items {

@@ -55,7 +55,7 @@ const maxArguments = 100
 func (p *parser) function(pos, start int, name string) step {
 	fn := pathFunctions(name)
 	if fn == nil {
-		p.fail(start, "there is no function %s() of paths; write the name in brackets and quotes if it is a name", name)
+		p.failf(start, "there is no function %s() of paths; write the name in brackets and quotes if it is a name", name)
 	}
 	s := step{kind: stepFunction, pos: pos, fn: fn}
 	p.pos++
@@ -65,19 +65,19 @@ func (p *parser) function(pos, start int, name string) step {
 			p.blanks()
 		}
 		if len(s.args) == fn.most {
-			p.fail(p.pos, "%s() takes at most %d arguments", name, fn.most)
+			p.failf(p.pos, "%s() takes at most %d arguments", name, fn.most)
 		}
 		s.args = append(s.args, p.operand())
 	}
 	return s
 }
 
-// call applies the function of a step.
-func (m *machine) call(s *step, at, item value.Value) value.Value {
+// call applies the function of a step to at, where @ is item and $ is doc.
+func (m *machine) call(s *step, at, item, doc value.Value) value.Value {
 	m.step()
 	args := make([]value.Value, len(s.args))
 	for i, a := range s.args {
-		if args[i] = m.value(a, item, m.scope.Input); args[i].IsUndefined() {
+		if args[i] = m.value(a, item, doc); args[i].IsUndefined() {
 			args[i] = value.Null
 		}
 	}

@@ -82,7 +82,7 @@ func (p *parser) intrinsic() *node {
 	}
 	name := p.src[start:p.pos]
 	if n.fn = intrinsicNamed(name); n.fn == nil {
-		p.fail(n.pos, "there is no intrinsic function States.%s", name)
+		p.failf(n.pos, "there is no intrinsic function States.%s", name)
 	}
 	p.expect("(", "after the name of the function")
 	for p.blanks(); !p.take(")"); p.blanks() {
@@ -110,7 +110,7 @@ func (p *parser) argument() *node {
 	default:
 		v, ok := p.word()
 		if !ok {
-			p.fail(p.pos, "an argument is expected: a path, a text in single quotes, a number, true, false, null or a call, and this is %s", p.here())
+			p.failf(p.pos, "an argument is expected: a path, a text in single quotes, a number, true, false, null or a call, and this is %s", p.here())
 		}
 		n.literal = v
 	}
@@ -137,10 +137,10 @@ func (p *parser) text() (literal value.Value, raw string) {
 			p.pos++
 			b.WriteByte(p.src[p.pos])
 		default:
-			p.fail(p.pos, `a backslash in a text can stand only before ' \ { and }`)
+			p.failf(p.pos, `a backslash in a text can stand only before ' \ { and }`)
 		}
 	}
-	p.fail(start, "the text that begins here does not end")
+	p.failf(start, "the text that begins here does not end")
 	return value.Undefined, ""
 }
 
@@ -200,11 +200,11 @@ func arity(fn *intrinsic, n int) string {
 
 // argument is what the path of an argument leads to, which must be something.
 func (m *machine) argument(p *path) value.Value {
-	f := m.find(p, value.Undefined)
+	f := m.find(p, value.Undefined, value.Undefined)
 	switch {
-	case f.leak:
-		panic(&refusal{why: f.why})
-	case f.why != "" || f.beyond:
+	case f.miss == missList:
+		panic(&refusal{why: f.why(p)}) // as it is, without the usual sentence
+	case f.miss != hit || f.beyond:
 		// AWS writes a path of the context object as if it started from the
 		// input, and shows the input.
 		text := p.text
@@ -216,12 +216,12 @@ func (m *machine) argument(p *path) value.Value {
 	return f.v
 }
 
-// list is an argument that must be a list.
-func (c *call) list(i int) []value.Value {
-	if c.args[i].Kind() != value.KindList {
-		c.refuse("argument %d must be an array", i+1)
+// list is the first argument, which must be a list.
+func (c *call) list() []value.Value {
+	if c.args[0].Kind() != value.KindList {
+		c.refuse("argument 1 must be an array")
 	}
-	return c.args[i].Items()
+	return c.args[0].Items()
 }
 
 // str is an argument that must be a text.

@@ -8,8 +8,8 @@ import (
 // Name is the name of the language in files and on the command line.
 const Name = "jsonpath"
 
-// Bindings that are not variables. The exact names go first, so that with them
-// a variable can be called input or context.
+// Bindings of $ and $$. The exact names go first, so that with them a variable
+// can be called input or context.
 const (
 	inputRoot    = "input"
 	contextRoot  = "context"
@@ -79,27 +79,18 @@ func (*compiled) Type() expr.Type { return expr.Type{} }
 func (c *compiled) Reads() [][]string { return c.query.Reads() }
 
 // Eval implements expr.Compiled. The binding "$", or else "input", is $; "$$",
-// or else "context", is $$; every other binding is the variable of its name.
+// or else "context", is $$; every binding is the variable of its name.
 func (c *compiled) Eval(request expr.Request) (value.Value, error) {
 	e := NewEvaluator(scopeOf(request.Bindings), Budget{Cost: request.Cost, Seed: request.Seed})
 	return e.Select(c.query)
 }
 
 func scopeOf(bindings map[string]value.Value) Scope {
-	scope := Scope{Variables: make(map[string]value.Value, len(bindings))}
-	input, isExact := bindings[exactInput]
-	context, isExactContext := bindings[exactContext]
-	for name, v := range bindings {
-		switch {
-		case name == exactInput || name == exactContext:
-		case name == inputRoot && !isExact:
-			input = v
-		case name == contextRoot && !isExactContext:
-			context = v
-		default:
-			scope.Variables[name] = v
+	either := func(exact, other string) value.Value {
+		if v, ok := bindings[exact]; ok {
+			return v
 		}
+		return bindings[other]
 	}
-	scope.Input, scope.Context = input, context
-	return scope
+	return Scope{Input: either(exactInput, inputRoot), Context: either(exactContext, contextRoot), Variables: bindings}
 }

@@ -37,8 +37,8 @@ type parser struct {
 	depth int
 }
 
-// fail ends the parsing with a problem at a place.
-func (p *parser) fail(pos int, format string, args ...any) {
+// failf ends the parsing with a problem at a place.
+func (p *parser) failf(pos int, format string, args ...any) {
 	panic(&fault{code: expr.CodeSyntax, message: fmt.Sprintf(format, args...), pos: pos})
 }
 
@@ -81,7 +81,7 @@ func (p *parser) blanks() {
 func (p *parser) expect(text, after string) {
 	p.blanks()
 	if !p.take(text) {
-		p.fail(p.pos, "%q is expected %s, and this is %s", text, after, p.here())
+		p.failf(p.pos, "%q is expected %s, and this is %s", text, after, p.here())
 	}
 }
 
@@ -109,7 +109,7 @@ func (p *parser) path(where place) *path {
 	case where == inFilter && p.take("@"):
 		out.root = item
 	default:
-		p.fail(p.pos, "a path begins with $, and this is %s", p.here())
+		p.failf(p.pos, "a path begins with $, and this is %s", p.here())
 	}
 	for p.pos < len(p.src) {
 		switch p.peek() {
@@ -119,23 +119,22 @@ func (p *parser) path(where place) *path {
 			pos := p.pos
 			out.steps = append(out.steps, p.bracket(pos, false))
 		default:
-			p.checkSteps(out)
-			out.text = p.src[out.pos:p.pos]
-			return out
+			return p.finish(out)
 		}
 	}
-	p.checkSteps(out)
-	out.text = p.src[out.pos:p.pos]
-	return out
+	return p.finish(out)
 }
 
-// checkSteps refuses several names that do not end a path.
-func (p *parser) checkSteps(out *path) {
+// finish ends a path here. Several names must be its end.
+func (p *parser) finish(out *path) *path {
 	for i := range out.steps {
 		if s := &out.steps[i]; s.kind == stepNames && i+1 < len(out.steps) {
-			p.fail(s.pos, "several names can only end a path")
+			p.failf(s.pos, "several names can only end a path")
 		}
 	}
+	out.text = p.src[out.pos:p.pos]
+	out.close()
+	return out
 }
 
 // variable reads the name of a workflow variable, which may be empty.
@@ -151,7 +150,7 @@ func (p *parser) variable() string {
 	}
 	name := p.src[start:p.pos]
 	if utf8.RuneCountInString(name) > maxVariable {
-		p.fail(start, "the name of a variable has at most %d characters", maxVariable)
+		p.failf(start, "the name of a variable has at most %d characters", maxVariable)
 	}
 	return name
 }
@@ -163,7 +162,7 @@ func (p *parser) dot(where place) step {
 	scan := p.take(".")
 	if p.peek() == '[' {
 		if !scan {
-			p.fail(p.pos, "a name or * is expected after the dot; leave the dot out before [")
+			p.failf(p.pos, "a name or * is expected after the dot; leave the dot out before [")
 		}
 		return p.bracket(pos, true)
 	}
@@ -180,11 +179,11 @@ func (p *parser) dot(where place) step {
 	}
 	name := p.src[start:p.pos]
 	if name == "" {
-		p.fail(p.pos, "a name is expected after the dot, and this is %s", p.here())
+		p.failf(p.pos, "a name is expected after the dot, and this is %s", p.here())
 	}
 	if p.peek() == '(' {
 		if scan {
-			p.fail(pos, "a function cannot follow '..'")
+			p.failf(pos, "a function cannot follow '..'")
 		}
 		return p.function(pos, start, name)
 	}
@@ -208,7 +207,7 @@ func (p *parser) bracket(pos int, scan bool) step {
 	case c == '-' || c == ':' || c >= '0' && c <= '9':
 		s = p.indexes()
 	default:
-		p.fail(p.pos, "an index, a name in quotes, * or ?( is expected after [, and this is %s", p.here())
+		p.failf(p.pos, "an index, a name in quotes, * or ?( is expected after [, and this is %s", p.here())
 	}
 	p.expect("]", "to close the bracket")
 	s.scan, s.pos = scan, pos
@@ -225,7 +224,7 @@ func (p *parser) quotedNames() step {
 		}
 		p.blanks()
 		if c := p.peek(); c != '\'' && c != '"' {
-			p.fail(p.pos, "a name in quotes is expected after the comma, and this is %s", p.here())
+			p.failf(p.pos, "a name in quotes is expected after the comma, and this is %s", p.here())
 		}
 	}
 	if len(names) == 1 {
@@ -252,7 +251,7 @@ func (p *parser) quotedName() string {
 			b.WriteByte(c)
 		}
 	}
-	p.fail(start, "the name that begins here does not end")
+	p.failf(start, "the name that begins here does not end")
 	return ""
 }
 
@@ -266,19 +265,19 @@ func (p *parser) indexes() step {
 		last, ok := p.integer()
 		s.indexes, s.open[1] = []int{first, last}, !ok
 		if p.blanks(); p.peek() == ':' {
-			p.fail(p.pos, "a slice has no step here: it is [first:end]")
+			p.failf(p.pos, "a slice has no step here: it is [first:end]")
 		}
 		return s
 	}
 	if !ok {
-		p.fail(p.pos, "an index is expected, and this is %s", p.here())
+		p.failf(p.pos, "an index is expected, and this is %s", p.here())
 	}
 	s.indexes = []int{first}
 	for p.take(",") {
 		p.blanks()
 		next, ok := p.integer()
 		if !ok {
-			p.fail(p.pos, "an index is expected after the comma, and this is %s", p.here())
+			p.failf(p.pos, "an index is expected after the comma, and this is %s", p.here())
 		}
 		s.indexes = append(s.indexes, next)
 		p.blanks()
@@ -302,7 +301,7 @@ func (p *parser) integer() (n int, ok bool) {
 	}
 	v, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
-		p.fail(start, "%s is not an index", text)
+		p.failf(start, "%s is not an index", text)
 	}
 	return int(v), true
 }
@@ -315,7 +314,7 @@ func (p *parser) number() value.Value {
 	}
 	v, err := value.Parse([]byte(p.src[start:p.pos]))
 	if err != nil {
-		p.fail(start, "%s is not a number", p.src[start:p.pos])
+		p.failf(start, "%s is not a number", p.src[start:p.pos])
 	}
 	return v
 }

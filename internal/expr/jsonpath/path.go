@@ -52,6 +52,11 @@ type path struct {
 	variable string
 	steps    []step
 	pos      int
+
+	// What close finds out about the steps.
+	plain    bool // they are names and single indexes only
+	definite bool // they lead to one value at most, so that the result is no list
+	fold     int  // the place behind the first function that follows a scan, or 0
 }
 
 // single reports whether a step leads to at most one value.
@@ -59,22 +64,20 @@ func (s *step) single() bool {
 	return !s.scan && (s.kind == stepName || s.kind == stepNames || s.kind == stepIndex || s.kind == stepFunction)
 }
 
-// definite reports whether a path leads to at most one value, so that its
-// result is that value and not a list. A function behind a scan takes all that
-// was found as one list.
-func (p *path) definite() bool {
-	definite, scanned := true, false
+// close sets what the steps say of the path. A function behind a scan takes all
+// that was found as one list; any other takes each value that was found.
+func (p *path) close() {
+	p.plain, p.definite = true, true
+	scanned := false
 	for i := range p.steps {
 		s := &p.steps[i]
 		scanned = scanned || s.scan
-		switch {
-		case s.kind == stepFunction && scanned:
-			definite, scanned = true, false
-		case !s.single():
-			definite = false
+		p.plain = p.plain && !s.scan && (s.kind == stepName || s.kind == stepIndex)
+		p.definite = p.definite && s.single()
+		if s.kind == stepFunction && scanned && p.fold == 0 {
+			p.definite, p.fold = true, i+1
 		}
 	}
-	return definite
 }
 
 // reference reports whether a path is a reference path, and why not. Names

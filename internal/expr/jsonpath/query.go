@@ -36,7 +36,7 @@ func Parse(src string) (*Query, *expr.Problem) {
 			return p.intrinsic()
 		}
 		if !p.has("$") {
-			p.fail(p.pos, "a path that begins with $ or a call such as States.Format(…) is expected, and this is %s", p.here())
+			p.failf(p.pos, "a path that begins with $ or a call such as States.Format(…) is expected, and this is %s", p.here())
 		}
 		return &node{path: p.path(alone)}
 	})
@@ -103,7 +103,7 @@ func parse(src string, read func(*parser) *node) (q *Query, problem *expr.Proble
 	p := &parser{src: src}
 	root := read(p)
 	if p.pos < len(src) {
-		p.fail(p.pos, "%s is not expected here", p.here())
+		p.failf(p.pos, "%s is not expected here", p.here())
 	}
 	return &Query{src: src, root: root}, nil
 }
@@ -135,7 +135,7 @@ func (q *Query) Intrinsic() bool { return q.root.path == nil }
 
 // Definite reports whether the query leads to one value, and not to a list of
 // as many as there are.
-func (q *Query) Definite() bool { return q.root.path == nil || q.root.path.definite() }
+func (q *Query) Definite() bool { return q.root.path == nil || q.root.path.definite }
 
 // Variables are the workflow variables that the query reads, in the order in
 // which they stand, without repetitions.
