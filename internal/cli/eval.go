@@ -12,6 +12,7 @@ import (
 	"github.com/regie-dev/regie/internal/eval"
 	"github.com/regie-dev/regie/internal/expr/cel"
 	"github.com/regie-dev/regie/internal/expr/jsonata"
+	"github.com/regie-dev/regie/internal/expr/jsonpath"
 	"github.com/regie-dev/regie/internal/local"
 )
 
@@ -27,7 +28,8 @@ func (c *cli) evalCommand() *cobra.Command {
 		Long: `Evaluates an expression as a workflow would, and prints the result as JSON.
 The expression reads the value of --input as ` + "`input`" + `, and each member of
 --bindings by its name. In JSONata, the input is the context, and each binding
-a variable such as $name.
+a variable such as $name. In JSONPath, the input is $, the binding context is
+$$, and every other binding a variable such as $name.
 
 With --batch it reads one request a line from standard input,
   {"id": 1, "language": "cel", "expression": "a + 1", "bindings": {"a": 1}}
@@ -40,7 +42,8 @@ Exit code 2 if the expression is not valid, 1 if its evaluation fails.`,
 		Example: `  regie eval '1 + 2'
   regie eval 'input.files.size()' --input @files.json
   regie eval 'date.add(day, 1)' --bindings '{"day": "2026-03-02"}'
-  regie eval '$sum(orders.price)' --language jsonata --input @orders.json`,
+  regie eval '$sum(orders.price)' --language jsonata --input @orders.json
+  regie eval "States.Format('{} orders', States.ArrayLength(\$.orders))" --language jsonpath --input @orders.json`,
 		GroupID: groupWrite,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if batch {
@@ -59,7 +62,7 @@ Exit code 2 if the expression is not valid, 1 if its evaluation fails.`,
 	cmd.Flags().StringVar(&input, "input", "", inputHelp)
 	cmd.Flags().StringVar(&bindings, "bindings", "", "names that the expression can read, as a `JSON` object")
 	cmd.Flags().BoolVar(&batch, "batch", false, "read requests from standard input, one a line")
-	_ = cmd.RegisterFlagCompletionFunc("language", cobra.FixedCompletions([]string{cel.Name, jsonata.Name}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("language", cobra.FixedCompletions([]string{cel.Name, jsonata.Name, jsonpath.Name}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

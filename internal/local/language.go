@@ -6,12 +6,15 @@ import (
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/expr/cel"
 	"github.com/regie-dev/regie/internal/expr/jsonata"
+	"github.com/regie-dev/regie/internal/expr/jsonpath"
 	"github.com/regie-dev/regie/internal/project"
 )
 
 // Languages are the expression languages that this Regie evaluates, by name.
 func Languages() map[string]expr.Language {
-	return map[string]expr.Language{cel.Name: cel.New(), jsonata.Name: jsonata.New(jsonata.Config{})}
+	return map[string]expr.Language{
+		cel.Name: cel.New(), jsonata.Name: jsonata.New(jsonata.Config{}), jsonpath.Name: jsonpath.New(jsonpath.Config{}),
+	}
 }
 
 // Native is what the native language knows from outside: the connectors and
