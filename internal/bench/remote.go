@@ -62,7 +62,7 @@ func (b *run) burstAPI(ctx context.Context) (err error) {
 }
 
 func (b *run) burstOf(ctx context.Context, s *server, workflow, what string) error {
-	n := b.size(burstRuns)
+	n, used := b.size(burstRuns), s.cpu()
 	begin := time.Now()
 	took, err := each(ctx, n, burstCallers, func(ctx context.Context, i int) error {
 		_, err := s.client.start(ctx, workflow, workflow+runKey(i), false)
@@ -72,6 +72,7 @@ func (b *run) burstOf(ctx context.Context, s *server, workflow, what string) err
 		err = s.client.settle(ctx)
 	}
 	whole := time.Since(begin)
+	used = s.cpu() - used
 	if err != nil {
 		return err
 	}
@@ -79,6 +80,9 @@ func (b *run) burstOf(ctx context.Context, s *server, workflow, what string) err
 		return errors.Join(err, fmt.Errorf("%d of %d runs succeeded", ended, n))
 	}
 	b.add("W2", what, perSecond(n, whole), "runs/s", b.machine.calls)
+	if used > 0 {
+		b.add("W2", what+", processor time of the server for each", used*1e6/float64(n), "µs", 0)
+	}
 	b.add("W2", what+", time to be accepted, p50", percentile(took, 0.50), "ms", 0)
 	b.add("W2", what+", time to be accepted, p99", percentile(took, 0.99), "ms", 0)
 	return nil

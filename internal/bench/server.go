@@ -143,6 +143,28 @@ func (s *server) memory() (now, most float64) {
 	return now, most
 }
 
+// ticksPerSecond is the unit in which Linux tells processor times: USER_HZ, the
+// same on all machines.
+const ticksPerSecond = 100
+
+// cpu is the processor time that the server has used, in seconds; 0 where the
+// system does not tell. Other work on the machine changes it less than it
+// changes rates.
+func (s *server) cpu() float64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(text, []byte(") ")) // behind the name of the program
+	fields := bytes.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(string(fields[11]), 64)
+	system, _ := strconv.ParseFloat(string(fields[12]), 64)
+	return (user + system) / ticksPerSecond
+}
+
 // lastWords is the end of a log.
 func lastWords(name string) string {
 	const shown = 1000
