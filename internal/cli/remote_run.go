@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"connectrpc.com/connect"
@@ -80,11 +79,11 @@ func (r *remote) readRun(ctx context.Context, id string) (seen *seenRemote, with
 	return seen, nil, fillData(run, data)
 }
 
-// fillData puts inputs, outputs and errors into a run and its steps. Steps at the
-// same path are told apart by their order.
+// fillData puts inputs, outputs and errors into a run and its steps, which have
+// the same order.
 func fillData(run *history.Run, data *regiev1.GetRunDataResponse) error {
-	var failed error
-	run.Input, run.Output, run.Error = jsonValue(data.GetInput(), &failed), jsonValue(data.GetOutput(), &failed), errorFrom(data.GetError(), &failed)
+	var in dataReader
+	run.Input, run.Output, run.Error = in.value(data.GetInput()), in.value(data.GetOutput()), in.error(data.GetError())
 	run.CancelReason = data.GetCancelReason()
 	at := 0
 	for _, d := range data.GetSteps() {
@@ -95,30 +94,32 @@ func fillData(run *history.Run, data *regiev1.GetRunDataResponse) error {
 			break // it has begun since the steps were read
 		}
 		s := run.Steps[at]
-		s.Input, s.Output, s.Warning = jsonValue(d.GetInput(), &failed), jsonValue(d.GetOutput(), &failed), d.GetWarning()
-		if e := errorFrom(d.GetError(), &failed); e != nil {
+		s.Input, s.Output, s.Warning = in.value(d.GetInput()), in.value(d.GetOutput()), d.GetWarning()
+		if e := in.error(d.GetError()); e != nil {
 			s.Error = e
 		}
 		at++
 	}
-	return failed
+	return in.failed
 }
 
-// jsonValue is a value of the API. A failure is kept in failed.
-func jsonValue(in *regiev1.Json, failed *error) value.Value {
+// dataReader reads values of the API. What cannot be read is kept as failed.
+type dataReader struct{ failed error }
+
+func (d *dataReader) value(in *regiev1.Json) value.Value {
 	if in == nil {
 		return value.Undefined
 	}
 	v, err := value.Parse([]byte(in.GetText()))
 	if err != nil {
-		*failed = errors.Join(*failed, failf(exitInternal, "not_regie", "the server sent a value that is not JSON: %w", err))
+		d.failed = failf(exitInternal, "not_regie", "the server sent a value that is not JSON: %w", err)
 	}
 	return v
 }
 
-func errorFrom(in *regiev1.RunError, failed *error) *engine.Error {
+func (d *dataReader) error(in *regiev1.RunError) *engine.Error {
 	if in == nil {
 		return nil
 	}
-	return &engine.Error{Name: in.GetName(), Message: in.GetMessage(), Details: jsonValue(in.GetDetails(), failed)}
+	return &engine.Error{Name: in.GetName(), Message: in.GetMessage(), Details: d.value(in.GetDetails())}
 }

@@ -414,27 +414,27 @@ func (c *cli) completeAnyRun(f *remoteFlags) cobra.CompletionFunc {
 		if f.named() {
 			return remotely(cmd, args, typed)
 		}
-		found, directive := c.completeRuns(cmd, args, typed)
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		found := c.localRuns(cmd.Context())
 		if c.configured() {
 			more, _ := remotely(cmd, args, typed)
 			found = append(found, more...)
 		}
-		return found, directive
+		return found, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-// completeRuns completes the ID of a run on this machine.
-func (c *cli) completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	runs, err := c.recentRuns(cmd.Context(), "", maxListed)
+// localRuns are the IDs of recent runs on this machine, for completion.
+func (c *cli) localRuns(ctx context.Context) []string {
+	runs, err := c.recentRuns(ctx, "", maxListed)
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+		return nil
 	}
 	out := make([]string, len(runs))
 	for i := range runs {
 		out[i] = fmt.Sprintf("%s\t%s %s", runs[i].row.ID, diagVisible(runs[i].row.Workflow), runs[i].state())
 	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+	return out
 }

@@ -145,6 +145,6 @@ func (c *caller) login(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "token: ")
-	c.token, _, _ = strings.Cut(rest, "\n")
+	_, rest, _ := strings.Cut(string(text), `token: "`)
+	c.token, _, _ = strings.Cut(rest, `"`)
 }

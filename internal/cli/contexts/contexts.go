@@ -2,6 +2,7 @@ package contexts
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +13,14 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
+	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/yamldoc"
 )
 
 // Bounds and names of the file.
 const (
 	// MaxBytes is the largest file that is read.
-	MaxBytes = 1 << 20
+	MaxBytes = yamldoc.MaxBytes
 	// MaxName is the longest name of a context.
 	MaxName = 64
 	// DefaultNamespace is the namespace of a context that names none.
@@ -37,19 +39,19 @@ var (
 
 // Context is one server, as one user calls it.
 type Context struct {
-	Name      string `yaml:"name"`
-	Server    string `yaml:"server"` // its URL
-	Namespace string `yaml:"namespace,omitempty"`
-	User      string `yaml:"user,omitempty"`
-	Token     string `yaml:"token,omitempty"`
+	Name      string `json:"name"`
+	Server    string `json:"server"` // its URL
+	Namespace string `json:"namespace,omitempty"`
+	User      string `json:"user,omitempty"`
+	Token     string `json:"token,omitempty"`
 	// TokenID names the token on the server if logging in made it.
-	TokenID string `yaml:"token_id,omitempty"`
+	TokenID string `json:"token_id,omitempty"`
 	// CA has the certificates, as PEM, that sign that of the server; empty: those
 	// of the machine.
-	CA string `yaml:"ca,omitempty"`
+	CA string `json:"ca,omitempty"`
 	// Fingerprint is the SHA-256 of the one certificate that the server may
 	// have, in lower-case hexadecimal; empty: one that is signed.
-	Fingerprint string `yaml:"fingerprint,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
 // NamespaceOrDefault is the namespace that commands are about.
@@ -62,8 +64,8 @@ func (c *Context) NamespaceOrDefault() string {
 
 // File is all contexts.
 type File struct {
-	Current  string    `yaml:"current,omitempty"`
-	Contexts []Context `yaml:"contexts"`
+	Current  string    `json:"current,omitempty"`
+	Contexts []Context `json:"contexts"`
 }
 
 // Path is where the user's file lies: $REGIE_CONFIG_DIR, $XDG_CONFIG_HOME/regie
@@ -107,20 +109,59 @@ func Load(path string) (*File, error) {
 		return nil, fmt.Errorf("read contexts: %s: %w: it is larger than %d bytes", path, ErrInvalid, MaxBytes)
 	}
 	file := &File{}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(file); err != nil && !errors.Is(err, io.EOF) {
+	if err := file.read(path, text); err != nil {
 		return nil, fmt.Errorf("read contexts: %s: %w: %w", path, ErrInvalid, err)
 	}
 	return file, nil
 }
 
+func (f *File) read(path string, text []byte) error {
+	docs, problems := yamldoc.Parse(path, text)
+	switch {
+	case diag.HasErrors(problems):
+		return fmt.Errorf("line %d: %s", problems[0].Line, problems[0].Message)
+	case len(docs) == 0:
+		return nil
+	}
+	decoder := json.NewDecoder(strings.NewReader(docs[0].ToValue().String()))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(f); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
+}
+
+// text is the file as YAML. A JSON string is a quoted one of YAML.
+func (f *File) text() []byte {
+	var b bytes.Buffer
+	field := func(indent, name, text string) {
+		if text != "" {
+			quoted, _ := json.Marshal(text) // of a string it does not fail
+			fmt.Fprintf(&b, "%s%s: %s\n", indent, name, quoted)
+		}
+	}
+	field("", "current", f.Current)
+	if len(f.Contexts) == 0 {
+		b.WriteString("contexts: []\n")
+		return b.Bytes()
+	}
+	b.WriteString("contexts:\n")
+	for i := range f.Contexts {
+		c := &f.Contexts[i]
+		field("  - ", "name", c.Name)
+		field("    ", "server", c.Server)
+		field("    ", "namespace", c.Namespace)
+		field("    ", "user", c.User)
+		field("    ", "token", c.Token)
+		field("    ", "token_id", c.TokenID)
+		field("    ", "ca", c.CA)
+		field("    ", "fingerprint", c.Fingerprint)
+	}
+	return b.Bytes()
+}
+
 // Save writes the file anew, all or nothing. Only the user may read it.
 func (f *File) Save(path string) error {
-	text, err := yaml.Marshal(f)
-	if err != nil {
-		return fmt.Errorf("write contexts: %w", err)
-	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("write contexts: %w", err)
@@ -130,7 +171,7 @@ func (f *File) Save(path string) error {
 		return fmt.Errorf("write contexts: %w", err)
 	}
 	defer os.Remove(next.Name())
-	_, err = next.Write(text)
+	_, err = next.Write(f.text())
 	if err == nil {
 		err = next.Sync()
 	}

@@ -20,7 +20,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatalf("load of nothing: %+v, %v", empty, err)
 	}
 	want := &contexts.File{Current: "prod"}
-	want.Put(contexts.Context{Name: "prod", Server: "https://a.example", Namespace: "pay", User: "ada", Token: "t: #1", TokenID: "x", CA: "-----BEGIN\nline\n"})
+	want.Put(contexts.Context{Name: "prod", Server: "https://a.example", Namespace: "pay", User: "ada", Token: "t: \"#1\" <\u2028>", TokenID: "x", CA: "-----BEGIN\nline\n"})
 	want.Put(contexts.Context{Name: "dev", Server: "http://127.0.0.1:7373", Fingerprint: "00ff"})
 	want.Put(contexts.Context{Name: "dev", Server: "http://127.0.0.1:1"})
 	if err := want.Save(path); err != nil {
@@ -36,6 +36,12 @@ func TestRoundTrip(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := (&contexts.File{}).Save(path); err != nil {
+		t.Fatal(err)
+	}
+	if none, err := contexts.Load(path); err != nil || len(none.Contexts) != 0 {
+		t.Errorf("load of no contexts: %+v, %v", none, err)
 	}
 	left, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(left) != 1 {
