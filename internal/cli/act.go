@@ -125,7 +125,10 @@ func (c *cli) confirmed(ctx context.Context, r *remote, a action, in *regiev1.Ac
 		return true, nil
 	}
 	shown := min(len(runs), maxListed)
-	question := strings.Join(runs[:shown], "\n") + "\n"
+	question := ""
+	for _, run := range runs[:shown] {
+		question += diagVisible(run) + "\n"
+	}
 	if shown < len(runs) {
 		question += fmt.Sprintf("… and %d more\n", len(runs)-shown)
 	}

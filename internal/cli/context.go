@@ -18,10 +18,10 @@ Contexts are kept in $XDG_CONFIG_HOME/regie/contexts.yaml (~/.config/regie),
 which only you may read.
 
 Which server a command speaks to is said by --context, then --server, then
-REGIE_SERVER, then the current context. The token beside a context comes from
---token-file, or from REGIE_TOKEN, which other users of the machine cannot see;
-they can see --token. The namespace is that of --namespace, of REGIE_NAMESPACE,
-or of the context.`
+REGIE_SERVER, then the current context. The token of a context goes with it; for
+--server and REGIE_SERVER it is REGIE_TOKEN, and --token-file goes before both.
+Others on the machine can see --token. The namespace is that of --namespace, of
+REGIE_NAMESPACE, or of the context. SSL_CERT_FILE names more authorities.`
 
 func (c *cli) contextCommand() *cobra.Command {
 	cmd := &cobra.Command{

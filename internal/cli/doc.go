@@ -3,7 +3,8 @@
 //
 // Everything outside the process comes in a [World], so that tests run whole
 // commands in memory, side by side. Nothing here decides about runs: commands
-// load definitions, hand them to package local, and show what came of it.
+// load definitions, hand them to package local or to a server by package client,
+// and show what came of it. Which server that is stands in package contexts.
 //
 //	code := cli.Main(ctx, cli.World{Args: []string{"validate", "eod.yaml"}, Stdout: out, …})
 //
@@ -22,5 +23,5 @@
 //	1  a run failed or was canceled, or a test failed
 //	2  the definition or the usage is not valid; nothing was started
 //	3  something outside is at fault: the data folder is locked or damaged,
-//	   a disk is full, Regie itself has a defect
+//	   a disk is full, the server cannot be reached, Regie itself has a defect
 package cli

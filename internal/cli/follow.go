@@ -95,8 +95,7 @@ type liveRun struct {
 }
 
 // followRun follows a run of a server to its end, from the first event or from
-// where it stands, and returns its ID. The stream goes on after a cut. silent
-// shows nothing.
+// where it stands. The stream goes on after a cut. silent shows nothing.
 func (c *cli) followRun(ctx context.Context, r *remote, run *regiev1.Run, fromStart, silent bool) error {
 	l := &liveRun{outline: view.NewOutline(&history.Run{}), plain: view.NewPlain(c.zone()), silent: silent}
 	l.picture = c.newPicture(func(columns, rows int) []string {

@@ -234,7 +234,7 @@ func (c *cli) authenticate(ctx context.Context, f *loginFlags, place *contexts.C
 func (c *cli) loginSecret(f *loginFlags) (string, error) {
 	if f.user == "" {
 		token, err := c.givenToken(f.token, f.tokenFile)
-		if err != nil || token != "" {
+		if token = cmp.Or(token, c.env("REGIE_TOKEN")); err != nil || token != "" {
 			return token, err
 		}
 	}

@@ -48,6 +48,10 @@ type remoteFlags struct {
 func (f *remoteFlags) define(c *cli, cmd *cobra.Command) {
 	f.defineServer(c, cmd)
 	cmd.Flags().StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` to look in, by default that of the context")
+	complete := c.completeNamespaces(f)
+	_ = cmd.RegisterFlagCompletionFunc("namespace", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return complete(cmd, nil, typed) // whatever arguments there are
+	})
 }
 
 // defineServer defines those of commands that are about the whole server.
@@ -55,7 +59,7 @@ func (f *remoteFlags) defineServer(c *cli, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.context, "context", "", "`NAME` of the server's context, by default the current one")
 	flags.StringVar(&f.server, "server", "", "`URL` of the server, in place of a context")
-	flags.StringVar(&f.token, "token", "", "`TOKEN` for it; REGIE_TOKEN and --token-file keep it out of the list of processes")
+	flags.StringVar(&f.token, "token", "", "`TOKEN` for it, which others on this machine can see; better --token-file")
 	flags.StringVar(&f.tokenFile, "token-file", "", "`FILE` that holds the token")
 	_ = cmd.RegisterFlagCompletionFunc("context", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return c.completeContexts(), cobra.ShellCompDirectiveNoFileComp
@@ -118,9 +122,10 @@ func (c *cli) dial(place contexts.Context, namespace string) (*remote, error) {
 }
 
 // place chooses the server: --context, --server, REGIE_SERVER, then the current
-// context. A token beside the context comes from --token, --token-file or
-// REGIE_TOKEN; a server that is named by its URL is called with the token of its
-// context if nobody gives one.
+// context. A token on the command line goes before that of a context. REGIE_TOKEN
+// is for servers that are named by their URL only: a context of another server
+// must not get it. Such a server is called with the token of its context if nobody
+// gives one.
 func (c *cli) place(f *remoteFlags) (contexts.Context, error) {
 	if f.context != "" && f.server != "" {
 		return contexts.Context{}, usagef("--context and --server both name the server: choose one")
@@ -133,6 +138,7 @@ func (c *cli) place(f *remoteFlags) (contexts.Context, error) {
 	if err != nil {
 		return contexts.Context{}, err
 	}
+	fallback := ""
 	var place contexts.Context
 	server := cmp.Or(f.server, c.env("REGIE_SERVER"))
 	switch {
@@ -140,7 +146,7 @@ func (c *cli) place(f *remoteFlags) (contexts.Context, error) {
 		if server, err = serverURL(server); err != nil {
 			return place, err
 		}
-		place.Server = server
+		place.Server, fallback = server, c.env("REGIE_TOKEN")
 		if known := file.Of(server); known != nil {
 			place = *known
 		}
@@ -157,10 +163,10 @@ func (c *cli) place(f *remoteFlags) (contexts.Context, error) {
 		}
 		place = *known
 	}
-	place.Token = cmp.Or(token, place.Token)
+	place.Token = cmp.Or(token, fallback, place.Token)
 	if place.Token == "" {
 		return place, failf(exitInvalid, "no_token", "there is no token for %s", place.Server).
-			withHint("log in with `regie context login %s`, or set REGIE_TOKEN", place.Server)
+			withHint("log in with `regie context login %[1]s`, or set REGIE_TOKEN beside REGIE_SERVER=%[1]s", place.Server)
 	}
 	return place, nil
 }
@@ -182,7 +188,7 @@ func noServer(file *contexts.File) error {
 	return f.withHint("log in to one with `regie context login URL`, or name it with --server or REGIE_SERVER; `regie server` starts one here")
 }
 
-// givenToken is the token beside the context, "" if there is none.
+// givenToken is the token on the command line, "" if there is none.
 func (c *cli) givenToken(token, file string) (string, error) {
 	switch {
 	case token != "" && file != "":
@@ -196,7 +202,7 @@ func (c *cli) givenToken(token, file string) (string, error) {
 		}
 		return text, err
 	}
-	return c.env("REGIE_TOKEN"), nil
+	return "", nil
 }
 
 // secretFile reads the first line of a file, or of standard input ("-").

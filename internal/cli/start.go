@@ -84,7 +84,7 @@ func (c *cli) start(ctx context.Context, f *startFlags, workflow string) error {
 	case !f.wait && !f.follow && c.output == outputJSON:
 		return c.printMessage(answer)
 	case !f.follow && c.output != outputJSON:
-		printf(c.Stdout, "%s\n", run.GetId())
+		printf(c.Stdout, "%s\n", diagVisible(run.GetId()))
 	}
 	if !f.wait && !f.follow {
 		return nil

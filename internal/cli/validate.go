@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/cli/view"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/local"
@@ -14,34 +16,65 @@ import (
 )
 
 func (c *cli) validateCommand() *cobra.Command {
-	return &cobra.Command{
+	var f remoteFlags
+	cmd := &cobra.Command{
 		Use:   "validate [FILE|DIR]...",
 		Short: "Find mistakes in definitions",
 		Long: `Checks definitions and reports everything that is wrong with them at once,
 with file, line, column, what is wrong and what to write instead. Of a folder,
 all definitions at any depth are checked together, and the tests (*.test.yaml)
-too. Without an argument it is the working directory.
+too. Without an argument it is the working directory. With --context or --server
+the server checks the definitions, as it would for ` + "`regie apply`" + `.
 
 Exit code 2 if something is an error; warnings alone give 0.`,
 		Example: `  regie validate eod.yaml
   regie validate . --output json`,
 		GroupID: groupWrite,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			return c.validate(args)
+			if !f.named() {
+				return c.validate(args, c.check)
+			}
+			return c.validate(args, func(paths []string) (*definitions, error) { return c.checkThere(cmd.Context(), &f, paths) })
 		},
 	}
+	f.define(c, cmd)
+	return cmd
 }
 
-func (c *cli) validate(paths []string) error {
-	d, err := c.check(paths)
+// checkThere has a server find what is wrong with definitions.
+func (c *cli) checkThere(ctx context.Context, f *remoteFlags, paths []string) (*definitions, error) {
+	r, err := c.connect(f)
+	if err != nil {
+		return nil, err
+	}
+	d, err := c.load(local.Languages(), paths...)
+	if err != nil {
+		return nil, err
+	}
+	files, shown, err := d.send()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := r.workflows.Validate(ctx, &regiev1.ValidateRequest{Namespace: r.namespace, Files: files})
+	if err != nil {
+		return nil, r.failure(err)
+	}
+	d.found(diagnosticsFrom(answer.GetDiagnostics()), shown)
+	return d, nil
+}
+
+func (c *cli) validate(paths []string, check func(paths []string) (*definitions, error)) error {
+	d, err := check(paths)
 	if err != nil {
 		// What cannot be read is a finding too, so that readers of the document
 		// have one place to look.
 		var f *failure
-		if !errors.As(err, &f) || c.output != outputJSON {
+		if !errors.As(err, &f) || c.output != outputJSON || f.code != exitInvalid || f.request != "" {
 			return err
 		}
 		d = &definitions{problems: []diag.Diagnostic{{File: paths[0], Code: f.name, Severity: diag.Error, Message: f.message, Hint: f.hint}}}

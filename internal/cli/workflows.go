@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,20 +16,27 @@ import (
 // shownVersions is how many versions of a workflow are shown.
 const shownVersions = 10
 
+// plainName tells a name from a filter.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+
 func (c *cli) workflowsCommand() *cobra.Command {
 	var f runsFlags
 	cmd := &cobra.Command{
-		Use: "workflows [FILTER]...", Short: "List the workflows of a server, show or delete one", GroupID: groupRemote,
+		Use: "workflows [NAME | FILTER...]", Short: "List the workflows of a server, show or delete one", GroupID: groupRemote,
 		Long: `Lists workflows. A filter has name:, folder:, label: and owner: here.
-` + "`regie workflows show NAME`" + ` says what one takes and when it runs.`,
+With a NAME it says what that one takes, when it runs and which versions there are.`,
 		Example: `  regie workflows
   regie workflows 'folder:/payments/**' owner:me
-  regie workflows show eod`,
+  regie workflows eod
+  regie workflows show eod --source > eod.yaml`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.call(cmd, &f.remoteFlags, func(ctx context.Context, r *remote) error {
 				if err := f.everywhere(r); err != nil {
 					return err
+				}
+				if len(args) == 1 && plainName.MatchString(args[0]) {
+					return c.showWorkflow(ctx, r, args[0], "", false)
 				}
 				return c.listWorkflows(ctx, r, strings.Join(args, " "))
 			})
@@ -124,25 +132,7 @@ func (c *cli) showWorkflowCommand() *cobra.Command {
 		Args:    arguments(1, 1, "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.call(cmd, &f, func(ctx context.Context, r *remote) error {
-				name := r.within(args[0])
-				got, err := r.workflows.GetWorkflow(ctx, &regiev1.GetWorkflowRequest{Namespace: r.namespace, Workflow: name, Version: version})
-				if err != nil {
-					return err
-				}
-				versions, err := r.workflows.ListVersions(ctx, &regiev1.ListVersionsRequest{Namespace: r.namespace, Workflow: name, PageSize: shownVersions})
-				switch {
-				case err != nil:
-					return err
-				case c.output == outputJSON:
-					return c.printMessage(got)
-				case source:
-					for _, file := range got.GetSource() {
-						printf(c.Stdout, "%s", file.GetContent()) // as it was written: for a file
-					}
-					return nil
-				}
-				c.printWorkflow(got, versions)
-				return nil
+				return c.showWorkflow(ctx, r, args[0], version, source)
 			})
 		},
 	}
@@ -151,6 +141,41 @@ func (c *cli) showWorkflowCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&source, "source", false, "print the definition as it was written")
 	cmd.ValidArgsFunction = c.completeWorkflows(&f)
 	return cmd
+}
+
+func (c *cli) showWorkflow(ctx context.Context, r *remote, name, version string, source bool) error {
+	name = r.within(name)
+	got, err := r.workflows.GetWorkflow(ctx, &regiev1.GetWorkflowRequest{Namespace: r.namespace, Workflow: name, Version: version})
+	if err != nil {
+		return err
+	}
+	versions, err := r.workflows.ListVersions(ctx, &regiev1.ListVersionsRequest{Namespace: r.namespace, Workflow: name, PageSize: shownVersions})
+	switch {
+	case err != nil:
+		return err
+	case c.output == outputJSON:
+		return c.printMessage(got)
+	case source:
+		c.printSource(got.GetSource())
+	default:
+		c.printWorkflow(got, versions)
+	}
+	return nil
+}
+
+// printSource prints definitions as they were written; on a terminal what could
+// steer it is shown.
+func (c *cli) printSource(files []*regiev1.SourceFile) {
+	_, _, terminal := c.Terminal(c.Stdout)
+	for _, file := range files {
+		if !terminal {
+			printf(c.Stdout, "%s", file.GetContent())
+			continue
+		}
+		for line := range strings.Lines(string(file.GetContent())) {
+			printf(c.Stdout, "%s\n", diagVisible(strings.TrimRight(line, "\r\n")))
+		}
+	}
 }
 
 func (c *cli) printWorkflow(got *regiev1.GetWorkflowResponse, versions *regiev1.ListVersionsResponse) {
