@@ -125,34 +125,30 @@ func (a *API) reached(ctx context.Context, position uint64) error {
 	return failure(err)
 }
 
-// history folds the events of a run.
-func (a *API) history(ctx context.Context, row *store.RunRow) (*history.Run, error) {
+// history folds the events of a run. Erased says that its payload is gone.
+func (a *API) history(ctx context.Context, row *store.RunRow) (run *history.Run, erased bool, err error) {
 	machine, err := a.cfg.Machines.Stored(ctx, a.cfg.Store, row.Program)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	events, err := a.events(ctx, row.ID, 1)
+	records, err := a.cfg.Store.Events(ctx, row.ID, 1)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return history.Read(string(row.ID), machine, events)
-}
-
-// events reads the events of a run from a number on, those of a record whole.
-func (a *API) events(ctx context.Context, run store.RunID, first uint64) ([]engine.Event, error) {
-	records, err := a.cfg.Store.Events(ctx, run, first)
-	if err != nil {
-		return nil, err
-	}
-	var out []engine.Event
+	var events []engine.Event
 	for i := range records {
-		events, err := engine.DecodeEvents(records[i].Control, records[i].Payload)
+		more, err := engine.DecodeEvents(records[i].Control, records[i].Payload)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		out = append(out, events...)
+		events = append(events, more...)
+		if ctx.Err() != nil {
+			return nil, false, ctx.Err()
+		}
 	}
-	return out, nil
+	run, err = history.Read(string(row.ID), machine, events)
+	// The first event always has the input.
+	return run, len(records) > 0 && records[0].Payload == nil, err
 }
 
 // about is what a program says about itself.

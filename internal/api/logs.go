@@ -76,7 +76,7 @@ func (a *API) findLog(ctx context.Context, namespace, run, path string, attempt 
 	if err != nil {
 		return nil, err
 	}
-	seen, err := a.history(ctx, &row)
+	seen, _, err := a.history(ctx, &row)
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -62,23 +62,33 @@ func (a *API) PutNamespace(ctx context.Context, m *regiev1.PutNamespaceRequest) 
 // DeleteNamespace removes a namespace that is empty.
 func (a *API) DeleteNamespace(ctx context.Context, m *regiev1.DeleteNamespaceRequest) (*regiev1.DeleteNamespaceResponse, error) {
 	name := m.GetName()
-	rows, err := a.cfg.Store.LiveRuns(ctx)
-	if err != nil {
-		return nil, failure(err)
-	}
+	var used error
 	position, err := a.cfg.Access.DeleteNamespace(ctx, identityOf(ctx), name, func() error {
-		if n := len(a.cfg.Catalog.Workflows(name)); n > 0 {
-			return refuse(connect.CodeFailedPrecondition, "namespace_in_use", "namespace "+name+" has workflows", "delete them first")
-		}
-		for i := range rows {
-			if rows[i].Namespace == name {
-				return refuse(connect.CodeFailedPrecondition, "namespace_in_use", "namespace "+name+" has runs that have not ended", "cancel them, or wait")
-			}
-		}
-		return nil
+		used = a.namespaceFree(ctx, name)
+		return used
 	})
+	if used != nil {
+		return nil, used
+	}
 	if err != nil {
 		return nil, a.refused(ctx, err)
 	}
 	return &regiev1.DeleteNamespaceResponse{Position: position}, nil
+}
+
+// namespaceFree refuses a namespace in which there is something that goes on.
+func (a *API) namespaceFree(ctx context.Context, name string) error {
+	if len(a.cfg.Catalog.Workflows(name)) > 0 {
+		return refuse(connect.CodeFailedPrecondition, "namespace_in_use", "namespace "+name+" has workflows", "delete them first")
+	}
+	rows, err := a.cfg.Store.LiveRuns(ctx)
+	if err != nil {
+		return failure(err)
+	}
+	for i := range rows {
+		if rows[i].Namespace == name {
+			return refuse(connect.CodeFailedPrecondition, "namespace_in_use", "namespace "+name+" has runs that have not ended", "cancel them, or wait")
+		}
+	}
+	return nil
 }

@@ -69,6 +69,8 @@ func failure(err error) error {
 		return refuse(connect.CodeFailedPrecondition, "run_ended", "the run has ended", "")
 	case errors.Is(err, runtime.ErrQuarantined):
 		return refuse(connect.CodeFailedPrecondition, "run_quarantined", err.Error(), "the run goes on when the server starts again")
+	case errors.Is(err, runtime.ErrErased), errors.Is(err, store.ErrErased):
+		return refuse(connect.CodeFailedPrecondition, "run_erased", "the data of the run was erased, and it cannot go on", "start another run")
 	case errors.Is(err, catalog.ErrNotFound):
 		return refuse(connect.CodeNotFound, "workflow_not_found", err.Error(), "`regie workflows` lists them")
 	case errors.Is(err, catalog.ErrMixed):

@@ -137,7 +137,7 @@ func (a *API) GetRun(ctx context.Context, m *regiev1.GetRunRequest) (*regiev1.Ge
 	}
 	out := &regiev1.GetRunResponse{Run: a.run(ctx, &row)}
 	if m.GetSteps() {
-		run, err := a.history(ctx, &row)
+		run, _, err := a.history(ctx, &row)
 		if err != nil {
 			return nil, failure(err)
 		}
@@ -156,12 +156,15 @@ func (a *API) GetRunData(ctx context.Context, m *regiev1.GetRunDataRequest) (*re
 	if err != nil {
 		return nil, err
 	}
-	run, err := a.history(ctx, &row)
+	run, erased, err := a.history(ctx, &row)
 	if err != nil {
 		return nil, failure(err)
 	}
 	if err := a.record(ctx, "payload.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
 		return nil, failure(err)
+	}
+	if erased {
+		return &regiev1.GetRunDataResponse{Erased: true}, nil
 	}
 	out := &regiev1.GetRunDataResponse{Input: jsonOf(run.Input), Output: jsonOf(run.Output), Error: errorOf(run.Error), CancelReason: run.CancelReason}
 	if !m.GetSteps() && len(m.GetPaths()) == 0 {

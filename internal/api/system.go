@@ -55,8 +55,24 @@ func (a *API) GetInfo(ctx context.Context, _ *regiev1.GetInfoRequest) (*regiev1.
 	return out, nil
 }
 
+// heavily waits until nothing else goes through the whole store, which takes
+// its time or its room, and keeps others waiting until end is called.
+func (a *API) heavily(ctx context.Context) (end func(), err error) {
+	select {
+	case a.heavy <- struct{}{}:
+		return func() { <-a.heavy }, nil
+	case <-ctx.Done():
+		return nil, failure(ctx.Err())
+	}
+}
+
 // Verify checks all that is stored.
 func (a *API) Verify(ctx context.Context, _ *regiev1.VerifyRequest) (*regiev1.VerifyResponse, error) {
+	end, err := a.heavily(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	began := a.cfg.Now()
 	size, err := a.cfg.Store.AuditSize(ctx)
 	if err != nil {
@@ -95,6 +111,11 @@ func (a *API) Backup(ctx context.Context, _ *regiev1.BackupRequest, stream *conn
 	if err := a.record(ctx, "system.backup", "", "installation", ""); err != nil {
 		return failure(err)
 	}
+	end, err := a.heavily(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	dir, err := os.MkdirTemp(a.cfg.System.TempDir(), "backup-")
 	if err != nil {
 		return failure(fmt.Errorf("make room for the backup: %w", err))
