@@ -1,0 +1,374 @@
+package server_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/datadir"
+	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/server"
+	"github.com/regie-dev/regie/internal/server/home"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// shifted is the machine's clock, so much ahead.
+type shifted struct {
+	clock.Real
+
+	by time.Duration
+}
+
+// Now is the shifted time.
+func (s shifted) Now() time.Time { return s.Real.Now().Add(s.by) }
+
+// AfterFunc calls f at the shifted instant.
+func (s shifted) AfterFunc(at time.Time, f func()) func() bool {
+	return s.Real.AfterFunc(at.Add(-s.by), f)
+}
+
+// TestTicksOverRestarts: each tick that came while the server was down starts
+// one run, however often the server is started then; a paused schedule starts
+// none, also not later for the time of the pause.
+func TestTicksOverRestarts(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "ticks")
+	w.apply(t, "ticks", `kind: Workflow
+name: hourly
+triggers: [{schedule: {cron: "30 * * * *", timezone: UTC, catch_up: all, overlap: allow}}]
+steps: [{id: a, assign: {x: 1}}]
+---
+kind: Workflow
+name: paused
+triggers: [{schedule: {cron: "30 * * * *", timezone: UTC, catch_up: all, overlap: allow}}]
+steps: [{id: a, assign: {x: 1}}]
+`)
+	schedules, err := w.admin.schedules.ListSchedules(t.Context(), &regiev1.ListSchedulesRequest{Namespace: "ticks"})
+	if err != nil || len(schedules.GetSchedules()) != 2 {
+		t.Fatal(schedules, err)
+	}
+	paused := schedules.GetSchedules()[1]
+	pause := func(paused bool, s *regiev1.Schedule) {
+		a, err := w.admin.schedules.PauseSchedule(t.Context(), &regiev1.PauseScheduleRequest{
+			Namespace: "ticks", Workflow: s.GetWorkflow(), Schedule: s.GetId(), Paused: paused, Reason: "maintenance",
+		})
+		if err != nil || a.GetSchedule().GetPaused() != paused || paused && a.GetSchedule().GetPausedBy() != "user/admin" {
+			t.Fatal(a, err)
+		}
+	}
+	pause(true, paused)
+	runs := func(workflow string) []*regiev1.Run {
+		a, err := w.admin.runs.ListRuns(t.Context(), &regiev1.ListRunsRequest{Namespace: "ticks", Filter: "name:" + workflow + " trigger:schedule"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.GetRuns()
+	}
+	next := schedules.GetSchedules()[0].GetNextAt().AsTime()
+	if next.Minute() != 30 || time.Until(next) > time.Hour {
+		t.Errorf("the next tick is at %v", next)
+	}
+	// Down until after the fifth tick.
+	ahead := time.Until(next) + 4*time.Hour + time.Minute
+	for range 3 {
+		w.restart(t, options{clock: shifted{by: ahead}})
+		eventually(t, "the ticks were caught up with", func() bool { return len(runs("hourly")) >= 5 })
+	}
+	if all := runs("hourly"); len(all) != 5 {
+		t.Errorf("%d runs for five ticks: %v", len(all), all)
+	}
+	if all := runs("paused"); len(all) != 0 {
+		t.Errorf("paused, and started %v", all)
+	}
+	pause(false, paused)
+	w.restart(t, options{clock: shifted{by: ahead + time.Hour}})
+	eventually(t, "both go on", func() bool { return len(runs("hourly")) == 6 && len(runs("paused")) == 1 })
+	for _, r := range runs("hourly") {
+		if r.GetActor() != "system/schedule" || !strings.HasPrefix(r.GetTrigger(), "schedule/") {
+			t.Errorf("started by %v", r)
+		}
+	}
+}
+
+// TestRestart: what runs in a process goes on while the server is away, and is
+// found again with all that it printed; timers fire.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "restart")
+	gate := filepath.Join(t.TempDir(), "gate")
+	w.apply(t, "restart", "kind: Workflow\nname: long\nsteps:\n  - {id: a, run: \"echo before; while ! test -e "+gate+"; do sleep 0.01; done; echo after\"}\n  - {id: b, wait: {for: 1h}}\n")
+	run := w.begun(t, &regiev1.StartRunRequest{Namespace: "restart", Workflow: "long"}).GetId()
+	logged := func() string {
+		return w.raw(t, w.token, "GET", "/v1/namespaces/restart/runs/"+run+"/log/text?step=a", "").body
+	}
+	w.until(t, "restart", run, func(e *regiev1.Event) bool { return e.GetType() == "attempt" })
+	eventually(t, "it has begun", func() bool { return logged() == "before\n" })
+	before, err := w.admin.audit.GetCheckpoint(t.Context(), &regiev1.GetCheckpointRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := open(options{dir: w.dir, with: w, clock: shifted{by: 2 * time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	*w = *again
+	events := w.until(t, "restart", run, func(e *regiev1.Event) bool { return e.GetType() == "timer_set" })
+	if attempts := count(events, "attempt"); attempts != 1 {
+		t.Errorf("step a was handed out %d times", attempts)
+	}
+	if got := logged(); got != "before\nafter\n" {
+		t.Errorf("it printed %q", got)
+	}
+	w.restart(t, options{clock: shifted{by: 4 * time.Hour}})
+	events = w.ended(t, "restart", run)
+	if end := events[len(events)-1]; end.GetState() != "succeeded" {
+		t.Errorf("it ended as %v", end)
+	}
+	after, err := w.admin.audit.GetCheckpoint(t.Context(), &regiev1.GetCheckpointRequest{})
+	if err != nil || after.GetPublicKey() != before.GetPublicKey() {
+		t.Errorf("the log goes on with another key: %v, %v", after, err)
+	}
+	if a, err := w.admin.system.Verify(t.Context(), &regiev1.VerifyRequest{}); err != nil || !a.GetOk() {
+		t.Errorf("%v, %v", a, err)
+	}
+}
+
+func count(events []*regiev1.Event, kind string) (n int) {
+	for _, e := range events {
+		if e.GetType() == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// TestDrain: a server that drains takes no more runs, answers what there is, and
+// ends by itself with the last run.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "drain")
+	w.apply(t, "drain", quick)
+	held := w.begun(t, &regiev1.StartRunRequest{Namespace: "drain", Workflow: "quick", Held: true}).GetId()
+	ctx, cut := context.WithTimeout(t.Context(), patience)
+	defer cut()
+	stream, err := w.admin.runs.WatchRuns(ctx, &regiev1.WatchRunsRequest{Namespace: "drain"})
+	if err != nil || !stream.Receive() {
+		t.Fatal(err, stream.Err())
+	}
+	if a := w.rest(t, w.token, "GET", "/readyz", ""); a.status != http.StatusOK {
+		t.Errorf("ready: status %d", a.status)
+	}
+	if _, err := w.admin.system.Drain(t.Context(), &regiev1.DrainRequest{Seconds: 600}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.admin.runs.StartRun(t.Context(), &regiev1.StartRunRequest{Namespace: "drain", Workflow: "quick"})
+	checkError(t, err, connect.CodeUnavailable, "stopping")
+	if a := w.rest(t, w.token, "GET", "/readyz", ""); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "draining") {
+		t.Errorf("ready: status %d: %s", a.status, a.body)
+	}
+	if info, err := w.admin.system.GetInfo(t.Context(), &regiev1.GetInfoRequest{}); err != nil || !info.GetDraining() {
+		t.Errorf("%v, %v", info, err)
+	}
+	if _, err := w.admin.runs.Act(t.Context(), &regiev1.ActRequest{Namespace: "drain", Run: held, Action: regiev1.Action_ACTION_RELEASE}); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	for stream.Receive() {
+		for _, r := range stream.Msg().GetRuns() {
+			ended = ended || r.GetId() == held && r.GetState() == "succeeded"
+		}
+	}
+	if !ended {
+		t.Errorf("the end was not seen: %v", stream.Err())
+	}
+	if err := <-w.served; err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	w.served <- nil
+}
+
+// TestConfigRefused: what would put a server at risk is refused before anything
+// is opened.
+func TestConfigRefused(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	for name, tt := range map[string]struct {
+		cfg  server.Config
+		want string
+	}{
+		"every address":     {server.Config{Dir: dir, Listen: "0.0.0.0:0"}, "--tls-self-signed"},
+		"every address, v6": {server.Config{Dir: dir, Listen: "[::]:0"}, "--tls-self-signed"},
+		"no host":           {server.Config{Dir: dir, Listen: ":0"}, "--tls-self-signed"},
+		"another address":   {server.Config{Dir: dir, Listen: "192.0.2.1:0"}, "--tls-self-signed"},
+		"a name":            {server.Config{Dir: dir, Listen: "localhost.example:0"}, "--tls-self-signed"},
+		"mapped address":    {server.Config{Dir: dir, Listen: "[::ffff:192.0.2.1]:0"}, "--tls-self-signed"},
+		"no port":           {server.Config{Dir: dir, Listen: "127.0.0.1"}, "HOST:PORT"},
+		"no folder":         {server.Config{}, "--data"},
+		"half a pair":       {server.Config{Dir: dir, TLS: server.TLS{Cert: "x"}}, "--tls-key"},
+		"two certificates":  {server.Config{Dir: dir, TLS: server.TLS{Cert: "x", Key: "y", SelfSigned: true}}, "--tls-self-signed"},
+	} {
+		s, err := server.Open(t.Context(), tt.cfg)
+		if !errors.Is(err, server.ErrConfig) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			_ = s.Close()
+		}
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the folder was made: %v", err)
+	}
+}
+
+// TestSecondServer: a folder that a server has is not opened by another, which
+// says who has it.
+func TestSecondServer(t *testing.T) {
+	t.Parallel()
+	_, err := server.Open(t.Context(), server.Config{Dir: filepath.Join(shared.dir, "data"), Listen: "127.0.0.1:0"})
+	var held *datadir.HeldError
+	if !errors.As(err, &held) || !strings.Contains(err.Error(), "the test's server") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSelfSigned: a certificate of the server's own, for every protocol; it stays
+// over restarts, and cookies are for TLS only.
+func TestSelfSigned(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	crew := startCrew(filepath.Join(dir, "crew"))
+	defer func() { _ = crew.close() }()
+	var certs [2]*x509.Certificate
+	for i := range certs {
+		ctx, stop := context.WithCancel(t.Context())
+		ready := make(chan server.Ready, 1)
+		s, err := openServer(ctx, server.Config{
+			Dir: filepath.Join(dir, "data"), Listen: "0.0.0.0:0", TLS: server.TLS{SelfSigned: true}, Supervisor: server.Supervisor{Socket: crew.socket},
+			Ready: func(r server.Ready) { ready <- r },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ctx) }()
+		r := <-ready
+		url := strings.Replace(r.URL, "[::]", "127.0.0.1", 1)
+		if !strings.HasPrefix(url, "https://") {
+			t.Errorf("it listens on %s", r.URL)
+		}
+		if _, err := http.Get(url + "/healthz"); err == nil { //nolint:noctx // it fails at once
+			t.Error("a certificate that nobody knows was taken")
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "data", "tls-cert.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(text)
+		h := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+		w := &world{url: url, plain: h.Transport.(*http.Transport)}
+		a := w.raw(t, "", "POST", "/v1/login", `{"password":`+jsonText(r.AdminToken)+`}`)
+		if i == 0 && (a.status != http.StatusOK || !strings.Contains(a.header.Get("Set-Cookie"), "__Host-regie=") || !strings.Contains(a.header.Get("Set-Cookie"), "Secure")) {
+			t.Errorf("login: %v", a)
+		}
+		old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}}}
+		if _, err := old.Get(url + "/healthz"); err == nil { //nolint:noctx // it fails at once
+			t.Error("an old TLS was taken")
+		}
+		response, err := h.Get(url + "/healthz") //nolint:noctx // on this machine
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		certs[i] = response.TLS.PeerCertificates[0]
+		if response.ProtoMajor != 2 {
+			t.Errorf("it speaks %s", response.Proto)
+		}
+		for name, mode := range map[string]os.FileMode{"tls-key.pem": 0o600, "tls-cert.pem": 0o600} {
+			if info, err := os.Stat(filepath.Join(dir, "data", name)); err != nil || info.Mode().Perm() != mode {
+				t.Errorf("%s: %v, %v", name, info, err)
+			}
+		}
+		h.CloseIdleConnections()
+		stop()
+		if err := errors.Join(<-served, s.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	if !certs[0].Equal(certs[1]) {
+		t.Error("each start has a certificate of its own")
+	}
+}
+
+// TestErasedRuns: a run whose data was erased is shown with what is left, and
+// does not go on.
+func TestErasedRuns(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "erased")
+	w.apply(t, "erased", "kind: Workflow\nname: fails\nsteps: [{id: a, run: exit 1, retry: {max_attempts: 1}}]\n")
+	run := w.begun(t, &regiev1.StartRunRequest{Namespace: "erased", Workflow: "fails"}).GetId()
+	w.ended(t, "erased", run)
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	eraseRun(t, filepath.Join(w.dir, "data"), store.RunID(run))
+	again, err := open(options{dir: w.dir, with: w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	*w = *again
+	if a, err := w.admin.runs.GetRun(t.Context(), &regiev1.GetRunRequest{Namespace: "erased", Run: run, Steps: true}); err != nil || len(a.GetSteps()) != 1 || a.GetRun().GetState() != "failed" {
+		t.Errorf("the run: %v, %v", a, err)
+	}
+	if a, err := w.admin.runs.GetRunData(t.Context(), &regiev1.GetRunDataRequest{Namespace: "erased", Run: run, Steps: true}); err != nil || !a.GetErased() || a.GetInput() != nil || len(a.GetSteps()) != 0 {
+		t.Errorf("its data: %v, %v", a, err)
+	}
+	a, err := w.admin.runs.Act(t.Context(), &regiev1.ActRequest{Namespace: "erased", Run: run, Action: regiev1.Action_ACTION_RETRY})
+	if err != nil || a.GetResults()[0].GetCode() != "run_erased" {
+		t.Errorf("retried: %v, %v", a, err)
+	}
+	for _, path := range []string{"/events", "/why"} {
+		if a := w.rest(t, w.token, "GET", "/v1/namespaces/erased/runs/"+run+path, ""); a.status >= 500 {
+			t.Errorf("%s: status %d: %s", path, a.status, a.body)
+		}
+	}
+}
+
+// eraseRun erases the data of a run in a folder that no server has.
+func eraseRun(t *testing.T, dir string, run store.RunID) {
+	t.Helper()
+	folder, err := home.Open(t.Context(), dir, home.Owner("test", time.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	lease, err := folder.Store.Acquire(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := folder.Store.Commit(t.Context(), &store.Batch{
+		Sequence: lease.LastSequence + 1, Incarnation: lease.Incarnation, At: store.Time(time.Now()), Erase: []store.RunID{run},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
