@@ -51,7 +51,7 @@ func TestConformance(t *testing.T) {
 			t.Errorf("there are %d cases of %s, expected at least %d", total[kind], kind, n)
 		}
 	}
-	compareMisses(t, misses)
+	compareMisses(t, misses, missesFile)
 }
 
 func read(c value.Value) (*asl.Machine, []asl.Diagnostic) {
@@ -119,7 +119,7 @@ func diagnostics(problems []asl.Diagnostic) value.Value {
 	return value.List(items...)
 }
 
-func compareMisses(t *testing.T, misses map[string]string) {
+func compareMisses(t *testing.T, misses map[string]string, missesFile string) {
 	t.Helper()
 	var lines []string
 	for id := range misses {

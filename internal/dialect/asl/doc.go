@@ -6,11 +6,16 @@
 // severity and message of AWS's own validation, as far as they are known, and
 // the file, line and column.
 //
-// The package is pure. It imports yamldoc, diag, value, expr and workflow; the
-// query languages are passed in.
+// [Compile] makes a program of a machine: a body of jumps for each set of
+// states, whose nodes have the names of the states. Its expressions are of the
+// language [NewLanguage], which says in AWS's words what is wrong with a value.
 //
-//	machine, problems := asl.Read(asl.Config{JSONata: jsonata.New(jsonata.Config{AWS: true})}, "order.asl.json", text)
+// The package is pure. It imports yamldoc, diag, value, expr, jsonpath and
+// workflow; JSONata and what resources mean are passed in.
+//
+//	language := jsonata.New(jsonata.Config{AWS: true})
+//	machine, problems := asl.Read(asl.Config{JSONata: language}, "order.asl.json", text)
 //	if !asl.HasErrors(problems) {
-//		fmt.Println(machine.StartAt.Text, machine.VariableReferences())
+//		program, problems := asl.Compile(asl.CompileConfig{Name: "order", JSONata: language, Target: target}, machine)
 //	}
 package asl

@@ -1,11 +1,12 @@
 package asl
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/expr/jsonpath"
 	"github.com/regie-dev/regie/internal/yamldoc"
 )
 
@@ -31,46 +32,61 @@ func (o *object) path(field string, rule pathRule) *Value {
 		o.wrongType(n, at, "[STRING]")
 		return nil
 	case rule.intrinsic && isIntrinsic(n.Text):
-		if !o.query(n.Text) {
-			o.fail(n, at, "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", field)
+		q, problem := jsonpath.Parse(n.Text)
+		if problem != nil {
+			o.addAt(n, problem, at, jsonpath.NotQuery(field))
 			return nil
 		}
+		o.refer(q.Variables()...)
 		return &Value{Kind: Intrinsic, Field: field, Text: n.Text, Node: n}
-	case rule.reference:
-		ref, reason := parseReference(n.Text)
-		if reason == "" && (ref.root == rootContext && !rule.context || rule.input && ref.root != rootInput) {
-			reason = "Reference path must start with '$.'"
-		}
-		if reason != "" {
-			o.fail(n, at, "Value is not a Reference Path: %s", reason)
-			return nil
-		}
-		o.query(n.Text)
-	case !strings.HasPrefix(n.Text, "$") || !o.query(n.Text):
-		o.fail(n, at, "Value must be a valid JSONPath.")
+	}
+	q, problem := rule.parse(n.Text)
+	if problem != nil {
+		o.addAt(n, problem, at, rule.words(problem))
 		return nil
 	}
+	o.refer(q.Variables()...)
 	return &Value{Kind: Path, Field: field, Text: n.Text, Node: n}
 }
 
-// query notes the variables of a path or intrinsic, and reports whether it can
-// be read.
-func (o *object) query(src string) bool {
-	if o.cfg.Path != nil {
-		if _, problems := o.cfg.Path.Compile(src, nil); len(problems) > 0 {
-			return false
-		}
+// parse reads a path that the field takes.
+func (r pathRule) parse(text string) (*jsonpath.Query, *expr.Problem) {
+	switch {
+	case r.input:
+		return jsonpath.ParseResultPath(text)
+	case !r.reference:
+		return jsonpath.ParsePath(text)
 	}
-	for _, name := range variablesOf(src) {
-		o.refer(name)
+	q, problem := jsonpath.ParseReference(text)
+	if problem == nil && q.Root() == jsonpath.Context && !r.context {
+		problem = &expr.Problem{Message: jsonpath.NotReference + "the context object cannot be read here", Length: len(text)}
 	}
-	return true
+	return q, problem
 }
 
-// refer notes that the state reads a variable.
-func (o *object) refer(name string) {
-	if o.state != nil {
-		o.state.references[name] = true
+// words are what AWS says of a path with this fault.
+func (r pathRule) words(problem *expr.Problem) string {
+	if r.reference {
+		return problem.Message
+	}
+	return jsonpath.NotPath
+}
+
+// addAt adds an error of a text, at the place of the fault in it.
+func (o *object) addAt(n *yamldoc.Node, problem *expr.Problem, at, message string) {
+	d := o.add(Error, CodeSchema, n.At(problem.Offset), problem.Length, at, message)
+	if d.Hint = problem.Hint; d.Hint == "" && message != problem.Message {
+		d.Hint = problem.Message
+	}
+}
+
+// refer notes that the state reads variables.
+func (r *reader) refer(names ...string) {
+	if r.state == nil {
+		return
+	}
+	for _, name := range names {
+		r.state.references[name] = true
 	}
 }
 
@@ -83,30 +99,12 @@ func isPath(s string) bool {
 	return strings.HasPrefix(s, "$.") || strings.HasPrefix(s, "$[") || strings.HasPrefix(s, ".") && s != "."
 }
 
-// variablesOf lists the variables of a path or intrinsic: $name outside texts
-// in quotes.
+// variablesOf lists the variables of a path or intrinsic that can be read.
 func variablesOf(src string) []string {
-	var out []string
-	quoted := false
-	for i := 0; i < len(src); i++ {
-		switch {
-		case src[i] == '\\':
-			i++
-		case src[i] == '\'':
-			quoted = !quoted
-		case !quoted && src[i] == '$':
-			if strings.HasPrefix(src[i:], "$$") {
-				i++
-				continue
-			}
-			name := src[i+1 : i+1+nameLength(src[i+1:])]
-			if name != "" {
-				out = append(out, name)
-			}
-			i += len(name)
-		}
+	if q, problem := jsonpath.Parse(src); problem == nil {
+		return q.Variables()
 	}
-	return out
+	return nil
 }
 
 // nameLength is the number of bytes of the variable's name with which the text
@@ -120,83 +118,46 @@ func nameLength(s string) int {
 	return len(s)
 }
 
-type root uint8
-
-const (
-	rootInput    root = iota // $
-	rootContext              // $$
-	rootVariable             // $name
-)
-
-// reference is a reference path: it leads to one value.
-type reference struct {
-	root     root
-	variable string
-	steps    []refStep
-}
-
-// refStep is a name, or an index of a list.
+// refStep is a step of a reference path: a name, or an index of a list.
 type refStep struct {
 	name    string
 	index   int
 	indexed bool
 }
 
-// parseReference takes a reference path apart; reason says why it is none.
-func parseReference(s string) (ref reference, reason string) {
-	rest, ok := strings.CutPrefix(s, "$")
-	if !ok {
-		return ref, "Reference path didn't start with '$'"
-	}
-	if after, ok := strings.CutPrefix(rest, "$"); ok {
-		ref.root, rest = rootContext, after
-	} else if n := nameLength(rest); n > 0 {
-		ref.root, ref.variable, rest = rootVariable, rest[:n], rest[n:]
-	}
+// stepsOf takes a path of jsonpath.ParseResultPath apart.
+func stepsOf(path string) []refStep {
+	var out []refStep
+	rest := strings.TrimPrefix(path, "$")
 	for rest != "" {
 		var step refStep
-		if step, rest, reason = nextStep(rest); reason != "" {
-			return ref, reason
+		switch {
+		case strings.HasPrefix(rest, "['"), strings.HasPrefix(rest, `["`):
+			n := 0
+			step.name, n = quotedName(rest[1:])
+			rest = strings.TrimPrefix(rest[1+n:], "]")
+		case rest[0] == '[':
+			inside, after, _ := strings.Cut(rest[1:], "]")
+			step.index, _ = strconv.Atoi(strings.TrimSpace(inside))
+			step.indexed, rest = true, after
+		default:
+			rest = strings.TrimPrefix(rest, ".")
+			end := strings.IndexAny(rest, ".[")
+			if end < 0 {
+				end = len(rest)
+			}
+			step.name, rest = rest[:end], rest[end:]
+			if step.name == "" { // .['a']
+				continue
+			}
 		}
-		ref.steps = append(ref.steps, step)
+		out = append(out, step)
 	}
-	return ref, ""
-}
-
-// nextStep reads the step with which the rest of a reference path begins.
-func nextStep(s string) (step refStep, rest, reason string) {
-	if s[0] == '.' && !strings.HasPrefix(s, ".[") {
-		end := strings.IndexAny(s[1:], ".[")
-		if end < 0 {
-			end = len(s) - 1
-		}
-		step.name, rest = s[1:1+end], s[1+end:]
-		if step.name == "" || strings.ContainsAny(step.name, "*@?()'\", ]") {
-			return step, "", fmt.Sprintf("Reference path has an illegal step: %s", s)
-		}
-		return step, rest, ""
-	}
-	s = strings.TrimPrefix(s, ".")
-	if s[0] != '[' {
-		return step, "", fmt.Sprintf("Reference path has an illegal step: %s", s)
-	}
-	if len(s) > 1 && (s[1] == '\'' || s[1] == '"') {
-		name, n, ok := quotedName(s[1:])
-		if !ok || !strings.HasPrefix(s[1+n:], "]") {
-			return step, "", fmt.Sprintf("Reference path has an illegal step: %s", s)
-		}
-		return refStep{name: name}, s[n+2:], ""
-	}
-	inside, after, ok := strings.Cut(s[1:], "]")
-	index, err := strconv.Atoi(inside)
-	if !ok || err != nil || index < 0 {
-		return step, "", fmt.Sprintf("Reference path has an illegal step: %s", s)
-	}
-	return refStep{index: index, indexed: true}, after, ""
+	return out
 }
 
 // quotedName reads a name in quotes, and how many bytes it takes.
-func quotedName(s string) (name string, n int, ok bool) {
+func quotedName(s string) (name string, n int) {
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
 		switch {
@@ -204,10 +165,10 @@ func quotedName(s string) (name string, n int, ok bool) {
 			i++
 			b.WriteByte(s[i])
 		case s[i] == s[0]:
-			return b.String(), i + 1, true
+			return b.String(), i + 1
 		default:
 			b.WriteByte(s[i])
 		}
 	}
-	return "", 0, false
+	return b.String(), len(s)
 }

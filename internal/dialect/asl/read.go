@@ -17,10 +17,8 @@ const Name = "asl"
 
 // Config is what the language knows from outside.
 type Config struct {
-	// JSONata and Path are the query languages: JSONata with AWS's functions,
-	// and AWS's JSONPath with its intrinsic functions. Without one of them its
-	// expressions are not parsed.
-	JSONata, Path expr.Language
+	// JSONata is JSONata with AWS's functions. Required.
+	JSONata expr.Language
 	// Type is the guarantee that the machine is meant for.
 	Type MachineType
 }

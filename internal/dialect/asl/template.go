@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/expr/jsonpath"
 	"github.com/regie-dev/regie/internal/yamldoc"
 )
 
@@ -71,12 +72,20 @@ func (o *object) payload(n *yamldoc.Node, at string) {
 
 // dynamicMember checks a member whose name ends with .$.
 func (o *object) dynamicMember(e *yamldoc.Entry, name, at string) {
-	text := e.Value.Text
-	good := e.Value.Kind == yamldoc.String && (strings.HasPrefix(text, "$") || isIntrinsic(text))
-	if !good || !o.query(text) {
-		o.fail(e.Value, at, "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", e.Key.Text).
-			Hint = fmt.Sprintf("for the text itself, name the field %q", name)
+	hint := fmt.Sprintf("for the text itself, name the field %q", name)
+	if e.Value.Kind != yamldoc.String {
+		o.fail(e.Value, at, "%s", jsonpath.NotQuery(e.Key.Text)).Hint = hint
+		return
 	}
+	q, problem := jsonpath.Parse(e.Value.Text)
+	if problem != nil {
+		if problem.Hint == "" && !strings.HasPrefix(e.Value.Text, "$") && !isIntrinsic(e.Value.Text) {
+			problem.Hint = hint
+		}
+		o.addAt(e.Value, problem, at, jsonpath.NotQuery(e.Key.Text))
+		return
+	}
+	o.refer(q.Variables()...)
 }
 
 // noDollar warns of a text that looks like a path and is none here.
@@ -164,7 +173,7 @@ func (o *object) jsonata(n *yamldoc.Node, at string, caught bool) (src string, o
 	if open {
 		o.fail(n, at, "JSONata string must start with {%% and end with %%}")
 	}
-	if !ok || o.cfg.JSONata == nil {
+	if !ok {
 		return src, ok
 	}
 	// $$ is the variable $.

@@ -1,0 +1,330 @@
+package asl_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/regie-dev/regie/internal/dialect/asl"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/expr/jsonata"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// driver plays everything around the engine: timers are due at once, the
+// earliest first, and tasks are answered by a function.
+type driver struct {
+	machine *engine.Machine
+	answer  func(resource string, input value.Value, attempt int) (value.Value, *engine.Error, time.Duration)
+	run     *engine.Run
+	now     time.Time
+	timers  []engine.SetTimer
+	queue   []engine.Input
+	trace   strings.Builder
+	ended   *engine.RunEnded
+}
+
+// testTarget gives tasks the resource beside the arguments.
+func testTarget(r asl.Resource) (asl.Target, bool) {
+	return asl.Target{Uses: "test", With: func(arguments workflow.Data) workflow.Data {
+		return workflow.Data{Object: []workflow.DataMember{
+			{Key: "resource", Data: workflow.Data{Const: value.String(r.Text)}}, {Key: "input", Data: arguments},
+		}}
+	}}, r.Name != "unmapped"
+}
+
+func compile(m *asl.Machine) (*engine.Machine, error) {
+	lang := jsonata.New(jsonata.Config{AWS: true})
+	program, problems := asl.Compile(asl.CompileConfig{Name: "machine", JSONata: lang, Target: testTarget}, m)
+	if asl.HasErrors(problems) {
+		return nil, fmt.Errorf("%v", problems)
+	}
+	data, _, err := workflow.Encode(program)
+	if err != nil {
+		return nil, err
+	}
+	if program, err = workflow.Decode(data); err != nil {
+		return nil, err
+	}
+	return engine.Prepare(program, map[string]expr.Language{asl.Name: asl.NewLanguage(lang)})
+}
+
+const maxSteps = 20_000
+
+func (d *driver) drive(input value.Value) error {
+	d.run = engine.NewRun("r1")
+	d.now = time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
+	accept := engine.Accept{Input: input, BusinessDate: "2026-03-02", Seed: 1}
+	d.queue = []engine.Input{accept}
+	for steps := 0; len(d.queue) > 0 && d.ended == nil; steps++ {
+		if steps > maxSteps {
+			return fmt.Errorf("the run does not end")
+		}
+		in := d.queue[0]
+		d.queue = d.queue[1:]
+		decision, err := d.machine.Decide(d.run, in, engine.Context{Now: d.now})
+		if err != nil {
+			return err
+		}
+		for _, c := range decision.Commands {
+			d.command(c)
+		}
+		if len(d.queue) == 0 {
+			d.fire()
+		}
+	}
+	if d.ended == nil {
+		return fmt.Errorf("the run did not end")
+	}
+	return nil
+}
+
+func (d *driver) command(c engine.Command) {
+	switch c := c.(type) {
+	case engine.Dispatch:
+		d.dispatch(c.Task)
+	case engine.CancelTask:
+		d.queue = append(d.queue, engine.TaskEnded{Act: c.Act, Attempt: c.Attempt, Outcome: engine.TaskOutcome{Kind: engine.OutcomeCanceled}})
+	case engine.SetTimer:
+		d.timers = append(d.timers, c)
+	case engine.ClearTimer:
+		d.timers = slices.DeleteFunc(d.timers, func(t engine.SetTimer) bool { return t.Timer == c.Timer })
+	case engine.NeedEval:
+		d.queue = append(d.queue, c.Eval.Evaluate())
+	case engine.RunEnded:
+		d.ended = &c
+	}
+}
+
+func (d *driver) dispatch(t engine.Task) {
+	fmt.Fprintf(&d.trace, "%s %d %s\n", t.Path, t.Attempt, t.Input)
+	out := engine.TaskOutcome{Kind: engine.OutcomeSucceeded, StartedAt: d.now, EndedAt: d.now}
+	v, failed, takes := d.answer(t.Input.Get("resource").Text(), t.Input.Get("input"), t.Attempt)
+	out.Output = v
+	if failed != nil {
+		out.Kind, out.Error = engine.OutcomeFailed, failed
+	}
+	if t.Timeout > 0 && takes > t.Timeout {
+		out.Kind, out.Error = engine.OutcomeFailed, &engine.Error{Name: engine.ErrTimeout}
+	}
+	d.queue = append(d.queue, engine.TaskEnded{Act: t.Act, Attempt: t.Attempt, Outcome: out})
+}
+
+// fire lets the earliest timer be due.
+func (d *driver) fire() {
+	if len(d.timers) == 0 {
+		return
+	}
+	first := slices.MinFunc(d.timers, func(a, b engine.SetTimer) int { return a.At.Compare(b.At) })
+	d.timers = slices.DeleteFunc(d.timers, func(t engine.SetTimer) bool { return t.Timer == first.Timer })
+	fmt.Fprintf(&d.trace, "after %s\n", first.At.Sub(d.now))
+	d.now = first.At
+	d.queue = append(d.queue, engine.TimerDue{Timer: first.Timer})
+}
+
+// TestRun runs the definitions of testdata/run.yaml on the engine and compares
+// the attempts, the waits and the end.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	for _, c := range documents(t, "testdata/run.yaml") {
+		name := c.Get("case").Text
+		machine, problems := asl.Read(config(asl.Standard), "x.asl.yaml", []byte(c.Get("definition").Text))
+		if asl.HasErrors(problems) {
+			t.Errorf("%s: %v", name, problems)
+			continue
+		}
+		linked, err := compile(machine)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		answers := c.Get("answers").ToValue()
+		d := &driver{machine: linked, answer: func(resource string, _ value.Value, attempt int) (value.Value, *engine.Error, time.Duration) {
+			list := answers.Get(resource)
+			a := list.At(min(attempt, list.Len()) - 1)
+			if e := a.Get("error"); !e.IsUndefined() {
+				return value.Null, &engine.Error{Name: e.Text(), Message: "it said " + e.Text()}, 0
+			}
+			return a, nil, 0
+		}}
+		input := value.Object()
+		if n := c.Get("input"); n != nil {
+			input = n.ToValue()
+		}
+		if err := d.drive(input); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, &d.trace)
+			continue
+		}
+		got := d.trace.String() + fmt.Sprintf("%s %s %s\n", d.ended.State, d.ended.Output, d.ended.Error.Value())
+		if want := c.Get("trace").Text; got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+		}
+	}
+}
+
+// TestConformanceOfRuns runs the executions of the conformance cases that need
+// nothing or functions only, and compares their ends.
+func TestConformanceOfRuns(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("REGIE_CONFORMANCE")
+	if dir == "" {
+		t.Skip("REGIE_CONFORMANCE is not set: it names the folder with the conformance cases") //nolint:forbidigo // the cases are not part of Regie
+	}
+	misses, total := map[string]string{}, 0
+	for _, c := range readCases(t, filepath.Join(dir, "asl")) {
+		needs := c.Get("needs")
+		if c.Get("kind").Text() != "execution" || needs.Len() != 1 || needs.At(0).Text() != "none" && needs.At(0).Text() != "lambda" {
+			continue
+		}
+		total++
+		if fault := judgeRun(c); fault != "" {
+			misses[c.Get("id").Text()] = fault
+		}
+	}
+	t.Logf("%d of %d executions end as recorded", total-len(misses), total)
+	if total < 566 {
+		t.Errorf("there are %d executions", total)
+	}
+	compareMisses(t, misses, "testdata/known-run-misses.txt")
+}
+
+func judgeRun(c value.Value) string {
+	definition, problems := read(c)
+	if asl.HasErrors(problems) {
+		return asl.InvalidDefinition(problems)
+	}
+	linked, err := compile(definition)
+	if err != nil {
+		return err.Error()
+	}
+	d := &driver{machine: linked, answer: func(resource string, input value.Value, _ int) (value.Value, *engine.Error, time.Duration) {
+		return lambda(c, resource, input)
+	}}
+	if err := d.drive(c.Get("input")); err != nil {
+		return err.Error()
+	}
+	expect := c.Get("expect")
+	status := map[engine.State]string{engine.Succeeded: "SUCCEEDED", engine.Failed: "FAILED"}[d.ended.State]
+	if want := expect.Get("status").Text(); want != status {
+		return fmt.Sprintf("status %s (%s), want %s", status, d.ended.Error.Value(), want)
+	}
+	if status == "SUCCEEDED" {
+		if !sameValue(c, d.ended.Output, expect.Get("output")) {
+			return fmt.Sprintf("output %s, want %s", d.ended.Output, expect.Get("output"))
+		}
+		return ""
+	}
+	if got, want := d.ended.Error.Name, expect.Get("error").Text(); got != want {
+		return fmt.Sprintf("error %q (%s), want %q (%s)", got, d.ended.Error.Message, want, expect.Get("cause"))
+	}
+	return ""
+}
+
+// sameValue compares as the cases say: texts that hold objects are parsed,
+// tokens stand for any text.
+func sameValue(c, got, want value.Value) bool {
+	text, isText := want.Str()
+	if isText {
+		for _, w := range c.Get("wildcards").Items() {
+			if strings.Contains(text, w.Text()) {
+				return true
+			}
+		}
+		for _, w := range c.Get("wildcard_values").Items() {
+			if text == w.Text() {
+				return true
+			}
+		}
+	}
+	if want.Kind() == value.KindObject {
+		if inner, ok := got.Str(); ok {
+			if parsed, err := value.Parse([]byte(inner)); err == nil {
+				got = parsed
+			}
+		}
+		if got.Kind() != value.KindObject {
+			return false
+		}
+		keys := 0
+		for _, m := range want.Members() {
+			if m.Key == "requestId" || m.Key == "stackTrace" { // compared loosely by the cases themselves
+				continue
+			}
+			keys++
+			if !sameValue(c, got.Get(m.Key), m.Value) {
+				return false
+			}
+		}
+		return got.Len() == keys
+	}
+	if want.Kind() == value.KindList && got.Kind() == value.KindList {
+		if got.Len() != want.Len() {
+			return false
+		}
+		for i, item := range want.Items() {
+			if !sameValue(c, got.At(i), item) {
+				return false
+			}
+		}
+		return true
+	}
+	return value.Equal(got, want)
+}
+
+// lambda answers a task as the mock of the case says.
+func lambda(c value.Value, resource string, input value.Value) (value.Value, *engine.Error, time.Duration) {
+	payload, wrapped := input, strings.HasSuffix(resource, "lambda:invoke")
+	name := resource
+	if wrapped {
+		payload, name = input.Get("Payload"), input.Get("FunctionName").Text()
+	}
+	behaviour := "missing"
+	for _, l := range c.Get("lambdas").Items() {
+		if n := l.Get("name").Text(); n == name || strings.HasSuffix(name, ":"+n) {
+			behaviour = l.Get("behaviour").Text()
+		}
+	}
+	if behaviour == "missing" {
+		return value.Null, &engine.Error{Name: "Lambda.ResourceNotFoundException", Message: "Function not found: " + name}, 0
+	}
+	if behaviour == "return-string-of-263168-a" {
+		service := resource
+		if wrapped {
+			service = "lambda"
+		}
+		return value.Null, &engine.Error{
+			Name:    "States.DataLimitExceeded",
+			Message: "The state/task '" + service + "' returned a result with a size exceeding the maximum number of bytes service limit.",
+		}, 0
+	}
+	takes := time.Duration(0)
+	if rest, ok := strings.CutPrefix(behaviour, "sleep:"); ok {
+		seconds, after, _ := strings.Cut(rest, ";")
+		takes, _ = time.ParseDuration(seconds + "s")
+		behaviour = after
+	}
+	out := payload
+	if text, ok := strings.CutPrefix(behaviour, "return:"); ok {
+		out = value.MustParse(text)
+	}
+	if rest, ok := strings.CutPrefix(behaviour, "raise:"); ok {
+		kind, message, _ := strings.Cut(rest, ":")
+		cause := value.Object(value.M("errorMessage", value.String(message)), value.M("errorType", value.String(kind)))
+		return value.Null, &engine.Error{Name: kind, Message: cause.String()}, takes
+	}
+	if text, ok := out.Str(); ok { // a payload that is text is the JSON that it holds
+		if parsed, err := value.Parse([]byte(text)); err == nil {
+			out = parsed
+		}
+	}
+	if wrapped {
+		out = value.Object(value.M("ExecutedVersion", value.String("$LATEST")), value.M("Payload", out), value.M("StatusCode", value.Int(200)))
+	}
+	return out, nil, takes
+}
