@@ -125,14 +125,15 @@ func (c *cli) confirmed(ctx context.Context, r *remote, a action, in *regiev1.Ac
 		return true, nil
 	}
 	shown := min(len(runs), maxListed)
-	question := ""
+	var question strings.Builder
 	for _, run := range runs[:shown] {
-		question += diagVisible(run) + "\n"
+		question.WriteString(diagVisible(run) + "\n")
 	}
 	if shown < len(runs) {
-		question += fmt.Sprintf("… and %d more\n", len(runs)-shown)
+		fmt.Fprintf(&question, "… and %d more\n", len(runs)-shown)
 	}
-	answer, asked, err := c.prompt(fmt.Sprintf("%s%s %s in %s? [y/N] ", question, a.verb, count(len(runs), "run"), diagVisible(r.namespace)), false)
+	fmt.Fprintf(&question, "%s %s in %s? [y/N] ", a.verb, count(len(runs), "run"), diagVisible(r.namespace))
+	answer, asked, err := c.prompt(question.String(), false)
 	switch {
 	case err != nil:
 		return false, err

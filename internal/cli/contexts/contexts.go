@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/yamldoc"
 )
 
@@ -136,8 +137,7 @@ func (f *File) text() []byte {
 	var b bytes.Buffer
 	field := func(indent, name, text string) {
 		if text != "" {
-			quoted, _ := json.Marshal(text) // of a string it does not fail
-			fmt.Fprintf(&b, "%s%s: %s\n", indent, name, quoted)
+			fmt.Fprintf(&b, "%s%s: %s\n", indent, name, value.String(text))
 		}
 	}
 	field("", "current", f.Current)
