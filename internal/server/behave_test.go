@@ -98,7 +98,7 @@ func TestSessions(t *testing.T) {
 			actions[e.GetAction()+" "+e.GetOutcome()] = true
 		}
 	}
-	for _, action := range []string{"session.open denied", "session.open done", "session.end done", "password.change done", "token.create done"} {
+	for _, action := range []string{"session.open done", "session.end done", "password.change done", "token.create done"} {
 		if !actions[action] {
 			t.Errorf("there is no %s on record, but %v", action, actions)
 		}

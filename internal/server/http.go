@@ -11,7 +11,10 @@ import (
 	"os"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"github.com/regie-dev/regie/internal/api/openapi"
+	"github.com/regie-dev/regie/internal/api/problem"
 	"github.com/regie-dev/regie/internal/api/routes"
 	"github.com/regie-dev/regie/internal/api/transport"
 	"github.com/regie-dev/regie/internal/dispatch/match"
@@ -77,7 +80,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	s.cfg.Log.InfoContext(ctx, "stopping")
 	s.Drain(0)
-	endStreams(errStopping)
+	endStreams(problem.New(connect.CodeUnavailable, "stopping", "the server is stopping", "try again in a moment, from where it ended"))
 	s.settleCalls()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseTimeout)
 	defer cancel()
@@ -137,5 +140,3 @@ func (s *Server) tlsConfig() (*tls.Config, error) {
 		MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{cert},
 	}, nil
 }
-
-var errStopping = errors.New("the server is stopping")

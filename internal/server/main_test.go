@@ -11,7 +11,10 @@ import (
 var shared *world
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("rapid.checks", "10") // each starts runs; the command line may say otherwise
+	// Unless the command line says otherwise: each check starts runs, and tests
+	// wait for the disk more than for the processor.
+	_ = flag.Set("rapid.checks", "10")
+	_ = flag.Set("test.parallel", "16")
 	dir, err := os.MkdirTemp("", "regie-server")
 	if err == nil {
 		shared, err = open(options{dir: dir})

@@ -14,10 +14,9 @@ import (
 // nasty are texts that something could stumble over, wherever a text is asked
 // for.
 var nasty = []string{
-	"", " ", ".", "..", "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e%2f", "/etc/passwd", `a\..\b`, "C:\\x", "CON", "-", "*", "%", "_", "'",
-	"' OR 1=1 --", `"; drop table runs; --`, "a;b=c", "${{ secrets.DB }}", "{{7*7}}", "<img src=x onerror=alert(1)>", "=cmd|' /C calc'!A0",
-	"line\r\nbreak", "\x01\x1b[2J", "\u202e\u2066\ufeff", "аdmin", "admin ", "ADMIN", "é", "e\u0301", "😀", "user/", "user/none", "a/b/c", "a@b", "0", "null", "[]",
-	strings.Repeat("a", 129), strings.Repeat("a", 1025), strings.Repeat("ä", 5000), strings.Repeat("a/", 3000), strings.Repeat("(", 3000),
+	"", "..", "../../etc/passwd", "%2e%2e%2f", `a\..\b`, "CON", "-", "*", "' OR 1=1 --", "a;b=c", "${{ secrets.DB }}", "<img src=x onerror=alert(1)>",
+	"line\r\nbreak", "\x01\x1b[2J", "\u202e\u2066\ufeff", "аdmin", "ADMIN ", "user/none", "a@b", "0", "null",
+	strings.Repeat("a", 129), strings.Repeat("ä", 5000), strings.Repeat("a/", 3000), strings.Repeat("(", 3000),
 }
 
 // numbers are the same where a number is asked for.
@@ -88,7 +87,7 @@ func valuesOf(f protoreflect.FieldDescriptor) []any {
 		}
 	case f.Kind() == protoreflect.StringKind && f.IsList():
 		for _, text := range nasty {
-			out = append(out, []any{text}, []any{text, text})
+			out = append(out, []any{text, text})
 		}
 	case f.Kind() == protoreflect.StringKind:
 		for _, text := range nasty {
