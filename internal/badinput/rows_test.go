@@ -51,13 +51,15 @@ var rows = []row{
 		"badinput/testdata/script/definitions.txtar"}},
 	{"B13", "a run's ID that would be a path", []string{
 		"store: TestRunIDGrammar", "datadir: TestNamesFromOutside", "badinput/testdata/script/input.txtar"}},
+	{"B14", "a step or run of a log that would be a path", []string{
+		"server: TestLogPaths", "store: TestRunIDGrammar", "datadir: TestNamesFromOutside"}},
 	{"B18", "a task that replaces its log, folders or results by links or pipes", []string{
 		"executor/process: TestReleaseStaysInside", "executor/executortest: testOutputs testCheckpoint testDirectory",
 		"datadir: TestKeyFileMayNotLeadOutside", "badinput/testdata/script/tasks.txtar"}},
 	{"B19", "a file of a bundle with modes that give rights", []string{
 		"project: TestBundleKeepsContentAndMode", "executor/executortest: testFiles", "badinput/testdata/script/tasks.txtar"}},
 	{"B20", "a backup that is none, is damaged, has names that lead out, or another key", []string{
-		"server/offline: TestRestoreRefuses", "store/sqlite: TestRestoreRefuses", "cli/testdata/script/server_keep.txtar"}},
+		"server: TestBackupIsWhole", "server/offline: TestRestoreRefuses", "store/sqlite: TestRestoreRefuses", "cli/testdata/script/server_keep.txtar"}},
 	{"B21", "a call of the cloud's metadata", []string{
 		"egress: TestHTTPRefuses TestClassify", "badinput/testdata/script/http.txtar"}},
 	{"B22", "loopback and no address at all, in every family", []string{
@@ -76,6 +78,14 @@ var rows = []row{
 		"badinput/testdata/script/http.txtar"}},
 	{"B29", "a header's value that ends the header", []string{
 		"connector/web: TestConnection", "connector/message: TestMailErrors", "badinput/testdata/script/http.txtar"}},
+	{"B31", "a path, header or parameter that would make another request of one", []string{
+		"server: TestPathTricks TestRawRequests", "api/transport: TestNoRoute TestMethodNotAllowed"}},
+	{"B32", "a stream without a token, in the wrong role, or whose token ends meanwhile", []string{
+		"server: TestStreamsEndWithTheirCredential TestEveryRouteForEveryCaller"}},
+	{"B33", "a credential that is empty, twice, of another scheme or huge", []string{"server: TestCredentialTricks"}},
+	{"B34", "a token of another kind, which says where its key is", []string{"server: TestCredentialTricks"}},
+	{"B36", "a body for another namespace than its path, definitions of several", []string{
+		"server: TestNamespacesOfRequests", "catalog: TestRefused"}},
 	{"B37", "an unknown, mistyped or forbidden field, at any depth", []string{
 		"descriptor: TestCheck", "cli/testdata/script/validate.txtar", "badinput/testdata/script/definitions.txtar"}},
 	{"B39", "a secret that is printed, plain, encoded or in pieces", []string{
@@ -87,6 +97,7 @@ var rows = []row{
 	{"B41", "a secret that is too short or too common to be masked", []string{
 		"secret: TestUnmaskable", "cli/testdata/script/secrets.txtar", "badinput/testdata/script/secrets.txtar"}},
 	{"B42", "a crash while secrets are in memory", []string{"secret: TestCrashShowsNoSecret TestSecretIsNotPrinted", "worker: TestPanic"}},
+	{"B44", "a request of another media type, or of none", []string{"server: TestMediaTypes TestSessions"}},
 	{"B45", "JSON with twice the same key, huge numbers, depth, marks or more text", []string{
 		"value: TestParseRefuses TestParse", "executor/executortest: testOutputs", "cli/testdata/script/hostile.txtar",
 		"badinput/testdata/script/input.txtar", "badinput/testdata/script/tasks.txtar"}},
@@ -95,14 +106,17 @@ var rows = []row{
 	{"B53", "a stored run or program that is damaged or of a newer format", []string{
 		"runtime: TestDamagedRunsAreQuarantined", "engine: TestUnknownFormat", "store/sqlite: TestDamageIsLocal TestSchemaOfANewerRegie",
 		"cli/testdata/script/data.txtar"}},
+	{"B55", "a filter, an order or a page token that would reach a statement", []string{
+		"server: TestFilters TestPageTokens TestNastyTexts", "filter: TestParseErrors"}},
 	{"B57", "printed text that steers the terminal", []string{
 		"tasklog: TestSanitize FuzzSanitize TestStyle", "cli/testdata/script/hostile.txtar", "badinput/testdata/script/tasks.txtar"}},
 	{"B58", "a printed line that looks like one of Regie's own", []string{
 		"tasklog: TestFormat TestLines", "cli/testdata/script/hostile.txtar", "badinput/testdata/script/tasks.txtar"}},
 	{"B63", "an argument that looks like the name of a file", []string{"cli/testdata/script/hostile.txtar"}},
+	{"B65", "the name of a user that could be taken for another", []string{"server: TestUserNames", "access: TestNames"}},
 	{"B70", "a task that would run as root, by a number, or as a user that is not allowed", []string{
 		"dialect/native: TestRunAs", "executor/supervised: TestRunAsIsDenied TestTasksOfAnotherUser",
-		"executor/supervised/supervisor: TestUsers TestUserListsAreChecked"}},
+		"executor/supervised/supervisor: TestUsers TestUserListsAreChecked", "server: TestRunAsOfTheAPI"}},
 	{"B71", "YAML that unfolds to much, or never ends", []string{
 		"yamldoc: TestBombs TestLimits", "cli/testdata/script/hostile.txtar", "badinput/testdata/script/definitions.txtar"}},
 	{"B72", "YAML that is read in two ways", []string{
@@ -118,7 +132,7 @@ var rows = []row{
 }
 
 // wanted are the rows that must be there.
-const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B18 B19 B20 B21 B22 B23 B24 B25 B26 B27 B28 B29 B37 B39 B40 B41 B42 B45 B52 B53 B57 B58 B63 B70 B71 B72 B73 B82"
+const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B14 B18 B19 B20 B21 B22 B23 B24 B25 B26 B27 B28 B29 B31 B32 B33 B34 B36 B37 B39 B40 B41 B42 B44 B45 B52 B53 B55 B57 B58 B63 B65 B70 B71 B72 B73 B82"
 
 // TestRows: every row has tests, and they are there.
 func TestRows(t *testing.T) {
