@@ -249,7 +249,10 @@ func TestSecondServer(t *testing.T) {
 func TestSelfSigned(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	crew := startCrew(filepath.Join(dir, "crew"))
+	crew, err := startCrew(filepath.Join(dir, "crew"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer func() { _ = crew.close() }()
 	var certs [2]*x509.Certificate
 	for i := range certs {

@@ -11,6 +11,13 @@ import (
 var shared *world
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(crewVariable); dir != "" {
+		if err := beCrew(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	// Unless the command line says otherwise: each check starts runs, and tests
 	// wait for the disk more than for the processor.
 	_ = flag.Set("rapid.checks", "10")

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -34,7 +35,7 @@ import (
 // fails.
 const patience = 30 * time.Second
 
-// world is a whole server with its supervisor, in this process, and its admin.
+// world is a whole server in this process, with its supervisor and its admin.
 type world struct {
 	options
 
@@ -62,11 +63,10 @@ type options struct {
 	with *world
 }
 
-// crew is a supervisor in this process.
+// crew is a supervisor, a process of its own: this program again.
 type crew struct {
 	socket string
-	stop   context.CancelFunc
-	ended  chan error
+	cmd    *exec.Cmd
 }
 
 // book takes what is logged.
@@ -87,13 +87,19 @@ func (b *book) String() string {
 	return b.text.String()
 }
 
-func startCrew(dir string) *crew {
-	ctx, stop := context.WithCancel(context.Background())
-	c := &crew{socket: supervisor.SocketIn(dir), stop: stop, ended: make(chan error, 1)}
-	go func() {
-		c.ended <- supervisor.Serve(ctx, supervisor.Config{Dir: dir, Environ: []string{"PATH=" + os.Getenv("PATH")}})
-	}()
-	return c
+// crewVariable has this program be the supervisor of the folder that it names.
+const crewVariable = "SERVER_TEST_SUPERVISOR"
+
+// beCrew is what the command of the same name does.
+func beCrew(dir string) error {
+	return supervisor.Serve(context.Background(), supervisor.Config{Dir: dir, Environ: []string{"PATH=" + os.Getenv("PATH")}})
+}
+
+func startCrew(dir string) (*crew, error) {
+	c := &crew{socket: supervisor.SocketIn(dir), cmd: exec.Command(os.Args[0])} //nolint:gosec // this program
+	c.cmd.Env = append(os.Environ(), crewVariable+"="+dir)
+	c.cmd.Stderr = os.Stderr
+	return c, c.cmd.Start()
 }
 
 // open starts a server. Whoever calls it closes it.
@@ -105,7 +111,9 @@ func open(o options) (_ *world, err error) {
 	if o.with != nil {
 		w.supervisor, w.token, w.log = o.with.supervisor, o.with.token, o.with.log
 	} else {
-		w.supervisor = startCrew(filepath.Join(o.dir, "crew"))
+		if w.supervisor, err = startCrew(filepath.Join(o.dir, "crew")); err != nil {
+			return nil, err
+		}
 	}
 	h2c := new(http.Protocols)
 	h2c.SetUnencryptedHTTP2(true)
@@ -179,9 +187,13 @@ func (w *world) end() error {
 
 func (w *world) close() error { return errors.Join(w.end(), w.supervisor.close()) }
 
+// close kills the supervisor; its tasks are over, or end by themselves.
 func (c *crew) close() error {
-	c.stop()
-	return <-c.ended
+	if err := c.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = c.cmd.Wait() // it was killed
+	return nil
 }
 
 // start starts a server for one test.
