@@ -104,8 +104,8 @@ func (a *API) by(ctx context.Context, reason string) store.Entry {
 
 // record puts a line into the audit log and returns once it is durable. Texts of
 // the caller's are cut to what it takes.
-func (a *API) record(ctx context.Context, action, namespace, object, reason string) error {
-	e := identityOf(ctx).Done(access.Act{Action: action, Namespace: namespace, Object: object, Reason: reason})
+func (a *API) record(ctx context.Context, action, namespace, object string) error {
+	e := identityOf(ctx).Done(access.Act{Action: action, Namespace: namespace, Object: object})
 	_, err := a.cfg.Registry.Record(ctx, e)
 	return err
 }

@@ -52,7 +52,7 @@ func (a *API) ListEntries(ctx context.Context, m *regiev1.ListEntriesRequest) (*
 	if m.GetTo() != nil {
 		q.To = m.GetTo().AsTime()
 	}
-	if err := a.record(ctx, "audit.read", m.GetNamespace(), "audit", ""); err != nil {
+	if err := a.record(ctx, "audit.read", m.GetNamespace(), "audit"); err != nil {
 		return nil, failure(err)
 	}
 	entries, err := a.cfg.Store.Entries(ctx, q)
@@ -76,7 +76,7 @@ func (a *API) ListEntries(ctx context.Context, m *regiev1.ListEntriesRequest) (*
 
 // GetCheckpoint signs the state of the log.
 func (a *API) GetCheckpoint(ctx context.Context, m *regiev1.GetCheckpointRequest) (*regiev1.GetCheckpointResponse, error) {
-	if err := a.record(ctx, "audit.checkpoint", "", "audit", ""); err != nil {
+	if err := a.record(ctx, "audit.checkpoint", "", "audit"); err != nil {
 		return nil, failure(err)
 	}
 	signed, proof, err := a.cfg.Audit.Checkpoint(ctx, m.GetOldSize())
@@ -118,7 +118,7 @@ func (a *API) Prove(ctx context.Context, m *regiev1.ProveRequest) (*regiev1.Prov
 	if m.GetRun() == "" {
 		object = "audit"
 	}
-	if err := a.record(ctx, "audit.prove", "", object, ""); err != nil {
+	if err := a.record(ctx, "audit.prove", "", object); err != nil {
 		return nil, failure(err)
 	}
 	var proof []byte
@@ -141,7 +141,7 @@ func (a *API) Prove(ctx context.Context, m *regiev1.ProveRequest) (*regiev1.Prov
 
 // Export streams everything that is needed to verify the log elsewhere.
 func (a *API) Export(ctx context.Context, m *regiev1.ExportRequest, stream *connect.ServerStream[httpbody.HttpBody]) error {
-	if err := a.record(ctx, "audit.export", "", "audit", ""); err != nil {
+	if err := a.record(ctx, "audit.export", "", "audit"); err != nil {
 		return failure(err)
 	}
 	out := bufio.NewWriterSize(bodyWriter{stream}, backupChunk)

@@ -36,7 +36,7 @@ func (a *API) Explain(ctx context.Context, m *regiev1.ExplainRequest) (*regiev1.
 		return nil, err
 	}
 	if why.showsErrors() {
-		if err := a.record(ctx, "payload.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
+		if err := a.record(ctx, "payload.read", row.Namespace, "run/"+string(row.ID)); err != nil {
 			return nil, failure(err)
 		}
 	}

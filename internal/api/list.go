@@ -89,7 +89,7 @@ type sealed[T any] struct {
 }
 
 func makeToken[T any](at T, of string) string {
-	text, _ := json.Marshal(sealed[T]{Of: of, At: at}) // of texts and numbers
+	text, _ := json.Marshal(sealed[T]{Of: of, At: at}) //nolint:errchkjson // of texts, numbers and times
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 

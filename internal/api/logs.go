@@ -51,7 +51,7 @@ func (a *API) openLog(ctx context.Context, namespace, run, path string, attempt 
 	if err != nil {
 		return nil, a.lookedFor(ctx, namespace, run, err)
 	}
-	if err := a.record(ctx, "log.read", l.row.Namespace, "run/"+string(l.row.ID), ""); err != nil {
+	if err := a.record(ctx, "log.read", l.row.Namespace, "run/"+string(l.row.ID)); err != nil {
 		return nil, failure(err)
 	}
 	l.file, err = a.openAttempt(l.row.ID, l.step.Act, l.attempt)
@@ -234,7 +234,7 @@ func (a *API) WatchLog(ctx context.Context, m *regiev1.WatchLogRequest, stream *
 	if err != nil {
 		return a.lookedFor(ctx, m.GetNamespace(), m.GetRun(), err)
 	}
-	if err := a.record(ctx, "log.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
+	if err := a.record(ctx, "log.read", row.Namespace, "run/"+string(row.ID)); err != nil {
 		return failure(err)
 	}
 	w := &logWatch{api: a, row: &row, req: m, stream: stream, begun: map[attemptKey]func(){}}

@@ -84,16 +84,9 @@ func failure(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return refuse(connect.CodeDeadlineExceeded, "timed_out", "it took too long", "try again; a write with the same idempotency key is made once only")
 	}
-	if slug, ok := registryFailure(err); ok {
-		return slug
-	}
-	return connect.NewError(connect.CodeInternal, fmt.Errorf("internal error: %w", err))
-}
-
-func registryFailure(err error) (error, bool) {
 	var revision *store.RevisionError
 	if errors.As(err, &revision) {
-		return refuse(connect.CodeAborted, "changed_in_between", "somebody else changed it at the same moment", "look at it and try again"), true
+		return refuse(connect.CodeAborted, "changed_in_between", "somebody else changed it at the same moment", "look at it and try again")
 	}
-	return nil, false
+	return connect.NewError(connect.CodeInternal, fmt.Errorf("internal error: %w", err))
 }

@@ -160,7 +160,7 @@ func (a *API) GetRunData(ctx context.Context, m *regiev1.GetRunDataRequest) (*re
 	if err != nil {
 		return nil, failure(err)
 	}
-	if err := a.record(ctx, "payload.read", row.Namespace, "run/"+string(row.ID), ""); err != nil {
+	if err := a.record(ctx, "payload.read", row.Namespace, "run/"+string(row.ID)); err != nil {
 		return nil, failure(err)
 	}
 	if erased {

@@ -21,8 +21,13 @@ import (
 // MaxDrain bounds how long running work is waited for.
 const MaxDrain = 24 * time.Hour
 
-// backupChunk is how much of a backup one message has.
-const backupChunk = 256 << 10
+const (
+	// backupChunk is how much of a backup one message has.
+	backupChunk = 256 << 10
+	// backupDir is where a backup is while it is sent, in the folder for
+	// temporary files.
+	backupDir = "backup"
+)
 
 // System is what the API knows of the server itself.
 type System interface {
@@ -95,7 +100,7 @@ func (a *API) Verify(ctx context.Context, _ *regiev1.VerifyRequest) (*regiev1.Ve
 		return nil, failure(err)
 	}
 	out.Seconds = a.cfg.Now().Sub(began).Seconds()
-	if err := a.record(ctx, "system.verify", "", "installation", ""); err != nil {
+	if err := a.record(ctx, "system.verify", "", "installation"); err != nil {
 		return nil, failure(err)
 	}
 	return out, nil
@@ -108,7 +113,7 @@ type Backuper interface {
 
 // Backup streams a copy of the store.
 func (a *API) Backup(ctx context.Context, _ *regiev1.BackupRequest, stream *connect.ServerStream[httpbody.HttpBody]) error {
-	if err := a.record(ctx, "system.backup", "", "installation", ""); err != nil {
+	if err := a.record(ctx, "system.backup", "", "installation"); err != nil {
 		return failure(err)
 	}
 	end, err := a.heavily(ctx)
@@ -116,16 +121,22 @@ func (a *API) Backup(ctx context.Context, _ *regiev1.BackupRequest, stream *conn
 		return err
 	}
 	defer end()
-	dir, err := os.MkdirTemp(a.cfg.System.TempDir(), "backup-")
+	temp, err := os.OpenRoot(a.cfg.System.TempDir())
 	if err != nil {
 		return failure(fmt.Errorf("make room for the backup: %w", err))
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	path := filepath.Join(dir, "regie.db")
-	if err := a.cfg.Backup.Backup(ctx, path); err != nil {
+	defer temp.Close()
+	// One backup is made at a time, and what a killed server left is gone since
+	// the start.
+	if err := temp.Mkdir(backupDir, 0o700); err != nil {
+		return failure(fmt.Errorf("make room for the backup: %w", err))
+	}
+	defer func() { _ = temp.RemoveAll(backupDir) }()
+	name := filepath.Join(backupDir, "regie.db")
+	if err := a.cfg.Backup.Backup(ctx, filepath.Join(a.cfg.System.TempDir(), name)); err != nil {
 		return failure(fmt.Errorf("copy the store: %w", err))
 	}
-	file, err := os.Open(path)
+	file, err := temp.Open(name)
 	if err != nil {
 		return failure(err)
 	}
@@ -153,7 +164,7 @@ func (a *API) Drain(ctx context.Context, m *regiev1.DrainRequest) (*regiev1.Drai
 	if wait < 0 || wait > MaxDrain {
 		return nil, invalid("seconds", "it lies between 0 and %d", int(MaxDrain.Seconds()))
 	}
-	if err := a.record(ctx, "system.drain", "", "installation", ""); err != nil {
+	if err := a.record(ctx, "system.drain", "", "installation"); err != nil {
 		return nil, failure(err)
 	}
 	a.cfg.System.Drain(wait)

@@ -272,7 +272,7 @@ func TestSelfSigned(t *testing.T) {
 		if !strings.HasPrefix(url, "https://") {
 			t.Errorf("it listens on %s", r.URL)
 		}
-		if _, err := http.Get(url + "/healthz"); err == nil { //nolint:noctx // it fails at once
+		if _, err := http.Get(url + "/healthz"); err == nil {
 			t.Error("a certificate that nobody knows was taken")
 		}
 		text, err := os.ReadFile(filepath.Join(dir, "data", "tls-cert.pem"))
@@ -288,10 +288,10 @@ func TestSelfSigned(t *testing.T) {
 			t.Errorf("login: %v", a)
 		}
 		old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}}}
-		if _, err := old.Get(url + "/healthz"); err == nil { //nolint:noctx // it fails at once
+		if _, err := old.Get(url + "/healthz"); err == nil {
 			t.Error("an old TLS was taken")
 		}
-		response, err := h.Get(url + "/healthz") //nolint:noctx // on this machine
+		response, err := h.Get(url + "/healthz")
 		if err != nil {
 			t.Fatal(err)
 		}

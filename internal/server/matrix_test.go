@@ -257,7 +257,7 @@ func (s *stage) cast(t *testing.T) {
 		s.callers = append(s.callers, caller{name: name, token: s.newToken(t, q), known: true, readOnly: readOnly, limited: readOnly || scopes != "", grants: strings.Fields(effective)})
 	}
 	add("without roles", false, "", "")
-	for _, role := range strings.Fields(readers) {
+	for role := range strings.FieldsSeq(readers) {
 		for _, namespace := range []string{"here", "there", "*"} {
 			g := role + "@" + namespace
 			add(g, false, "", g, g)

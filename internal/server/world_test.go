@@ -96,7 +96,7 @@ func beCrew(dir string) error {
 }
 
 func startCrew(dir string) (*crew, error) {
-	c := &crew{socket: supervisor.SocketIn(dir), cmd: exec.Command(os.Args[0])} //nolint:gosec // this program
+	c := &crew{socket: supervisor.SocketIn(dir), cmd: exec.Command(os.Args[0])}
 	c.cmd.Env = append(os.Environ(), crewVariable+"="+dir)
 	c.cmd.Stderr = os.Stderr
 	return c, c.cmd.Start()
