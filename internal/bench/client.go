@@ -130,9 +130,9 @@ func (c *caller) count(ctx context.Context, filter string) (n int, err error) {
 	}
 }
 
-// each calls something n times by so many callers at once, and returns how long
+// each calls something n times by burstCallers at once, and returns how long
 // each call took, in order of size. The first error ends it.
-func each(ctx context.Context, n, callers int, call func(ctx context.Context, i int) error) ([]time.Duration, error) {
+func each(ctx context.Context, n int, call func(ctx context.Context, i int) error) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	work := make(chan int)
@@ -148,7 +148,7 @@ func each(ctx context.Context, n, callers int, call func(ctx context.Context, i 
 	}()
 	took := make([]time.Duration, n)
 	var group sync.WaitGroup
-	for range callers {
+	for range burstCallers {
 		group.Go(func() {
 			for i := range work {
 				begin := time.Now()

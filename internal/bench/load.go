@@ -114,7 +114,7 @@ func (b *run) load(ctx context.Context) (err error) {
 	n := b.size(loadRuns)
 	begin := time.Now()
 	stop := s.looks(ctx, func() string { return last.Load().(string) })
-	_, err = each(ctx, n, burstCallers, start)
+	_, err = each(ctx, n, start)
 	rate := perSecond(n, time.Since(begin))
 	took, failed := stop()
 	if err := errors.Join(err, failed); err != nil {

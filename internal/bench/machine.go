@@ -17,7 +17,7 @@ import (
 	"sync"
 	"time"
 
-	_ "github.com/ncruces/go-sqlite3/driver" // "sqlite3"
+	_ "github.com/ncruces/go-sqlite3/driver" // the driver is called sqlite3
 )
 
 // What is measured of the machine itself.
@@ -181,7 +181,7 @@ func (b *run) bareHTTP(ctx context.Context) error {
 		return err
 	}
 	n, begin := b.size(bareCalls), time.Now()
-	if _, err := each(ctx, n, burstCallers, call); err != nil {
+	if _, err := each(ctx, n, call); err != nil {
 		return err
 	}
 	b.machine.calls = perSecond(n, time.Since(begin))

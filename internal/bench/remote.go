@@ -64,7 +64,7 @@ func (b *run) burstAPI(ctx context.Context) (err error) {
 func (b *run) burstOf(ctx context.Context, s *server, workflow, what string) error {
 	n, used := b.size(burstRuns), s.cpu()
 	begin := time.Now()
-	took, err := each(ctx, n, burstCallers, func(ctx context.Context, i int) error {
+	took, err := each(ctx, n, func(ctx context.Context, i int) error {
 		_, err := s.client.start(ctx, workflow, workflow+runKey(i), false)
 		return err
 	})

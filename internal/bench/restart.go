@@ -39,7 +39,7 @@ func (b *run) restartWith(ctx context.Context, name string, held bool, n int) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	if _, err := each(ctx, n, burstCallers, func(ctx context.Context, i int) error {
+	if _, err := each(ctx, n, func(ctx context.Context, i int) error {
 		_, err := s.client.start(ctx, "waiting", runKey(i), held)
 		return err
 	}); err != nil {

@@ -200,7 +200,7 @@ type attempts struct {
 // Reattach has the worker look for the attempt: it always says how it ended, or
 // that nobody can know. The dispatcher waits for that, and knows who has it.
 func (a attempts) Reattach(task engine.Task) {
-	a.Service.ReattachTo(workerName, task)
+	a.ReattachTo(workerName, task)
 	a.crew.worker.Reattach(task)
 }
 

@@ -10,7 +10,7 @@ func (o *object) choice(s *State) {
 	c := &ChoiceState{Default: o.str("Default")}
 	s.Choice = c
 	o.required("Choices")
-	items, _ := o.list("Choices")
+	items := o.list("Choices")
 	for i, n := range items {
 		r := o.inner(n, index(o.where("Choices"), i))
 		if r == nil {
@@ -81,7 +81,7 @@ func (o *object) test() *Test {
 }
 
 func (o *object) tests(field string) []Test {
-	items, _ := o.list(field)
+	items := o.list(field)
 	var out []Test
 	for i, n := range items {
 		if inner := o.inner(n, index(o.where(field), i)); inner != nil {

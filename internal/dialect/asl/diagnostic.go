@@ -22,7 +22,7 @@ const (
 	CodeReservedVariable   = "RESERVED_VARIABLE_NAME"
 	CodeJSONata            = "INVALID_JSONATA_EXPRESSION"
 	CodeUnsupportedJSONata = "UNSUPPORTED_JSONATA_EXPRESSION"
-	// Warnings.
+	// CodeNoDollar and those below are of warnings.
 	CodeNoDollar     = "NO_DOLLAR"
 	CodeNoPath       = "NO_PATH"
 	CodeStaticResult = "PASS_RESULT_IS_STATIC"

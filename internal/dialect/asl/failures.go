@@ -11,7 +11,7 @@ func (o *object) retry(s *State) {
 	if n := o.get("Retry"); n != nil && n.Kind == yamldoc.List && len(n.Items) == 0 {
 		return // an empty list is as good as none
 	}
-	items, _ := o.list("Retry")
+	items := o.list("Retry")
 	for i, n := range items {
 		r := o.inner(n, index(o.where("Retry"), i))
 		if r == nil {
@@ -37,7 +37,7 @@ func (o *object) catch(s *State) {
 	if n := o.get("Catch"); n != nil && n.Kind == yamldoc.List && len(n.Items) == 0 {
 		return
 	}
-	items, _ := o.list("Catch")
+	items := o.list("Catch")
 	for i, n := range items {
 		c := o.inner(n, index(o.where("Catch"), i))
 		if c == nil {
@@ -61,7 +61,7 @@ func (o *object) catch(s *State) {
 
 // errors reads ErrorEquals; last says that no retrier or catcher follows.
 func (o *object) errors(last bool) []string {
-	items, _ := o.list("ErrorEquals")
+	items := o.list("ErrorEquals")
 	var names []string
 	for i, n := range items {
 		if n.Kind != yamldoc.String {

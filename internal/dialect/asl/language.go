@@ -300,9 +300,9 @@ func (o *operation) numberPath(v value.Value) (value.Value, error) {
 func (op Operation) source() string {
 	var b strings.Builder
 	w := json.NewEncoder(&b)
-	w.SetEscapeHTML(false) // people read it
-	if w.Encode(op) != nil {
-		return "" // texts, booleans and values: that cannot be
+	w.SetEscapeHTML(false)               // people read it
+	if err := w.Encode(op); err != nil { // texts, booleans and values: that cannot be
+		return ""
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

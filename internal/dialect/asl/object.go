@@ -57,21 +57,20 @@ func (o *object) inner(n *yamldoc.Node, at string) *object {
 	return &object{reader: o.reader, n: n, at: at, pos: n.Pos, lang: o.lang, caught: o.caught}
 }
 
-// list is the list under the field, and whether it is one; empty ones are
-// refused.
-func (o *object) list(field string) ([]*yamldoc.Node, bool) {
+// list is the list under the field, nil if there is none; empty ones are refused.
+func (o *object) list(field string) []*yamldoc.Node {
 	n := o.get(field)
 	switch {
 	case n == nil:
-		return nil, false
+		return nil
 	case n.Kind != yamldoc.List:
 		o.wrongType(n, o.where(field), "[ARRAY]")
-		return nil, false
+		return nil
 	case len(n.Items) == 0:
 		o.fail(n, o.where(field), "Value cannot be empty")
-		return nil, false
+		return nil
 	}
-	return n.Items, true
+	return n.Items
 }
 
 // fields refuses members that the object does not have, in this language or at

@@ -111,7 +111,9 @@ func variablesOf(src string) []string {
 // begins.
 func nameLength(s string) int {
 	for i, r := range s {
-		if !(unicode.IsLetter(r) || r == '_' || i > 0 && (unicode.IsDigit(r) || unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Mc, r))) {
+		begins := unicode.IsLetter(r) || r == '_'
+		goesOn := unicode.IsDigit(r) || unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Mc, r)
+		if !begins && (i == 0 || !goesOn) {
 			return i
 		}
 	}
@@ -133,8 +135,8 @@ func stepsOf(path string) []refStep {
 		var step refStep
 		switch {
 		case strings.HasPrefix(rest, "['"), strings.HasPrefix(rest, `["`):
-			n := 0
-			step.name, n = quotedName(rest[1:])
+			name, n := quotedName(rest[1:])
+			step.name = name
 			rest = strings.TrimPrefix(rest[1+n:], "]")
 		case rest[0] == '[':
 			inside, after, _ := strings.Cut(rest[1:], "]")

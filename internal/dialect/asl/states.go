@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -80,7 +81,7 @@ func (o *object) wait(s *State) {
 func (o *object) parallel(s *State) {
 	s.Parallel = &ParallelState{}
 	o.required("Branches")
-	branches, _ := o.list("Branches")
+	branches := o.list("Branches")
 	for i, n := range branches {
 		b := o.inner(n, index(o.where("Branches"), i))
 		if b == nil {
@@ -207,12 +208,7 @@ func (r Resource) isS3(actions ...string) bool {
 	if r.Kind != Integration || r.Service != "s3" {
 		return strings.Contains(r.Text, "${")
 	}
-	for _, a := range actions {
-		if r.Action == a {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(actions, r.Action)
 }
 
 func (o *object) readerConfig(r *ItemReader) {
@@ -237,7 +233,7 @@ func (o *object) readerConfig(r *ItemReader) {
 	if r.CSVHeaderLocation == "GIVEN" {
 		o.required("CSVHeaders")
 	}
-	headers, _ := o.list("CSVHeaders")
+	headers := o.list("CSVHeaders")
 	for i, n := range headers {
 		if n.Kind != yamldoc.String {
 			o.wrongType(n, index(o.where("CSVHeaders"), i), "[STRING]")

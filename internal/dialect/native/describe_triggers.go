@@ -69,7 +69,7 @@ func schedule() *descriptor.Object {
 		OneOfGroups: []descriptor.Group{{Fields: []string{"cron", "every"}, Needed: true, What: "when it fires"}},
 		Fields: []descriptor.Field{
 			{Name: "id", Type: kind(descriptor.Identifier), Doc: "Name of the schedule within the workflow, by which it is known over all versions. Default: `schedule1`, `schedule2`, … by its place."},
-			{Name: "cron", Type: oneOf(text(), ranged(list(text()), 1, maxCrons)), Doc: "Cron expression, or several: minute, hour, day of month, month, and day of week; or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. " +
+			{Name: "cron", Type: oneOf(text(), ranged(list(text()), 1, maxCrons)), Doc: "Cron expression, or several: minute, hour, day of the month, name or number of the month, day of the week; or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. " +
 				"Days are those of both day fields if one of them has a star, else of either. Where neither minute nor hour has a star, each time comes exactly once on its day: " +
 				"at its first occurrence when the clock is set back, later by the gap when it skips the time. Other expressions follow elapsed time.", Example: `cron: "30 2 * * 1-5"`},
 			{Name: "every", Type: kind(descriptor.Duration), Later: "intervals", Doc: "Interval."},
