@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -21,14 +22,11 @@ type Audit interface {
 	Checkpoint(ctx context.Context, old uint64) (*auditlog.Signed, []audit.Hash, error)
 	ProveEntry(ctx context.Context, id store.EntryID) ([]byte, error)
 	ProveRun(ctx context.Context, run store.RunID) ([]byte, error)
-	Export(ctx context.Context, out exportWriter, from uint64) error
+	Export(ctx context.Context, out io.Writer, from uint64) error
 	Root(ctx context.Context, size uint64) (audit.Hash, error)
 	Status() auditlog.Status
 	PublicKey() string
 }
-
-// exportWriter takes an export piece by piece.
-type exportWriter = interface{ Write(p []byte) (int, error) }
 
 // ListEntries lists the audit log. That it was read is on record first.
 func (a *API) ListEntries(ctx context.Context, m *regiev1.ListEntriesRequest) (*regiev1.ListEntriesResponse, error) {

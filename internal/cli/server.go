@@ -47,7 +47,6 @@ func (c *cli) serverCommand() *cobra.Command {
 	flags.StringVar(&f.config, "config", "", "configuration `FILE` (YAML); flags go before it")
 	flags.StringVar(&f.file.Dir, "data", "", "data folder `DIR` (default: regie/server in the user's state folder)")
 	flags.StringVar(&f.file.Listen, "listen", server.DefaultListen, "`HOST:PORT` to listen on; off loopback TLS is needed")
-	flags.StringVar(&f.file.URL, "url", "", "`URL` where people reach the server, for links in messages")
 	flags.StringVar(&f.file.Environment, "environment", "", "`NAME` of what the installation is for, such as prod")
 	flags.StringVar(&f.file.TLS.Cert, "tls-cert", "", "`FILE` of the certificate")
 	flags.StringVar(&f.file.TLS.Key, "tls-key", "", "`FILE` of its key")
@@ -113,8 +112,8 @@ func (c *cli) serverConfig(cmd *cobra.Command, f *serverFlags) (server.Config, e
 	given := func(name string) bool { return f.config == "" || cmd.Flags().Changed(name) }
 	for name, take := range map[string]func(){
 		"data": func() { cfg.Dir = f.file.Dir }, "listen": func() { cfg.Listen = f.file.Listen },
-		"url": func() { cfg.URL = f.file.URL }, "environment": func() { cfg.Environment = f.file.Environment },
-		"tls-cert": func() { cfg.TLS.Cert = f.file.TLS.Cert }, "tls-key": func() { cfg.TLS.Key = f.file.TLS.Key },
+		"environment": func() { cfg.Environment = f.file.Environment },
+		"tls-cert":    func() { cfg.TLS.Cert = f.file.TLS.Cert }, "tls-key": func() { cfg.TLS.Key = f.file.TLS.Key },
 		"tls-self-signed": func() { cfg.TLS.SelfSigned = f.file.TLS.SelfSigned }, "secrets": func() { cfg.Secrets = f.file.Secrets },
 		"sqlite-folder": func() { cfg.SQLiteFolders = f.file.SQLiteFolders }, "processes": func() { cfg.Processes = f.file.Processes },
 		"calls": func() { cfg.Calls = f.file.Calls }, "supervisor-socket": func() { cfg.Supervisor.Socket = f.file.Supervisor.Socket },

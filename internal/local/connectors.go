@@ -11,7 +11,7 @@ import (
 )
 
 // connectors makes the connectors of a launch.
-func connectors(l *Launch, proxy func(*http.Request) (*url.URL, error)) ([]connector.Connector, error) {
+func connectors(l *Launch, proxy func(*http.Request) (*url.URL, error)) (map[string]connector.Connector, error) {
 	var policy egress.Policy
 	for _, text := range l.AllowHosts {
 		place, err := egress.ParseHostPort(text)
@@ -21,13 +21,4 @@ func connectors(l *Launch, proxy func(*http.Request) (*url.URL, error)) ([]conne
 		policy = policy.With(place)
 	}
 	return all.Connectors(all.Deps{Egress: egress.Config{Policy: policy}, Proxy: proxy, SQLiteFolders: l.Folders}), nil
-}
-
-// byName is a list of connectors as a map.
-func byName(list []connector.Connector) map[string]connector.Connector {
-	out := make(map[string]connector.Connector, len(list))
-	for _, c := range list {
-		out[c.Describe().Name] = c
-	}
-	return out
 }

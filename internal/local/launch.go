@@ -108,14 +108,3 @@ func (l *Launch) object(kind, namespace, name string) (worker.Object, bool) {
 	}
 	return worker.Object{}, false
 }
-
-// varsOf are the variables that the program names, as an object.
-func (l *Launch) varsOf(p *workflow.Program) value.Value {
-	var members []value.Member
-	for _, name := range p.Vars {
-		if v, ok := l.Vars.Lookup(name); ok {
-			members = append(members, value.M(name, v))
-		}
-	}
-	return value.Object(members...)
-}

@@ -240,7 +240,7 @@ func Check(languages map[string]expr.Language, l *Launch, q Request, now time.Ti
 		}
 		q.BusinessDate = date.String()
 	}
-	accept := engine.Accept{Input: q.Input, Vars: l.varsOf(q.Program), BusinessDate: q.BusinessDate}
+	accept := engine.Accept{Input: q.Input, Vars: q.Program.VarsOf(l.Vars), BusinessDate: q.BusinessDate}
 	if _, faults := machine.CheckInput(string(q.Run), accept, now); len(faults) > 0 {
 		return &runtime.InputError{Faults: faults}
 	}
@@ -275,7 +275,7 @@ func (r *Regie) Submit(ctx context.Context, q Request) (store.RunID, error) {
 		return "", err
 	}
 	accepted, err := r.runtime.Submit(ctx, runtime.Request{
-		Program: prepared, Input: q.Input, Vars: r.cfg.Launch.varsOf(q.Program), BusinessDate: q.BusinessDate, Seed: seed,
+		Program: prepared, Input: q.Input, Vars: q.Program.VarsOf(r.cfg.Launch.Vars), BusinessDate: q.BusinessDate, Seed: seed,
 		Actor: q.Actor, Trigger: "manual", Run: q.Run,
 	})
 	return accepted.Run, err

@@ -39,7 +39,7 @@ var (
 type seat struct {
 	worker     *worker.Worker
 	process    *process.Executor
-	connectors []connector.Connector
+	connectors map[string]connector.Connector
 }
 
 // newTasks makes the workers of a Regie.
@@ -83,7 +83,7 @@ func (t *tasks) seat(l *Launch) (*seat, error) {
 	}
 	s.worker = worker.New(worker.Config{
 		Executors:       map[string]executor.Executor{workflow.UsesProcess: s.process},
-		Connectors:      byName(s.connectors),
+		Connectors:      s.connectors,
 		ConnectionTypes: all.ConnectionTypes(), ChannelTypes: all.ChannelTypes(),
 		Objects: l.object, Vars: func(string) value.Value { return l.Vars }, Languages: r.cfg.Languages,
 		Secrets: func(string) secret.Source { return l.Secrets }, Mocks: l.Mocks,

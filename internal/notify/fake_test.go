@@ -204,7 +204,6 @@ func (w *world) tryStart() error {
 		Registry: r, Tables: tables, Runs: w.disk, Sender: w.mail, Position: w.disk.batch, Clock: w.clock,
 		Channels: func(string) []string { return w.channels },
 		Owner:    func(_, workflow string) string { return "owner-of-" + workflow },
-		Link:     func(a *notify.Alert) string { return "https://regie.test/alerts/" + a.ID },
 	})
 	return w.service.Start(w.t.Context())
 }

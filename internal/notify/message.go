@@ -28,8 +28,7 @@ type Message struct {
 	About     About
 	Severity  string // info, warning or error
 	Title     string // one line of at most MaxTitle characters
-	Text      string // a few lines, with Link
-	Link      string // page about the alert, or empty
+	Text      string // a few lines
 	Namespace string
 	Alert     string // its ID
 	Cause     Cause
@@ -49,14 +48,14 @@ func (m *Message) Data() value.Value {
 	return value.Object(
 		fact("alert", m.Alert), fact("about", string(m.About)), fact("namespace", m.Namespace), fact("workflow", m.Workflow),
 		fact("cause", string(m.Cause)), fact("run", string(m.Run)), fact("state", string(m.State)), fact("owner", m.Owner),
-		value.M("count", value.Int(int64(m.Count))), fact("opened_at", m.OpenedAt.UTC().Format(time.RFC3339)), fact("link", m.Link),
+		value.M("count", value.Int(int64(m.Count))), fact("opened_at", m.OpenedAt.UTC().Format(time.RFC3339)),
 	)
 }
 
 // compose writes a message about the alert as it is now.
-func compose(a *Alert, d *Delivery, link string) Message {
+func compose(a *Alert, d *Delivery) Message {
 	m := Message{
-		ID: d.ID, About: d.About, Severity: "warning", Link: link, Namespace: a.Namespace, Alert: a.ID, Cause: a.Cause,
+		ID: d.ID, About: d.About, Severity: "warning", Namespace: a.Namespace, Alert: a.ID, Cause: a.Cause,
 		Workflow: a.Workflow, Run: a.Run, State: a.State, Owner: a.Owner, Count: a.Count, OpenedAt: a.OpenedAt,
 	}
 	what := map[Cause]string{CauseFailed: "failed", CauseLate: "is late", CauseMissed: "missed a run"}[a.Cause]
@@ -80,9 +79,6 @@ func compose(a *Alert, d *Delivery, link string) Message {
 	}
 	if a.Owner != "" {
 		lines = append(lines, "Owner: "+oneLine(a.Owner, MaxTitle))
-	}
-	if link != "" {
-		lines = append(lines, link)
 	}
 	m.Text = strings.Join(lines, "\n")
 	return m

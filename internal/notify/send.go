@@ -129,7 +129,7 @@ func (s *Service) send(now time.Time) {
 			continue
 		}
 		s.sending.busy[to] = true
-		m := compose(&a, &c.delivery, s.cfg.Link(&a))
+		m := compose(&a, &c.delivery)
 		s.clock.Begin()
 		s.sending.senders.Go(func() {
 			defer s.clock.End()

@@ -61,8 +61,6 @@ type Config struct {
 	// Owner is the user who owns the alerts of a workflow at first, empty:
 	// nobody. Default: nobody.
 	Owner func(namespace, workflow string) string
-	// Link is the address of the page about an alert. Default: none.
-	Link func(a *Alert) string
 	// Position is the last batch of the store at the start. Where the service
 	// has never run, what ended before is not looked at.
 	Position uint64
@@ -116,9 +114,6 @@ func New(cfg Config) *Service {
 	}
 	if cfg.Owner == nil {
 		cfg.Owner = func(string, string) string { return "" }
-	}
-	if cfg.Link == nil {
-		cfg.Link = func(*Alert) string { return "" }
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}

@@ -42,8 +42,6 @@ type Config struct {
 	// Listen is host:port; default DefaultListen. Off loopback TLS is needed.
 	Listen string
 	TLS    TLS
-	// URL is where people reach the server, for links in messages; empty: none.
-	URL string
 	// Environment names the installation, such as prod.
 	Environment string
 	// Secrets is a folder with a folder for each namespace, in which each file

@@ -44,7 +44,6 @@ func Describe() *descriptor.Object {
 		Fields: []descriptor.Field{
 			{Name: "data", Type: text(), Doc: "Data folder. Left out: `regie/server` in the state folder of the user (`$XDG_STATE_HOME`, `~/.local/state`)."},
 			{Name: "listen", Type: text(), Default: value.String(DefaultListen), Doc: "HOST:PORT to listen on. Off loopback TLS is needed."},
-			{Name: "url", Type: text(), Doc: "Where people reach the server, for links in messages."},
 			{Name: "environment", Type: text(), Doc: "What the installation is for, such as prod."},
 			{Name: "tls", Type: mapping(&descriptor.Object{Name: "tls", Doc: "How connections are encrypted.", Fields: []descriptor.Field{
 				{Name: "cert", Type: text(), Doc: "File of the certificate, with those that it leads to."},
@@ -92,7 +91,6 @@ func anchorType() *descriptor.Type {
 type file struct {
 	Data          string   `json:"data"`
 	Listen        string   `json:"listen"`
-	URL           string   `json:"url"`
 	Environment   string   `json:"environment"`
 	TLS           fileTLS  `json:"tls"`
 	Secrets       string   `json:"secrets"`
@@ -170,7 +168,7 @@ func (f *file) config(dir string) (Config, error) {
 		return filepath.Join(dir, path)
 	}
 	cfg := Config{
-		Dir: at(f.Data), Listen: f.Listen, URL: f.URL, Environment: f.Environment, Secrets: at(f.Secrets),
+		Dir: at(f.Data), Listen: f.Listen, Environment: f.Environment, Secrets: at(f.Secrets),
 		TLS:       TLS{Cert: at(f.TLS.Cert), Key: at(f.TLS.Key), SelfSigned: f.TLS.SelfSigned},
 		Processes: f.Processes, Calls: f.Calls,
 		Supervisor: Supervisor{Socket: at(f.Supervisor.Socket), UIDs: f.Supervisor.UIDs, RunAs: f.Supervisor.RunAs, User: f.Supervisor.User},
@@ -218,13 +216,11 @@ func (a *fileAnchor) anchor(at func(string) string) (auditlog.Anchor, error) {
 	if err := egress.CheckURL(u); err != nil {
 		return nil, fmt.Errorf("anchor: %w", err)
 	}
-	place, err := egress.PlaceOf(u)
+	client, err := clientTo(u)
 	if err != nil {
 		return nil, fmt.Errorf("anchor: %w", err)
 	}
-	cfg := auditlog.HTTPConfig{URL: u, Witness: a.Witness, Client: egress.NewHTTPClient(egress.HTTPConfig{
-		Dialer: egress.NewDialer(egress.Config{Policy: egress.Policy{}.With(place)}), Proxy: proxy,
-	})}
+	cfg := auditlog.HTTPConfig{URL: u, Witness: a.Witness, Client: client}
 	if a.BearerFile != "" {
 		token, err := readFile(at(a.BearerFile))
 		if err != nil {

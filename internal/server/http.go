@@ -31,7 +31,8 @@ func (s *Server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	return transport.New(transport.Config{
-		Table: table, Access: s.api.Gate(), Logger: s.cfg.Log, Random: rand.Reader, Observe: func(o transport.Observation) { s.metrics.Request(o.Route, o.Protocol, o.Code, o.Duration) },
+		Table: table, Access: s.api.Gate(), Logger: s.cfg.Log, Random: rand.Reader,
+		Observe: func(o transport.Observation) { s.metrics.Request(o.Route, o.Protocol, o.Code, o.Duration) },
 		Services: transport.Services{
 			Runs: s.api, Workflows: s.api, Schedules: s.api, Alerts: s.api, Identities: s.api, Audit: s.api, System: s.api,
 		},

@@ -17,6 +17,7 @@ import (
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/dispatch/match"
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/local"
 	"github.com/regie-dev/regie/internal/notify"
 	"github.com/regie-dev/regie/internal/registry"
@@ -44,21 +45,22 @@ const heapFloor = 24 << 20
 type Server struct {
 	floor []byte // of heapFloor bytes
 
-	cfg      Config
-	clock    clock.Clock
-	home     *home.Folder
-	machines *runtime.Machines
-	catalog  *catalog.Catalog
-	access   *access.Service
-	registry *registry.Registry
-	crew     *crew
-	dispatch *dispatch.Service
-	runtime  *runtime.Service
-	starter  *starter
-	api      *api.API
-	audit    *auditlog.Service
-	notify   notify.Tables
-	alerts   *notify.Service
+	cfg       Config
+	clock     clock.Clock
+	home      *home.Folder
+	languages map[string]expr.Language
+	machines  *runtime.Machines
+	catalog   *catalog.Catalog
+	access    *access.Service
+	registry  *registry.Registry
+	crew      *crew
+	dispatch  *dispatch.Service
+	runtime   *runtime.Service
+	starter   *starter
+	api       *api.API
+	audit     *auditlog.Service
+	notify    notify.Tables
+	alerts    *notify.Service
 	// schedules is what is remembered of schedules; ticks starts their runs.
 	schedules *registry.Table[scheduled]
 	ticks     *schedule.Service
@@ -125,8 +127,8 @@ func (s *Server) tempDir() string { return filepath.Join(s.home.Dir.Path(), temp
 // openDefinitions reads what is not a run. The runtime is made, but not started:
 // nothing runs before all is there that tasks need.
 func (s *Server) openDefinitions(ctx context.Context) (err error) {
-	languages := local.Languages()
-	s.machines = runtime.NewMachines(languages)
+	s.languages = local.Languages()
+	s.machines = runtime.NewMachines(s.languages)
 	if err := s.openTelemetry(); err != nil {
 		return err
 	}
@@ -139,10 +141,10 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 		},
 	})
 	s.runtime = runtime.NewService(runtime.ServiceConfig{
-		Store: s.home.Store, Holder: s.cfg.Holder, Languages: languages, Machines: s.machines, Tasks: attempts{s.dispatch, s.crew},
-		Clock: s.clock, Marker: s.home.Marker, Log: s.cfg.Log, Observe: s.metrics.Events,
+		Store: s.home.Store, Holder: s.cfg.Holder, Languages: s.languages, Machines: s.machines,
+		Tasks: attempts{s.dispatch, s.crew}, Clock: s.clock, Marker: s.home.Marker, Log: s.cfg.Log, Observe: s.metrics.Events,
 	})
-	definitions := local.Native(languages)
+	definitions := local.Native(s.languages)
 	definitions.RunOnce = false // triggers and deadlines work here
 	s.catalog = catalog.New(catalog.Config{
 		Store: s.home.Store, Programs: s.runtime, Machines: s.machines, Native: definitions,
@@ -164,11 +166,8 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 
 // tables are those of everything that keeps objects.
 func (s *Server) tables() []registry.AnyTable {
-	var all []registry.AnyTable
-	for _, tables := range [][]registry.AnyTable{s.catalog.Tables(), s.access.Tables(), s.api.Tables(), {s.notify.Alerts, s.notify.Silences, s.notify.Cursors, s.schedules}} {
-		all = append(all, tables...)
-	}
-	return all
+	return slices.Concat(s.catalog.Tables(), s.access.Tables(), s.api.Tables(),
+		[]registry.AnyTable{s.notify.Alerts, s.notify.Silences, s.notify.Cursors, s.schedules})
 }
 
 // openWork starts the worker, then the runtime, which goes on with what is
@@ -176,7 +175,8 @@ func (s *Server) tables() []registry.AnyTable {
 func (s *Server) openWork(ctx context.Context) error {
 	s.onClose(s.crew.close)
 	if err := s.crew.open(ctx, crewConfig{
-		server: &s.cfg, home: s.home, catalog: s.catalog, access: s.access, languages: local.Languages(), dispatch: s.dispatch, clock: s.clock, metrics: s.metrics, traced: s.traces != nil,
+		server: &s.cfg, home: s.home, catalog: s.catalog, access: s.access, languages: s.languages,
+		dispatch: s.dispatch, clock: s.clock, metrics: s.metrics, traced: s.traces != nil,
 	}); err != nil {
 		return err
 	}
@@ -191,11 +191,7 @@ func (s *Server) openWork(ctx context.Context) error {
 	if err := s.runtime.Start(ctx); err != nil {
 		return err
 	}
-	s.onClose(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)
-		defer cancel()
-		return s.runtime.Stop(ctx)
-	})
+	s.onClose(bounded(s.runtime.Stop))
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/regie-dev/regie/internal/access"
@@ -46,10 +45,12 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	times := &timetable{
-		catalog: s.catalog, machines: s.machines, store: s.home.Store, registry: s.registry, table: s.schedules, starter: s.starter, now: s.clock.Now,
-		missed: s.metrics.TicksMissed,
+		catalog: s.catalog, machines: s.machines, store: s.home.Store, registry: s.registry, table: s.schedules,
+		starter: s.starter, now: s.clock.Now, missed: s.metrics.TicksMissed,
 	}
-	s.ticks = schedule.NewService(schedule.Config{Schedules: times, Runs: times, Ledger: times, Clock: s.clock, Lateness: s.metrics.TickStarted, Log: s.cfg.Log})
+	s.ticks = schedule.NewService(schedule.Config{
+		Schedules: times, Runs: times, Ledger: times, Clock: s.clock, Lateness: s.metrics.TickStarted, Log: s.cfg.Log,
+	})
 	if err := s.ticks.Start(ctx); err != nil {
 		return fmt.Errorf("start schedules: %w", err)
 	}
@@ -60,7 +61,8 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 		Audit: auditAPI{s.audit}, Backup: s.home.Store, System: s, Now: s.clock.Now, Zone: time.Local, Log: s.cfg.Log,
 	})
 	s.warn()
-	s.onClose(s.background(s.feed, s.prune, s.refresh))
+	s.onClose(bounded(s.flush))
+	s.onClose(background(s.feed, s.prune, s.refresh))
 	return nil
 }
 
@@ -227,8 +229,16 @@ func (s *Server) prune(ctx context.Context) {
 	}
 }
 
+// flush writes down when tokens were last used.
+func (s *Server) flush(ctx context.Context) error {
+	if err := s.access.Flush(ctx); !errors.Is(err, runtime.ErrStopping) {
+		return err
+	}
+	return nil
+}
+
 // background runs functions until the returned one is called, which waits.
-func (s *Server) background(run ...func(context.Context)) func() error {
+func background(run ...func(context.Context)) func() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, len(run))
 	for _, f := range run {
@@ -241,11 +251,6 @@ func (s *Server) background(run ...func(context.Context)) func() error {
 		cancel()
 		for range run {
 			<-done
-		}
-		flush, end := context.WithTimeout(context.Background(), StopTimeout)
-		defer end()
-		if err := s.access.Flush(flush); err != nil && !errors.Is(err, runtime.ErrStopping) {
-			return err
 		}
 		return nil
 	}
@@ -267,11 +272,6 @@ func (t pokedTimetable) Pause(ctx context.Context, key schedule.Key, paused bool
 
 // auditAPI is the audit log as the API wants it.
 type auditAPI struct{ *auditlog.Service }
-
-// Export writes everything that is needed to verify the log elsewhere.
-func (a auditAPI) Export(ctx context.Context, out interface{ Write(p []byte) (int, error) }, from uint64) error {
-	return a.Service.Export(ctx, out.(io.Writer), from)
-}
 
 // PublicKey is the key that verifies signatures.
 func (a auditAPI) PublicKey() string { return a.Key().String() }

@@ -15,7 +15,6 @@ import (
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/store"
-	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
@@ -60,23 +59,11 @@ func (s *starter) Start(ctx context.Context, q api.Start) (runtime.Accepted, err
 	by := q.By
 	by.Action, by.Namespace = "run.start", q.Namespace
 	return s.runtime.Submit(ctx, runtime.Request{
-		Program: prepared, Input: q.Input, Vars: s.vars(program), BusinessDate: q.BusinessDate,
+		Program: prepared, Input: q.Input, Vars: program.VarsOf(varsOf(s.access, program.Namespace)), BusinessDate: q.BusinessDate,
 		Seed: binary.BigEndian.Uint64(seed[:]), Actor: q.By.Actor, Trigger: q.Trigger, Due: due,
 		Held: q.Held, HoldReason: q.By.Reason, Skip: q.Skip, Key: q.Key, KeyForever: q.KeyForever, Body: q.Body,
 		Entries: []store.Entry{by},
 	})
-}
-
-// vars are the variables of the namespace that the program reads.
-func (s *starter) vars(p *workflow.Program) value.Value {
-	all := varsOf(s.access, p.Namespace)
-	var members []value.Member
-	for _, name := range p.Vars {
-		if v, ok := all.Lookup(name); ok {
-			members = append(members, value.M(name, v))
-		}
-	}
-	return value.Object(members...)
 }
 
 // dueAt is the earliest of the deadlines by which a run must have ended, zero if

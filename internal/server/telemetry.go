@@ -6,7 +6,6 @@ import (
 
 	"github.com/regie-dev/regie/internal/auditlog"
 	"github.com/regie-dev/regie/internal/dispatch"
-	"github.com/regie-dev/regie/internal/egress"
 	"github.com/regie-dev/regie/internal/notify"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/telemetry"
@@ -39,16 +38,13 @@ func (s *Server) openTelemetry() error {
 	for name, text := range s.cfg.Trace.Headers {
 		endpoint.Header.Set(name, text)
 	}
-	place, err := egress.PlaceOf(endpoint.URL)
+	client, err := clientTo(endpoint.URL)
 	if err != nil {
 		return fmt.Errorf("%w: traces: %w", ErrConfig, err)
 	}
 	s.traces = telemetry.NewTraces(telemetry.TracesConfig{
 		Endpoint: endpoint, Store: s.home.Store, Machines: s.machines, Version: s.cfg.Version, Environment: s.cfg.Environment,
-		Worker: workerName, Log: s.cfg.Log,
-		Client: egress.NewHTTPClient(egress.HTTPConfig{
-			Dialer: egress.NewDialer(egress.Config{Policy: egress.Policy{}.With(place)}), Proxy: proxy,
-		}),
+		Worker: workerName, Log: s.cfg.Log, Client: client,
 	})
 	cfg.Traces = s.traces.Stats
 	s.metrics = telemetry.NewMetrics(cfg)

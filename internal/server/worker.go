@@ -48,7 +48,7 @@ const supervisorDir = "supervisor"
 type crew struct {
 	worker     *worker.Worker
 	tasks      *supervised.Executor
-	connectors []connector.Connector
+	connectors map[string]connector.Connector
 	dispatch   *dispatch.Service
 	own        bool // the supervisor was started here
 }
@@ -78,12 +78,8 @@ func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
 		return fmt.Errorf("reach the supervisor of tasks: %w", err)
 	}
 	c.connectors = all.Connectors(all.Deps{
-		Egress: egress.Config{Policy: egress.Policy{}.With(cfg.server.AllowHosts...)}, Proxy: proxy, SQLiteFolders: cfg.server.SQLiteFolders,
+		Egress: egress.Config{Policy: egress.Policy{}.With(cfg.server.AllowHosts...)}, Proxy: http.ProxyFromEnvironment, SQLiteFolders: cfg.server.SQLiteFolders,
 	})
-	byName := make(map[string]connector.Connector, len(c.connectors))
-	for _, x := range c.connectors {
-		byName[x.Describe().Name] = x
-	}
 	var traceparent func(run string, act engine.ActID, attempt int) string
 	if cfg.traced {
 		traceparent = traceid.Parent
@@ -91,7 +87,7 @@ func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
 	c.worker = worker.New(worker.Config{
 		AttemptEnded: cfg.metrics.AttemptEnded, Traceparent: traceparent,
 		Executors:  map[string]executor.Executor{workflow.UsesProcess: c.tasks},
-		Connectors: byName, ConnectionTypes: all.ConnectionTypes(), ChannelTypes: all.ChannelTypes(),
+		Connectors: c.connectors, ConnectionTypes: all.ConnectionTypes(), ChannelTypes: all.ChannelTypes(),
 		Objects: func(kind, namespace, name string) (worker.Object, bool) {
 			o, ok := cfg.catalog.Object(kind, namespace, name)
 			return worker.Object{Type: o.Type, Fields: o.Fields}, ok
@@ -120,8 +116,17 @@ func runAs(a *access.Service) func(namespace, user string) error {
 	}
 }
 
-// proxy names the proxy for an HTTP request, from the server's environment.
-func proxy(r *http.Request) (*url.URL, error) { return http.ProxyFromEnvironment(r) }
+// clientTo makes a client for a place that whoever configures the server named:
+// it may be local or private.
+func clientTo(u *url.URL) (*http.Client, error) {
+	place, err := egress.PlaceOf(u)
+	if err != nil {
+		return nil, err
+	}
+	return egress.NewHTTPClient(egress.HTTPConfig{
+		Dialer: egress.NewDialer(egress.Config{Policy: egress.Policy{}.With(place)}), Proxy: http.ProxyFromEnvironment,
+	}), nil
+}
 
 // openSupervisor connects to the supervisor, or starts it.
 func openSupervisor(ctx context.Context, cfg *Config, folder *home.Folder) (*supervised.Executor, error) {

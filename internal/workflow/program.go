@@ -61,6 +61,18 @@ type Program struct {
 	OnFailure   OnFailure    `json:"on_failure,omitempty"`
 }
 
+// VarsOf is the part of a namespace's variables, an object, that the program
+// reads, in the order of Vars.
+func (p *Program) VarsOf(namespace value.Value) value.Value {
+	var members []value.Member
+	for _, name := range p.Vars {
+		if v, ok := namespace.Lookup(name); ok {
+			members = append(members, value.M(name, v))
+		}
+	}
+	return value.Object(members...)
+}
+
 // DefaultMaxDepth is the nesting of frames that a program may reach.
 const DefaultMaxDepth = 200
 

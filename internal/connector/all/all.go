@@ -3,8 +3,10 @@ package all
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/connector/logline"
@@ -30,37 +32,41 @@ type Deps struct {
 
 // Connectors returns all connectors by name. Making them opens nothing; close
 // them with [Close] after the last call.
-func Connectors(deps Deps) []connector.Connector {
+func Connectors(deps Deps) map[string]connector.Connector {
 	dialer := egress.NewDialer(deps.Egress)
 	database := sql.New(sql.Config{Dialer: dialer, SQLiteFolders: deps.SQLiteFolders})
-	return []connector.Connector{
+	connectors := map[string]connector.Connector{}
+	for _, c := range []connector.Connector{
 		web.New(web.Config{Dialer: dialer, Proxy: deps.Proxy}),
 		transform.New(),
 		logline.New(),
 		message.New(message.Config{Dialer: dialer, Proxy: deps.Proxy}),
 		database.Execute(),
 		database.Query(),
+	} {
+		connectors[c.Describe().Name] = c
 	}
+	return connectors
 }
 
 // Close closes those that keep connections open. Idempotent.
-func Close(connectors []connector.Connector) error {
+func Close(connectors map[string]connector.Connector) error {
 	var errs []error
-	for _, c := range connectors {
-		if closer, ok := c.(io.Closer); ok {
+	for _, name := range slices.Sorted(maps.Keys(connectors)) {
+		if closer, ok := connectors[name].(io.Closer); ok {
 			errs = append(errs, closer.Close())
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Describe returns the descriptors of all connectors, for checking and
+// Describe returns the descriptors of all connectors by name, for checking and
 // documentation. It does no IO.
 func Describe() []*connector.Descriptor {
 	connectors := Connectors(Deps{})
-	descriptors := make([]*connector.Descriptor, len(connectors))
-	for i, c := range connectors {
-		descriptors[i] = c.Describe()
+	descriptors := make([]*connector.Descriptor, 0, len(connectors))
+	for _, name := range slices.Sorted(maps.Keys(connectors)) {
+		descriptors = append(descriptors, connectors[name].Describe())
 	}
 	return descriptors
 }

@@ -109,8 +109,8 @@ func TestDeps(t *testing.T) {
 	connectors := all.Connectors(all.Deps{
 		Egress: egress.Config{Policy: egress.Policy{Allow: []egress.HostPort{place}}}, SQLiteFolders: []string{folder},
 	})
-	for _, c := range connectors {
-		switch c.Describe().Name {
+	for name, c := range connectors {
+		switch name {
 		case "http.request":
 			if _, err := c.Call(t.Context(), connectortest.Call(t, fmt.Sprintf(`{"url": %q}`, server.URL))); err != nil {
 				t.Error(err)
