@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/regie-dev/regie/internal/duration"
@@ -19,8 +21,9 @@ type place struct {
 	raw   value.Value
 	input value.Value
 	stage value.Value
-	// result and err are those of the node, as far as there are any.
+	// result, output and err are those of the node, as far as there are any.
 	result value.Value
+	output value.Value
 	err    *Error
 	// item, if set, is an item whose frame is not open yet.
 	item  *value.Value
@@ -47,12 +50,12 @@ func (d *decider) eval(e *workflow.Expr, p *place) (value.Value, error) {
 	if d.cur != nil {
 		if a := d.cur.answers[d.ordinal]; a.done && a.expr == link.index {
 			if a.err != nil {
-				return value.Undefined, d.evalError(e, a.err.Message)
+				return value.Undefined, d.evalError(e, a.err)
 			}
 			return a.value, nil
 		}
 	}
-	req := expr.Request{Bindings: d.bindings(link.roots, p), Cost: d.ctx.InlineCost, Now: d.run.AcceptedAt, Seed: d.run.Seed}
+	req := expr.Request{Bindings: d.bindings(link.roots, p), Cost: d.ctx.InlineCost, Now: d.ctx.Now, Seed: d.seed(p)}
 	if req.Cost == 0 {
 		req.Cost = expr.InlineCost
 	}
@@ -62,9 +65,19 @@ func (d *decider) eval(e *workflow.Expr, p *place) (value.Value, error) {
 		return value.Undefined, errSuspended
 	}
 	if err != nil {
-		return value.Undefined, d.evalError(e, err.Error())
+		return value.Undefined, d.evalError(e, evaluationFault(err))
 	}
 	return v, nil
+}
+
+// seed differs from evaluation to evaluation: events lie between the pieces of
+// work of an activation, and what one piece evaluates is counted.
+func (d *decider) seed(p *place) uint64 {
+	var act ActID
+	if p.a != nil {
+		act = p.a.ID
+	}
+	return mix(d.run.Seed, d.run.Sequence, uint64(p.f.ID), uint64(act), uint64(d.doing.node), uint64(d.ordinal))
 }
 
 // asError tells an error of the language, which handlers are offered, from a
@@ -74,8 +87,33 @@ func asError(err error) (*Error, bool) {
 	return e, ok
 }
 
-func (d *decider) evalError(e *workflow.Expr, message string) *Error {
-	at := ""
+// evaluationFault is what a language says of a failed evaluation: its code and
+// its words.
+func evaluationFault(err error) *Error {
+	fault := &Error{Message: bounded(err.Error())}
+	var e *expr.Error
+	if errors.As(err, &e) {
+		fault.Name = e.Code
+	}
+	return fault
+}
+
+// maxFault is how many bytes of what a language says of a failed evaluation are
+// kept: the message can hold the value.
+const maxFault = 16 << 10
+
+func bounded(s string) string {
+	if len(s) <= maxFault {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxFault], "") + "…"
+}
+
+func (d *decider) evalError(e *workflow.Expr, fault *Error) *Error {
+	if mapping := d.m.errs[errorKey{ErrEvaluation, fault.Name}]; mapping != nil && fault.Name != "" {
+		return mapped(mapping, ErrEvaluation, fault.Message)
+	}
+	message, at := fault.Message, ""
 	if e.Line > 0 {
 		at = fmt.Sprintf(" (line %d)", e.Line)
 	}
@@ -113,8 +151,16 @@ func (d *decider) bindings(roots []bindNode, p *place) map[string]value.Value {
 }
 
 func (d *decider) bound(n *bindNode, p *place) value.Value {
-	if n.from != nil {
-		return d.source(n.from, p)
+	switch {
+	case n.bind == nil:
+	case n.bind.Const.IsUndefined():
+		v := d.source(&n.bind.From, p)
+		if prefix := n.bind.From.Prefix; prefix != "" && !v.IsUndefined() {
+			v = value.String(prefix + v.Text())
+		}
+		return v
+	default:
+		return n.bind.Const
 	}
 	members := make([]value.Member, 0, len(n.members))
 	for i := range n.members {
@@ -139,16 +185,25 @@ func (d *decider) source(s *workflow.Source, p *place) value.Value {
 		return member(p.stage, s.Name)
 	case workflow.RootResult:
 		return member(p.result, s.Name)
+	case workflow.RootOutput:
+		return member(p.output, s.Name)
 	case workflow.RootError:
 		return d.errorSource(s, p)
 	case workflow.RootAttempt:
-		return attemptFact(p.a, s.Name)
+		return d.attemptFact(p.a, s.Name)
 	case workflow.RootItem:
 		if p.item != nil && s.Up == 0 {
 			return *p.item
 		}
 		if f := d.outward(p, s.Up); f != nil {
 			return f.Item
+		}
+	case workflow.RootElement:
+		if p.item != nil && s.Up == 0 {
+			return *p.item
+		}
+		if f := d.outward(p, s.Up); f != nil {
+			return d.element(f)
 		}
 	case workflow.RootIndex:
 		if p.item != nil && s.Up == 0 {
@@ -171,7 +226,7 @@ func (d *decider) source(s *workflow.Source, p *place) value.Value {
 		if f := d.outward(p, s.Up); f != nil {
 			return d.frameFact(f, s.Name)
 		}
-	case workflow.RootFacts, workflow.RootContext:
+	case workflow.RootFacts:
 	}
 	return value.Undefined
 }
@@ -206,11 +261,29 @@ func (d *decider) errorSource(s *workflow.Source, p *place) value.Value {
 	return value.Undefined
 }
 
-func attemptFact(a *Activation, name string) value.Value {
+// element is the item of a map that the frame is for, as it was in the list.
+func (d *decider) element(f *Frame) value.Value {
+	if a := d.run.Acts[f.Owner]; a != nil && a.Map != nil && f.Index >= 0 && f.Index < len(a.Map.Items) {
+		return a.Map.Items[f.Index]
+	}
+	return value.Undefined
+}
+
+func (d *decider) attemptFact(a *Activation, name string) value.Value {
 	if a == nil {
 		return value.Undefined
 	}
 	switch name {
+	case "retries":
+		n := 0
+		for _, of := range a.Retries {
+			n += of
+		}
+		return value.Int(int64(n))
+	case "entered_at":
+		return value.String(a.EnteredAt.UTC().Format(time.RFC3339Nano))
+	case "token":
+		return value.String(Token(d.run, a))
 	case "number":
 		return value.Int(int64(a.Attempt))
 	case "failures":
@@ -318,6 +391,8 @@ func (d *decider) frameFact(f *Frame, name string) value.Value {
 		return out.Error.Value()
 	case "output":
 		return nullIfUndefined(out.Output)
+	case "input":
+		return f.Raw
 	}
 	return value.Undefined
 }
@@ -339,6 +414,9 @@ func (d *decider) variable(p *place, name string) value.Value {
 		if v, ok := f.Vars.Lookup(name); ok {
 			return v
 		}
+		if d.scopeOf(f) == workflow.ScopeOwn {
+			break
+		}
 	}
 	return value.Undefined
 }
@@ -347,6 +425,9 @@ func (d *decider) variables(p *place) value.Value {
 	var frames []*Frame
 	for f := p.f; f != nil; f = d.run.Frames[f.Outer] {
 		frames = append(frames, f)
+		if d.scopeOf(f) == workflow.ScopeOwn {
+			break
+		}
 	}
 	var members []value.Member
 	for _, frame := range slices.Backward(frames) {
@@ -441,7 +522,7 @@ func (d *decider) truth(e *workflow.Expr, p *place) (bool, error) {
 	}
 	b, ok := v.Bool()
 	if !ok {
-		return false, d.evalError(e, "is "+v.Kind().String()+", want true or false")
+		return false, d.evalError(e, &Error{Message: "is " + v.Kind().String() + ", want true or false"})
 	}
 	return b, nil
 }
@@ -491,13 +572,6 @@ func (d *decider) stages(stages []workflow.Stage, v value.Value, p *place) (valu
 			}
 			v = next
 		}
-		if s.Into != nil {
-			next, err := d.into(*s.Into, p, v)
-			if err != nil {
-				return value.Undefined, err
-			}
-			v = next
-		}
 		if s.Check != nil {
 			p.stage = v
 			ok, err := d.truth(s.Check, p)
@@ -510,22 +584,6 @@ func (d *decider) stages(stages []workflow.Stage, v value.Value, p *place) (valu
 		}
 	}
 	return v, nil
-}
-
-// into puts v at a path of the raw input.
-func (d *decider) into(steps []workflow.PathStep, p *place, v value.Value) (value.Value, error) {
-	if len(steps) == 0 {
-		return p.raw, nil
-	}
-	path, err := d.pathOf(steps, p)
-	if err != nil {
-		return value.Undefined, err
-	}
-	out, ok := setAt(p.raw, path, v)
-	if !ok {
-		return value.Undefined, d.m.engineError(ErrEvaluation, fmt.Sprintf("the result cannot be put at %v of the input", path))
-	}
-	return out, nil
 }
 
 // pathOf evaluates the computed steps of a path.

@@ -74,6 +74,7 @@ func (d *decider) endChoice(a *Activation, n *workflow.Node, e ending) error {
 	c := &n.Choice.Cases[a.Winner-1]
 	p := d.placeOf(a)
 	output, err := d.stages(c.Result, e.output, p)
+	p.output = output
 	if err == nil && c.Assign != nil {
 		err = d.assign(a, c.Assign, p)
 	}

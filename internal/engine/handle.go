@@ -87,7 +87,7 @@ func glob(pattern, name string) bool {
 
 // retry decides whether a retry rule takes the error.
 func (d *decider) retry(a *Activation, n *workflow.Node) (bool, error) {
-	mapping := d.m.errs[a.Err.Engine]
+	mapping := d.m.mapping(a.Err)
 	if mapping != nil && mapping.NoRetry {
 		return false, nil
 	}
@@ -204,7 +204,9 @@ func (d *decider) backoff(a *Activation, b *workflow.Backoff, nth int) (time.Dur
 }
 
 // fraction draws a number from 0 to 1 by splitmix64 over what names the draw.
-func fraction(words ...uint64) float64 {
+func fraction(words ...uint64) float64 { return float64(mix(words...)>>11) / (1 << 53) }
+
+func mix(words ...uint64) uint64 {
 	var x uint64
 	for _, w := range words {
 		x += w + 0x9e3779b97f4a7c15
@@ -212,12 +214,12 @@ func fraction(words ...uint64) float64 {
 		x = (x ^ x>>27) * 0x94d049bb133111eb
 		x ^= x >> 31
 	}
-	return float64(x>>11) / (1 << 53)
+	return x
 }
 
 // catch decides whether a catch rule takes the error.
 func (d *decider) catch(a *Activation, n *workflow.Node) (bool, error) {
-	if mapping := d.m.errs[a.Err.Engine]; mapping != nil && mapping.Uncatchable {
+	if mapping := d.m.mapping(a.Err); mapping != nil && mapping.Uncatchable {
 		return false, nil
 	}
 	for i := range n.Catch {
@@ -242,6 +244,7 @@ func (d *decider) catch(a *Activation, n *workflow.Node) (bool, error) {
 			return true, d.open(opening{role: RoleCatch, owner: a.ID, body: *c.Body, index: -1, attempt: 1, raw: a.Err.Value()})
 		}
 		output, err := d.stages(c.Result, a.Err.Value(), p)
+		p.output = output
 		if err == nil && c.Assign != nil {
 			err = d.assign(a, c.Assign, p)
 		}

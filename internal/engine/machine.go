@@ -15,8 +15,12 @@ type Machine struct {
 	prog   *workflow.Program
 	bodies []body
 	exprs  map[*workflow.Expr]*linked
-	errs   map[string]*workflow.ErrorMapping
+	errs   map[errorKey]*workflow.ErrorMapping
 }
+
+// errorKey finds an error of the engine in the program's table: by its name,
+// and for one of an evaluation by the code of the expression language too.
+type errorKey struct{ engine, code string }
 
 // body is what Prepare derives from a workflow.Body.
 type body struct {
@@ -39,11 +43,11 @@ type linked struct {
 	readsVar bool
 }
 
-// bindNode is one name of the bindings: a value from a source, or an object of
+// bindNode is one name of the bindings: the value of a binding, or an object of
 // members.
 type bindNode struct {
 	name    string
-	from    *workflow.Source
+	bind    *workflow.Binding
 	typ     expr.Type
 	members []bindNode
 }
@@ -60,14 +64,31 @@ func (m *Machine) node(f *Frame, id workflow.NodeID) *workflow.Node {
 
 // engineError makes one of the engine's own errors in the language's words.
 func (m *Machine) engineError(name, message string) *Error {
+	return mapped(m.errs[errorKey{engine: name}], name, message)
+}
+
+func mapped(mapping *workflow.ErrorMapping, name, message string) *Error {
 	e := &Error{Name: name, Message: message, Engine: name}
-	if mapping := m.errs[name]; mapping != nil {
+	if mapping != nil {
 		e.Name = mapping.Name
-		if mapping.Message != nil && !mapping.Message.Const.IsUndefined() {
-			e.Message = mapping.Message.Const.Text()
+		if mapping.Message != "" {
+			e.Message = mapping.Message
 		}
 	}
 	return e
+}
+
+// mapping is the entry of the program's table that the error came from, nil for
+// none.
+func (m *Machine) mapping(e *Error) *workflow.ErrorMapping {
+	if e.Engine == ErrEvaluation {
+		for i := range m.prog.Errors {
+			if mapping := &m.prog.Errors[i]; mapping.Engine == e.Engine && mapping.Code != "" && mapping.Name == e.Name {
+				return mapping
+			}
+		}
+	}
+	return m.errs[errorKey{engine: e.Engine}]
 }
 
 // The engine's own error names, before a program's error table.
@@ -103,7 +124,7 @@ func (e *Evaluation) Evaluate() Evaluated {
 	req.Cost = expr.PoolCost
 	v, err := e.compiled.Eval(req)
 	if err != nil {
-		out.Err = &Error{Message: err.Error()}
+		out.Err = evaluationFault(err)
 		return out
 	}
 	out.Value = v

@@ -407,8 +407,8 @@ func (d *decider) result(id ActID) error {
 	p := d.placeOf(a)
 	p.stage = a.Result
 	output, err := d.stages(n.Result, a.Result, p)
+	p.output = output
 	if err == nil && n.Assign != nil {
-		p.result = output
 		err = d.assign(a, n.Assign, p)
 	}
 	if e, ok := asError(err); ok {

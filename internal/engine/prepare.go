@@ -14,7 +14,7 @@ import (
 // mechanism that is declared but not built.
 func Prepare(p *workflow.Program, languages map[string]expr.Language) (*Machine, error) {
 	l := &linker{languages: languages, m: &Machine{
-		prog: p, exprs: map[*workflow.Expr]*linked{}, errs: map[string]*workflow.ErrorMapping{},
+		prog: p, exprs: map[*workflow.Expr]*linked{}, errs: map[errorKey]*workflow.ErrorMapping{},
 	}}
 	if p.Format != workflow.Format {
 		return nil, fmt.Errorf("prepare %s: program format %d is not known here", p.Name, p.Format)
@@ -31,8 +31,8 @@ func Prepare(p *workflow.Program, languages map[string]expr.Language) (*Machine,
 		l.data(p.Inputs[i].Default)
 	}
 	for i := range p.Errors {
-		l.m.errs[p.Errors[i].Engine] = &p.Errors[i]
-		l.data(p.Errors[i].Message)
+		e := &p.Errors[i]
+		l.m.errs[errorKey{e.Engine, e.Code}] = e
 	}
 	for i := range p.Bodies {
 		l.where = fmt.Sprintf("body %d", i)
@@ -244,9 +244,6 @@ func (l *linker) stages(stages []workflow.Stage) {
 	for i := range stages {
 		l.data(stages[i].Data)
 		l.expr(stages[i].Check)
-		if stages[i].Into != nil {
-			l.path(*stages[i].Into)
-		}
 	}
 }
 
@@ -319,7 +316,7 @@ func (l *linker) expr(e *workflow.Expr) {
 		bind := &e.Bind[i]
 		link.roots = insert(link.roots, bind.Path, bind)
 		switch bind.From.Root {
-		case workflow.RootVar, workflow.RootVars, workflow.RootContext:
+		case workflow.RootVar, workflow.RootVars:
 			link.readsVar = true
 		default:
 		}
@@ -347,15 +344,15 @@ func insert(nodes []bindNode, path []string, bind *workflow.Binding) []bindNode 
 		nodes = append(nodes, bindNode{name: path[0]})
 	}
 	if len(path) == 1 {
-		nodes[i].from, nodes[i].typ, nodes[i].members = &bind.From, bind.Type, nil
-	} else if nodes[i].from == nil {
+		nodes[i].bind, nodes[i].typ, nodes[i].members = bind, bind.Type, nil
+	} else if nodes[i].bind == nil {
 		nodes[i].members = insert(nodes[i].members, path[1:], bind)
 	}
 	return nodes
 }
 
 func (n *bindNode) exprType() expr.Type {
-	if n.from != nil {
+	if n.bind != nil {
 		return n.typ
 	}
 	t := expr.Type{Kind: expr.ObjectOf, Closed: true}

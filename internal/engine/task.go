@@ -75,7 +75,7 @@ func (d *decider) taskEnded(in TaskEnded) error {
 	if o.Kind == OutcomeFailed && o.Error == nil {
 		ev.Error = &Error{Name: ErrFailed, Message: "the attempt failed without saying why"}
 	}
-	if ev.Error != nil && d.m.errs[ev.Error.Name] != nil && ev.Error.Engine == "" && ev.Error.Name == ErrTimeout {
+	if ev.Error != nil && ev.Error.Engine == "" && ev.Error.Name == ErrTimeout && d.m.errs[errorKey{engine: ErrTimeout}] != nil {
 		mapped := d.m.engineError(ErrTimeout, ev.Error.Message)
 		mapped.Details = ev.Error.Details
 		ev.Error = mapped
@@ -189,6 +189,11 @@ func (d *decider) varFrame(f *Frame, name string) FrameID {
 		switch scope := d.scopeOf(at); scope {
 		case workflow.ScopeNone:
 			continue
+		case workflow.ScopeOwn:
+			if _, ok := at.Vars.Lookup(name); ok || first == nil {
+				return at.ID
+			}
+			return first.ID
 		case workflow.ScopeRead:
 			if first == nil {
 				return at.ID

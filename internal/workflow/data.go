@@ -17,11 +17,14 @@ type Expr struct {
 }
 
 // Binding gives one name, or one member of a name, a value from a root of the
-// engine: {Path: ["steps","fetch","output"], From: node 3's output}.
+// engine: {Path: ["steps","fetch","output"], From: node 3's output}; or a value
+// that never changes.
 type Binding struct {
-	Path []string  `json:"path"`
-	From Source    `json:"from"`
-	Type expr.Type `json:"type,omitzero"`
+	Path []string `json:"path"`
+	From Source   `json:"from,omitzero"`
+	// Const, if it is defined, takes the place of From.
+	Const value.Value `json:"const,omitzero"`
+	Type  expr.Type   `json:"type,omitzero"`
 }
 
 // Source is a root of the engine: which value, of which instance.
@@ -33,9 +36,11 @@ type Source struct {
 	// Node is the node whose fact is read (RootNode), in that frame.
 	Node NodeID `json:"node,omitempty"`
 	// Name is the variable, input, namespace variable or fact; of a raw or
-	// effective input, stage, result or error it is a member, empty for the
-	// whole.
+	// effective input, stage, result, output or error it is a member, empty for
+	// the whole.
 	Name string `json:"name,omitempty"`
+	// Prefix is put before the value, as text.
+	Prefix string `json:"prefix,omitempty"`
 	// Which tells instances of a node that was visited more than once apart;
 	// empty: the last.
 	Which Which `json:"which,omitempty"`
@@ -50,22 +55,26 @@ const (
 	RootRaw       Root = "raw"       // the node's raw input
 	RootEffective Root = "effective" // the node's effective input
 	RootStage     Root = "stage"     // the value that the stage before made
-	RootResult    Root = "result"    // the node's result
+	RootResult    Root = "result"    // the node's result, before its stages
+	RootOutput    Root = "output"    // what the stages made of it
 	RootError     Root = "error"     // error being handled: the node's own, or that of the catch frame Up
-	RootAttempt   Root = "attempt"   // fact Name of the attempt: number, failures, …
-	RootItem      Root = "item"      // the map item of the frame Up
-	RootIndex     Root = "index"     // its index, or the loop's turn
-	RootVar       Root = "var"       // variable Name, seen from here
-	RootVars      Root = "vars"      // all variables, as an object
+	// RootAttempt is fact Name of the node's work: number of the attempt,
+	// failures, lost, retries by its rules, entered_at, and the token that
+	// messages for it name.
+	RootAttempt Root = "attempt"
+	RootItem    Root = "item"    // the map item of the frame Up
+	RootElement Root = "element" // same, as it was before Map.Select
+	RootIndex   Root = "index"   // its index, or the loop's turn
+	RootVar     Root = "var"     // variable Name, seen from here
+	RootVars    Root = "vars"    // all variables, as an object
 	// RootNode is fact Name of a node: output, state, reason, error, input and
 	// ended; succeeded, skipped, failed, canceled and not_run are booleans that
 	// say whether it ended in the way of that name (see [Ends]).
 	RootNode      Root = "node"
 	RootRun       Root = "run"       // fact Name of the run: id, workflow, business_date, accepted_at, state, error, …
-	RootFrame     Root = "frame"     // fact Name of the frame Up: state, error, report, …
+	RootFrame     Root = "frame"     // fact Name of the frame Up: state, reason, error, output, and its raw input
 	RootNamespace Root = "namespace" // namespace variable Name
 	RootFacts     Root = "facts"     // published fact Name of the node: token, url, address, …
-	RootContext   Root = "context"   // the whole context object in the form of the language
 )
 
 // Which names an instance among several visits or turns.
@@ -108,10 +117,6 @@ type Part struct {
 type Stage struct {
 	// Data replaces the value; nil keeps it.
 	Data *Data `json:"data,omitempty"`
-	// Into, if set, puts the value at this path of the raw input and goes on
-	// with the whole: an empty path discards the value. Paths are member names
-	// and indexes.
-	Into *[]PathStep `json:"into,omitempty"`
 	// Check, if set, is a predicate that must hold for the value.
 	Check *Expr `json:"check,omitempty"`
 }

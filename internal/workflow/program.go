@@ -123,9 +123,12 @@ type ErrorMapping struct {
 	// Engine is the engine's name: timeout, heartbeat, evaluation, depth,
 	// canceled, attempt_lost, too_many_failures, no_choice, input_invalid.
 	Engine string `json:"engine"`
-	Name   string `json:"name"`
-	// Message, if present, replaces the message; it may read the error.
-	Message *Data `json:"message,omitempty"`
+	// Code, if it is not empty, narrows "evaluation" to errors with this code of
+	// the expression language, whose messages are then taken as they are.
+	Code string `json:"code,omitempty"`
+	Name string `json:"name"`
+	// Message, if it is not empty, replaces the message.
+	Message string `json:"message,omitempty"`
 	// Uncatchable errors pass every catch; NoRetry ones every retry.
 	Uncatchable bool `json:"uncatchable,omitempty"`
 	NoRetry     bool `json:"no_retry,omitempty"`
@@ -165,6 +168,8 @@ const (
 	// ScopeShared: the frame has its own for new names; names of enclosing
 	// scopes are written where they stand.
 	ScopeShared Scope = "shared"
+	// ScopeOwn: the frame has its own, and sees no others.
+	ScopeOwn Scope = "own"
 )
 
 // Rule judges a frame, and in [Fork] and [Map] the frames of a node.

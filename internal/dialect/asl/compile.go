@@ -1,11 +1,13 @@
 package asl
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/expr/jsonpath"
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 	"github.com/regie-dev/regie/internal/yamldoc"
@@ -13,9 +15,8 @@ import (
 
 // The codes of what a definition cannot be compiled for.
 const (
-	CodeUnmapped = "UNMAPPED_RESOURCE"  // nobody says what a Task calls
-	CodeLater    = "NOT_AVAILABLE"      // a later release brings it
-	CodeMixed    = "MIXED_QUERY_ERRORS" // a warning
+	CodeUnmapped = "UNMAPPED_RESOURCE" // nobody says what a Task calls
+	CodeLater    = "NOT_AVAILABLE"     // a later release brings it
 )
 
 // Target says what the tasks of a resource do here.
@@ -32,6 +33,10 @@ type Target struct {
 type CompileConfig struct {
 	// Name and Namespace are those of the program.
 	Name, Namespace string
+	// Type is the guarantee under which the machine runs; empty: Standard.
+	Type MachineType
+	// Place is where the context object says that executions run.
+	Place Place
 	// JSONata is JSONata with AWS's functions. Required.
 	JSONata expr.Language
 	// Target says what tasks of a resource do; false for one that is not
@@ -39,12 +44,28 @@ type CompileConfig struct {
 	Target func(Resource) (Target, bool)
 }
 
+// Place is the region, account and role that ARNs of the context object name.
+// Definitions take such ARNs apart, so they have AWS's form. Empty members are
+// "local", 000000000000 and a role that does not exist.
+type Place struct{ Region, Account, Role string }
+
+func (p Place) orDefault() Place {
+	p.Region = cmp.Or(p.Region, "local")
+	p.Account = cmp.Or(p.Account, "000000000000")
+	p.Role = cmp.Or(p.Role, "arn:aws:iam::"+p.Account+":role/none")
+	return p
+}
+
+func (p Place) arn(kind, name string) string {
+	return "arn:aws:states:" + p.Region + ":" + p.Account + ":" + kind + ":" + name
+}
+
 // Compile makes the program of a machine that was read without errors. Its
 // expressions are of the language [Name], see [NewLanguage].
 func Compile(cfg CompileConfig, m *Machine) (*workflow.Program, []Diagnostic) {
 	c := &compiler{cfg: cfg, prog: &workflow.Program{Format: workflow.Format, Language: Name, Namespace: cfg.Namespace, Name: cfg.Name}}
-	c.assigned = m.assigned()
-	c.errorTable(m)
+	c.assigned, c.machine = m.assigned(), cfg.Name
+	c.prog.Errors = errorTable()
 	if m.Comment != "" {
 		c.prog.About = map[string]string{"description": m.Comment}
 	}
@@ -91,12 +112,26 @@ type compiler struct {
 	prog     *workflow.Program
 	problems []Diagnostic
 	assigned map[string]bool // variables
+	machine  string          // name of the state machine that is compiled
 }
 
 // scope is where a state stands: the frames around it.
 type scope struct {
 	outer *scope
 	item  bool // the frame is that of an item of a Map
+	// execution says that the frame is an execution of its own: an item of a
+	// distributed Map, or another state machine.
+	execution bool
+}
+
+// executionInput is the input of the execution that the state belongs to.
+func (s *scope) executionInput() workflow.Source {
+	for up := 0; s != nil; s, up = s.outer, up+1 {
+		if s.execution {
+			return workflow.Source{Root: workflow.RootFrame, Up: up, Name: "input"}
+		}
+	}
+	return workflow.Source{Root: workflow.RootInput}
 }
 
 // itemUp is how many frames outward the item is found; ok is false outside
@@ -118,28 +153,19 @@ func (c *compiler) fail(code string, pos diag.Pos, length int, at, format string
 	return &c.problems[len(c.problems)-1]
 }
 
-// errorTable names the engine's own errors. Those of expressions have the name
-// of the query language that most of the machine is in.
-func (c *compiler) errorTable(m *Machine) {
-	languages := map[QueryLanguage]bool{}
-	m.Each(func(s *State) { languages[s.Language] = true })
-	evaluation := workflow.ErrorMapping{Engine: "evaluation", Name: errRuntime, Uncatchable: true, NoRetry: true}
-	if m.QueryLanguage == JSONata || languages[JSONata] {
-		evaluation = workflow.ErrorMapping{Engine: "evaluation", Name: errQuery}
-	}
-	if languages[JSONata] && languages[JSONPath] {
-		c.problems = append(c.problems, Diagnostic{
-			Severity: Warning, Code: CodeMixed, Location: "/", Pos: m.Pos, Length: 1,
-			Message: "Failed paths of JSONPath states have the error " + errQuery + " here, which can be caught, because other states use JSONata",
-		})
-	}
-	c.prog.Errors = []workflow.ErrorMapping{
-		evaluation,
-		{Engine: "timeout", Name: "States.Timeout"},
+// errorTable names the engine's own errors. A path that leads nowhere fails the
+// execution: nobody can catch that.
+func errorTable() []workflow.ErrorMapping {
+	return []workflow.ErrorMapping{
+		{Engine: "evaluation", Name: errRuntime, Uncatchable: true, NoRetry: true},
+		{Engine: "evaluation", Code: errRuntime, Name: errRuntime, Uncatchable: true, NoRetry: true},
+		{Engine: "evaluation", Code: errQuery, Name: errQuery},
+		{Engine: "evaluation", Code: jsonpath.ResultPathMatchFailure, Name: jsonpath.ResultPathMatchFailure},
+		{Engine: "timeout", Name: errTimeout},
 		{Engine: "heartbeat", Name: "States.HeartbeatTimeout"},
 		{Engine: "no_choice", Name: "States.NoChoiceMatched"},
-		{Engine: "too_many_failures", Name: "States.ExceedToleratedFailureThreshold"},
-		{Engine: "attempt_lost", Name: "States.TaskFailed"},
+		{Engine: "too_many_failures", Name: "States.ExceedToleratedFailureThreshold", Message: "The specified tolerated failure threshold was exceeded"},
+		{Engine: "attempt_lost", Name: errTaskFailed},
 	}
 }
 
@@ -152,7 +178,11 @@ func (c *compiler) flow(f *Flow, in *scope) workflow.BodyID {
 		nodes[s.Name] = workflow.NodeID(i)
 	}
 	body := workflow.Body{Start: []workflow.NodeID{nodes[f.StartAt.Text]}, Rule: workflow.Rule{OnFailure: workflow.CancelRest}}
-	if in != nil {
+	switch {
+	case in == nil:
+	case in.execution:
+		body.Scope = workflow.ScopeOwn
+	default:
 		body.Scope = workflow.ScopeRead
 	}
 	for _, s := range f.States {
@@ -199,7 +229,7 @@ func (c *compiler) state(s *State, nodes map[string]workflow.NodeID, in *scope) 
 	}
 	n.Input, n.Result = e.input(), e.result()
 	if s.Type != Choice { // there the rules have their own
-		n.Assign = e.assign(s.Assign, placeResult)
+		n.Assign = e.assign(s.Assign, placeAssign)
 	}
 	n.Retry = e.retry()
 	n.Catch = e.catch(nodes)

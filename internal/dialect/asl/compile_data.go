@@ -15,8 +15,10 @@ type position uint8
 const (
 	placeInput  position = iota // before the state does its work: $ is the value so far
 	placeResult                 // after it: $states.result is there
-	placeCaught                 // in a catcher
-	placeItem                   // in an ItemSelector
+	placeAssign                 // in Assign: $ is the result, or the effective input of what has none
+	placeCaught                 // in a catcher: $ is the error
+	placeItem                   // in an ItemSelector: $ is the effective input
+	placeRule                   // in a rule of a Choice: $ is the effective input
 )
 
 // emitter makes the data of one state.
@@ -54,8 +56,13 @@ func (e *emitter) expr(op Operation, at position, n *yamldoc.Node, variables []s
 // roots binds $ and, where it is read, $$.
 func (e *emitter) roots(op Operation, at position) []workflow.Binding {
 	from := workflow.Source{Root: workflow.RootStage}
-	if at == placeItem {
+	switch {
+	case at == placeItem, at == placeRule, at == placeAssign && e.s.Type == Wait:
 		from.Root = workflow.RootEffective
+	case at == placeAssign:
+		from.Root = workflow.RootResult
+	case at == placeCaught:
+		from.Root = workflow.RootError
 	}
 	bind := []workflow.Binding{{Path: []string{bindInput}, From: from}}
 	text := op.Path
@@ -72,11 +79,13 @@ func (e *emitter) roots(op Operation, at position) []workflow.Binding {
 func (e *emitter) states(src string, at position) []workflow.Binding {
 	bind := []workflow.Binding{{Path: []string{bindStates, "input"}, From: workflow.Source{Root: workflow.RootRaw}}}
 	switch at {
-	case placeResult:
-		bind = append(bind, workflow.Binding{Path: []string{bindStates, "result"}, From: workflow.Source{Root: workflow.RootStage}})
+	case placeResult, placeAssign:
+		if e.s.Type != Wait && e.s.Type != Pass && e.s.Type != Choice && e.s.Type != Succeed {
+			bind = append(bind, workflow.Binding{Path: []string{bindStates, "result"}, From: workflow.Source{Root: workflow.RootResult}})
+		}
 	case placeCaught:
 		bind = append(bind, workflow.Binding{Path: []string{bindStates, "errorOutput"}, From: workflow.Source{Root: workflow.RootError}})
-	case placeInput, placeItem:
+	case placeInput, placeItem, placeRule:
 	}
 	if compiled, problems := e.cfg.JSONata.Compile(src, nil); len(problems) == 0 {
 		if slices.ContainsFunc(compiled.Reads(), func(r []string) bool {
@@ -88,26 +97,46 @@ func (e *emitter) states(src string, at position) []workflow.Binding {
 	return bind
 }
 
-// context binds the members of the context object that the engine has.
+// context binds the members of the context object.
 func (e *emitter) context(at position, path ...string) []workflow.Binding {
 	var out []workflow.Binding
 	add := func(from workflow.Source, names ...string) {
 		out = append(out, workflow.Binding{Path: slices.Concat(path, names), From: from})
 	}
-	add(workflow.Source{Root: workflow.RootRun, Name: "id"}, "Execution", "Id")
-	add(workflow.Source{Root: workflow.RootInput}, "Execution", "Input")
+	fixed := func(v value.Value, names ...string) {
+		out = append(out, workflow.Binding{Path: slices.Concat(path, names), Const: v})
+	}
+	place, kind := e.cfg.Place.orDefault(), "execution"
+	if e.cfg.Type == Express {
+		kind = "express"
+	}
+	add(workflow.Source{Root: workflow.RootRun, Name: "id", Prefix: place.arn(kind, e.machine) + ":"}, "Execution", "Id")
+	add(e.in.executionInput(), "Execution", "Input")
 	add(workflow.Source{Root: workflow.RootRun, Name: "id"}, "Execution", "Name")
+	fixed(value.String(place.Role), "Execution", "RoleArn")
 	add(workflow.Source{Root: workflow.RootRun, Name: "started_at"}, "Execution", "StartTime")
-	add(workflow.Source{Root: workflow.RootRun, Name: "workflow"}, "StateMachine", "Id")
-	add(workflow.Source{Root: workflow.RootRun, Name: "workflow"}, "StateMachine", "Name")
-	add(workflow.Source{Root: workflow.RootAttempt, Name: "failures"}, "State", "RetryCount")
+	if e.cfg.Type != Express {
+		fixed(value.Int(0), "Execution", "RedriveCount")
+	}
+	fixed(value.String(place.arn("stateMachine", e.machine)), "StateMachine", "Id")
+	fixed(value.String(e.machine), "StateMachine", "Name")
+	fixed(value.String(e.s.Name), "State", "Name")
+	add(workflow.Source{Root: workflow.RootAttempt, Name: "entered_at"}, "State", "EnteredTime")
+	switch e.s.Type {
+	case Task, Map, Parallel:
+		add(workflow.Source{Root: workflow.RootAttempt, Name: "retries"}, "State", "RetryCount")
+	case Pass, Wait, Choice, Succeed, Fail:
+	}
+	if e.s.Task != nil && e.s.Task.Resource.Pattern == WaitForTaskToken {
+		add(workflow.Source{Root: workflow.RootAttempt, Name: "token"}, "Task", "Token")
+	}
 	up, inside := e.in.itemUp()
 	if at == placeItem {
 		up, inside = 0, true
 	}
 	if inside {
 		add(workflow.Source{Root: workflow.RootIndex, Up: up}, "Map", "Item", "Index")
-		add(workflow.Source{Root: workflow.RootItem, Up: up}, "Map", "Item", "Value")
+		add(workflow.Source{Root: workflow.RootElement, Up: up}, "Map", "Item", "Value")
 	}
 	return out
 }
@@ -128,6 +157,7 @@ func (e *emitter) jsonata(src, field string, want Want, at position, n *yamldoc.
 
 // query makes data of a path or intrinsic.
 func (e *emitter) query(op Operation, at position, n *yamldoc.Node) *workflow.Data {
+	op.Caught = at == placeCaught
 	return &workflow.Data{Expr: e.expr(op, at, n, variablesOf(op.Path))}
 }
 
@@ -211,27 +241,21 @@ func (e *emitter) pathStage(v *Value) []workflow.Stage {
 	return []workflow.Stage{{Data: e.query(Operation{Path: v.Text, Field: v.Field, Plain: true}, placeInput, v.Node)}}
 }
 
-// into puts the value into the state's input.
-func into(v *Value) []workflow.Stage {
+// into puts the value into the state's input; null keeps the input only.
+func (e *emitter) into(v *Value) []workflow.Stage {
 	switch {
-	case v == nil:
+	case v == nil || v.Text == "$":
 		return nil
 	case v.IsNull():
-		return []workflow.Stage{{Into: &[]workflow.PathStep{}}}
+		return []workflow.Stage{{Data: e.data(workflow.Source{Root: workflow.RootRaw})}}
 	}
-	path := stepsOf(v.Text)
-	if len(path) == 0 {
-		return nil
-	}
-	steps := make([]workflow.PathStep, len(path))
-	for i, s := range path {
-		if s.indexed {
-			steps[i].Index = constant(value.Int(int64(s.index)))
-		} else {
-			steps[i].Key = s.name
-		}
-	}
-	return []workflow.Stage{{Into: &steps}}
+	return []workflow.Stage{{Data: &workflow.Data{Expr: &workflow.Expr{
+		Language: Name, Source: Operation{Into: v.Text}.source(), Line: v.Node.Pos.Line,
+		Bind: []workflow.Binding{
+			{Path: []string{bindInput}, From: workflow.Source{Root: workflow.RootStage}},
+			{Path: []string{bindRaw}, From: workflow.Source{Root: workflow.RootRaw}},
+		},
+	}}}}
 }
 
 // input makes the stages before the state does its work.
@@ -260,7 +284,7 @@ func (e *emitter) result() []workflow.Stage {
 	if s.ResultSelector != nil {
 		stages = append(stages, workflow.Stage{Data: e.template(s.ResultSelector, "ResultSelector", placeInput)})
 	}
-	stages = append(stages, into(s.ResultPath)...)
+	stages = append(stages, e.into(s.ResultPath)...)
 	stages = append(stages, e.pathStage(s.OutputPath)...)
 	if s.Output != nil && s.Type != Choice {
 		stages = append(stages, workflow.Stage{Data: e.template(s.Output, "Output", placeResult)})

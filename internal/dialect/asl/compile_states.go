@@ -28,14 +28,14 @@ func (e *emitter) choice(nodes map[string]workflow.NodeID) *workflow.Choice {
 		out.Cases = append(out.Cases, workflow.Case{
 			If: e.condition(r), Next: next(nodes, r.Next),
 			Result: e.output(r.Output != nil, func() *workflow.Data { return e.template(r.Output, "Output", placeInput) }),
-			Assign: e.assign(r.Assign, placeInput),
+			Assign: e.assign(r.Assign, placeRule),
 		})
 	}
 	if t := next(nodes, e.s.Choice.Default); t != nil {
 		out.Cases = append(out.Cases, workflow.Case{
 			Next:   t,
 			Result: e.output(e.s.Output != nil, func() *workflow.Data { return e.template(e.s.Output, "Output", placeInput) }),
-			Assign: e.assign(e.s.Assign, placeInput),
+			Assign: e.assign(e.s.Assign, placeRule),
 		})
 	}
 	return out
@@ -233,11 +233,8 @@ func (e *emitter) catch(nodes map[string]workflow.NodeID) []workflow.Catch {
 		if c.Output != nil {
 			shown = e.template(c.Output, "Output", placeCaught)
 		}
-		rule.Result = append([]workflow.Stage{{Data: shown}}, into(c.ResultPath)...)
-		if rule.Assign = e.assign(c.Assign, placeCaught); rule.Assign != nil && len(rule.Result) == 1 {
-			// What is assigned sees what went into the last stage.
-			rule.Result = append(rule.Result, workflow.Stage{Data: e.data(workflow.Source{Root: workflow.RootStage})})
-		}
+		rule.Result = append([]workflow.Stage{{Data: shown}}, e.into(c.ResultPath)...)
+		rule.Assign = e.assign(c.Assign, placeCaught)
 		out = append(out, rule)
 	}
 	return out

@@ -29,12 +29,14 @@ func NewLanguage(jsonata expr.Language) *Language { return &Language{jsonata: js
 
 var _ expr.Language = (*Language)(nil)
 
-// Operation is the source of an expression. Exactly one of JSONata, Path, Test
-// and Error is set.
+// Operation is the source of an expression. Exactly one of JSONata, Path, Test,
+// Into and Error is set.
 type Operation struct {
 	JSONata string      `json:"jsonata,omitempty"`
 	Path    string      `json:"path,omitempty"` // a path, or a call of an intrinsic function
 	Test    *TestSource `json:"test,omitempty"`
+	// Into is a ResultPath: it gives the state's input with the result in it.
+	Into string `json:"into,omitempty"`
 	// Error gives the error that is handled as the language shows it.
 	Error bool `json:"error,omitempty"`
 	// Field is the field as messages name it: Output/total, SecondsPath.
@@ -43,6 +45,8 @@ type Operation struct {
 	// Plain paths are evaluated as those of a field of the state, others as
 	// those of a member of a template: the words differ.
 	Plain bool `json:"plain,omitempty"`
+	// Caught says that $ is the error that is handled.
+	Caught bool `json:"caught,omitempty"`
 }
 
 // Want is what an expression must give.
@@ -82,6 +86,12 @@ func (l *Language) Compile(src string, env *expr.Env) (expr.Compiled, []expr.Pro
 			return nil, []expr.Problem{*problem}
 		}
 		c.query = q
+	case op.Into != "":
+		q, problem := jsonpath.ParseResultPath(op.Into)
+		if problem != nil {
+			return nil, []expr.Problem{*problem}
+		}
+		c.query = q
 	case op.Test != nil:
 		t, problem := op.Test.compile()
 		if problem != nil {
@@ -108,6 +118,8 @@ func (o *operation) Reads() [][]string {
 	switch {
 	case o.inner != nil:
 		return o.inner.Reads()
+	case o.Into != "":
+		return [][]string{{bindInput}, {bindRaw}}
 	case o.query != nil:
 		return o.query.Reads()
 	case o.test != nil:
@@ -125,6 +137,7 @@ const (
 	bindInput   = "$"
 	bindContext = "$$"
 	bindError   = "error"
+	bindRaw     = "raw" // the input of the state, beside a ResultPath
 	bindStates  = "states"
 )
 
@@ -135,8 +148,18 @@ func (o *operation) Eval(r expr.Request) (value.Value, error) {
 		return o.evalJSONata(r)
 	case o.Error:
 		return errorOutput(r.Bindings[bindError]), nil
+	case o.Into != "":
+		out, failed := jsonpath.ApplyResultPath(o.query, r.Bindings[bindRaw], r.Bindings[bindInput])
+		if failed != nil {
+			return value.Undefined, failed
+		}
+		return out, nil
 	}
-	scope := jsonpath.Scope{Input: r.Bindings[bindInput], Context: r.Bindings[bindContext], Variables: r.Bindings}
+	input := r.Bindings[bindInput]
+	if o.Caught {
+		input = errorOutput(input)
+	}
+	scope := jsonpath.Scope{Input: input, Context: r.Bindings[bindContext], Variables: r.Bindings}
 	e := jsonpath.NewEvaluator(scope, jsonpath.Budget{Cost: r.Cost, Seed: r.Seed})
 	if o.test != nil {
 		ok, err := o.test.eval(e)
@@ -145,18 +168,13 @@ func (o *operation) Eval(r expr.Request) (value.Value, error) {
 	return o.evalPath(e)
 }
 
-// errorOutput is an error of the engine as the language shows it. Cause is
-// text; that of an expression is what the expression said.
+// errorOutput is an error of the engine as the language shows it.
 func errorOutput(e value.Value) value.Value {
-	cause := e.Get("message")
-	if said, ok := e.Get("details").Lookup("cause"); ok {
-		cause = said
-	}
 	members := []value.Member{}
 	if name := e.Get("name"); name.Len() > 0 {
 		members = append(members, value.M("Error", name))
 	}
-	return value.Object(append(members, value.M("Cause", value.String(cause.Text())))...)
+	return value.Object(append(members, value.M("Cause", value.String(e.Get("message").Text())))...)
 }
 
 func (o *operation) evalJSONata(r expr.Request) (value.Value, error) {

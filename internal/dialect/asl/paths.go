@@ -1,7 +1,6 @@
 package asl
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -118,59 +117,4 @@ func nameLength(s string) int {
 		}
 	}
 	return len(s)
-}
-
-// refStep is a step of a reference path: a name, or an index of a list.
-type refStep struct {
-	name    string
-	index   int
-	indexed bool
-}
-
-// stepsOf takes a path of jsonpath.ParseResultPath apart.
-func stepsOf(path string) []refStep {
-	var out []refStep
-	rest := strings.TrimPrefix(path, "$")
-	for rest != "" {
-		var step refStep
-		switch {
-		case strings.HasPrefix(rest, "['"), strings.HasPrefix(rest, `["`):
-			name, n := quotedName(rest[1:])
-			step.name = name
-			rest = strings.TrimPrefix(rest[1+n:], "]")
-		case rest[0] == '[':
-			inside, after, _ := strings.Cut(rest[1:], "]")
-			step.index, _ = strconv.Atoi(strings.TrimSpace(inside))
-			step.indexed, rest = true, after
-		default:
-			rest = strings.TrimPrefix(rest, ".")
-			end := strings.IndexAny(rest, ".[")
-			if end < 0 {
-				end = len(rest)
-			}
-			step.name, rest = rest[:end], rest[end:]
-			if step.name == "" { // .['a']
-				continue
-			}
-		}
-		out = append(out, step)
-	}
-	return out
-}
-
-// quotedName reads a name in quotes, and how many bytes it takes.
-func quotedName(s string) (name string, n int) {
-	var b strings.Builder
-	for i := 1; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && i+1 < len(s):
-			i++
-			b.WriteByte(s[i])
-		case s[i] == s[0]:
-			return b.String(), i + 1
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String(), len(s)
 }

@@ -91,7 +91,7 @@ func TestOperations(t *testing.T) {
 		`{"path": "$.list", "want": "array", "plain": true}`:                              `[1]`,
 		`{"path": "$.none", "want": "array", "plain": true}`:                              `States.Runtime: Map state input must be an array but was: null`,
 		`{"jsonata": "$states.input.n + $v", "field": "Output"}`:                          `8`,
-		`{"jsonata": "$states.errorOutput", "field": "Output"}`:                           `{"Error":"Bad","Cause":"why"}`,
+		`{"jsonata": "$states.errorOutput", "field": "Output"}`:                           `{"Error":"Bad","Cause":"prefix: why"}`,
 		`{"jsonata": "$nothing", "field": "Output/a"}`:                                    `States.QueryEvaluationError: The JSONata expression '$nothing' specified for the field 'Output/a' returned nothing (undefined).`,
 		`{"jsonata": "true", "field": "Items", "want": "array"}`:                          `States.QueryEvaluationError: The JSONata expression 'true' specified for the field 'Items' returned an unexpected result type. Expected 'array', but was 'boolean' for value: true`,
 		`{"jsonata": "1", "field": "Items", "want": "array"}`:                             `States.QueryEvaluationError: The JSONata expression '1' specified for the field 'Items' returned an unexpected result type. Expected 'array', but was 'number' for value: 1`,
@@ -161,7 +161,7 @@ States:
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%d:%d %s %s", p.Pos.Line, p.Pos.Column, p.Code, p.Location))
 	}
-	want := "1:1 MIXED_QUERY_ERRORS /; 5:15 UNMAPPED_RESOURCE /States/A/Resource; 7:3 NOT_AVAILABLE /States/B/ItemReader"
+	want := "5:15 UNMAPPED_RESOURCE /States/A/Resource; 7:3 NOT_AVAILABLE /States/B/ItemReader"
 	if strings.Join(got, "; ") != want {
 		t.Errorf("got %s, want %s", strings.Join(got, "; "), want)
 	}
