@@ -40,6 +40,9 @@ type Descriptor struct {
 	Channel bool
 	// Idempotent says that repeating the call is harmless whatever the input.
 	Idempotent bool
+	// Hidden connectors are for compilers of foreign languages: steps cannot
+	// name them, and no page shows them.
+	Hidden bool
 }
 
 // ObjectType describes one type of `kind: Connection` or `kind: Channel`: the

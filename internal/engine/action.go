@@ -293,7 +293,7 @@ func (d *decider) resume() error {
 		return d.openMain()
 	}
 	for id := TimerID(1); id <= d.run.lastTimer; id++ {
-		if t := d.run.Timers[id]; t != nil && t.Kind != TimerTimeout && !d.ctx.Now.Before(t.At) {
+		if t := d.run.Timers[id]; t != nil && t.heldBack() && !d.ctx.Now.Before(t.At) {
 			d.command(ClearTimer{Timer: id}) // it may be on its way; here it fires
 			if err := d.timerDue(id); err != nil {
 				return err

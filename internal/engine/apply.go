@@ -32,7 +32,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvAttempt, EvAttemptEnded, EvMapOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
+	case EvAttempt, EvAttemptEnded, EvAnswered, EvMapOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
@@ -334,12 +334,14 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 			return fmt.Errorf("%w: attempt %d after %d", ErrProtocol, ev.Attempt, a.Attempt)
 		}
 		a.Attempt, a.Fence = ev.Attempt, ev.Fence
-		if ev.Attempt == 1 {
-			a.Secrets, a.Timeout = ev.Secrets, ev.Timeout
+		if ev.Attempt == 1 || !ev.Input.IsUndefined() {
+			a.Secrets, a.Timeout, a.Heartbeat = ev.Secrets, ev.Timeout, ev.Heartbeat
 		}
 		a.Phase, a.State, a.Reason, a.Err, a.RuleAt = PhaseAttempt, Queued, ReasonNone, nil, 0
 	case EvAttemptEnded:
-		applyAttemptEnded(a, ev)
+		m.applyAttemptEnded(run, a, ev)
+	case EvAnswered:
+		applyAnswered(run, a, ev)
 	case EvMapOpened:
 		a.Map = &MapState{
 			Items: ev.Items.Items(), MaxParallel: ev.MaxParallel, MaxFailures: ev.MaxFailures,
@@ -353,8 +355,9 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	case EvError:
 		dropTimer(run, a, &a.Timer)
 		dropTimer(run, a, &a.Deadline)
+		dropTimer(run, a, &a.Beat)
 		a.Err, a.Phase, a.State, a.RuleAt = ev.Error, PhaseError, Running, 0
-		a.CancelAsked, a.Why, a.Expired = false, ReasonNone, false
+		a.CancelAsked, a.Why, a.Expired = false, ReasonNone, ""
 	case EvTimerSet, EvTimerFired:
 		return applyTimer(run, a, ev)
 	case EvRetry:
@@ -365,7 +368,7 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		a.Phase, a.State, a.Stopped = PhaseFrames, Running, true
 	case EvStopping:
 		if ev.State == Canceled {
-			a.CancelAsked, a.Why, a.Expired = true, ev.Reason, ev.TimerKind == TimerTimeout
+			a.CancelAsked, a.Why, a.Expired = true, ev.Reason, ev.TimerKind
 			if a.Phase != PhaseAttempt {
 				a.Phase = PhaseUnwinding
 			}
@@ -387,14 +390,29 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	return nil
 }
 
-func applyAttemptEnded(a *Activation, ev *Event) {
+func (m *Machine) applyAttemptEnded(run *Run, a *Activation, ev *Event) {
 	a.Checkpoint = ev.Checkpoint
 	a.Warning = ev.Warning
 	a.Err = ev.Error
 	a.State, a.Reason = Running, ReasonNone
+	n := m.node(run.Frames[a.Frame], a.Node)
+	switch {
+	case a.Answer != nil && !a.CancelAsked:
+		takeAnswer(run, a)
+		return
+	case ev.Outcome == OutcomeSucceeded && n.Task.Finish != workflow.FinishResult && !ev.Same && !a.CancelAsked:
+		a.Phase, a.State, a.Reason = PhaseMessage, Waiting, ReasonMessage
+		return
+	}
+	dropTimer(run, a, &a.Deadline)
+	dropTimer(run, a, &a.Beat)
+	a.Answer = nil
 	switch ev.Outcome {
 	case OutcomeSucceeded:
 		a.Result, a.Phase = ev.Output, PhaseResult
+		if n.Task.Finish != workflow.FinishResult && !ev.Same {
+			a.Result, a.Phase = value.Undefined, PhaseEntered // it was told to stop
+		}
 	case OutcomeFailed:
 		a.Failures++
 		a.Phase, a.RuleAt = PhaseError, 0
@@ -414,6 +432,8 @@ func applyTimer(run *Run, a *Activation, ev *Event) error {
 		switch ev.TimerKind {
 		case TimerTimeout:
 			a.Deadline = 0
+		case TimerHeartbeat:
+			a.Beat = 0
 		case TimerRetry:
 			a.Timer, a.Phase, a.State, a.Reason = 0, PhaseEntered, Pending, ReasonNone
 		case TimerWait:
@@ -429,6 +449,9 @@ func applyTimer(run *Run, a *Activation, ev *Event) error {
 	switch ev.TimerKind {
 	case TimerTimeout:
 		a.Deadline, a.Timeout = ev.Timer, ev.Due.Sub(ev.At)
+	case TimerHeartbeat:
+		dropTimer(run, a, &a.Beat)
+		a.Beat = ev.Timer
 	case TimerWait:
 		a.Timer, a.Phase, a.State, a.Reason = ev.Timer, PhaseTimer, Waiting, ReasonTimer
 	case TimerRetry:
@@ -474,6 +497,8 @@ func (m *Machine) applyRetry(run *Run, a *Activation, ev *Event) {
 func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 	dropTimer(run, a, &a.Timer)
 	dropTimer(run, a, &a.Deadline)
+	dropTimer(run, a, &a.Beat)
+	a.Answer = nil
 	a.State, a.Reason, a.Handled, a.Phase, a.EndedAt = ev.State, ev.Reason, ev.Handled, PhaseEnded, ev.At
 	a.Output = ev.Output
 	if ev.Same {

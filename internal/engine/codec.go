@@ -206,6 +206,7 @@ func appendControl(b []byte, ev *Event, withTime bool) []byte {
 		o.b = strconv.AppendInt(o.b, int64(*ev.ExitNext), 10)
 	}
 	o.int("timeout", int64(ev.Timeout))
+	o.int("heartbeat", int64(ev.Heartbeat))
 	return append(o.b, '}')
 }
 

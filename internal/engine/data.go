@@ -283,7 +283,7 @@ func (d *decider) attemptFact(a *Activation, name string) value.Value {
 	case "entered_at":
 		return value.String(a.EnteredAt.UTC().Format(time.RFC3339Nano))
 	case "token":
-		return value.String(Token(d.run, a))
+		return d.tokenFact(a)
 	case "number":
 		return value.Int(int64(a.Attempt))
 	case "failures":

@@ -105,6 +105,8 @@ func (d *decider) input(in Input) error {
 		return fmt.Errorf("%w: %T when %d events are there", ErrProtocol, in, run.Sequence)
 	}
 	switch in := in.(type) {
+	case Callback:
+		return d.callback(in)
 	case Hold:
 		return d.hold(&in.Action)
 	case Release:
@@ -291,7 +293,7 @@ func (d *decider) recover() error {
 			d.add(task{kind: taskResult, act: id})
 		case PhaseError:
 			d.add(task{kind: taskError, act: id})
-		case PhaseTimer, PhaseRetry, PhasePredicate, PhaseUnwinding, PhaseUnknown, PhaseEnded:
+		case PhaseMessage, PhaseTimer, PhaseRetry, PhasePredicate, PhaseUnwinding, PhaseUnknown, PhaseEnded:
 		}
 	}
 	for id := FrameID(1); id <= d.run.lastFrame; id++ {
@@ -342,7 +344,7 @@ func (d *decider) timerDue(id TimerID) error {
 	if a == nil {
 		return fmt.Errorf("%w: timer %d of an activation that is gone", ErrProtocol, id)
 	}
-	if t.Kind != TimerTimeout && d.run.HoldOf(a.Path) != nil {
+	if t.heldBack() && d.run.HoldOf(a.Path) != nil {
 		return nil // it fires at the release
 	}
 	if err := d.emit(Event{Kind: EvTimerFired, Timer: id, Act: a.ID, TimerKind: t.Kind}); err != nil {
@@ -353,24 +355,27 @@ func (d *decider) timerDue(id TimerID) error {
 		return d.setResult(a, value.Null, value.Undefined)
 	case TimerRetry:
 		return d.again(a)
-	case TimerTimeout:
-		return d.timedOut(a)
+	case TimerTimeout, TimerHeartbeat:
+		return d.timedOut(a, t.Kind)
 	}
 	return nil
 }
 
-// timedOut ends a wait or the frames of an activation because its time is up.
-func (d *decider) timedOut(a *Activation) error {
+// heldBack reports whether a hold keeps the timer from firing: one that begins
+// something, not one that bounds what runs.
+func (t *Timer) heldBack() bool { return t.Kind == TimerWait || t.Kind == TimerRetry }
+
+// timedOut ends work, a wait or the frames of an activation because its time is
+// up, or it was silent for too long.
+func (d *decider) timedOut(a *Activation, kind TimerKind) error {
 	switch a.Phase {
 	case PhaseFrames, PhasePredicate:
 		return d.expire(a)
+	case PhaseAttempt, PhaseMessage:
+		return d.expireAttempt(a, kind)
 	case PhaseTimer:
-		return d.setError(a, d.timeoutError(a))
+		return d.setError(a, d.expiredError(a, kind))
 	default:
 		return nil // it is ending anyway
 	}
-}
-
-func (d *decider) timeoutError(a *Activation) *Error {
-	return d.m.engineError(ErrTimeout, fmt.Sprintf("%s took longer than its timeout", a.Path))
 }

@@ -20,6 +20,7 @@ const (
 	EvNotEntered   EventKind = "not_entered"   // nodes that will not run
 	EvAttempt      EventKind = "attempt"       // an attempt is handed out
 	EvAttemptEnded EventKind = "attempt_ended" //
+	EvAnswered     EventKind = "answered"      // a message said how the work ended
 	EvMapOpened    EventKind = "map_opened"    // items are known
 	EvResult       EventKind = "result"        // a node that is no task has its result
 	EvError        EventKind = "error"         // a node has an error, handlers follow
@@ -84,7 +85,8 @@ type Event struct {
 	MaxParallel  int    `json:"max_parallel,omitempty"`
 	MaxFailures  int    `json:"max_failures,omitempty"`
 	// Same says that the output is the result, which an earlier event holds; of
-	// a frame that is reopened, that its verdict stays.
+	// a frame that is reopened, that its verdict stays; of an attempt that ended,
+	// that no message is awaited any more.
 	Same     bool             `json:"same,omitempty"`
 	ExitTo   FrameID          `json:"exit_to,omitempty"`
 	ExitNext *workflow.NodeID `json:"exit_next,omitempty"`
@@ -101,6 +103,7 @@ type Event struct {
 	Checkpoint []byte        `json:"-"`
 	Secrets    []SecretSlot  `json:"-"`
 	Timeout    time.Duration `json:"timeout,omitempty"`
+	Heartbeat  time.Duration `json:"heartbeat,omitempty"`
 }
 
 // VarOp is a change of a variable, as recorded.

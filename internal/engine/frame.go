@@ -160,7 +160,7 @@ func (d *decider) skipRest(f *Frame, why Reason) error {
 // that is stopping because its own time is up stops for this reason now, so
 // that its handlers are not asked.
 func (d *decider) stopAct(a *Activation, why Reason) error {
-	if a.CancelAsked && a.Expired {
+	if a.CancelAsked && a.Expired != "" {
 		return d.emit(Event{Kind: EvStopping, Act: a.ID, State: Canceled, Reason: why})
 	}
 	if a.CancelAsked {
@@ -177,7 +177,7 @@ func (d *decider) stopAct(a *Activation, why Reason) error {
 			return err
 		}
 		return d.stopFrames(a, why)
-	case PhaseEntered, PhaseTimer, PhaseRetry, PhaseResult, PhaseError, PhaseUnknown:
+	case PhaseEntered, PhaseMessage, PhaseTimer, PhaseRetry, PhaseResult, PhaseError, PhaseUnknown:
 	}
 	return d.endAct(a, ending{state: Canceled, reason: why})
 }
@@ -213,8 +213,8 @@ func (d *decider) stopFrames(a *Activation, why Reason) error {
 // unwound ends an activation whose frames have all been canceled; a timeout of
 // its own goes to its handlers.
 func (d *decider) unwound(a *Activation) error {
-	if a.Expired {
-		return d.setError(a, d.timeoutError(a))
+	if a.Expired != "" {
+		return d.setError(a, d.expiredError(a, a.Expired))
 	}
 	return d.endAct(a, ending{state: Canceled, reason: a.Why})
 }

@@ -20,7 +20,8 @@ type Context struct {
 }
 
 // Input is something that happened to a run: Accept, TaskEnded, TimerDue,
-// Evaluated, Cancel, Recover, or an operator's action: Hold, Release or Retry.
+// Evaluated, Cancel, Recover, Callback, or an operator's action: Hold, Release
+// or Retry.
 type Input interface{ input() }
 
 // Accept starts the run. It is the first input and comes once.
@@ -64,6 +65,9 @@ type TaskOutcome struct {
 	StartedAt  time.Time // zero if it never started
 	EndedAt    time.Time
 	Usage      Usage
+	// Final says that a node which a message ends has ended with this result: a
+	// mock stands for the message too.
+	Final bool
 }
 
 // OutcomeKind tells the ends of an attempt apart.

@@ -221,8 +221,8 @@ func (d *decider) begin(id ActID) error {
 	}
 	f := d.run.Frames[a.Frame]
 	n := d.m.node(f, a.Node)
-	if n.Kind == workflow.KindTask && a.Attempt > 0 {
-		return d.attempt(a) // a retry: the input was evaluated once
+	if n.Kind == workflow.KindTask && a.Attempt > 0 && n.Task.Finish == workflow.FinishResult {
+		return d.attempt(a) // a retry: the input was evaluated once; a token is of one attempt
 	}
 	p := d.placeOf(a)
 	err := d.beginKind(a, n, p)

@@ -205,8 +205,7 @@ func (l *linker) task(t *workflow.Task) {
 		l.faultf("a task names no executor or connector")
 	}
 	l.data(t.With)
-	l.refuse(t.Finish != workflow.FinishResult, "a task that a message ends")
-	l.refuse(t.Heartbeat != nil, "heartbeat")
+	l.data(t.Heartbeat)
 	l.refuse(t.RunsOn != nil, "placement")
 	l.refuse(len(t.Artifacts) > 0, "artifacts")
 }

@@ -54,7 +54,7 @@ func (m *Machine) applyReopened(run *Run, a *Activation, ev *Event) error {
 	m.unsettle(f, a.Node)
 	a.State, a.Reason, a.Phase, a.Handled = Pending, ReasonNone, PhaseEntered, false
 	a.EndedAt, a.Output, a.Result = time.Time{}, value.Undefined, value.Undefined
-	a.CancelAsked, a.Why, a.Expired, a.Stopped, a.Winner = false, ReasonNone, false, false, 0
+	a.CancelAsked, a.Why, a.Expired, a.Stopped, a.Winner = false, ReasonNone, "", false, 0
 	a.Retries, a.Lost, a.Matched, a.RuleAt, a.FirstErr = nil, 0, false, 0, nil
 	if ev.Role == RoleCatch {
 		a.Phase, a.State, a.Stopped = PhaseFrames, Running, true

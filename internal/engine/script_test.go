@@ -132,6 +132,11 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	fail PATH NAME [TEXT]      it fails
 //	lost PATH, unstarted PATH  nobody knows, or it never began
 //	canceled PATH              it ended because it was told to
+//	message PATH [JSON]        a message ends the work, with this result
+//	message-fail PATH NAME     it says that the work failed
+//	beat PATH                  it says that the work goes on
+//	message-old PATH           it names the attempt before
+//	final PATH [JSON]          the attempt ends the work, though a message should
 //	advance DURATION           time passes; timers fire when due
 //	answer                     the oldest evaluation is answered
 //	cancel                     the run is canceled
@@ -171,6 +176,10 @@ func (w *world) do(line string) {
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeCanceled})
 	case "advance":
 		w.advance(rest)
+	case "message", "message-fail", "message-old", "beat":
+		w.message(word, path, arg)
+	case "final":
+		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: value.MustParse(arg), Final: true})
 	case "answer":
 		next := w.evals[0]
 		w.evals = w.evals[1:]
@@ -200,6 +209,42 @@ func (w *world) do(line string) {
 	default:
 		w.t.Fatalf("unknown command %q", line)
 	}
+}
+
+// message sends a message that names the token of the work at the path.
+func (w *world) message(word, path, arg string) {
+	w.t.Helper()
+	for id, p := range w.paths {
+		if p != path || w.run.Acts[id] == nil {
+			continue
+		}
+		a := w.run.Acts[id]
+		in := engine.Callback{Token: engine.Token(w.run, a, a.Attempt), Beat: word == "beat", Actor: "ada"}
+		switch {
+		case word == "message-fail":
+			in.Error = &engine.Error{Name: arg, Message: "it said so"}
+		case word == "message-old":
+			in.Token = engine.Token(w.run, a, a.Attempt-1)
+		case arg != "":
+			in.Output = value.MustParse(arg)
+		}
+		if run, ok := engine.TokenRun(in.Token); !ok || run != w.run.ID {
+			w.t.Fatalf("token of run %q", run)
+		}
+		w.batch++
+		before := w.run.Sequence
+		d, err := w.m.Decide(w.run, in, w.context())
+		if err != nil {
+			if !errors.Is(err, engine.ErrRefused) || w.run.Sequence != before {
+				w.t.Fatalf("decide %T: %v", in, err)
+			}
+			fmt.Fprintf(&w.trace, "  refused: %v\n", err)
+			return
+		}
+		w.decided(d)
+		return
+	}
+	w.t.Fatalf("nothing is at %q", path)
 }
 
 func actionOf(word string, steps []string) engine.Input {
@@ -434,6 +479,8 @@ func (w *world) tell(ev *engine.Event) {
 		say("run %s %s output=%s error=%v", w.run.State, w.run.Reason, w.run.Output, w.run.Err)
 	case engine.EvUnknown:
 		say("unknown %s", path)
+	case engine.EvAnswered:
+		say("answered %s %s by %s", path, ev.Outcome, ev.Actor)
 	case engine.EvHeld, engine.EvReleased:
 		say("%s %s by %s: %s", ev.Kind, cmp.Or(ev.Path, "run"), ev.Actor, ev.Text)
 	case engine.EvRetryAsked:
@@ -692,6 +739,7 @@ func isData(x map[string]any) bool {
 var dataKeys = map[string]bool{
 	"max_attempts": true, "initial": true, "factor": true, "max": true, "items": true, "max_parallel": true, "max_failures": true,
 	"max_failed_percent": true, "timeout": true, "for": true, "delay": true, "default": true, "value": true, "details": true,
+	"heartbeat": true,
 }
 
 func (l *loader) ref(name string, in map[string]int) int {

@@ -53,6 +53,7 @@ const (
 	ReasonRetry             Reason = "retry"              // waits for the next attempt
 	ReasonTimer             Reason = "timer"              // waits for an instant
 	ReasonEvaluation        Reason = "evaluation"         // an expression is being evaluated
+	ReasonMessage           Reason = "message"            // waits for a message that names its token
 	ReasonOutcomeUnknown    Reason = "outcome_unknown"    // at most once: a person must decide
 	ReasonHeld              Reason = "held"               // by an operator
 	ReasonMissed            Reason = "missed"             // skipped: the tick that should have started it was dropped
@@ -253,6 +254,7 @@ type Phase string
 const (
 	PhaseEntered   Phase = "entered"   // to be begun
 	PhaseAttempt   Phase = "attempt"   // an attempt is out
+	PhaseMessage   Phase = "message"   // the attempt has handed the work over: a message will say how it ended
 	PhaseFrames    Phase = "frames"    // frames are open
 	PhaseTimer     Phase = "timer"     // waits for an instant
 	PhaseRetry     Phase = "retry"     // waits for the next attempt
@@ -307,10 +309,16 @@ type Activation struct {
 	// the reason with which the activation will end.
 	CancelAsked bool
 	Why         Reason
-	// Expired: it stops because its own time is up, which its handlers will see.
-	Expired  bool
+	// Expired is the timer because of which it stops, which its handlers will
+	// see; empty: it stops because of what happens around it.
+	Expired  TimerKind
 	Timer    TimerID // retry, wait
-	Deadline TimerID // timeout of frames or wait
+	Deadline TimerID // timeout of frames, of a wait, or of work that a message ends
+	Beat     TimerID // heartbeat
+	// Heartbeat is the longest silence of an attempt, 0 for none.
+	Heartbeat time.Duration
+	// Answer is what a message said while the attempt was out.
+	Answer *Answer
 
 	// Open are the frames that live, Closed those that did not end well and are
 	// kept for a retry; both in order.
@@ -351,6 +359,8 @@ const (
 	TimerWait    TimerKind = "wait"
 	TimerRetry   TimerKind = "retry"
 	TimerTimeout TimerKind = "timeout"
+	// TimerHeartbeat ends work that is silent for too long.
+	TimerHeartbeat TimerKind = "heartbeat"
 )
 
 // Timer is an instant that the run waits for.

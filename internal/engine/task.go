@@ -28,7 +28,11 @@ func (d *decider) beginTask(a *Activation, n *workflow.Node, p *place) error {
 	if err != nil {
 		return err
 	}
-	return d.startAttempt(a, Event{Input: nullIfUndefined(input), Secrets: slots, Timeout: timeout})
+	heartbeat, err := d.duration(n.Task.Heartbeat, p, "heartbeat")
+	if err != nil {
+		return err
+	}
+	return d.startAttempt(a, Event{Input: nullIfUndefined(input), Secrets: slots, Timeout: timeout, Heartbeat: heartbeat})
 }
 
 // attempt hands out the next attempt with the input of the first.
@@ -40,7 +44,7 @@ func (d *decider) startAttempt(a *Activation, ev Event) error {
 		return err
 	}
 	d.command(Dispatch{Task: d.taskOf(a)})
-	return nil
+	return d.watch(a, d.m.node(d.run.Frames[a.Frame], a.Node))
 }
 
 // taskOf describes the current attempt of an activation.
@@ -71,6 +75,7 @@ func (d *decider) taskEnded(in TaskEnded) error {
 	ev := Event{
 		Kind: EvAttemptEnded, Act: a.ID, Attempt: a.Attempt, Outcome: o.Kind, Output: nullIfUndefined(o.Output),
 		Error: o.Error, Warning: o.Warning, Checkpoint: o.Checkpoint, StartedAt: o.StartedAt, EndedAt: o.EndedAt, Usage: o.Usage,
+		Same: o.Final,
 	}
 	if o.Kind == OutcomeFailed && o.Error == nil {
 		ev.Error = &Error{Name: ErrFailed, Message: "the attempt failed without saying why"}
@@ -80,17 +85,17 @@ func (d *decider) taskEnded(in TaskEnded) error {
 		mapped.Details = ev.Error.Details
 		ev.Error = mapped
 	}
+	answered := a.Answer != nil && !a.CancelAsked
 	if err := d.emit(ev); err != nil {
 		return err
 	}
-	switch o.Kind {
-	case OutcomeSucceeded:
-		d.add(task{kind: taskResult, act: a.ID})
+	d.clearTimers(a)
+	if a.Phase == PhaseResult || a.Phase == PhaseMessage || answered {
+		d.goOnAfter(a)
 		return nil
-	case OutcomeCanceled, OutcomeFailed, OutcomeNotStarted, OutcomeLost:
 	}
 	if a.CancelAsked {
-		return d.endAct(a, ending{state: Canceled, reason: a.Why})
+		return d.unwound(a)
 	}
 	switch o.Kind {
 	case OutcomeCanceled:

@@ -62,6 +62,7 @@ const (
 	ConditionTimer      ConditionKind = "timer"      // an instant
 	ConditionRetry      ConditionKind = "retry"      // the next attempt
 	ConditionAttempt    ConditionKind = "attempt"    // an attempt that is out
+	ConditionMessage    ConditionKind = "message"    // a message that names the token of an attempt
 	ConditionEvaluation ConditionKind = "evaluation" // an expression beside the decider
 	ConditionChildren   ConditionKind = "children"   // what goes on inside
 	ConditionRoom       ConditionKind = "room"       // of a map, for a further item
@@ -286,6 +287,11 @@ func (w *whyer) waits(a *Activation) []Condition {
 			Kind: ConditionAttempt, State: a.State, Since: a.Since, Attempt: a.Attempt, Limit: w.limit(a),
 			Text: fmt.Sprintf("Attempt %d was handed out at %s and has not ended.", a.Attempt, stamp(a.Since)),
 		}}
+	case PhaseMessage:
+		return []Condition{{
+			Kind: ConditionMessage, State: a.State, Since: a.Since, Attempt: a.Attempt, Limit: w.limit(a), Due: w.latest(a),
+			Text: fmt.Sprintf("Attempt %d handed its work over at %s; a message that names its token ends it.", a.Attempt, stamp(a.Since)),
+		}}
 	case PhaseTimer, PhaseRetry:
 		return []Condition{w.timer(a)}
 	case PhaseFrames, PhaseUnwinding, PhasePredicate:
@@ -306,6 +312,14 @@ func (w *whyer) waits(a *Activation) []Condition {
 		return []Condition{{Kind: ConditionRoom, Since: a.Since, Text: "Its map is busy with as many items as it may have at once."}}
 	}
 	return nil
+}
+
+// latest is when the activation's time is up, zero if it has no bound.
+func (w *whyer) latest(a *Activation) time.Time {
+	if t := w.run.Timers[a.Deadline]; t != nil {
+		return t.At
+	}
+	return time.Time{}
 }
 
 func (w *whyer) parked(a *Activation) bool {

@@ -174,8 +174,8 @@ type Task struct {
 	MaxLost *int `json:"max_lost,omitempty"`
 	// Heartbeat is the longest silence; nil: none is asked for.
 	Heartbeat *Data `json:"heartbeat,omitempty"`
-	// Finish says what ends the node: the task's result (default), a message
-	// to its token, or both.
+	// Finish says what ends the node: the task's result (default), or a message
+	// that names the attempt's token.
 	Finish Finish `json:"finish,omitempty"`
 	// RunsOn chooses workers; RunAs the user; OnDisconnect and LostAfter what
 	// lost contact means.
@@ -194,7 +194,6 @@ type Finish string
 const (
 	FinishResult  Finish = ""
 	FinishMessage Finish = "message"
-	FinishBoth    Finish = "both"
 )
 
 // Fork opens one frame for each body at once and ends when all have.

@@ -11,6 +11,7 @@ import (
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/connector/logline"
 	"github.com/regie-dev/regie/internal/connector/message"
+	"github.com/regie-dev/regie/internal/connector/offer"
 	"github.com/regie-dev/regie/internal/connector/sql"
 	"github.com/regie-dev/regie/internal/connector/transform"
 	"github.com/regie-dev/regie/internal/connector/web"
@@ -43,6 +44,7 @@ func Connectors(deps Deps) map[string]connector.Connector {
 		message.New(message.Config{Dialer: dialer, Proxy: deps.Proxy}),
 		database.Execute(),
 		database.Query(),
+		offer.New(),
 	} {
 		connectors[c.Describe().Name] = c
 	}
@@ -60,13 +62,15 @@ func Close(connectors map[string]connector.Connector) error {
 	return errors.Join(errs...)
 }
 
-// Describe returns the descriptors of all connectors by name, for checking and
-// documentation. It does no IO.
+// Describe returns the descriptors of the connectors that steps may name, by
+// name, for checking and documentation. It does no IO.
 func Describe() []*connector.Descriptor {
 	connectors := Connectors(Deps{})
 	descriptors := make([]*connector.Descriptor, 0, len(connectors))
 	for _, name := range slices.Sorted(maps.Keys(connectors)) {
-		descriptors = append(descriptors, connectors[name].Describe())
+		if d := connectors[name].Describe(); !d.Hidden {
+			descriptors = append(descriptors, d)
+		}
 	}
 	return descriptors
 }

@@ -64,6 +64,7 @@ func (p Place) arn(kind, name string) string {
 // expressions are of the language [Name], see [NewLanguage].
 func Compile(cfg CompileConfig, m *Machine) (*workflow.Program, []Diagnostic) {
 	c := &compiler{cfg: cfg, prog: &workflow.Program{Format: workflow.Format, Language: Name, Namespace: cfg.Namespace, Name: cfg.Name}}
+	c.prog.Pipelined = cfg.Type == Express
 	c.assigned, c.machine = m.assigned(), cfg.Name
 	c.prog.Errors = errorTable()
 	if m.Comment != "" {

@@ -88,10 +88,16 @@ func (t *Test) variables(out []string) []string {
 func (e *emitter) task() *workflow.Task {
 	t := e.s.Task
 	out := &workflow.Task{Heartbeat: e.value(t.HeartbeatSeconds, WantSeconds)}
-	if t.Resource.Pattern == WaitForTaskToken {
+	if t.Resource.Pattern == WaitForTaskToken || t.Resource.Kind == Activity {
 		out.Finish = workflow.FinishMessage
 	}
+	if e.cfg.Type != Express { // a task whose outcome is unknown is repeated by Retry only
+		out.MaxLost = new(int)
+	}
 	target, ok := e.cfg.Target(t.Resource)
+	if !ok && t.Resource.Kind == Activity {
+		target, ok = activity(t.Resource), true
+	}
 	if !ok {
 		e.fail(CodeUnmapped, t.Resource.Pos, len(t.Resource.Text)+2, place(e.s.Location, "Resource"), "Nothing says what the resource %s is here", t.Resource.Text).
 			Hint = "map it to a connector, an HTTP endpoint, a process or a task type in the file of resources"
@@ -103,6 +109,15 @@ func (e *emitter) task() *workflow.Task {
 		out.With = &with
 	}
 	return out
+}
+
+// activity offers the work to workers that ask for it.
+func activity(r Resource) Target {
+	return Target{Uses: "activity.offer", With: func(arguments workflow.Data) workflow.Data {
+		return workflow.Data{Object: []workflow.DataMember{
+			{Key: "activity", Data: *constant(value.String(r.Text))}, {Key: "input", Data: arguments},
+		}}
+	}}
 }
 
 func (e *emitter) parallel() *workflow.Fork {

@@ -104,7 +104,7 @@ func (d *driver) command(c engine.Command) {
 
 func (d *driver) dispatch(t engine.Task) {
 	fmt.Fprintf(&d.trace, "%s %d %s\n", t.Path, t.Attempt, t.Input)
-	out := engine.TaskOutcome{Kind: engine.OutcomeSucceeded, StartedAt: d.now, EndedAt: d.now}
+	out := engine.TaskOutcome{Kind: engine.OutcomeSucceeded, StartedAt: d.now, EndedAt: d.now, Final: true}
 	v, failed, takes := d.answer(t.Input.Get("resource").Text(), t.Input.Get("input"), t.Attempt)
 	out.Output = v
 	if failed != nil {

@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// Callback is a message from outside for the work that its token names: that it
+// has ended, or with Beat only that it goes on. Decide refuses one for work that
+// has ended, or that a later attempt has taken the place of.
+type Callback struct {
+	Token string
+	// Output is the result; or Error says that the work failed.
+	Output value.Value
+	Error  *Error
+	Beat   bool
+	Actor  string
+}
+
+func (Callback) input() {}
+
+// Answer is what a callback said while the attempt was still out.
+type Answer struct {
+	Output value.Value
+	Err    *Error
+}
+
+// Token names an attempt in messages from outside. Who does not know the run's
+// seed cannot guess it: its second half is a hash over the seed.
+func Token(run *Run, a *Activation, attempt int) string {
+	text := run.ID + "/" + strconv.FormatUint(uint64(a.ID), 10)
+	words := binary.BigEndian.AppendUint64(nil, run.Seed)
+	words = binary.BigEndian.AppendUint64(words, uint64(a.Generation)) //nolint:gosec // counts from 0
+	words = binary.BigEndian.AppendUint64(words, uint64(attempt))      //nolint:gosec // same
+	sum := sha256.Sum256(append(words, text...))
+	return base64.RawURLEncoding.EncodeToString([]byte(text)) + "." + base64.RawURLEncoding.EncodeToString(sum[:18])
+}
+
+// TokenRun tells which run a token is of; false for a text that is no token.
+func TokenRun(token string) (run string, ok bool) {
+	run, _, ok = splitToken(token)
+	return run, ok
+}
+
+func splitToken(token string) (run string, act ActID, ok bool) {
+	head, _, found := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(head)
+	if !found || err != nil {
+		return "", 0, false
+	}
+	run, digits, found := strings.Cut(string(text), "/")
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return run, ActID(n), found && err == nil && run != ""
+}
+
+// tokenFact is the token of the attempt that runs, or is about to.
+func (d *decider) tokenFact(a *Activation) value.Value {
+	attempt := a.Attempt
+	if a.Phase == PhaseEntered {
+		attempt++
+	}
+	return value.String(Token(d.run, a, attempt))
+}
+
+// callback takes a message for work that is out, or was handed over.
+func (d *decider) callback(in Callback) error {
+	_, id, _ := splitToken(in.Token)
+	a := d.run.Acts[id]
+	if a == nil || a.Phase != PhaseAttempt && a.Phase != PhaseMessage || a.CancelAsked || a.Answer != nil || Token(d.run, a, a.Attempt) != in.Token {
+		return refusef("", "no work waits for this token: it has ended, or another attempt has taken its place")
+	}
+	n := d.m.node(d.run.Frames[a.Frame], a.Node)
+	switch {
+	case in.Beat && a.Heartbeat == 0:
+		return nil
+	case in.Beat:
+		return d.beat(a)
+	case n.Task.Finish == workflow.FinishResult:
+		return refusef(a.Path, "step %s ends with its own result, not with a message", a.Path)
+	}
+	ev := Event{Kind: EvAnswered, Act: a.ID, Attempt: a.Attempt, Outcome: OutcomeSucceeded, Output: nullIfUndefined(in.Output), Actor: in.Actor}
+	if in.Error != nil {
+		ev.Outcome, ev.Output, ev.Error = OutcomeFailed, value.Undefined, TaskOutcome{Error: in.Error}.valid().Error
+	}
+	if err := d.emit(ev); err != nil {
+		return err
+	}
+	d.clearTimers(a)
+	d.goOnAfter(a)
+	return nil
+}
+
+// goOnAfter queues what follows the result or error of a task.
+func (d *decider) goOnAfter(a *Activation) {
+	switch a.Phase {
+	case PhaseResult:
+		d.add(task{kind: taskResult, act: a.ID})
+	case PhaseError:
+		d.add(task{kind: taskError, act: a.ID})
+	default:
+	}
+}
+
+// applyAnswered keeps an answer until the attempt has ended, or ends with it.
+func applyAnswered(run *Run, a *Activation, ev *Event) {
+	a.Answer = &Answer{Output: ev.Output, Err: ev.Error}
+	if a.Phase == PhaseMessage {
+		takeAnswer(run, a)
+	}
+}
+
+// takeAnswer makes the answer the end of the work.
+func takeAnswer(run *Run, a *Activation) {
+	dropTimer(run, a, &a.Deadline)
+	dropTimer(run, a, &a.Beat)
+	a.State, a.Reason = Running, ReasonNone
+	if a.Answer.Err != nil {
+		a.Failures++
+		a.Err, a.Phase, a.RuleAt = a.Answer.Err, PhaseError, 0
+	} else {
+		a.Result, a.Phase = a.Answer.Output, PhaseResult
+	}
+	a.Answer = nil
+}
+
+// watch sets the timers of an attempt: that of its heartbeat, and for work that
+// ends with a message that of its timeout, which no worker keeps.
+func (d *decider) watch(a *Activation, n *workflow.Node) error {
+	if n.Task.Finish != workflow.FinishResult && a.Timeout > 0 {
+		if err := d.timer(a, TimerTimeout, d.ctx.Now.Add(a.Timeout), value.Undefined); err != nil {
+			return err
+		}
+	}
+	if a.Heartbeat == 0 {
+		return nil
+	}
+	return d.timer(a, TimerHeartbeat, d.ctx.Now.Add(a.Heartbeat), value.Undefined)
+}
+
+// beat begins the time of the next heartbeat.
+func (d *decider) beat(a *Activation) error {
+	if err := d.timer(a, TimerHeartbeat, d.ctx.Now.Add(a.Heartbeat), value.Undefined); err != nil {
+		return err
+	}
+	d.clearTimers(a)
+	return nil
+}
+
+// expireAttempt ends work whose time is up, or that was silent for too long.
+func (d *decider) expireAttempt(a *Activation, kind TimerKind) error {
+	if a.Phase == PhaseMessage {
+		return d.setError(a, d.expiredError(a, kind))
+	}
+	if a.CancelAsked {
+		return nil // it is ending anyway
+	}
+	d.command(CancelTask{Act: a.ID, Attempt: a.Attempt, Path: a.Path})
+	return d.emit(Event{Kind: EvStopping, Act: a.ID, State: Canceled, Reason: ReasonTimedOut, TimerKind: kind})
+}
+
+func (d *decider) expiredError(a *Activation, kind TimerKind) *Error {
+	if kind == TimerHeartbeat {
+		return d.m.engineError(ErrHeartbeat, fmt.Sprintf("%s was silent for longer than its heartbeat (%s)", a.Path, a.Heartbeat.Round(time.Millisecond)))
+	}
+	return d.m.engineError(ErrTimeout, fmt.Sprintf("%s took longer than its timeout", a.Path))
+}
