@@ -130,6 +130,9 @@ func (m *Machine) openOwned(run *Run, f *Frame, ev *Event) error {
 			return fmt.Errorf("%w: item %d of %d", ErrProtocol, f.Index, len(a.Map.Items))
 		}
 		a.Map.Next = f.Index + 1
+		if a.Map.Ends != nil {
+			a.Map.Ends[f.Index] = ItemEnd{OpenedAt: ev.At}
+		}
 		if f.Item.IsUndefined() {
 			f.Item = a.Map.Items[f.Index]
 		}
@@ -318,6 +321,10 @@ func recordFrame(a *Activation, f *Frame, ev *Event) {
 	if a.Map != nil {
 		a.Map.Done++
 		a.Map.Ok[f.Index] = ok
+		if a.Map.Ends != nil {
+			end := &a.Map.Ends[f.Index]
+			end.State, end.Err, end.EndedAt = ev.State, ev.Error, ev.At
+		}
 		if ok {
 			a.Map.Outputs[f.Index] = ev.Output
 		}
@@ -346,6 +353,9 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		a.Map = &MapState{
 			Items: ev.Items.Items(), MaxParallel: ev.MaxParallel, MaxFailures: ev.MaxFailures,
 			Outputs: make([]value.Value, ev.Count), Ok: make([]bool, ev.Count),
+		}
+		if m.node(run.Frames[a.Frame], a.Node).Map.Gather == workflow.GatherOutcomes {
+			a.Map.Ends = make([]ItemEnd, ev.Count)
 		}
 		a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
 	case EvResult:

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -327,9 +328,35 @@ func (d *decider) framesDone(a *Activation, n *workflow.Node) error {
 // frames, in bytes as JSON: it is recorded as a whole, in one event.
 const MaxGathered = 24 << 20
 
+// outcomes lists how each item of a map ended.
+func outcomes(m *MapState) value.Value {
+	stamp := func(t time.Time) value.Value {
+		if t.IsZero() {
+			return value.Null
+		}
+		return value.String(t.UTC().Format(time.RFC3339Nano))
+	}
+	out := make([]value.Value, len(m.Items))
+	for i := range m.Items {
+		end := &m.Ends[i]
+		state := end.State
+		if state == "" {
+			state = Pending
+		}
+		out[i] = value.Object(
+			value.M("index", value.Int(int64(i))), value.M("state", value.String(string(state))),
+			value.M("input", m.Items[i]), value.M("output", nullIfUndefined(m.Outputs[i])), value.M("error", end.Err.Value()),
+			value.M("started_at", stamp(end.OpenedAt)), value.M("ended_at", stamp(end.EndedAt)))
+	}
+	return value.List(out...)
+}
+
 // gather makes one result of the frames' outputs.
 func gather(n *workflow.Node, a *Activation) value.Value {
 	if a.Map != nil {
+		if a.Map.Ends != nil {
+			return outcomes(a.Map)
+		}
 		if n.Map.Gather != workflow.GatherPresent {
 			out := make([]value.Value, len(a.Map.Outputs))
 			for i, v := range a.Map.Outputs {

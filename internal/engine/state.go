@@ -349,6 +349,16 @@ type MapState struct {
 	Done    int
 	Outputs []value.Value
 	Ok      []bool
+	// Ends are how the items ended, where the node gathers outcomes.
+	Ends []ItemEnd
+}
+
+// ItemEnd is how an item of a map ended; State is empty while it has not.
+type ItemEnd struct {
+	State    State
+	Err      *Error
+	OpenedAt time.Time
+	EndedAt  time.Time
 }
 
 // TimerKind says what a timer is for.

@@ -215,12 +215,16 @@ type Gather string
 
 // GatherSingle is the output of the only branch; GatherObject an object by
 // branch names; GatherList a list in the order of branches or items;
-// GatherPresent a list without those that were skipped or failed.
+// GatherPresent a list without those that were skipped or failed;
+// GatherOutcomes, of a map, a list of {index, state, input, output, error,
+// started_at, ended_at} of all items.
 const (
 	GatherSingle  Gather = "single"
 	GatherObject  Gather = "object"
 	GatherList    Gather = "list"
 	GatherPresent Gather = "present"
+
+	GatherOutcomes Gather = "outcomes"
 )
 
 // Map opens one frame of Body for each item.

@@ -16,7 +16,7 @@ import (
 // The codes of what a definition cannot be compiled for.
 const (
 	CodeUnmapped = "UNMAPPED_RESOURCE" // nobody says what a Task calls
-	CodeLater    = "NOT_AVAILABLE"     // a later release brings it
+	CodeIgnored  = "IGNORED_FIELD"     // a warning: it has no effect here
 )
 
 // Target says what the tasks of a resource do here.
@@ -25,6 +25,9 @@ type Target struct {
 	Uses string
 	// With makes its input of the arguments of the state; nil: as they are.
 	With func(arguments workflow.Data) workflow.Data
+	// Store is the connection of an object store, for what reads items or writes
+	// results; Uses is then not needed.
+	Store string
 	// Idempotent and AtMostOnce are those of the task.
 	Idempotent, AtMostOnce bool
 }
@@ -42,6 +45,9 @@ type CompileConfig struct {
 	// Target says what tasks of a resource do; false for one that is not
 	// mapped.
 	Target func(Resource) (Target, bool)
+	// Machines are the others that tasks may start and wait for; of several that
+	// an ARN fits, the first.
+	Machines []Other
 }
 
 // Place is the region, account and role that ARNs of the context object name.
@@ -65,6 +71,7 @@ func (p Place) arn(kind, name string) string {
 func Compile(cfg CompileConfig, m *Machine) (*workflow.Program, []Diagnostic) {
 	c := &compiler{cfg: cfg, prog: &workflow.Program{Format: workflow.Format, Language: Name, Namespace: cfg.Namespace, Name: cfg.Name}}
 	c.prog.Pipelined = cfg.Type == Express
+	c.machines = map[*Machine]workflow.BodyID{}
 	c.assigned, c.machine = m.assigned(), cfg.Name
 	c.prog.Errors = errorTable()
 	if m.Comment != "" {
@@ -114,6 +121,7 @@ type compiler struct {
 	problems []Diagnostic
 	assigned map[string]bool // variables
 	machine  string          // name of the state machine that is compiled
+	machines map[*Machine]workflow.BodyID
 }
 
 // scope is where a state stands: the frames around it.
@@ -126,8 +134,9 @@ type scope struct {
 }
 
 // executionInput is the input of the execution that the state belongs to.
-func (s *scope) executionInput() workflow.Source {
-	for up := 0; s != nil; s, up = s.outer, up+1 {
+// up is how many frames lie between.
+func (s *scope) executionInput(up int) workflow.Source {
+	for ; s != nil; s, up = s.outer, up+1 {
 		if s.execution {
 			return workflow.Source{Root: workflow.RootFrame, Up: up, Name: "input"}
 		}
@@ -136,9 +145,9 @@ func (s *scope) executionInput() workflow.Source {
 }
 
 // itemUp is how many frames outward the item is found; ok is false outside
-// every Map.
+// every Map of the execution.
 func (s *scope) itemUp() (up int, ok bool) {
-	for ; s != nil; s = s.outer {
+	for ; s != nil && !s.execution; s = s.outer {
 		if s.item {
 			return up, true
 		}
@@ -221,12 +230,16 @@ func (c *compiler) state(s *State, nodes map[string]workflow.NodeID, in *scope) 
 	case Choice:
 		n.Kind, n.Choice = workflow.KindChoice, e.choice(nodes)
 	case Task:
-		n.Kind, n.Task = workflow.KindTask, e.task()
+		if s.Task.Resource.startsMachine() && len(c.cfg.Machines) > 0 {
+			e.other(&n)
+		} else {
+			n.Kind, n.Task = workflow.KindTask, e.task()
+		}
 		n.Timeout = e.value(s.Task.TimeoutSeconds, WantSeconds)
 	case Parallel:
 		n.Kind, n.Fork = workflow.KindFork, e.parallel()
 	case Map:
-		n.Kind, n.Map = workflow.KindMap, e.mapState()
+		e.mapState(&n)
 	}
 	n.Input, n.Result = e.input(), e.result()
 	if s.Type != Choice { // there the rules have their own

@@ -18,6 +18,7 @@ const (
 	placeAssign                 // in Assign: $ is the result, or the effective input of what has none
 	placeCaught                 // in a catcher: $ is the error
 	placeItem                   // in an ItemSelector: $ is the effective input
+	placeItems                  // in ItemsPath or Items: $ is the effective input
 	placeRule                   // in a rule of a Choice: $ is the effective input
 )
 
@@ -26,13 +27,29 @@ type emitter struct {
 	*compiler
 	s  *State
 	in *scope
+	// inner says that the data is that of a node within the state, whose input is
+	// that of the frame.
+	inner bool
+}
+
+// frameInput is the input of the state, seen from a node within it.
+func frameInput(at position) workflow.Source {
+	from := workflow.Source{Root: workflow.RootFrame, Name: "input"}
+	if at == placeItem {
+		from.Up = 1 // the place counts as inside the item's frame
+	}
+	return from
 }
 
 // data is the value of a source.
 func (c *compiler) data(from workflow.Source) *workflow.Data {
+	return c.made(Operation{Path: "$", Plain: true}, from)
+}
+
+// made is the value of an operation on a source.
+func (c *compiler) made(op Operation, from workflow.Source) *workflow.Data {
 	return &workflow.Data{Expr: &workflow.Expr{
-		Language: Name, Source: Operation{Path: "$", Plain: true}.source(),
-		Bind: []workflow.Binding{{Path: []string{bindInput}, From: from}},
+		Language: Name, Source: op.source(), Bind: []workflow.Binding{{Path: []string{bindInput}, From: from}},
 	}}
 }
 
@@ -57,7 +74,9 @@ func (e *emitter) expr(op Operation, at position, n *yamldoc.Node, variables []s
 func (e *emitter) roots(op Operation, at position) []workflow.Binding {
 	from := workflow.Source{Root: workflow.RootStage}
 	switch {
-	case at == placeItem, at == placeRule, at == placeAssign && e.s.Type == Wait:
+	case e.inner:
+		from = frameInput(at)
+	case at == placeItem, at == placeItems, at == placeRule, at == placeAssign && e.s.Type == Wait:
 		from.Root = workflow.RootEffective
 	case at == placeAssign:
 		from.Root = workflow.RootResult
@@ -77,7 +96,11 @@ func (e *emitter) roots(op Operation, at position) []workflow.Binding {
 
 // states binds what is read of $states.
 func (e *emitter) states(src string, at position) []workflow.Binding {
-	bind := []workflow.Binding{{Path: []string{bindStates, "input"}, From: workflow.Source{Root: workflow.RootRaw}}}
+	input := workflow.Source{Root: workflow.RootRaw}
+	if e.inner {
+		input = frameInput(at)
+	}
+	bind := []workflow.Binding{{Path: []string{bindStates, "input"}, From: input}}
 	switch at {
 	case placeResult, placeAssign:
 		if e.s.Type != Wait && e.s.Type != Pass && e.s.Type != Choice && e.s.Type != Succeed {
@@ -85,7 +108,7 @@ func (e *emitter) states(src string, at position) []workflow.Binding {
 		}
 	case placeCaught:
 		bind = append(bind, workflow.Binding{Path: []string{bindStates, "errorOutput"}, From: workflow.Source{Root: workflow.RootError}})
-	case placeInput, placeItem, placeRule:
+	case placeInput, placeItem, placeItems, placeRule:
 	}
 	if compiled, problems := e.cfg.JSONata.Compile(src, nil); len(problems) == 0 {
 		if slices.ContainsFunc(compiled.Reads(), func(r []string) bool {
@@ -111,7 +134,11 @@ func (e *emitter) context(at position, path ...string) []workflow.Binding {
 		kind = "express"
 	}
 	add(workflow.Source{Root: workflow.RootRun, Name: "id", Prefix: place.arn(kind, e.machine) + ":"}, "Execution", "Id")
-	add(e.in.executionInput(), "Execution", "Input")
+	between := 0
+	if at == placeItem {
+		between = 1
+	}
+	add(e.in.executionInput(between), "Execution", "Input")
 	add(workflow.Source{Root: workflow.RootRun, Name: "id"}, "Execution", "Name")
 	fixed(value.String(place.Role), "Execution", "RoleArn")
 	add(workflow.Source{Root: workflow.RootRun, Name: "started_at"}, "Execution", "StartTime")

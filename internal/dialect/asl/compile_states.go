@@ -94,6 +94,12 @@ func (e *emitter) task() *workflow.Task {
 	if e.cfg.Type != Express { // a task whose outcome is unknown is repeated by Retry only
 		out.MaxLost = new(int)
 	}
+	if t.Credentials != nil {
+		e.problems = append(e.problems, Diagnostic{
+			Severity: Warning, Code: CodeIgnored, Location: place(e.s.Location, "Credentials"), Pos: t.Credentials.Pos, Length: 1,
+			Message: "Credentials have no effect: no role is assumed here", Hint: "say in the file of resources with which connection the resource is called",
+		})
+	}
 	target, ok := e.cfg.Target(t.Resource)
 	if !ok && t.Resource.Kind == Activity {
 		target, ok = activity(t.Resource), true
@@ -126,48 +132,6 @@ func (e *emitter) parallel() *workflow.Fork {
 		out.Branches = append(out.Branches, workflow.Branch{Body: e.flow(b, &scope{outer: e.in})})
 	}
 	return out
-}
-
-func (e *emitter) mapState() *workflow.Map {
-	m := e.s.Map
-	later := func(there bool, what string) {
-		if there {
-			e.fail(CodeLater, e.s.Pos, len(e.s.Name)+2, place(e.s.Location, what), "%s is not available yet", what)
-		}
-	}
-	later(m.Reader != nil, "ItemReader")
-	later(m.Batcher != nil, "ItemBatcher")
-	later(m.Writer != nil, "ResultWriter")
-	out := &workflow.Map{
-		Body:        e.flow(m.Processor, &scope{outer: e.in, item: true}),
-		Items:       e.items(),
-		Select:      e.template(m.ItemSelector, "ItemSelector", placeItem),
-		MaxParallel: e.value(m.MaxConcurrency, WantCount),
-		Rule:        workflow.Rule{OnFailure: workflow.CancelRest},
-		Gather:      workflow.GatherList,
-	}
-	out.Rule.MaxFailures = e.value(m.ToleratedFailureCount, WantCount)
-	out.Rule.MaxFailedPercent = e.value(m.ToleratedFailurePercentage, WantPercent)
-	if m.Distributed && out.Rule.MaxFailures == nil && out.Rule.MaxFailedPercent == nil {
-		out.Rule.MaxFailures = constant(value.Int(0)) // too many failures have an error of their own
-	}
-	return out
-}
-
-// items is the list that a Map goes over.
-func (e *emitter) items() *workflow.Data {
-	v := e.s.Map.Items
-	switch {
-	case v == nil && e.s.Language == JSONata:
-		return e.jsonata("$states.input", "Items", WantArray, placeInput, nil)
-	case v == nil:
-		return e.query(Operation{Path: "$", Field: "ItemsPath", Want: WantArray, Plain: true}, placeItem, nil)
-	case v.Kind == Path:
-		return e.query(Operation{Path: v.Text, Field: v.Field, Want: WantArray, Plain: true}, placeItem, v.Node)
-	case v.Kind == Literal:
-		return e.template(v.Node, "Items", placeInput)
-	}
-	return e.value(v, WantArray)
 }
 
 // Errors with a meaning of their own in Retry and Catch.

@@ -30,11 +30,13 @@ func NewLanguage(jsonata expr.Language) *Language { return &Language{jsonata: js
 var _ expr.Language = (*Language)(nil)
 
 // Operation is the source of an expression. Exactly one of JSONata, Path, Test,
-// Into and Error is set.
+// Make, Into and Error is set.
 type Operation struct {
 	JSONata string      `json:"jsonata,omitempty"`
 	Path    string      `json:"path,omitempty"` // a path, or a call of an intrinsic function
 	Test    *TestSource `json:"test,omitempty"`
+	// Make is what the compiler needs beside.
+	Make Make `json:"make,omitempty"`
 	// Into is a ResultPath: it gives the state's input with the result in it.
 	Into string `json:"into,omitempty"`
 	// Error gives the error that is handled as the language shows it.
@@ -118,6 +120,8 @@ func (o *operation) Reads() [][]string {
 	switch {
 	case o.inner != nil:
 		return o.inner.Reads()
+	case o.Make != "":
+		return [][]string{{bindInput}}
 	case o.Into != "":
 		return [][]string{{bindInput}, {bindRaw}}
 	case o.query != nil:
@@ -148,6 +152,8 @@ func (o *operation) Eval(r expr.Request) (value.Value, error) {
 		return o.evalJSONata(r)
 	case o.Error:
 		return errorOutput(r.Bindings[bindError]), nil
+	case o.Make != "":
+		return o.make(r.Bindings[bindInput], r.Now)
 	case o.Into != "":
 		out, failed := jsonpath.ApplyResultPath(o.query, r.Bindings[bindRaw], r.Bindings[bindInput])
 		if failed != nil {

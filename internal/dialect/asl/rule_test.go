@@ -156,12 +156,14 @@ States:
 	if asl.HasErrors(problems) {
 		t.Fatal(problems)
 	}
-	_, problems = asl.Compile(asl.CompileConfig{JSONata: jsonata.New(jsonata.Config{AWS: true}), Target: testTarget}, machine)
+	_, problems = asl.Compile(asl.CompileConfig{JSONata: jsonata.New(jsonata.Config{AWS: true}), Target: func(r asl.Resource) (asl.Target, bool) {
+		return asl.Target{Uses: "test"}, r.Name != "unmapped" && r.Service != "s3"
+	}}, machine)
 	var got []string
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%d:%d %s %s", p.Pos.Line, p.Pos.Column, p.Code, p.Location))
 	}
-	want := "5:15 UNMAPPED_RESOURCE /States/A/Resource; 7:3 NOT_AVAILABLE /States/B/ItemReader"
+	want := "5:15 UNMAPPED_RESOURCE /States/A/Resource; 9:28 UNMAPPED_RESOURCE /States/B/ItemReader/Resource"
 	if strings.Join(got, "; ") != want {
 		t.Errorf("got %s, want %s", strings.Join(got, "; "), want)
 	}

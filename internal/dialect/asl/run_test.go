@@ -32,7 +32,7 @@ type driver struct {
 
 // testTarget gives tasks the resource beside the arguments.
 func testTarget(r asl.Resource) (asl.Target, bool) {
-	return asl.Target{Uses: "test", With: func(arguments workflow.Data) workflow.Data {
+	return asl.Target{Store: "data", Uses: "test", With: func(arguments workflow.Data) workflow.Data {
 		return workflow.Data{Object: []workflow.DataMember{
 			{Key: "resource", Data: workflow.Data{Const: value.String(r.Text)}}, {Key: "input", Data: arguments},
 		}}
@@ -105,7 +105,11 @@ func (d *driver) command(c engine.Command) {
 func (d *driver) dispatch(t engine.Task) {
 	fmt.Fprintf(&d.trace, "%s %d %s\n", t.Path, t.Attempt, t.Input)
 	out := engine.TaskOutcome{Kind: engine.OutcomeSucceeded, StartedAt: d.now, EndedAt: d.now, Final: true}
-	v, failed, takes := d.answer(t.Input.Get("resource").Text(), t.Input.Get("input"), t.Attempt)
+	resource, input := t.Input.Get("resource").Text(), t.Input.Get("input")
+	if t.Uses != "test" {
+		resource, input = t.Uses, t.Input
+	}
+	v, failed, takes := d.answer(resource, input, t.Attempt)
 	out.Output = v
 	if failed != nil {
 		out.Kind, out.Error = engine.OutcomeFailed, failed
