@@ -60,6 +60,8 @@ const (
 	DoesRetry   Does = "retry"  // it is done again, or for the first time
 	DoesReopen  Does = "reopen" // it was not run, and is judged again
 	DoesRepeat  Does = "repeat" // a finally part that ran, and will run again
+	DoesAnswer  Does = "answer" // its work ends with a message
+	DoesBeat    Does = "beat"   // the time of its next heartbeat begins
 )
 
 // ErrRefused is wrapped by every [Refusal].
@@ -146,6 +148,9 @@ func (m *Machine) Plan(run *Run, in Input) ([]Affected, error) {
 			return nil, err
 		}
 		return plan.affected, nil
+	case Callback:
+		_, affected, err := m.planCallback(run, &in)
+		return affected, err
 	}
 	return nil, fmt.Errorf("%w: %T is no action", ErrProtocol, in)
 }

@@ -70,21 +70,37 @@ func (d *decider) tokenFact(a *Activation) value.Value {
 	return value.String(Token(d.run, a, attempt))
 }
 
-// callback takes a message for work that is out, or was handed over.
-func (d *decider) callback(in Callback) error {
+// planCallback finds the work that a message is for, and says what the message
+// does: a heartbeat of work that owes none does nothing.
+func (m *Machine) planCallback(run *Run, in *Callback) (*Activation, []Affected, error) {
 	_, id, _ := splitToken(in.Token)
-	a := d.run.Acts[id]
-	if a == nil || a.Phase != PhaseAttempt && a.Phase != PhaseMessage || a.CancelAsked || a.Answer != nil || Token(d.run, a, a.Attempt) != in.Token {
-		return refusef("", "no work waits for this token: it has ended, or another attempt has taken its place")
+	a := run.Acts[id]
+	if a == nil || a.Phase != PhaseAttempt && a.Phase != PhaseMessage || a.CancelAsked || a.Answer != nil || Token(run, a, a.Attempt) != in.Token {
+		return nil, nil, refusef("", "no work waits for this token: it has ended, or another attempt has taken its place")
 	}
-	n := d.m.node(d.run.Frames[a.Frame], a.Node)
 	switch {
 	case in.Beat && a.Heartbeat == 0:
+		return a, nil, nil
+	case in.Beat:
+		return a, []Affected{{Path: a.Path, Does: DoesBeat, Attempt: a.Attempt}}, nil
+	case m.node(run.Frames[a.Frame], a.Node).Task.Finish == workflow.FinishResult:
+		return nil, nil, refusef(a.Path, "step %s ends with its own result, not with a message", a.Path)
+	}
+	return a, []Affected{{Path: a.Path, Does: DoesAnswer, Attempt: a.Attempt}}, nil
+}
+
+// callback takes a message for work that is out, or was handed over.
+func (d *decider) callback(in Callback) error {
+	a, affected, err := d.m.planCallback(d.run, &in)
+	if err != nil {
+		return err
+	}
+	d.dec.Affected = affected
+	switch {
+	case len(affected) == 0:
 		return nil
 	case in.Beat:
 		return d.beat(a)
-	case n.Task.Finish == workflow.FinishResult:
-		return refusef(a.Path, "step %s ends with its own result, not with a message", a.Path)
 	}
 	ev := Event{Kind: EvAnswered, Act: a.ID, Attempt: a.Attempt, Outcome: OutcomeSucceeded, Output: nullIfUndefined(in.Output), Actor: in.Actor}
 	if in.Error != nil {

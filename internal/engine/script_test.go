@@ -231,17 +231,7 @@ func (w *world) message(word, path, arg string) {
 		if run, ok := engine.TokenRun(in.Token); !ok || run != w.run.ID {
 			w.t.Fatalf("token of run %q", run)
 		}
-		w.batch++
-		before := w.run.Sequence
-		d, err := w.m.Decide(w.run, in, w.context())
-		if err != nil {
-			if !errors.Is(err, engine.ErrRefused) || w.run.Sequence != before {
-				w.t.Fatalf("decide %T: %v", in, err)
-			}
-			fmt.Fprintf(&w.trace, "  refused: %v\n", err)
-			return
-		}
-		w.decided(d)
+		w.action(in)
 		return
 	}
 	w.t.Fatalf("nothing is at %q", path)
