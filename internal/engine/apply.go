@@ -363,6 +363,9 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		dropTimer(run, a, &a.Deadline)
 		a.Result, a.Phase, a.State, a.Reason, a.Winner = ev.Output, PhaseResult, Running, ReasonNone, ev.Branch
 	case EvError:
+		if a.Phase == PhaseMessage || a.Expired != "" && m.node(run.Frames[a.Frame], a.Node).Task != nil {
+			a.Failures++ // its time was up: the attempt counts as failed, whatever became of it
+		}
 		dropTimer(run, a, &a.Timer)
 		dropTimer(run, a, &a.Deadline)
 		dropTimer(run, a, &a.Beat)
@@ -407,8 +410,8 @@ func (m *Machine) applyAttemptEnded(run *Run, a *Activation, ev *Event) {
 	a.State, a.Reason = Running, ReasonNone
 	n := m.node(run.Frames[a.Frame], a.Node)
 	switch {
-	case a.Answer != nil && !a.CancelAsked:
-		takeAnswer(run, a)
+	case a.Answer != nil: // also of one that was told to stop: it was acknowledged
+		takeAnswer(a)
 		return
 	case ev.Outcome == OutcomeSucceeded && n.Task.Finish != workflow.FinishResult && !ev.Same && !a.CancelAsked:
 		a.Phase, a.State, a.Reason = PhaseMessage, Waiting, ReasonMessage
@@ -416,7 +419,6 @@ func (m *Machine) applyAttemptEnded(run *Run, a *Activation, ev *Event) {
 	}
 	dropTimer(run, a, &a.Deadline)
 	dropTimer(run, a, &a.Beat)
-	a.Answer = nil
 	switch ev.Outcome {
 	case OutcomeSucceeded:
 		a.Result, a.Phase = ev.Output, PhaseResult
@@ -427,7 +429,9 @@ func (m *Machine) applyAttemptEnded(run *Run, a *Activation, ev *Event) {
 		a.Failures++
 		a.Phase, a.RuleAt = PhaseError, 0
 	case OutcomeLost:
-		a.Lost++
+		if a.Expired == "" {
+			a.Lost++
+		}
 		a.Phase = PhaseEntered
 	case OutcomeNotStarted:
 		a.Phase = PhaseEntered

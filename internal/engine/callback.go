@@ -125,18 +125,19 @@ func (d *decider) goOnAfter(a *Activation) {
 	}
 }
 
-// applyAnswered keeps an answer until the attempt has ended, or ends with it.
+// applyAnswered keeps an answer until the attempt has ended, which nothing
+// hurries any more, or ends the work with it.
 func applyAnswered(run *Run, a *Activation, ev *Event) {
 	a.Answer = &Answer{Output: ev.Output, Err: ev.Error}
+	dropTimer(run, a, &a.Deadline)
+	dropTimer(run, a, &a.Beat)
 	if a.Phase == PhaseMessage {
-		takeAnswer(run, a)
+		takeAnswer(a)
 	}
 }
 
 // takeAnswer makes the answer the end of the work.
-func takeAnswer(run *Run, a *Activation) {
-	dropTimer(run, a, &a.Deadline)
-	dropTimer(run, a, &a.Beat)
+func takeAnswer(a *Activation) {
 	a.State, a.Reason = Running, ReasonNone
 	if a.Answer.Err != nil {
 		a.Failures++

@@ -85,16 +85,16 @@ func (d *decider) taskEnded(in TaskEnded) error {
 		mapped.Details = ev.Error.Details
 		ev.Error = mapped
 	}
-	answered := a.Answer != nil && !a.CancelAsked
+	answered := a.Answer != nil
 	if err := d.emit(ev); err != nil {
 		return err
 	}
 	d.clearTimers(a)
-	if a.Phase == PhaseResult || a.Phase == PhaseMessage || answered {
+	switch {
+	case a.Phase == PhaseResult, a.Phase == PhaseMessage, answered && !a.CancelAsked:
 		d.goOnAfter(a)
 		return nil
-	}
-	if a.CancelAsked {
+	case a.CancelAsked:
 		return d.unwound(a)
 	}
 	switch o.Kind {

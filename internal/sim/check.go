@@ -108,9 +108,15 @@ func (s *simulation) checkDispatch(t *engine.Task) {
 	}
 }
 
+// attemptEnded reports whether an attempt has ended: whoever stopped it may have
+// been handled in the same batch.
+func (a *actModel) attemptEnded(attempt int) bool {
+	return attempt <= len(a.attempts) && a.attempts[attempt-1].ended
+}
+
 func (s *simulation) checkCancelTask(e runtime.CancelTask) {
 	m := s.models[e.Run]
-	if m == nil || m.acts[e.Act] == nil || !m.acts[e.Act].stopping && !m.acts[e.Act].ended {
+	if m == nil || m.acts[e.Act] == nil || !m.acts[e.Act].stopping && !m.acts[e.Act].ended && !m.acts[e.Act].attemptEnded(e.Attempt) {
 		s.violatef(Outbox, "run %s: activation %d is told to stop before that is on disk", e.Run, e.Act)
 	}
 }

@@ -69,8 +69,9 @@ type actModel struct {
 }
 
 type timerModel struct {
-	act engine.ActID
-	due time.Time
+	act  engine.ActID
+	due  time.Time
+	kind engine.TimerKind
 }
 
 type attemptModel struct {
@@ -78,6 +79,8 @@ type attemptModel struct {
 	ended   bool
 	outcome engine.OutcomeKind
 	endedAt time.Time
+	// answer is how a message said that the work ended, empty while none has.
+	answer engine.OutcomeKind
 }
 
 func newModel(s *simulation, row *store.RunRow) *model {
@@ -290,8 +293,13 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 		m.attempt(a, ev, b)
 	case engine.EvAttemptEnded:
 		m.attemptEnded(a, ev)
+	case engine.EvAnswered:
+		m.answered(a, ev)
 	case engine.EvTimerSet:
-		m.timers[ev.Timer] = timerModel{ev.Act, ev.Due}
+		if ev.TimerKind == engine.TimerHeartbeat {
+			m.dropTimers(ev.Act, engine.TimerHeartbeat)
+		}
+		m.timers[ev.Timer] = timerModel{ev.Act, ev.Due, ev.TimerKind}
 	case engine.EvRetry:
 		m.retry(a, ev)
 	case engine.EvTimerFired:
@@ -314,13 +322,36 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 	default:
 	}
 	switch ev.Kind {
-	case engine.EvResult, engine.EvError, engine.EvEnded: // what it waited for is over
-		for id, t := range m.timers {
-			if t.act == ev.Act {
-				delete(m.timers, id)
-			}
+	case engine.EvResult, engine.EvError, engine.EvEnded, engine.EvAnswered: // what it waited for is over
+		m.dropTimers(ev.Act, "")
+	case engine.EvAttemptEnded:
+		if ev.Outcome != engine.OutcomeSucceeded || m.node(a).Task.Finish == workflow.FinishResult || a.stopping {
+			m.dropTimers(ev.Act, "")
 		}
 	default:
+	}
+}
+
+// dropTimers forgets the timers of an activation, or those of a kind.
+func (m *model) dropTimers(act engine.ActID, kind engine.TimerKind) {
+	for id, t := range m.timers {
+		if t.act == act && (kind == "" || t.kind == kind) {
+			delete(m.timers, id)
+		}
+	}
+}
+
+// answered takes what a message said: once for an attempt, of work that a
+// message ends.
+func (m *model) answered(a *actModel, ev *engine.Event) {
+	n := len(a.attempts)
+	if n == 0 || ev.Attempt != n || a.attempts[n-1].answer != "" || a.ended || m.node(a).Task.Finish != workflow.FinishMessage {
+		m.violatef(OneResult, "a message ends attempt %d of activation %d, which has %d", ev.Attempt, ev.Act, n)
+		return
+	}
+	a.attempts[n-1].answer = ev.Outcome
+	if ev.Outcome == engine.OutcomeFailed {
+		a.failures++
 	}
 }
 
@@ -359,6 +390,9 @@ func (m *model) attempt(a *actModel, ev *engine.Event, b *store.Batch) {
 		m.violatef(Attempts, "attempt %d of activation %d: %d failed of %d, %d lost of %d", ev.Attempt, ev.Act, a.failures, limit, a.lost, lost)
 	}
 	a.attempts = append(a.attempts, attemptModel{fence: ev.Fence})
+	if node.Task.Finish == workflow.FinishMessage {
+		m.s.people.answer(m.id, ev.Act, ev.Attempt)
+	}
 }
 
 // stopped reports whether a frame lies in something that was told to stop, and
@@ -390,7 +424,7 @@ func (m *model) attemptEnded(a *actModel, ev *engine.Event) {
 	deed := m.s.world.deeds[ref(m.id, ev.Act, n, last.fence)]
 	switch ev.Outcome {
 	case engine.OutcomeSucceeded, engine.OutcomeFailed:
-		if ev.Outcome == engine.OutcomeFailed {
+		if ev.Outcome == engine.OutcomeFailed && last.answer == "" {
 			a.failures++
 		}
 		switch {
@@ -402,7 +436,9 @@ func (m *model) attemptEnded(a *actModel, ev *engine.Event) {
 			m.violatef(OneResult, "attempt %d of activation %d failed of %s, but said %s", n, ev.Act, ev.Error.Name, deed.outcome.Error.Name)
 		}
 	case engine.OutcomeLost:
-		a.lost++
+		if last.answer == "" && !a.stopping {
+			a.lost++
+		}
 	case engine.OutcomeNotStarted:
 		if deed != nil && deed.started {
 			m.violatef(OneResult, "attempt %d of activation %d is said not to have started, but it did", n, ev.Act)
@@ -420,7 +456,7 @@ func (m *model) retry(a *actModel, ev *engine.Event) {
 		return // matched, with no attempts left
 	}
 	if ev.Timer != 0 {
-		m.timers[ev.Timer] = timerModel{ev.Act, ev.Due}
+		m.timers[ev.Timer] = timerModel{ev.Act, ev.Due, engine.TimerRetry}
 		a.retryAt = ev.Due
 	}
 	b := &m.node(a).Retry[ev.Rule].Backoff
@@ -453,6 +489,10 @@ func parse(d *workflow.Data) time.Duration {
 func (m *model) actEnded(a *actModel, ev *engine.Event) {
 	if n := len(a.attempts); n > 0 && !a.attempts[n-1].ended {
 		m.violatef(Structure, "activation %d ended while attempt %d is out", ev.Act, n)
+	}
+	if ev.State == engine.Succeeded && ev.Reason == "" && m.node(a).Kind == workflow.KindTask && m.node(a).Task.Finish == workflow.FinishMessage &&
+		a.attempts[len(a.attempts)-1].answer != engine.OutcomeSucceeded {
+		m.violatef(OneResult, "activation %d succeeded, and no message said so", ev.Act)
 	}
 	a.ended, a.failed = true, ev.State == engine.Failed && !ev.Handled || ev.State == engine.Canceled
 	m.live--

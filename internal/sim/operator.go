@@ -7,6 +7,7 @@ import (
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
 )
 
 // operatorsFrom is what the callers of operators lie beyond; clients' are
@@ -28,6 +29,21 @@ type order struct {
 	run    store.RunID
 	action engine.Input
 	done   bool
+	// answers says of a message for which attempt of which activation it is.
+	act     engine.ActID
+	attempt int
+}
+
+// insists reports whether the order is asked for until it is answered, whatever
+// happens: a release, or a message that ends work.
+func (q *order) insists() bool {
+	switch in := q.action.(type) {
+	case engine.Release:
+		return true
+	case engine.Callback:
+		return !in.Beat
+	}
+	return false
 }
 
 func newOperators(s *simulation) *operators {
@@ -126,8 +142,7 @@ func (o *operators) ask(q *order) {
 	}
 	s.at(patience, "", "", func() {
 		o.asking--
-		_, releases := q.action.(engine.Release)
-		if !q.done && (releases || !s.calm) && o.r.chance(0.7) {
+		if !q.done && (q.insists() || !s.calm && o.r.chance(0.7)) {
 			o.ask(q)
 		}
 	})
@@ -175,12 +190,44 @@ func (o *operators) check(q *order, m *model, e runtime.Reply) {
 		if m.holds == 0 {
 			o.s.violatef(Outbox, "hold of run %s is acknowledged before it is on disk", q.run)
 		}
+	case engine.Callback:
+		if a := m.acts[q.act]; !q.action.(engine.Callback).Beat && (len(a.attempts) < q.attempt || a.attempts[q.attempt-1].answer == "") {
+			o.s.violatef(Outbox, "a message to run %s is acknowledged before it is on disk", q.run)
+		}
 	case engine.Retry:
 		o.s.fault("retry done")
 		if m.retried == 0 || len(e.Affected) == 0 {
 			o.s.violatef(Outbox, "retry of run %s is acknowledged before it is on disk: %v", q.run, e.Affected)
 		}
 	}
+}
+
+// answer plans the messages of work that one ends: some heartbeats, then the
+// end, sooner or later.
+func (o *operators) answer(run store.RunID, act engine.ActID, attempt int) {
+	for o.r.chance(0.4) {
+		o.s.at(o.r.span(time.Second, 5*time.Minute), "beat", string(run), func() { o.message(run, act, attempt, true) })
+	}
+	o.s.at(o.r.span(time.Second, 20*time.Minute), "answer", string(run), func() { o.message(run, act, attempt, false) })
+}
+
+func (o *operators) message(run store.RunID, act engine.ActID, attempt int, beat bool) {
+	m := o.s.models[run]
+	a := m.run.Acts[act]
+	if m.ended || a == nil || a.Attempt != attempt {
+		return
+	}
+	in := engine.Callback{Token: engine.Token(m.run, a, attempt), Beat: beat, Output: value.Int(int64(attempt)), Actor: "outside"}
+	switch {
+	case beat:
+		o.s.fault("beat")
+	case o.r.chance(0.3):
+		in.Error = &engine.Error{Name: "refused"}
+		o.s.fault("message of a failure")
+	default:
+		o.s.fault("message")
+	}
+	o.ask(&order{run: run, action: in, act: act, attempt: attempt})
 }
 
 // calmDown releases, again and again, all that is still held.

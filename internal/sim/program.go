@@ -255,6 +255,12 @@ func (g *generator) task(n *workflow.Node) {
 		lost := g.r.IntN(3)
 		n.Task.MaxLost = &lost
 	}
+	if g.r.chance(0.12) {
+		n.Task.Finish = workflow.FinishMessage
+	}
+	if g.r.chance(0.1) {
+		n.Task.Heartbeat = workflow.Constant(value.String(pick(g.r, "40s", "5m")))
+	}
 	if g.r.chance(0.2) {
 		n.Timeout = workflow.Constant(value.String(pick(g.r, "30s", "2m", "10m")))
 	}

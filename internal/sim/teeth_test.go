@@ -44,6 +44,8 @@ func TestTeeth(t *testing.T) {
 			p.recovered = func(m []runtime.Message) []runtime.Message { return m[:max(0, len(m)-1)] }
 		}, []Invariant{Liveness, NoLostRun, Outbox}},
 		{"holds are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetHolds }), []Invariant{Outbox}},
+		{"messages are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetMessages }), []Invariant{Outbox}},
+		{"answers are forgotten at a restart", onRecovery(forgetAnswers), []Invariant{Attempts, OneResult, Liveness, FoldIsState}},
 		{"holds are forgotten at a restart", onRecovery(forgetHolding), []Invariant{Held, FoldIsState}},
 		{"a retry takes what succeeded for failed", onRuntime(func(r *brokenRuntime) { r.before = spoilSuccess }), []Invariant{NoRerun, FoldIsState}},
 		{"a retry leaves out what was canceled", onRuntime(func(r *brokenRuntime) { r.before = forgetCanceled }), []Invariant{Order, Structure, Liveness, FoldIsState}},
@@ -132,6 +134,22 @@ func forgetHolds(m runtime.Message) (runtime.Message, []runtime.Effect) {
 		}
 	}
 	return m, nil
+}
+
+// forgetMessages answers messages that end work, and forgets them.
+func forgetMessages(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	if act, ok := m.(runtime.Act); ok {
+		if in, is := act.Action.(engine.Callback); is && !in.Beat {
+			return nil, []runtime.Effect{runtime.Reply{Caller: act.Caller, Run: act.Run}}
+		}
+	}
+	return m, nil
+}
+
+func forgetAnswers(run *engine.Run) {
+	for _, a := range run.Acts {
+		a.Answer = nil
+	}
 }
 
 // spoilSuccess takes for failed what succeeded in a run that is read again.
