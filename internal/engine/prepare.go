@@ -217,9 +217,7 @@ func (l *linker) mapNode(m *workflow.Map) {
 	l.data(m.MaxParallel)
 	l.rule(&m.Rule, false)
 	l.refuse(m.Items == nil || m.Reader != nil, "a reader of items")
-	l.refuse(m.Batch != nil, "batches of items")
 	l.refuse(m.ChildRuns, "items as runs")
-	l.refuse(m.Writer != nil, "a writer of results")
 }
 
 func (l *linker) rule(r *workflow.Rule, ofBody bool) {

@@ -234,30 +234,20 @@ type Map struct {
 	// (range, paged reader, channel) stand beside it.
 	Items  *Data   `json:"items,omitempty"`
 	Reader *Reader `json:"reader,omitempty"`
-	// Select makes an item's value; Batch joins items into one.
-	Select *Data  `json:"select,omitempty"`
-	Batch  *Batch `json:"batch,omitempty"`
+	// Select makes an item's value.
+	Select *Data `json:"select,omitempty"`
 	// MaxParallel bounds the frames that are open at once; nil or 0: no bound.
 	MaxParallel *Data  `json:"max_parallel,omitempty"`
 	Rule        Rule   `json:"rule,omitzero"`
 	Gather      Gather `json:"gather"`
 	// ChildRuns makes each item a run of its own.
 	ChildRuns bool `json:"child_runs,omitempty"`
-	// Writer stores results by reference instead of gathering them.
-	Writer *Data `json:"writer,omitempty"`
 }
 
 // Reader reads items page by page from outside.
 type Reader struct {
 	Uses string `json:"uses"`
 	With *Data  `json:"with,omitempty"`
-}
-
-// Batch joins items: at most Count of them and Bytes of their JSON.
-type Batch struct {
-	Count *Data `json:"count,omitempty"`
-	Bytes *Data `json:"bytes,omitempty"`
-	Input *Data `json:"input,omitempty"`
 }
 
 // Choice takes the first case that holds.
