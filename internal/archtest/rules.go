@@ -116,7 +116,7 @@ func Regie() Rules {
 			}},
 			{Name: "test support", TestOnly: true, Neighbours: true, Packages: []string{
 				"internal/store/storetest", "internal/executor/executortest", "internal/connector/connectortest",
-				"internal/testpg/...", "internal/archtest",
+				"internal/testpg/...", "internal/archtest", "internal/dialect/asl/asltest",
 			}},
 			// Files, sockets and formats that several adapters and services share.
 			{Name: "support", Neighbours: true, Packages: []string{

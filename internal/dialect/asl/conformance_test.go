@@ -1,16 +1,15 @@
 package asl_test
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/regie-dev/regie/internal/dialect/asl"
+	"github.com/regie-dev/regie/internal/dialect/asl/asltest"
 	"github.com/regie-dev/regie/internal/expr/jsonata"
 	"github.com/regie-dev/regie/internal/value"
 )
@@ -32,7 +31,7 @@ func TestConformance(t *testing.T) {
 	least := map[string]int{"validate": 19, "variable_references": 9, "execution": 637} // so that none are lost unnoticed
 	passed, total, misses := map[string]int{}, map[string]int{}, map[string]string{}
 	judges := map[string]func(value.Value) string{"validate": judgeValidate, "variable_references": judgeVariables, "execution": judgeExecuted}
-	for _, c := range readCases(t, filepath.Join(dir, "asl")) {
+	for _, c := range asltest.ReadCases(t, filepath.Join(dir, "asl")) {
 		kind, id := c.Get("kind").Text(), c.Get("id").Text()
 		judge := judges[kind]
 		if judge == nil {
@@ -51,7 +50,7 @@ func TestConformance(t *testing.T) {
 			t.Errorf("there are %d cases of %s, expected at least %d", total[kind], kind, n)
 		}
 	}
-	compareMisses(t, misses, missesFile)
+	asltest.CompareMisses(t, misses, missesFile, *update)
 }
 
 func read(c value.Value) (*asl.Machine, []asl.Diagnostic) {
@@ -117,63 +116,4 @@ func diagnostics(problems []asl.Diagnostic) value.Value {
 		}
 	}
 	return value.List(items...)
-}
-
-func compareMisses(t *testing.T, misses map[string]string, missesFile string) {
-	t.Helper()
-	var lines []string
-	for id := range misses {
-		lines = append(lines, id)
-	}
-	slices.Sort(lines)
-	if *update {
-		if err := os.WriteFile(missesFile, []byte(strings.Join(append(lines, ""), "\n")), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(missesFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-	for _, id := range lines {
-		if !slices.Contains(known, id) {
-			t.Errorf("%s: %s", id, misses[id])
-		} else {
-			t.Logf("known miss %s: %s", id, misses[id])
-		}
-	}
-	for _, id := range known {
-		if id != "" && misses[id] == "" {
-			t.Errorf("%s passes now; take it out of %s", id, missesFile)
-		}
-	}
-}
-
-func readCases(t *testing.T, dir string) []value.Value {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no cases in %s: %v", dir, err)
-	}
-	var out []value.Value
-	for _, name := range files {
-		file, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(file)
-		lines.Buffer(nil, 16<<20)
-		for lines.Scan() {
-			v, err := value.Parse(lines.Bytes())
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, v)
-		}
-		if err := file.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
 }

@@ -2,14 +2,12 @@ package asl_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/regie-dev/regie/internal/dialect/asl"
-	"github.com/regie-dev/regie/internal/yamldoc"
+	"github.com/regie-dev/regie/internal/dialect/asl/asltest"
 )
 
 // TestRead reads the definitions of testdata/read.yaml, each with what is wrong
@@ -17,7 +15,7 @@ import (
 func TestRead(t *testing.T) {
 	t.Parallel()
 	cases := 0
-	for _, c := range documents(t, "testdata/read.yaml") {
+	for _, c := range asltest.Documents(t, "testdata/read.yaml") {
 		cases++
 		name, text := c.Get("case").Text, c.Get("definition").Text
 		file := "x.asl.json"
@@ -43,19 +41,6 @@ func TestRead(t *testing.T) {
 	if cases < 30 {
 		t.Errorf("there are %d cases", cases)
 	}
-}
-
-func documents(t *testing.T, name string) []*yamldoc.Node {
-	t.Helper()
-	text, err := os.ReadFile(filepath.FromSlash(name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	docs, problems := yamldoc.Parse(name, text)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	return docs
 }
 
 // FuzzRead: whatever the text, reading ends, gives a machine or an error, and

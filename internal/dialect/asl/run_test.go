@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/dialect/asl"
+	"github.com/regie-dev/regie/internal/dialect/asl/asltest"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/expr/jsonata"
@@ -136,7 +137,7 @@ func (d *driver) fire() {
 // the attempts, the waits and the end.
 func TestRun(t *testing.T) {
 	t.Parallel()
-	for _, c := range documents(t, "testdata/run.yaml") {
+	for _, c := range asltest.Documents(t, "testdata/run.yaml") {
 		name := c.Get("case").Text
 		machine, problems := asl.Read(config(asl.Standard), "x.asl.yaml", []byte(c.Get("definition").Text))
 		if asl.HasErrors(problems) {
@@ -181,7 +182,7 @@ func TestConformanceOfRuns(t *testing.T) {
 		t.Skip("REGIE_CONFORMANCE is not set: it names the folder with the conformance cases") //nolint:forbidigo // the cases are not part of Regie
 	}
 	misses, total := map[string]string{}, 0
-	for _, c := range readCases(t, filepath.Join(dir, "asl")) {
+	for _, c := range asltest.ReadCases(t, filepath.Join(dir, "asl")) {
 		needs := c.Get("needs")
 		if c.Get("kind").Text() != "execution" || needs.Len() != 1 || needs.At(0).Text() != "none" && needs.At(0).Text() != "lambda" {
 			continue
@@ -195,7 +196,7 @@ func TestConformanceOfRuns(t *testing.T) {
 	if total < 566 {
 		t.Errorf("there are %d executions", total)
 	}
-	compareMisses(t, misses, "testdata/known-run-misses.txt")
+	asltest.CompareMisses(t, misses, "testdata/known-run-misses.txt", *update)
 }
 
 func judgeRun(c value.Value) string {
@@ -208,7 +209,7 @@ func judgeRun(c value.Value) string {
 		return err.Error()
 	}
 	d := &driver{machine: linked, answer: func(resource string, input value.Value, _ int) (value.Value, *engine.Error, time.Duration) {
-		return lambda(c, resource, input)
+		return asltest.Lambda(c, resource, input)
 	}}
 	if err := d.drive(c.Get("input")); err != nil {
 		return err.Error()
@@ -219,7 +220,7 @@ func judgeRun(c value.Value) string {
 		return fmt.Sprintf("status %s (%s), want %s", status, d.ended.Error.Value(), want)
 	}
 	if status == "SUCCEEDED" {
-		if !sameValue(c, d.ended.Output, expect.Get("output")) {
+		if !asltest.Same(c, d.ended.Output, expect.Get("output")) {
 			return fmt.Sprintf("output %s, want %s", d.ended.Output, expect.Get("output"))
 		}
 		return ""
@@ -228,107 +229,4 @@ func judgeRun(c value.Value) string {
 		return fmt.Sprintf("error %q (%s), want %q (%s)", got, d.ended.Error.Message, want, expect.Get("cause"))
 	}
 	return ""
-}
-
-// sameValue compares as the cases say: texts that hold objects are parsed,
-// tokens stand for any text.
-func sameValue(c, got, want value.Value) bool {
-	text, isText := want.Str()
-	if isText {
-		for _, w := range c.Get("wildcards").Items() {
-			if strings.Contains(text, w.Text()) {
-				return true
-			}
-		}
-		for _, w := range c.Get("wildcard_values").Items() {
-			if text == w.Text() {
-				return true
-			}
-		}
-	}
-	if want.Kind() == value.KindObject {
-		if inner, ok := got.Str(); ok {
-			if parsed, err := value.Parse([]byte(inner)); err == nil {
-				got = parsed
-			}
-		}
-		if got.Kind() != value.KindObject {
-			return false
-		}
-		keys := 0
-		for _, m := range want.Members() {
-			if m.Key == "requestId" || m.Key == "stackTrace" { // compared loosely by the cases themselves
-				continue
-			}
-			keys++
-			if !sameValue(c, got.Get(m.Key), m.Value) {
-				return false
-			}
-		}
-		return got.Len() == keys
-	}
-	if want.Kind() == value.KindList && got.Kind() == value.KindList {
-		if got.Len() != want.Len() {
-			return false
-		}
-		for i, item := range want.Items() {
-			if !sameValue(c, got.At(i), item) {
-				return false
-			}
-		}
-		return true
-	}
-	return value.Equal(got, want)
-}
-
-// lambda answers a task as the mock of the case says.
-func lambda(c value.Value, resource string, input value.Value) (value.Value, *engine.Error, time.Duration) {
-	payload, wrapped := input, strings.HasSuffix(resource, "lambda:invoke")
-	name := resource
-	if wrapped {
-		payload, name = input.Get("Payload"), input.Get("FunctionName").Text()
-	}
-	behaviour := "missing"
-	for _, l := range c.Get("lambdas").Items() {
-		if n := l.Get("name").Text(); n == name || strings.HasSuffix(name, ":"+n) {
-			behaviour = l.Get("behaviour").Text()
-		}
-	}
-	if behaviour == "missing" {
-		return value.Null, &engine.Error{Name: "Lambda.ResourceNotFoundException", Message: "Function not found: " + name}, 0
-	}
-	if behaviour == "return-string-of-263168-a" {
-		service := resource
-		if wrapped {
-			service = "lambda"
-		}
-		return value.Null, &engine.Error{
-			Name:    "States.DataLimitExceeded",
-			Message: "The state/task '" + service + "' returned a result with a size exceeding the maximum number of bytes service limit.",
-		}, 0
-	}
-	takes := time.Duration(0)
-	if rest, ok := strings.CutPrefix(behaviour, "sleep:"); ok {
-		seconds, after, _ := strings.Cut(rest, ";")
-		takes, _ = time.ParseDuration(seconds + "s")
-		behaviour = after
-	}
-	out := payload
-	if text, ok := strings.CutPrefix(behaviour, "return:"); ok {
-		out = value.MustParse(text)
-	}
-	if rest, ok := strings.CutPrefix(behaviour, "raise:"); ok {
-		kind, message, _ := strings.Cut(rest, ":")
-		cause := value.Object(value.M("errorMessage", value.String(message)), value.M("errorType", value.String(kind)))
-		return value.Null, &engine.Error{Name: kind, Message: cause.String()}, takes
-	}
-	if text, ok := out.Str(); ok { // a payload that is text is the JSON that it holds
-		if parsed, err := value.Parse([]byte(text)); err == nil {
-			out = parsed
-		}
-	}
-	if wrapped {
-		out = value.Object(value.M("ExecutedVersion", value.String("$LATEST")), value.M("Payload", out), value.M("StatusCode", value.Int(200)))
-	}
-	return out, nil, takes
 }
