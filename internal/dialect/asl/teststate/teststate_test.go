@@ -1,0 +1,93 @@
+package teststate_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/regie-dev/regie/internal/dialect/asl"
+	"github.com/regie-dev/regie/internal/dialect/asl/asltest"
+	"github.com/regie-dev/regie/internal/dialect/asl/teststate"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// TestRun compares the answers to the requests of testdata/run.yaml.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	for _, c := range asltest.Documents(t, "testdata/run.yaml") {
+		name := c.Get("case").Text
+		request, err := teststate.ParseRequest(c.Get("request").ToValue())
+		var response teststate.Response
+		if err == nil {
+			request.File = "x.asl.yaml"
+			response, err = teststate.Run(config(), request)
+		}
+		var refused *teststate.Error
+		got := response.Value()
+		if errors.As(err, &refused) {
+			got = value.Object(value.M("code", value.String(refused.Code)), value.M("message", value.String(refused.Message)), value.M("hint", value.String(refused.Hint)))
+		} else if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if want := c.Get("want").ToValue(); !value.Equal(got, want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got.Indent(), want.Indent())
+		}
+	}
+}
+
+// TestCall: a task without a mock is called once, whatever is inspected, with
+// the state's arguments.
+func TestCall(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	cfg := config()
+	cfg.Call = func(resource asl.Resource, arguments value.Value) (value.Value, *engine.Error) {
+		calls++
+		return value.Object(value.M("resource", value.String(resource.Name)), value.M("got", arguments)), nil
+	}
+	response, err := teststate.Run(cfg, teststate.Request{
+		Definition: `{"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:1:function:price", "Parameters": {"n": 1}, "ResultPath": "$.r", "End": true}`,
+		Level:      teststate.Trace,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"resource":"price","got":{"n":1}}`
+	if got := response.Inspection.AfterResultSelector.String(); got != want || calls != 1 {
+		t.Errorf("after %d calls: %s, want %s after one", calls, got, want)
+	}
+}
+
+// TestJSON: in the form of AWS data is text.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	response, err := teststate.Run(config(), teststate.Request{Definition: `{"Type": "Succeed"}`, Input: value.Int(1), Level: teststate.Debug})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"output":"1","inspectionData":{"input":"1","afterInputPath":"1"},"status":"SUCCEEDED"}`
+	if got := response.JSON().String(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestPositions: faults of a state alone have the places of its own text.
+func TestPositions(t *testing.T) {
+	t.Parallel()
+	for file, text := range map[string]string{
+		"x.asl.json": "{\"Type\": \"Pass\",\n \"Nxt\": \"A\",\n \"End\": true}",
+		"x.asl.yaml": "Type: Pass\nNxt: A\nEnd: true\n",
+	} {
+		_, err := teststate.Run(config(), teststate.Request{Definition: text, File: file})
+		var refused *teststate.Error
+		if !errors.As(err, &refused) || len(refused.Diagnostics) != 1 {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		wantColumn := map[string]int{"x.asl.json": 2, "x.asl.yaml": 1}[file]
+		if at := refused.Diagnostics[0].Pos; at.Line != 2 || at.Column != wantColumn {
+			t.Errorf("%s: the fault is at %d:%d, want 2:%d", file, at.Line, at.Column, wantColumn)
+		}
+	}
+}
