@@ -124,7 +124,7 @@ func ReadCases(t *testing.T, dir string) []value.Value {
 }
 
 // Documents reads the documents of a YAML file.
-func Documents(t *testing.T, name string) []*yamldoc.Node {
+func Documents(t testing.TB, name string) []*yamldoc.Node {
 	t.Helper()
 	text, err := os.ReadFile(filepath.FromSlash(name))
 	if err != nil {

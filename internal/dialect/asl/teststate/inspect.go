@@ -22,7 +22,10 @@ func (t *test) inspect(found *outcome) (*Inspection, error) {
 		if shows {
 			out.AfterInputPath = p.after(t.before(func(b *asl.State) { b.InputPath = s.InputPath }))
 		}
-		if shows && works {
+		switch {
+		case s.Task != nil && !found.task.IsUndefined():
+			out.AfterParameters = found.task.Get(inArguments)
+		case shows && works:
 			out.AfterParameters = p.after(t.before(func(b *asl.State) { b.InputPath, b.Parameters = s.InputPath, s.Parameters }))
 		}
 		if works && done {

@@ -23,7 +23,7 @@ const uses = "mock"
 // lone is a machine of one state and of those that can follow it.
 type lone struct {
 	*engine.Machine
-	nodes []successor // by node; the state itself has none
+	nodes []successor // by node; the first is the state itself
 }
 
 // successor is where a state goes on, after an error by a catcher.
@@ -36,8 +36,8 @@ type successor struct {
 // the machine. With mocked, a Map or Parallel is one task instead of its items
 // or branches.
 func (t *test) compile(s asl.State, mocked bool) (*lone, error) {
-	flow := asl.Flow{StartAt: asl.Text{Text: s.Name, Pos: diag.Pos{Line: 1}}}
-	out := &lone{}
+	flow := asl.Flow{StartAt: asl.Text{Text: s.Name, Pos: diag.Pos{Line: 1}}, States: []*asl.State{&s}}
+	out := &lone{nodes: make([]successor, 1)}
 	leads := func(n asl.Text, catcher *int) asl.Text {
 		if n.Pos.Line == 0 {
 			return n // the machine ends
@@ -60,7 +60,6 @@ func (t *test) compile(s asl.State, mocked bool) (*lone, error) {
 		s.Choice = &choice
 	}
 	inside(&s)
-	flow.States = append(flow.States, &s)
 	program, problems := asl.Compile(asl.CompileConfig{
 		Name: "test", JSONata: t.cfg.JSONata,
 		Target: func(asl.Resource) (asl.Target, bool) { return asl.Target{Uses: uses}, true },
@@ -69,8 +68,11 @@ func (t *test) compile(s asl.State, mocked bool) (*lone, error) {
 		return nil, &Error{Code: CodeDefinition, Message: asl.InvalidDefinition(problems), Diagnostics: problems}
 	}
 	node := under(program, s.Name)
-	if items, ok := t.items(); ok && node.Map != nil {
-		node.Map.Items = workflow.Constant(items)
+	if t.state.Map != nil && t.state.Map.Reader != nil && node.Map != nil {
+		node.Map.Items = nil
+		if items, ok := t.items(); ok {
+			node.Map.Items = workflow.Constant(items)
+		}
 	}
 	if mocked {
 		if err := mock(node, &s); err != nil {
@@ -142,9 +144,7 @@ func mock(n *workflow.Node, s *asl.State) error {
 	case workflow.KindTask:
 		add(inHeartbeat, n.Task.Heartbeat)
 	case workflow.KindMap:
-		if s.Map.Items != nil || n.Map.Items.Const.IsUndefined() {
-			add(inItems, n.Map.Items)
-		}
+		add(inItems, n.Map.Items)
 		add(inMax, n.Map.MaxParallel)
 		if s.Map.ToleratedFailureCount != nil {
 			add(inCount, n.Map.Rule.MaxFailures)

@@ -91,3 +91,59 @@ func TestPositions(t *testing.T) {
 		}
 	}
 }
+
+// TestRandom: what is inspected is what the state made, also where it is drawn.
+func TestRandom(t *testing.T) {
+	t.Parallel()
+	var sent value.Value
+	cfg := config()
+	cfg.Call = func(_ asl.Resource, arguments value.Value) (value.Value, *engine.Error) {
+		sent = arguments
+		return value.Int(1), nil
+	}
+	response, err := teststate.Run(cfg, teststate.Request{
+		Definition: `{"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:1:function:price", "Parameters": {"id.$": "States.UUID()"},
+			"ResultSelector": {"id.$": "States.UUID()"}, "Next": "Then"}`,
+		Level: teststate.Debug,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := response.Inspection.AfterParameters; !value.Equal(got, sent) {
+		t.Errorf("afterParameters is %s, and the task got %s", got, sent)
+	}
+	if got := response.Inspection.AfterResultSelector; !value.Equal(got, response.Output) || value.Equal(got, sent) {
+		t.Errorf("afterResultSelector is %s, the output %s, the task's %s", got, response.Output, sent)
+	}
+}
+
+// FuzzRun: whatever the definition and the mock, a test ends with a response
+// whose status is one of four, or is refused.
+func FuzzRun(f *testing.F) {
+	for _, c := range asltest.Documents(f, "testdata/run.yaml") {
+		request := c.Get("request")
+		f.Add(request.Get("definition").ToValue().String(), request.Get("mock").ToValue().String())
+	}
+	f.Fuzz(func(t *testing.T, definition, mock string) {
+		request := teststate.Request{Definition: definition, Level: teststate.Trace}
+		if v, err := value.Parse([]byte(mock)); err == nil {
+			request.Mock, _ = teststate.ParseMock(v)
+		}
+		response, err := teststate.Run(config(), request)
+		var refused *teststate.Error
+		switch {
+		case errors.As(err, &refused):
+			if refused.Code == "" || refused.Message == "" {
+				t.Errorf("refused without a reason: %+v", refused)
+			}
+		case err != nil:
+			t.Error(err)
+		default:
+			switch response.Status {
+			case teststate.Succeeded, teststate.Failed, teststate.Retriable, teststate.CaughtError:
+			default:
+				t.Errorf("status %q", response.Status)
+			}
+		}
+	})
+}
