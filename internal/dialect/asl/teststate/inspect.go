@@ -70,10 +70,19 @@ func (t *test) inspectMap(found *outcome, out *Inspection, p *prober) {
 	if s.Language == asl.JSONPath && s.Map.Items != nil {
 		out.AfterItemsPath = found.task.Get(inItems)
 	}
+	p.real = true
+	selected := t.behind(func(b *asl.State) {
+		b.ResultSelector, b.ResultPath, b.OutputPath, b.Output = nil, nil, nil, nil
+		m := *s.Map
+		m.Batcher = nil
+		b.Map = &m
+	})
 	if _, read := t.items(); s.Map.ItemSelector != nil && (s.Map.Reader == nil || read) {
-		selected := t.behind(func(b *asl.State) { b.ResultSelector, b.ResultPath, b.OutputPath, b.Output = nil, nil, nil, nil })
-		p.real = true
 		out.AfterItemSelector = p.after(selected)
+	}
+	if s.Map.Batcher != nil && s.Map.Reader == nil {
+		selected.Map.Batcher = s.Map.Batcher
+		out.AfterItemBatcher = p.after(selected)
 	}
 }
 

@@ -60,6 +60,9 @@ func (t *test) compile(s asl.State, mocked bool) (*lone, error) {
 		s.Choice = &choice
 	}
 	inside(&s)
+	if mocked && s.Map != nil {
+		s.Map.Batcher = nil
+	}
 	program, problems := asl.Compile(asl.CompileConfig{
 		Name: "test", JSONata: t.cfg.JSONata,
 		Target: func(asl.Resource) (asl.Target, bool) { return asl.Target{Uses: uses}, true },
@@ -96,7 +99,7 @@ func inside(s *asl.State) {
 	switch {
 	case s.Map != nil:
 		m := *s.Map
-		m.Processor, m.Reader, m.Batcher, m.Writer = flow, nil, nil, nil
+		m.Processor, m.Reader, m.Writer = flow, nil, nil
 		s.Map = &m
 	case s.Parallel != nil:
 		s.Parallel = &asl.ParallelState{Branches: []*asl.Flow{flow}}

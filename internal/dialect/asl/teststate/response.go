@@ -35,11 +35,11 @@ type Inspection struct {
 	// Result is what the Task's mock gives, or the Result of a Pass.
 	Result                               value.Value
 	AfterResultSelector, AfterResultPath value.Value
-	// AfterItemsPath and AfterItemSelector are lists, of a Map.
-	AfterItemsPath, AfterItemSelector value.Value
-	MaxConcurrency                    value.Value // 0: no bound
-	ToleratedFailureCount             value.Value
-	ToleratedFailurePercentage        value.Value
+	// AfterItemsPath, AfterItemSelector and AfterItemBatcher are lists, of a Map.
+	AfterItemsPath, AfterItemSelector, AfterItemBatcher value.Value
+	MaxConcurrency                                      value.Value // 0: no bound
+	ToleratedFailureCount                               value.Value
+	ToleratedFailurePercentage                          value.Value
 	// Variables are those after the state.
 	Variables value.Value
 	Error     *ErrorDetails
@@ -91,6 +91,7 @@ func (i *Inspection) value(data func(value.Value) value.Value) value.Value {
 		{Key: "afterArguments", Value: i.AfterArguments},
 		{Key: "afterItemsPath", Value: i.AfterItemsPath},
 		{Key: "afterItemSelector", Value: i.AfterItemSelector},
+		{Key: "afterItemBatcher", Value: i.AfterItemBatcher},
 		{Key: "result", Value: i.Result},
 		{Key: "afterResultSelector", Value: i.AfterResultSelector},
 		{Key: "afterResultPath", Value: i.AfterResultPath},
