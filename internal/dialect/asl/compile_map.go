@@ -275,7 +275,7 @@ func (e *emitter) items() *workflow.Data {
 	at := placeItems
 	switch {
 	case v == nil && e.s.Language == JSONata:
-		return e.jsonata("$states.input", "Items", WantArray, at, nil)
+		return e.jsonata("$states.input", "", WantArray, at, nil)
 	case v == nil:
 		return e.query(Operation{Path: "$", Field: "ItemsPath", Want: WantArray, Plain: true}, at, nil)
 	case v.Kind == Path:

@@ -174,13 +174,17 @@ func (o *operation) Eval(r expr.Request) (value.Value, error) {
 	return o.evalPath(e)
 }
 
-// errorOutput is an error of the engine as the language shows it.
+// errorOutput is an error of the engine as the language shows it: one without a
+// name has null in its place, and without a message too.
 func errorOutput(e value.Value) value.Value {
-	members := []value.Member{}
-	if name := e.Get("name"); name.Len() > 0 {
-		members = append(members, value.M("Error", name))
+	name, cause := e.Get("name"), value.String(e.Get("message").Text())
+	if name.Len() == 0 {
+		name = value.Null
+		if cause.Len() == 0 {
+			cause = value.Null
+		}
 	}
-	return value.Object(append(members, value.M("Cause", value.String(e.Get("message").Text())))...)
+	return value.Object(value.M("Error", name), value.M("Cause", cause))
 }
 
 func (o *operation) evalJSONata(r expr.Request) (value.Value, error) {
@@ -201,14 +205,30 @@ func (o *operation) evalJSONata(r expr.Request) (value.Value, error) {
 	if v.IsUndefined() {
 		return v, fail(errQuery, "%sreturned nothing (undefined).", said)
 	}
-	if want := o.Want.kind(); want != "" && !o.Want.fits(v) {
-		got := v.Kind().String()
-		if got == "integer" {
-			got = "number"
-		}
-		return value.Undefined, fail(errQuery, "%sreturned an unexpected result type. Expected '%s', but was '%s' for value: %s", said, want, got, v)
+	if o.Want.kind() != "" && !o.Want.fits(v) {
+		return value.Undefined, fail(errQuery, "%s", o.misfit(said, v))
 	}
 	return v, nil
+}
+
+// misfit says why the value of an expression is not what is wanted. Only what
+// a Map goes over when it says nothing has no field.
+func (o *operation) misfit(said string, v value.Value) string {
+	got, want := v.Kind().String(), o.Want.kind()
+	if got == "integer" {
+		got = "number"
+	}
+	switch {
+	case o.Field == "":
+		return fmt.Sprintf("Map state input must be an array but was: %s", v)
+	case got != want:
+		return fmt.Sprintf("%sreturned an unexpected result type. Expected '%s', but was '%s' for value: %s", said, want, got, v)
+	case o.Want == WantTimestamp:
+		return fmt.Sprintf("The %s field cannot be parsed as an ISO-8601 extended offset date-time format string: %s", o.Field, v.Text())
+	case o.Want == WantPercent:
+		return fmt.Sprintf("%s must be between 0 and 100.", o.Field)
+	}
+	return fmt.Sprintf("The %s field must be a whole number from 0 but was: %s", o.Field, v)
 }
 
 func fail(code, format string, args ...any) *expr.Error {
@@ -251,12 +271,13 @@ func (w Want) fits(v value.Value) bool {
 }
 
 func (o *operation) evalPath(e *jsonpath.Evaluator) (value.Value, error) {
-	if o.Want == WantSeconds || o.Want == WantTimestamp {
+	ofTask := o.Want == WantSeconds && o.Field != "SecondsPath"
+	if o.Want == WantTimestamp || o.Want == WantSeconds && !ofTask {
 		return o.waitPath(e)
 	}
 	var v value.Value
 	var err error
-	if o.Plain {
+	if o.Plain || ofTask {
 		v, err = e.Select(o.query)
 	} else {
 		v, err = e.Field(o.query, o.Field)
@@ -265,7 +286,7 @@ func (o *operation) evalPath(e *jsonpath.Evaluator) (value.Value, error) {
 		return value.Undefined, err
 	}
 	switch {
-	case o.Want == WantCount || o.Want == WantPercent:
+	case o.Want == WantCount || o.Want == WantPercent || ofTask:
 		return o.numberPath(v)
 	case o.Want.fits(v):
 		return v, nil
