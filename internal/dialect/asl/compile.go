@@ -170,6 +170,7 @@ func errorTable() []workflow.ErrorMapping {
 		{Engine: "evaluation", Name: errRuntime, Uncatchable: true, NoRetry: true},
 		{Engine: "evaluation", Code: errRuntime, Name: errRuntime, Uncatchable: true, NoRetry: true},
 		{Engine: "evaluation", Code: errQuery, Name: errQuery},
+		{Engine: "evaluation", Code: errReader, Name: errReader},
 		{Engine: "evaluation", Code: jsonpath.ResultPathMatchFailure, Name: jsonpath.ResultPathMatchFailure},
 		{Engine: "timeout", Name: errTimeout},
 		{Engine: "heartbeat", Name: "States.HeartbeatTimeout"},

@@ -327,6 +327,9 @@ func (o *operation) numberPath(v value.Value) (value.Value, error) {
 	if o.Want.fits(n) {
 		return n, nil
 	}
+	if i, ok := n.Int(); ok && i < 0 && o.Field == "MaxItemsPath" {
+		return value.Undefined, fail(errReader, "field MaxItems must be positive")
+	}
 	what := "integer"
 	if o.Want == WantPercent {
 		what = "float"

@@ -102,10 +102,10 @@ func batches(v value.Value) value.Value {
 }
 
 // machineInput is what another state machine begins with: a text is the JSON in
-// it.
+// it, and null is no input.
 func machineInput(arguments value.Value) (value.Value, error) {
 	in, ok := arguments.Lookup("Input")
-	if !ok {
+	if !ok || in.IsNull() {
 		return value.Object(), nil
 	}
 	text, isText := in.Str()

@@ -88,6 +88,7 @@ func TestOperations(t *testing.T) {
 		`{"path": "$.x", "field": "TimeoutSecondsPath", "want": "seconds"}`:               `States.Runtime: Invalid path '$.x' : No results for path: $['x']`,
 		`{"path": "$.half", "field": "TimeoutSecondsPath", "want": "seconds"}`:            `States.Runtime: The TimeoutSecondsPath field refers to value "1.5" which is not a valid integer: $.half`,
 		`{"path": "$.text", "field": "MaxConcurrencyPath", "want": "integer"}`:            `7`,
+		`{"path": "$.neg", "field": "MaxItemsPath", "want": "integer"}`:                   `States.ItemReaderFailed: field MaxItems must be positive`,
 		`{"path": "$.at", "field": "MaxConcurrencyPath", "want": "integer"}`:              `States.Runtime: The MaxConcurrencyPath field refers to value "2016-03-14T01:59:00Z" which is not a valid integer: $.at`,
 		`{"path": "$.neg", "field": "ToleratedFailurePercentagePath", "want": "percent"}`: `States.Runtime: ToleratedFailurePercentage must be between 0 and 100.`,
 		`{"path": "$.list", "want": "array", "plain": true}`:                              `[1]`,
