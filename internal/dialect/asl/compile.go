@@ -55,14 +55,16 @@ type CompileConfig struct {
 // "local", 000000000000 and a role that does not exist.
 type Place struct{ Region, Account, Role string }
 
-func (p Place) orDefault() Place {
+// OrDefault fills in what is empty.
+func (p Place) OrDefault() Place {
 	p.Region = cmp.Or(p.Region, "local")
 	p.Account = cmp.Or(p.Account, "000000000000")
 	p.Role = cmp.Or(p.Role, "arn:aws:iam::"+p.Account+":role/none")
 	return p
 }
 
-func (p Place) arn(kind, name string) string {
+// ARN is the ARN of something of Step Functions there.
+func (p Place) ARN(kind, name string) string {
 	return "arn:aws:states:" + p.Region + ":" + p.Account + ":" + kind + ":" + name
 }
 

@@ -129,11 +129,11 @@ func (e *emitter) context(at position, path ...string) []workflow.Binding {
 	fixed := func(v value.Value, names ...string) {
 		out = append(out, workflow.Binding{Path: slices.Concat(path, names), Const: v})
 	}
-	place, kind := e.cfg.Place.orDefault(), "execution"
+	place, kind := e.cfg.Place.OrDefault(), "execution"
 	if e.cfg.Type == Express {
 		kind = "express"
 	}
-	add(workflow.Source{Root: workflow.RootRun, Name: "id", Prefix: place.arn(kind, e.machine) + ":"}, "Execution", "Id")
+	add(workflow.Source{Root: workflow.RootRun, Name: "id", Prefix: place.ARN(kind, e.machine) + ":"}, "Execution", "Id")
 	between := 0
 	if at == placeItem {
 		between = 1
@@ -145,7 +145,7 @@ func (e *emitter) context(at position, path ...string) []workflow.Binding {
 	if e.cfg.Type != Express {
 		fixed(value.Int(0), "Execution", "RedriveCount")
 	}
-	fixed(value.String(place.arn("stateMachine", e.machine)), "StateMachine", "Id")
+	fixed(value.String(place.ARN("stateMachine", e.machine)), "StateMachine", "Id")
 	fixed(value.String(e.machine), "StateMachine", "Name")
 	fixed(value.String(e.s.Name), "State", "Name")
 	add(workflow.Source{Root: workflow.RootAttempt, Name: "entered_at"}, "State", "EnteredTime")

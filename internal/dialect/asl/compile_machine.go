@@ -70,12 +70,12 @@ func (e *emitter) other(n *workflow.Node) {
 
 // execution is what [MakeExecution] describes.
 func (e *emitter) execution(o *Other, input workflow.Source, with []workflow.DataMember) *workflow.Data {
-	place := e.cfg.Place.orDefault()
+	place := e.cfg.Place.OrDefault()
 	members := []workflow.DataMember{
 		{Key: "arguments", Data: *e.data(input)},
 		{Key: "run", Data: *e.data(workflow.Source{Root: workflow.RootRun, Name: "id"})},
-		{Key: "execution", Data: *constant(value.String(place.arn("execution", o.Name)))},
-		{Key: "machine", Data: *constant(value.String(place.arn("stateMachine", o.Name)))},
+		{Key: "execution", Data: *constant(value.String(place.ARN("execution", o.Name)))},
+		{Key: "machine", Data: *constant(value.String(place.ARN("stateMachine", o.Name)))},
 		{Key: "started", Data: *e.data(workflow.Source{Root: workflow.RootAttempt, Name: "entered_at"})},
 		{Key: "text", Data: *constant(value.Bool(e.s.Task.Resource.Pattern == Sync))},
 	}

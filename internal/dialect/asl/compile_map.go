@@ -221,7 +221,7 @@ func (b *mapBody) write() {
 		return
 	}
 	effective, raw := workflow.Source{Root: workflow.RootEffective}, workflow.Source{Root: workflow.RootRaw}
-	place := b.cfg.Place.orDefault()
+	place := b.cfg.Place.OrDefault()
 	label := b.s.Map.Label.Text
 	if label == "" {
 		label = b.s.Name

@@ -14,7 +14,7 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
-var update = flag.Bool("update", false, "write testdata/known-misses.txt anew")
+var update = flag.Bool("update", false, "write the lists of known misses in testdata anew")
 
 const missesFile = "testdata/known-misses.txt"
 
@@ -59,9 +59,13 @@ func read(c value.Value) (*asl.Machine, []asl.Diagnostic) {
 	if !ok {
 		text = definition.Indent()
 	}
-	// What the recorder put in the place of the name of an activity.
-	text = strings.ReplaceAll(text, `"activity_arn"`, `"arn:aws:states:us-east-1:111111111111:activity:work"`)
-	return asl.Read(config(asl.MachineType(c.Get("type").Text())), "case.asl.json", []byte(text))
+	return asl.Read(config(asl.MachineType(c.Get("type").Text())), "case.asl.json", []byte(withActivity(text)))
+}
+
+// withActivity puts the ARN of an activity in the place of the word that the
+// recorder put there.
+func withActivity(text string) string {
+	return strings.ReplaceAll(text, "activity_arn", "arn:aws:states:us-east-1:111111111111:activity:work")
 }
 
 func config(kind asl.MachineType) asl.Config {

@@ -66,7 +66,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		machine.VariableReferences()
-		if _, err := compile(machine); err != nil && !strings.Contains(err.Error(), "yet") {
+		if _, err := compile(machine, asl.CompileConfig{}); err != nil && !strings.Contains(err.Error(), "yet") {
 			t.Error(err)
 		}
 	})

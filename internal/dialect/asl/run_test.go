@@ -2,8 +2,6 @@ package asl_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +26,13 @@ type driver struct {
 	timers  []engine.SetTimer
 	queue   []engine.Input
 	trace   strings.Builder
-	ended   *engine.RunEnded
+	events  []engine.Event
+	cancel  string // the reason with which the run is canceled once it only waits
+	// messages, if set, are what outsiders say about a task that a message ends;
+	// else its answer is that too.
+	messages func(t engine.Task) []engine.Callback
+	early    bool // they come before the attempt has ended
+	ended    *engine.RunEnded
 }
 
 // testTarget gives tasks the resource beside the arguments.
@@ -40,9 +44,11 @@ func testTarget(r asl.Resource) (asl.Target, bool) {
 	}}, r.Name != "unmapped"
 }
 
-func compile(m *asl.Machine) (*engine.Machine, error) {
+// compile links a machine; what the configuration leaves out is that of tests.
+func compile(m *asl.Machine, cfg asl.CompileConfig) (*engine.Machine, error) {
 	lang := jsonata.New(jsonata.Config{AWS: true})
-	program, problems := asl.Compile(asl.CompileConfig{Name: "machine", JSONata: lang, Target: testTarget}, m)
+	cfg.Name, cfg.JSONata, cfg.Target = "machine", lang, testTarget
+	program, problems := asl.Compile(cfg, m)
 	if asl.HasErrors(problems) {
 		return nil, fmt.Errorf("%v", problems)
 	}
@@ -62,7 +68,12 @@ func (d *driver) drive(input value.Value) error {
 	d.run = engine.NewRun("r1")
 	d.now = time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
 	accept := engine.Accept{Input: input, BusinessDate: "2026-03-02", Seed: 1}
-	d.queue = []engine.Input{accept}
+	return d.proceed(accept)
+}
+
+// proceed gives the run an input and goes on until it has ended.
+func (d *driver) proceed(in engine.Input) error {
+	d.queue, d.ended = []engine.Input{in}, nil
 	for steps := 0; len(d.queue) > 0 && d.ended == nil; steps++ {
 		if steps > maxSteps {
 			return fmt.Errorf("the run does not end")
@@ -73,8 +84,12 @@ func (d *driver) drive(input value.Value) error {
 		if err != nil {
 			return err
 		}
+		d.events = append(d.events, decision.Events...)
 		for _, c := range decision.Commands {
 			d.command(c)
+		}
+		if len(d.queue) == 0 && d.cancel != "" {
+			d.queue, d.cancel = []engine.Input{engine.Cancel{Reason: d.cancel}}, ""
 		}
 		if len(d.queue) == 0 {
 			d.fire()
@@ -114,11 +129,29 @@ func (d *driver) dispatch(t engine.Task) {
 	out.Output = v
 	if failed != nil {
 		out.Kind, out.Error = engine.OutcomeFailed, failed
+		if failed.Engine == engine.ErrAttemptLost {
+			out.Kind = engine.OutcomeLost
+		}
 	}
 	if t.Timeout > 0 && takes > t.Timeout {
 		out.Kind, out.Error = engine.OutcomeFailed, &engine.Error{Name: engine.ErrTimeout}
 	}
-	d.queue = append(d.queue, engine.TaskEnded{Act: t.Act, Attempt: t.Attempt, Outcome: out})
+	if d.messages == nil || t.Node.Task.Finish != workflow.FinishMessage {
+		d.queue = append(d.queue, engine.TaskEnded{Act: t.Act, Attempt: t.Attempt, Outcome: out})
+		return
+	}
+	out.Final = false
+	ended := engine.TaskEnded{Act: t.Act, Attempt: t.Attempt, Outcome: out}
+	if !d.early {
+		d.queue = append(d.queue, ended)
+	}
+	for _, m := range d.messages(t) {
+		m.Token = engine.Token(d.run, d.run.Acts[t.Act], t.Attempt)
+		d.queue = append(d.queue, m)
+	}
+	if d.early {
+		d.queue = append(d.queue, ended)
+	}
 }
 
 // fire lets the earliest timer be due.
@@ -144,7 +177,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: %v", name, problems)
 			continue
 		}
-		linked, err := compile(machine)
+		linked, err := compile(machine, asl.CompileConfig{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -171,62 +204,4 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
 		}
 	}
-}
-
-// TestConformanceOfRuns runs the executions of the conformance cases that need
-// nothing or functions only, and compares their ends.
-func TestConformanceOfRuns(t *testing.T) {
-	t.Parallel()
-	dir := os.Getenv("REGIE_CONFORMANCE")
-	if dir == "" {
-		t.Skip("REGIE_CONFORMANCE is not set: it names the folder with the conformance cases") //nolint:forbidigo // the cases are not part of Regie
-	}
-	misses, total := map[string]string{}, 0
-	for _, c := range asltest.ReadCases(t, filepath.Join(dir, "asl")) {
-		needs := c.Get("needs")
-		if c.Get("kind").Text() != "execution" || needs.Len() != 1 || needs.At(0).Text() != "none" && needs.At(0).Text() != "lambda" {
-			continue
-		}
-		total++
-		if fault := judgeRun(c); fault != "" {
-			misses[c.Get("id").Text()] = fault
-		}
-	}
-	t.Logf("%d of %d executions end as recorded", total-len(misses), total)
-	if total < 566 {
-		t.Errorf("there are %d executions", total)
-	}
-	asltest.CompareMisses(t, misses, "testdata/known-run-misses.txt", *update)
-}
-
-func judgeRun(c value.Value) string {
-	definition, problems := read(c)
-	if asl.HasErrors(problems) {
-		return asl.InvalidDefinition(problems)
-	}
-	linked, err := compile(definition)
-	if err != nil {
-		return err.Error()
-	}
-	d := &driver{machine: linked, answer: func(resource string, input value.Value, _ int) (value.Value, *engine.Error, time.Duration) {
-		return asltest.Lambda(c, resource, input)
-	}}
-	if err := d.drive(c.Get("input")); err != nil {
-		return err.Error()
-	}
-	expect := c.Get("expect")
-	status := map[engine.State]string{engine.Succeeded: "SUCCEEDED", engine.Failed: "FAILED"}[d.ended.State]
-	if want := expect.Get("status").Text(); want != status {
-		return fmt.Sprintf("status %s (%s), want %s", status, d.ended.Error.Value(), want)
-	}
-	if status == "SUCCEEDED" {
-		if !asltest.Same(c, d.ended.Output, expect.Get("output")) {
-			return fmt.Sprintf("output %s, want %s", d.ended.Output, expect.Get("output"))
-		}
-		return ""
-	}
-	if got, want := d.ended.Error.Name, expect.Get("error").Text(); got != want {
-		return fmt.Sprintf("error %q (%s), want %q (%s)", got, d.ended.Error.Message, want, expect.Get("cause"))
-	}
-	return ""
 }

@@ -5,7 +5,7 @@
 // It is imported by tests only and imports value, yamldoc and engine.
 //
 //	for _, c := range asltest.ReadCases(t, dir) {
-//		if !asltest.Same(c, got, c.Get("expect").Get("output")) {
+//		if !asltest.NewComparer(c).Same(got, c.Get("expect").Get("output")) {
 //			misses[c.Get("id").Text()] = "another output"
 //		}
 //	}

@@ -26,7 +26,11 @@ func Lambda(c value.Value, resource string, input value.Value) (value.Value, *en
 		}
 	}
 	if behaviour == "missing" {
-		return value.Null, &engine.Error{Name: "Lambda.ResourceNotFoundException", Message: "Function not found: " + name}, 0
+		return value.Null, &engine.Error{
+			Name: "Lambda.ResourceNotFoundException",
+			Message: "Function not found: arn:aws:lambda:us-east-1:111111111111:function:" + name +
+				":$LATEST (Service: AWSLambda; Status Code: 404; Error Code: ResourceNotFoundException; Request ID: r-1; Proxy: null)",
+		}, 0
 	}
 	if behaviour == "return-string-of-263168-a" {
 		service := resource

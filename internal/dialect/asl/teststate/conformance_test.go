@@ -21,7 +21,9 @@ import (
 var update = flag.Bool("update", false, "write testdata/known-misses.txt anew")
 
 func config() teststate.Config {
-	return teststate.Config{JSONata: jsonata.New(jsonata.Config{AWS: true}), Now: time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC), Seed: 1}
+	return teststate.Config{
+		Place: asl.Place{Region: "us-east-1", Account: "111111111111"}, JSONata: jsonata.New(jsonata.Config{AWS: true}), Now: time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC), Seed: 1,
+	}
 }
 
 // TestConformance judges the tests of states in the folder asl below
@@ -91,16 +93,16 @@ func judge(c value.Value) (faults [3]string) {
 		faults[2] = differs("message", expect, value.String(refused.Message))
 		return faults
 	}
-	got := response.Value()
+	got, compare := response.Value(), asltest.NewComparer(c)
 	for _, key := range []string{"status", "error", "nextState", "error_code"} {
 		if faults[0] == "" {
 			faults[0] = differs(key, expect, got.Get(key))
 		}
 	}
-	if want := expect.Get("output"); faults[0] == "" && !asltest.Same(c, plain(response.Output), want) {
+	if want := expect.Get("output"); faults[0] == "" && !compare.Same(plain(response.Output), want) {
 		faults[0] = fmt.Sprintf("output %s, want %s", response.Output, want)
 	}
-	faults[1] = inspection(c, got.Get("inspectionData"), expect.Get("inspectionData"))
+	faults[1] = inspection(compare, got.Get("inspectionData"), expect.Get("inspectionData"))
 	for _, key := range []string{"cause", "message"} {
 		if faults[2] == "" {
 			faults[2] = differs(key, expect, got.Get(key))
@@ -118,7 +120,7 @@ func differs(key string, expect, got value.Value) string {
 
 // inspection compares the data, which the cases have as text unless it is an
 // object.
-func inspection(c, got, want value.Value) string {
+func inspection(compare *asltest.Comparer, got, want value.Value) string {
 	for _, m := range slices.Concat(want.Members(), got.Members()) {
 		expected := want.Get(m.Key)
 		if text, ok := expected.Str(); ok {
@@ -126,7 +128,7 @@ func inspection(c, got, want value.Value) string {
 				expected = parsed
 			}
 		}
-		if v := plain(got.Get(m.Key)); !asltest.Same(c, v, expected) {
+		if v := plain(got.Get(m.Key)); !compare.Same(v, expected) {
 			return fmt.Sprintf("%s %s, want %s", m.Key, v, expected)
 		}
 	}

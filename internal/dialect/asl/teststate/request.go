@@ -19,6 +19,8 @@ type Config struct {
 	Now time.Time
 	// Seed feeds what looks random, such as States.UUID().
 	Seed uint64
+	// Place is where the context object says that the execution runs.
+	Place asl.Place
 	// Call calls the resource of a Task that has no mock, with the state's
 	// arguments; nil refuses such a Task.
 	Call func(resource asl.Resource, arguments value.Value) (value.Value, *engine.Error)

@@ -92,21 +92,19 @@ func (t *test) prepare() error {
 // firstContext is a context object as a first state sees it. Names and ARNs
 // are placeholders.
 func (t *test) firstContext() value.Value {
-	const (
-		machine, execution = "TestState", "test"
-		arn                = "arn:aws:states:us-east-1:000000000000:"
-	)
+	const machine, execution = "TestState", "test"
+	place := t.cfg.Place.OrDefault()
 	text, object, m := value.String, value.Object, value.M
 	now := text(t.cfg.Now.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
 	return object(
 		m("Execution", object(
-			m("Id", text(arn+"express:"+machine+":"+execution)),
+			m("Id", text(place.ARN("express", machine)+":"+execution)),
 			m("Input", t.input),
 			m("Name", text(execution)),
-			m("RoleArn", text("arn:aws:iam::000000000000:role/"+machine)),
+			m("RoleArn", text(place.Role)),
 			m("StartTime", now),
 		)),
-		m("StateMachine", object(m("Id", text(arn+"stateMachine:"+machine)), m("Name", text(machine)))),
+		m("StateMachine", object(m("Id", text(place.ARN("stateMachine", machine))), m("Name", text(machine)))),
 		m("State", object(
 			m("Name", text(t.state.Name)),
 			m("EnteredTime", now),
