@@ -50,6 +50,16 @@ func (d *decider) orNewError(a *Activation, err error) error {
 	return d.endAct(a, ending{state: Failed, reason: ReasonError, err: e, handled: n.ContinueOnError, output: value.Null})
 }
 
+// matches reports whether handlers with these patterns know the error, by any
+// name that it has; those that except its first name do not.
+func (m *Machine) matches(patterns, except []string, e *Error) bool {
+	if matches(patterns, except, e.Name) {
+		return true
+	}
+	mapping := m.mapping(e)
+	return mapping != nil && mapping.Also != "" && matches(nil, except, e.Name) && matches(patterns, except, mapping.Also)
+}
+
 // matches reports whether an error's name is among the patterns (* stands for
 // any text); no patterns match everything.
 func matches(patterns, except []string, name string) bool {
@@ -93,7 +103,7 @@ func (d *decider) retry(a *Activation, n *workflow.Node) (bool, error) {
 	}
 	for i := a.RuleAt; i < len(n.Retry); i++ {
 		r := &n.Retry[i]
-		if !matches(r.Match, r.Except, a.Err.Name) || len(r.Match) == 0 && (a.Err.Engine == ErrAttemptLost || a.Err.Engine == ErrDepth) {
+		if !d.m.matches(r.Match, r.Except, a.Err) || len(r.Match) == 0 && (a.Err.Engine == ErrAttemptLost || a.Err.Engine == ErrDepth) {
 			continue
 		}
 		p := d.placeOf(a)
@@ -224,7 +234,7 @@ func (d *decider) catch(a *Activation, n *workflow.Node) (bool, error) {
 	}
 	for i := range n.Catch {
 		c := &n.Catch[i]
-		if !matches(c.Match, c.Except, a.Err.Name) {
+		if !d.m.matches(c.Match, c.Except, a.Err) {
 			continue
 		}
 		p := d.placeOf(a)

@@ -127,6 +127,8 @@ type ErrorMapping struct {
 	// the expression language, whose messages are then taken as they are.
 	Code string `json:"code,omitempty"`
 	Name string `json:"name"`
+	// Also, if it is not empty, is another name by which handlers know it.
+	Also string `json:"also,omitempty"`
 	// Message, if it is not empty, replaces the message.
 	Message string `json:"message,omitempty"`
 	// Uncatchable errors pass every catch; NoRetry ones every retry.

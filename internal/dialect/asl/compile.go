@@ -175,10 +175,10 @@ func errorTable() []workflow.ErrorMapping {
 		{Engine: "evaluation", Code: errReader, Name: errReader},
 		{Engine: "evaluation", Code: jsonpath.ResultPathMatchFailure, Name: jsonpath.ResultPathMatchFailure},
 		{Engine: "timeout", Name: errTimeout},
-		{Engine: "heartbeat", Name: "States.HeartbeatTimeout"},
+		{Engine: "heartbeat", Name: errTimeout, Also: "States.HeartbeatTimeout"},
 		{Engine: "no_choice", Name: "States.NoChoiceMatched"},
 		{Engine: "too_many_failures", Name: "States.ExceedToleratedFailureThreshold", Message: "The specified tolerated failure threshold was exceeded"},
-		{Engine: "attempt_lost", Name: errTaskFailed},
+		{Engine: "attempt_lost", Name: errTaskFailed, Message: "The outcome of the task is not known"},
 	}
 }
 
@@ -238,7 +238,7 @@ func (c *compiler) state(s *State, nodes map[string]workflow.NodeID, in *scope) 
 		} else {
 			n.Kind, n.Task = workflow.KindTask, e.task()
 		}
-		n.Timeout = e.value(s.Task.TimeoutSeconds, WantSeconds)
+		n.Timeout = e.valueAt(s.Task.TimeoutSeconds, WantSeconds, placeBound)
 	case Parallel:
 		n.Kind, n.Fork = workflow.KindFork, e.parallel()
 	case Map:

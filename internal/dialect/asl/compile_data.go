@@ -20,6 +20,7 @@ const (
 	placeItem                   // in an ItemSelector: $ is the effective input
 	placeItems                  // in ItemsPath or Items: $ is the effective input
 	placeRule                   // in a rule of a Choice: $ is the effective input
+	placeBound                  // in the bounds of a Task: $ is the state's own input
 )
 
 // emitter makes the data of one state.
@@ -76,6 +77,8 @@ func (e *emitter) roots(op Operation, at position) []workflow.Binding {
 	switch {
 	case e.inner:
 		from = frameInput(at)
+	case at == placeBound:
+		from.Root = workflow.RootRaw
 	case at == placeItem, at == placeItems, at == placeRule, at == placeAssign && e.s.Type == Wait:
 		from.Root = workflow.RootEffective
 	case at == placeAssign:
@@ -108,7 +111,7 @@ func (e *emitter) states(src string, at position) []workflow.Binding {
 		}
 	case placeCaught:
 		bind = append(bind, workflow.Binding{Path: []string{bindStates, "errorOutput"}, From: workflow.Source{Root: workflow.RootError}})
-	case placeInput, placeItem, placeItems, placeRule:
+	case placeInput, placeItem, placeItems, placeRule, placeBound:
 	}
 	if compiled, problems := e.cfg.JSONata.Compile(src, nil); len(problems) == 0 {
 		if slices.ContainsFunc(compiled.Reads(), func(r []string) bool {
@@ -190,15 +193,17 @@ func (e *emitter) query(op Operation, at position, n *yamldoc.Node) *workflow.Da
 
 // value makes data of a field that is a literal, a path or an expression; nil
 // where there is none.
-func (e *emitter) value(v *Value, want Want) *workflow.Data {
+func (e *emitter) value(v *Value, want Want) *workflow.Data { return e.valueAt(v, want, placeInput) }
+
+func (e *emitter) valueAt(v *Value, want Want, at position) *workflow.Data {
 	if v == nil {
 		return nil
 	}
 	switch v.Kind {
 	case Expression:
-		return e.jsonata(v.Text, v.Field, want, placeInput, v.Node)
+		return e.jsonata(v.Text, v.Field, want, at, v.Node)
 	case Path, Intrinsic:
-		return e.query(Operation{Path: v.Text, Field: v.Field, Want: want}, placeInput, v.Node)
+		return e.query(Operation{Path: v.Text, Field: v.Field, Want: want}, at, v.Node)
 	case Literal:
 	}
 	return constant(v.Literal)

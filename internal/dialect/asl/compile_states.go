@@ -87,7 +87,7 @@ func (t *Test) variables(out []string) []string {
 
 func (e *emitter) task() *workflow.Task {
 	t := e.s.Task
-	out := &workflow.Task{Heartbeat: e.value(t.HeartbeatSeconds, WantSeconds)}
+	out := &workflow.Task{Heartbeat: e.valueAt(t.HeartbeatSeconds, WantSeconds, placeBound)}
 	if t.Resource.Pattern == WaitForTaskToken || t.Resource.Kind == Activity {
 		out.Finish = workflow.FinishMessage
 	}
