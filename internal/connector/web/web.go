@@ -2,23 +2,16 @@ package web
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/egress"
 	"github.com/regie-dev/regie/internal/value"
 )
-
-// maxClients bounds how many connection objects keep connections open; past
-// it, all idle ones are closed.
-const maxClients = 64
 
 // Config says how requests are made.
 type Config struct {
@@ -31,21 +24,19 @@ type Config struct {
 
 // Web is the connector http.request.
 type Web struct {
-	config     Config
 	descriptor *connector.Descriptor
 	connection connector.ObjectType
-
-	mu sync.Mutex
-	// clients keep connections apart that different rules opened: one that a
-	// connection object allows must not serve a step that does not use it.
-	clients map[string]*http.Client
+	clients    *egress.Clients
 }
 
 var _ connector.Connector = (*Web)(nil)
 
 // New returns the connector. Close it after the last call.
 func New(config Config) *Web {
-	return &Web{config: config, descriptor: describe(), connection: ConnectionType(), clients: map[string]*http.Client{}}
+	return &Web{
+		descriptor: describe(), connection: ConnectionType(),
+		clients: egress.NewClients(egress.HTTPConfig{Dialer: config.Dialer, Proxy: config.Proxy}),
+	}
 }
 
 // Describe returns the descriptor of http.request.
@@ -53,50 +44,19 @@ func (w *Web) Describe() *connector.Descriptor { return w.descriptor }
 
 // Close closes idle connections. The connector can still be used.
 func (w *Web) Close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.closeIdle()
+	w.clients.CloseIdle()
 	return nil
-}
-
-func (w *Web) closeIdle() {
-	for _, c := range w.clients {
-		c.CloseIdleConnections()
-	}
-	clear(w.clients)
 }
 
 // client returns the HTTP client for calls through the connection, which may
 // be nil.
 func (w *Web) client(conn *connector.Connection, ca string) (*http.Client, error) {
-	key := ""
-	dialer := w.config.Dialer
-	var roots *x509.CertPool
-	if conn != nil {
-		key = strings.Join(append([]string{conn.Name, ca}, conn.AllowHosts...), "\n")
-		for _, text := range conn.AllowHosts {
-			place, err := egress.ParseHostPort(text)
-			if err != nil {
-				return nil, connector.Errorf(connector.InvalidConnection, "connection %s: %v", conn.Name, err)
-			}
-			dialer = dialer.With(place)
-		}
-		if ca != "" {
-			roots = x509.NewCertPool()
-			if !roots.AppendCertsFromPEM([]byte(ca)) {
-				return nil, connector.Errorf(connector.InvalidConnection, "connection %s: ca holds no certificate in PEM form", conn.Name)
-			}
-		}
+	if conn == nil {
+		return w.clients.Client("", nil, "")
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	client, ok := w.clients[key]
-	if !ok {
-		if len(w.clients) >= maxClients {
-			w.closeIdle()
-		}
-		client = egress.NewHTTPClient(egress.HTTPConfig{Dialer: dialer, Proxy: w.config.Proxy, RootCAs: roots})
-		w.clients[key] = client
+	client, err := w.clients.Client(conn.Name, conn.AllowHosts, ca)
+	if err != nil {
+		return nil, connector.Errorf(connector.InvalidConnection, "connection %s: %v", conn.Name, err)
 	}
 	return client, nil
 }
