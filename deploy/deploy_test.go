@@ -36,7 +36,8 @@ func TestServerConfig(t *testing.T) {
 		if cfg.Dir != "/var/lib/regie" || cfg.Supervisor.Socket != "/run/regie-tasks/socket" || cfg.Environment != "prod" {
 			t.Errorf("%s: got %+v", name, cfg)
 		}
-		if whole := name == "with everything"; (len(cfg.Anchors) == 1) != whole || (cfg.TLS.Cert != "") != whole || (cfg.Listen == "0.0.0.0:7373") != whole {
+		if whole := name == "with everything"; (len(cfg.Anchors) == 1) != whole || (cfg.TLS.Cert != "") != whole || (cfg.Listen == "0.0.0.0:7373") != whole ||
+			slices.Equal(cfg.ObjectFolders, []string{"/srv/regie/stores"}) != whole {
 			t.Errorf("%s: got %+v", name, cfg)
 		}
 	}

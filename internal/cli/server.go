@@ -53,6 +53,7 @@ func (c *cli) serverCommand() *cobra.Command {
 	flags.BoolVar(&f.file.TLS.SelfSigned, "tls-self-signed", false, "make a certificate of the server's own")
 	flags.StringVar(&f.file.Secrets, "secrets", "", "folder `DIR` with a folder for each namespace, in which each file is a secret")
 	flags.StringArrayVar(&f.hosts, "allow-host", nil, "`HOST:PORT` that connectors may call though it is local or private")
+	flags.StringArrayVar(&f.file.ObjectFolders, "object-folder", nil, "folder `DIR` in which connections may use folders as object stores")
 	flags.StringArrayVar(&f.file.SQLiteFolders, "sqlite-folder", nil, "folder `DIR` in which SQLite files of connections may lie")
 	flags.IntVar(&f.file.Processes, "processes", server.DefaultProcesses, "how many processes run at once")
 	flags.IntVar(&f.file.Calls, "calls", server.DefaultCalls, "how many calls of connectors run at once")
@@ -115,6 +116,7 @@ func (c *cli) serverConfig(cmd *cobra.Command, f *serverFlags) (server.Config, e
 		"environment": func() { cfg.Environment = f.file.Environment },
 		"tls-cert":    func() { cfg.TLS.Cert = f.file.TLS.Cert }, "tls-key": func() { cfg.TLS.Key = f.file.TLS.Key },
 		"tls-self-signed": func() { cfg.TLS.SelfSigned = f.file.TLS.SelfSigned }, "secrets": func() { cfg.Secrets = f.file.Secrets },
+		"object-folder": func() { cfg.ObjectFolders = f.file.ObjectFolders },
 		"sqlite-folder": func() { cfg.SQLiteFolders = f.file.SQLiteFolders }, "processes": func() { cfg.Processes = f.file.Processes },
 		"calls": func() { cfg.Calls = f.file.Calls }, "supervisor-socket": func() { cfg.Supervisor.Socket = f.file.Supervisor.Socket },
 		"supervisor-uid": func() { cfg.Supervisor.UIDs = f.file.Supervisor.UIDs }, "run-as": func() { cfg.Supervisor.RunAs = f.file.Supervisor.RunAs },
@@ -145,6 +147,9 @@ func (c *cli) serverConfig(cmd *cobra.Command, f *serverFlags) (server.Config, e
 // absolute makes all paths absolute.
 func (c *cli) absolute(cfg *server.Config) error {
 	paths := []*string{&cfg.Dir, &cfg.TLS.Cert, &cfg.TLS.Key, &cfg.Secrets, &cfg.Supervisor.Socket}
+	for i := range cfg.ObjectFolders {
+		paths = append(paths, &cfg.ObjectFolders[i])
+	}
 	for i := range cfg.SQLiteFolders {
 		paths = append(paths, &cfg.SQLiteFolders[i])
 	}

@@ -25,9 +25,9 @@ type Result struct {
 type Export struct {
 	// Bucket and Prefix say where; a folder of the map run's own is put below.
 	Bucket, Prefix string
-	// Machine is the ARN of the state machine; Label names the map in it; Run
-	// is the ID of the map run.
-	Machine, Label, Run string
+	// Machine is the name of the state machine, in Region and Account; Label
+	// names the map in it; Run is the ID of the map run.
+	Region, Account, Machine, Label, Run string
 	// Lines writes JSON Lines instead of a list.
 	Lines bool
 	// Compact writes of what succeeded the outputs alone, and Flatten the
@@ -56,14 +56,9 @@ func group(status string) string {
 // MapRunARN names the map run as AWS Step Functions does.
 func (e Export) MapRunARN() string { return e.arn("mapRun") + ":" + e.Run }
 
-// arn is the machine's ARN with another kind and the map's label.
+// arn names the map of the machine as a thing of a kind.
 func (e Export) arn(kind string) string {
-	parts := strings.SplitN(e.Machine, ":", 7)
-	if len(parts) < 7 {
-		return fmt.Sprintf("arn:aws:states:::%s:%s/%s", kind, e.Machine, e.Label)
-	}
-	parts[5] = kind
-	return strings.Join(parts, ":") + "/" + e.Label
+	return fmt.Sprintf("arn:aws:states:%s:%s:%s:%s/%s", e.Region, e.Account, kind, e.Machine, e.Label)
 }
 
 // Files returns what is to be written for the results: a file for each status

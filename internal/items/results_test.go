@@ -8,8 +8,6 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
-const machine = "arn:aws:states:us-east-1:111111111111:stateMachine:orders"
-
 func results() []items.Result {
 	return []items.Result{
 		{Name: "n0", Status: "SUCCEEDED", Input: value.Int(1), Output: value.MustParse(`[1, {"a": 2}]`), Start: "2026-01-02T03:04:05Z", Stop: "2026-01-02T03:04:06Z"},
@@ -22,7 +20,7 @@ func results() []items.Result {
 // The records carry what AWS Step Functions writes of a child execution.
 func TestRecords(t *testing.T) {
 	t.Parallel()
-	e := items.Export{Bucket: "out", Prefix: "a/b/", Machine: machine, Label: "Map", Run: "u-1"}
+	e := items.Export{Bucket: "out", Prefix: "a/b/", Region: "us-east-1", Account: "111111111111", Machine: "orders", Label: "Map", Run: "u-1"}
 	files := e.Files(results())
 	want := map[string]string{
 		"a/b/u-1/FAILED_0.json": `[{"ExecutionArn": "arn:aws:states:us-east-1:111111111111:execution:orders/Map:n1", "Input": "\"x\"", "InputDetails": {"Included": true},
@@ -70,7 +68,7 @@ func TestTransformations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c.export.Run, c.export.Machine = "u", machine
+			c.export.Run = "u"
 			extension := ".json"
 			if c.export.Lines {
 				extension = ".jsonl"

@@ -20,5 +20,5 @@ func connectors(l *Launch, proxy func(*http.Request) (*url.URL, error)) (map[str
 		}
 		policy = policy.With(place)
 	}
-	return all.Connectors(all.Deps{Egress: egress.Config{Policy: policy}, Proxy: proxy, SQLiteFolders: l.Folders}), nil
+	return all.Connectors(all.Deps{Egress: egress.Config{Policy: policy}, Proxy: proxy, SQLiteFolders: l.Folders, ObjectFolders: l.Folders}), nil
 }

@@ -31,8 +31,8 @@ type Launch struct {
 	// Dir is the folder in which somebody called Regie, absolute, which scripts
 	// can read; empty: none.
 	Dir string
-	// Folders are the folders, absolute, in and below which SQLite files may
-	// lie; relative paths start at the first.
+	// Folders are the folders, absolute, in and below which SQLite files and
+	// object stores may lie; relative paths start at the first.
 	Folders []string
 	// AllowHosts are the host:port pairs that connectors may call beside those
 	// that everybody may.

@@ -52,6 +52,9 @@ type Config struct {
 	Environ []string
 	// AllowHosts are the places that connectors may call beside public ones.
 	AllowHosts []egress.HostPort
+	// ObjectFolders are the folders, absolute, which, or folders below which,
+	// connections may use as object stores.
+	ObjectFolders []string
 	// SQLiteFolders are the folders, absolute, in which SQLite files of
 	// connections may lie.
 	SQLiteFolders []string

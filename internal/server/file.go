@@ -54,6 +54,7 @@ func Describe() *descriptor.Object {
 			{Name: "egress", Type: mapping(&descriptor.Object{Name: "egress", Doc: "What connectors may call.", Fields: []descriptor.Field{
 				{Name: "allow", Type: texts(), Doc: "HOST:PORT that may be called though it is local or private."},
 			}}), Doc: "What connectors may call."},
+			{Name: "object_folders", Type: texts(), Doc: "Folders which, or folders below which, connections may use as object stores."},
 			{Name: "sqlite_folders", Type: texts(), Doc: "Folders in which SQLite files of connections may lie."},
 			{Name: "processes", Type: number(1), Default: value.Int(DefaultProcesses), Doc: "How many processes run at once."},
 			{Name: "calls", Type: number(1), Default: value.Int(DefaultCalls), Doc: "How many calls of connectors run at once."},
@@ -95,6 +96,7 @@ type file struct {
 	TLS           fileTLS  `json:"tls"`
 	Secrets       string   `json:"secrets"`
 	Egress        fileHost `json:"egress"`
+	ObjectFolders []string `json:"object_folders"`
 	SQLiteFolders []string `json:"sqlite_folders"`
 	Processes     int      `json:"processes"`
 	Calls         int      `json:"calls"`
@@ -173,6 +175,9 @@ func (f *file) config(dir string) (Config, error) {
 		Processes: f.Processes, Calls: f.Calls,
 		Supervisor: Supervisor{Socket: at(f.Supervisor.Socket), UIDs: f.Supervisor.UIDs, RunAs: f.Supervisor.RunAs, User: f.Supervisor.User},
 		Trace:      Trace{Endpoint: f.Trace.Endpoint, Headers: f.Trace.Headers},
+	}
+	for _, folder := range f.ObjectFolders {
+		cfg.ObjectFolders = append(cfg.ObjectFolders, at(folder))
 	}
 	for _, folder := range f.SQLiteFolders {
 		cfg.SQLiteFolders = append(cfg.SQLiteFolders, at(folder))

@@ -79,6 +79,7 @@ func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
 	}
 	c.connectors = all.Connectors(all.Deps{
 		Egress: egress.Config{Policy: egress.Policy{}.With(cfg.server.AllowHosts...)}, Proxy: http.ProxyFromEnvironment, SQLiteFolders: cfg.server.SQLiteFolders,
+		ObjectFolders: cfg.server.ObjectFolders,
 	})
 	var traceparent func(run string, act engine.ActID, attempt int) string
 	if cfg.traced {

@@ -11,6 +11,7 @@ import (
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/connector/logline"
 	"github.com/regie-dev/regie/internal/connector/message"
+	"github.com/regie-dev/regie/internal/connector/object"
 	"github.com/regie-dev/regie/internal/connector/offer"
 	"github.com/regie-dev/regie/internal/connector/sql"
 	"github.com/regie-dev/regie/internal/connector/transform"
@@ -29,6 +30,10 @@ type Deps struct {
 	// SQLiteFolders are the folders, absolute, in which SQLite files may lie;
 	// relative paths start at the first. None: no SQLite.
 	SQLiteFolders []string
+	// ObjectFolders are the folders, absolute, which, or folders below which,
+	// may be object stores; relative paths start at the first. None: no such
+	// stores.
+	ObjectFolders []string
 }
 
 // Connectors returns all connectors by name. Making them opens nothing; close
@@ -36,7 +41,11 @@ type Deps struct {
 func Connectors(deps Deps) map[string]connector.Connector {
 	dialer := egress.NewDialer(deps.Egress)
 	database := sql.New(sql.Config{Dialer: dialer, SQLiteFolders: deps.SQLiteFolders})
+	stores := object.New(object.Config{Dialer: dialer, Proxy: deps.Proxy, Folders: deps.ObjectFolders})
 	connectors := map[string]connector.Connector{}
+	for _, c := range stores.Connectors() {
+		connectors[c.Describe().Name] = c
+	}
 	for _, c := range []connector.Connector{
 		web.New(web.Config{Dialer: dialer, Proxy: deps.Proxy}),
 		transform.New(),
@@ -77,7 +86,9 @@ func Describe() []*connector.Descriptor {
 
 // ConnectionTypes returns the types of `kind: Connection` by name.
 func ConnectionTypes() []connector.ObjectType {
-	return []connector.ObjectType{web.ConnectionType(), sql.PostgresType(), message.SMTPType(), sql.SQLiteType()}
+	return []connector.ObjectType{
+		object.FolderType(), web.ConnectionType(), sql.PostgresType(), object.S3Type(), message.SMTPType(), sql.SQLiteType(),
+	}
 }
 
 // ChannelTypes returns the types of `kind: Channel` by name.

@@ -45,7 +45,10 @@ func TestLists(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"http.request", "json.transform", "log", "notify.send", "sql.execute", "sql.query"}
+	want := []string{
+		"http.request", "json.transform", "log", "notify.send", "object.delete", "object.get", "object.items", "object.list", "object.put", "object.results",
+		"sql.execute", "sql.query",
+	}
 	if !slices.Equal(names, want) {
 		t.Errorf("connectors %v, want %v", names, want)
 	}
@@ -106,13 +109,22 @@ func TestDeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "b"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	connectors := all.Connectors(all.Deps{
-		Egress: egress.Config{Policy: egress.Policy{Allow: []egress.HostPort{place}}}, SQLiteFolders: []string{folder},
+		Egress: egress.Config{Policy: egress.Policy{Allow: []egress.HostPort{place}}}, SQLiteFolders: []string{folder}, ObjectFolders: []string{folder},
 	})
 	for name, c := range connectors {
 		switch name {
 		case "http.request":
 			if _, err := c.Call(t.Context(), connectortest.Call(t, fmt.Sprintf(`{"url": %q}`, server.URL))); err != nil {
+				t.Error(err)
+			}
+		case "object.list":
+			call := connectortest.Call(t, `{"connection": "files", "bucket": "b"}`)
+			call.Connection = &connector.Connection{Name: "files", Type: "folder", Fields: value.MustParse(`{"path": "."}`)}
+			if _, err := c.Call(t.Context(), call); err != nil {
 				t.Error(err)
 			}
 		case "sql.execute":
