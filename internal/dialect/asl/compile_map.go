@@ -107,6 +107,10 @@ func (b *mapBody) read() *workflow.Data {
 		with = append(with, workflow.DataMember{Key: "csv", Data: csvOptions(r)})
 	}
 	fixed("transformation", r.Transformation)
+	fixed("manifest", r.ManifestType)
+	if r.InputType != "MANIFEST" && (r.ManifestType != "" || r.Resource.Action == "listObjectsV2") {
+		fixed("data", r.InputType) // of what is listed, not of the list
+	}
 	if r.ItemsPointer != "" {
 		with = append(with, workflow.DataMember{Key: "pointer", Data: *constant(value.String(r.ItemsPointer))})
 	}
@@ -129,6 +133,8 @@ func readerFormat(r *ItemReader) string {
 	switch {
 	case r.Resource.Action == "listObjectsV2":
 		return "list"
+	case r.ManifestType != "":
+		return "manifest"
 	case r.InputType == "":
 		return "json"
 	}
@@ -231,7 +237,6 @@ func (b *mapBody) write() {
 		{Key: "bucket", Data: b.member(effective, "Bucket")},
 		{Key: "prefix", Data: b.member(effective, "Prefix")},
 		{Key: "results", Data: *b.data(raw)},
-		{Key: "run", Data: *b.data(workflow.Source{Root: workflow.RootRun, Name: "id"})},
 		{Key: "machine", Data: text(b.machine)},
 		{Key: "label", Data: text(label)},
 		{Key: "region", Data: text(place.Region)},
