@@ -24,6 +24,9 @@ func (a *API) liveFacts(ctx context.Context, now time.Time) map[store.RunID]filt
 	}
 	var tasks []task
 	err := a.cfg.Runtime.Survey(ctx, func(v runtime.View) bool {
+		if v.Run == nil { // in quarantine, nothing is known of it
+			return true
+		}
 		live := filter.Live{}
 		var since time.Time
 		looked := 0
@@ -56,6 +59,9 @@ func (a *API) liveFacts(ctx context.Context, now time.Time) map[store.RunID]filt
 		return true
 	})
 	if err != nil {
+		if ctx.Err() == nil {
+			a.cfg.Log.WarnContext(ctx, "live runs could not be looked at", "error", err)
+		}
 		return out
 	}
 	for _, t := range tasks {

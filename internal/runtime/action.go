@@ -170,13 +170,29 @@ func (r *Reactor) turnAwayWaiting(err error) {
 }
 
 func (r *Reactor) survey(m Survey) {
+	reply := Reply{Caller: m.Caller}
 	for _, id := range slices.Sorted(maps.Keys(r.live)) {
 		l := r.live[id]
-		if !m.Look(View{Row: l.row, Machine: l.machine, Run: l.run, Quarantine: l.quarantine}) {
+		more, err := looked(m.Look, View{Row: l.row, Machine: l.machine, Run: l.run, Quarantine: l.quarantine})
+		if err != nil {
+			reply.Err = err
+			break
+		}
+		if !more {
 			break
 		}
 	}
-	r.building.after("", Reply{Caller: m.Caller})
+	r.building.after("", reply)
+}
+
+// looked looks. A panic ends the look alone: it changes nothing.
+func looked[T any](look func(View) T, v View) (seen T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("look at run %s: panic: %v\n%s", v.Row.ID, p, debug.Stack())
+		}
+	}()
+	return look(v), nil
 }
 
 // Order is an operator's action on one run.
@@ -257,7 +273,7 @@ func (s *Service) act(ctx context.Context, o Order, in engine.Input) (Done, erro
 
 // Survey calls look with every run in memory, on the loop, until it returns
 // false: it must be quick, change nothing and keep nothing. It returns once all
-// that was seen is durable.
+// that was seen is durable. A panic of look is an error.
 func (s *Service) Survey(ctx context.Context, look func(View) bool) error {
 	_, err := s.call(ctx, func(c Caller) Message { return Survey{Look: look, Caller: c} })
 	return err

@@ -154,7 +154,7 @@ func (r *Reactor) inspect(m Inspect) {
 	case l.quarantine != nil:
 		reply.Err = l.quarantine
 	default:
-		reply.Seen = m.Look(View{Row: l.row, Machine: l.machine, Run: l.run})
+		reply.Seen, reply.Err = looked(m.Look, View{Row: l.row, Machine: l.machine, Run: l.run})
 		if l.durable && !r.changing(m.Run) { // who looks need not wait for others
 			r.reply(reply)
 			return

@@ -453,6 +453,32 @@ func TestInspect(t *testing.T) {
 	b.want()
 }
 
+// Who looks and panics gets an error; the runs go on.
+func TestLookPanics(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.tell(submit("r1", prepare(program("one", task("a"))), 0))
+	b.settle()
+	b.effects = nil
+	b.tell(
+		runtime.Inspect{Run: "r1", Look: func(runtime.View) any { panic("as asked") }, Caller: 1},
+		runtime.Survey{Look: func(runtime.View) bool { panic("as asked") }, Caller: 2})
+	if len(b.effects) != 2 {
+		t.Fatalf("effects %q", b.effects)
+	}
+	for i, line := range b.effects {
+		if !strings.HasPrefix(line, fmt.Sprintf("reply %d ", i+1)) || !strings.Contains(line, "err=look at run r1: panic: as asked") {
+			t.Errorf("effect %q", line)
+		}
+	}
+	b.effects = nil
+	b.tell(b.end("a", engine.OutcomeSucceeded))
+	b.settle()
+	if row := b.disk.rows["r1"]; row.State != "succeeded" {
+		t.Errorf("row %+v", row)
+	}
+}
+
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	for name, limits := range map[string]runtime.Limits{

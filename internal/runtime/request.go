@@ -135,7 +135,7 @@ func (s *Service) Submit(ctx context.Context, q Request) (Accepted, error) {
 // Inspect calls look with the state of a live run, on the loop: it must be
 // quick, change nothing and keep nothing. What it returns is returned once
 // everything that it saw is durable. ErrNotLive for a run that is not there or
-// has ended.
+// has ended; a panic of look is an error.
 func (s *Service) Inspect(ctx context.Context, run store.RunID, look func(View) any) (any, error) {
 	reply, err := s.call(ctx, func(c Caller) Message {
 		return Inspect{Run: run, Look: look, Caller: c}

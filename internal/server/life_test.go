@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/datadir"
+	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/server"
 	"github.com/regie-dev/regie/internal/server/home"
@@ -148,6 +151,48 @@ func TestRestart(t *testing.T) {
 	}
 	if a, err := w.admin.system.Verify(t.Context(), &regiev1.VerifyRequest{}); err != nil || !a.GetOk() {
 		t.Errorf("%v, %v", a, err)
+	}
+}
+
+// TestQuarantine: a run that is set aside is listed, with whatever filter, and
+// says so; the others go on.
+func TestQuarantine(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "aside")
+	w.apply(t, "aside", "kind: Workflow\nname: long\nsteps: [{id: a, wait: {for: 1h}}]\n")
+	bad := w.begun(t, &regiev1.StartRunRequest{Namespace: "aside", Workflow: "long"}).GetId()
+	good := w.begun(t, &regiev1.StartRunRequest{Namespace: "aside", Workflow: "long"}).GetId()
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	// As if the process had died twice while it decided for the run.
+	suspects := fmt.Appendf(nil, "\n%d %s\n", runtime.SuspectExits, bad)
+	if err := os.WriteFile(filepath.Join(w.dir, "data", "deciding"), suspects, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := open(options{dir: w.dir, with: w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	*w = *again
+	for filter, wanted := range map[string][]string{
+		"": {good, bad}, "sort:-wait": {good, bad}, "waiting:timer worker:nobody": nil, "name:long sort:name": {good, bad},
+	} {
+		a, err := w.admin.runs.ListRuns(t.Context(), &regiev1.ListRunsRequest{Namespace: "aside", Filter: filter})
+		if err != nil {
+			t.Fatal(filter, err)
+		}
+		if got := namesOf(a.GetRuns(), (*regiev1.Run).GetId); !slices.Equal(got, wanted) {
+			t.Errorf("filter %q: runs %q, want %q", filter, got, wanted)
+		}
+	}
+	why, err := w.admin.runs.Explain(t.Context(), &regiev1.ExplainRequest{Namespace: "aside", Run: bad})
+	if err != nil || !slices.ContainsFunc(why.GetConditions(), func(c *regiev1.Condition) bool { return c.GetKind() == "quarantine" }) {
+		t.Error(why, err)
+	}
+	if strings.Contains(w.log.String(), "defect") {
+		t.Errorf("logged:\n%s", w.log)
 	}
 }
 
