@@ -3,7 +3,6 @@ package calendar
 import (
 	"iter"
 	"math/bits"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,19 +95,6 @@ func (t Timetable) Next(after time.Time) (Tick, bool) {
 		}
 	}
 	return first, found
-}
-
-// Equal reports whether both are written alike: the same expressions in the same
-// order, zone and calendar.
-func (t Timetable) Equal(other Timetable) bool {
-	return slices.Equal(t.Crons, other.Crons) && t.Days.Name() == other.Days.Name() && zoneName(t.Zone) == zoneName(other.Zone)
-}
-
-func zoneName(zone *time.Location) string {
-	if zone == nil {
-		return time.UTC.String()
-	}
-	return zone.String()
 }
 
 // shown reports whether the tick comes when the clock shows its nominal time.

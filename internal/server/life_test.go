@@ -104,6 +104,74 @@ steps: [{id: a, assign: {x: 1}}]
 	}
 }
 
+// TestScheduleComesBack: a schedule that was removed and is applied again is a
+// new one: it is not paused, and what lies between is not caught up with.
+func TestScheduleComesBack(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "back")
+	const hourly = "kind: Workflow\nname: %s\ntriggers: [{schedule: {cron: \"30 * * * *\", timezone: UTC, catch_up: all, overlap: allow}}]\n" +
+		"steps: [{id: a, assign: {x: 1}}]\n"
+	const manual = "kind: Workflow\nname: %s\nsteps: [{id: a, assign: {x: 1}}]\n"
+	list := func() []*regiev1.Schedule {
+		a, err := w.admin.schedules.ListSchedules(t.Context(), &regiev1.ListSchedulesRequest{Namespace: "back"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.GetSchedules()
+	}
+	kept := func() []string {
+		read, err := home.View(t.Context(), filepath.Join(w.dir, "data"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := read.Store.Objects(t.Context(), "schedule", store.ObjectID{Kind: "schedule"}, 10)
+		if err := errors.Join(err, read.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return namesOf(rows, func(o store.Object) string { return o.Name })
+	}
+	for _, name := range []string{"deleted", "emptied", "stays"} {
+		w.apply(t, "back", fmt.Sprintf(hourly, name))
+	}
+	for _, s := range list() {
+		if _, err := w.admin.schedules.PauseSchedule(t.Context(), &regiev1.PauseScheduleRequest{
+			Namespace: "back", Workflow: s.GetWorkflow(), Schedule: s.GetId(), Paused: true,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all are remembered", func() bool { return len(kept()) == 3 })
+	if _, err := w.admin.workflows.DeleteWorkflow(t.Context(), &regiev1.DeleteWorkflowRequest{Namespace: "back", Workflow: "deleted"}); err != nil {
+		t.Fatal(err)
+	}
+	w.apply(t, "back", fmt.Sprintf(manual, "emptied"))
+	eventually(t, "those that are gone are forgotten", func() bool { return len(kept()) == 1 })
+	w.restart(t, options{clock: shifted{by: 5 * time.Hour}})
+	for _, name := range []string{"deleted", "emptied", "stays"} {
+		w.apply(t, "back", fmt.Sprintf(hourly, name))
+	}
+	eventually(t, "all are remembered again", func() bool { return len(kept()) == 3 })
+	for _, s := range list() {
+		if s.GetPaused() != (s.GetWorkflow() == "stays") {
+			t.Errorf("paused: %v", s)
+		}
+	}
+	// Of the one that stayed, nothing of the pause is caught up with either.
+	w.restart(t, options{clock: shifted{by: 6 * time.Hour}})
+	runs := func() []string {
+		a, err := w.admin.runs.ListRuns(t.Context(), &regiev1.ListRunsRequest{Namespace: "back", Filter: "sort:name"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return namesOf(a.GetRuns(), (*regiev1.Run).GetWorkflow)
+	}
+	eventually(t, "the next tick", func() bool { return slices.Equal(slices.Compact(runs()), []string{"deleted", "emptied"}) })
+	if got := runs(); len(got) > 4 { // in an hour and some seconds there are two ticks at most
+		t.Errorf("runs of %q", got)
+	}
+}
+
 // TestRestart: what runs in a process goes on while the server is away, and is
 // found again with all that it printed; timers fire.
 func TestRestart(t *testing.T) {

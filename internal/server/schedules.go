@@ -62,18 +62,26 @@ func place(key schedule.Key) (namespace, name string) {
 	return key.Namespace, key.Workflow + "/" + key.ID
 }
 
+// keyIn names the schedule that the table has at a place.
+func keyIn(item *registry.Item[scheduled]) schedule.Key {
+	workflow, id, _ := strings.Cut(item.Name, "/")
+	return schedule.Key{Namespace: item.Namespace, Workflow: workflow, ID: id}
+}
+
 // Schedules lists the schedules in force.
 func (t *timetable) Schedules(ctx context.Context) ([]schedule.Schedule, error) {
 	var out []schedule.Schedule
 	zones := schedule.Zones{}
+	read := map[workflowName]string{}
 	for _, item := range t.catalog.All() {
 		of, err := t.of(ctx, &item, zones)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, of...)
+		read[workflowName{item.Namespace, item.Name}] = item.Value.Version
 	}
-	if err := t.begin(ctx, out); err != nil {
+	if err := t.begin(ctx, out, read); err != nil {
 		return nil, err
 	}
 	for i := range out {
@@ -131,26 +139,48 @@ func timesOf(s *schedule.Schedule) string {
 	return strings.Join(parts, "\n")
 }
 
+// workflowName names a workflow.
+type workflowName struct{ namespace, name string }
+
 // begin notes since when schedules are in force that are new, or fire at other
-// times than before.
-func (t *timetable) begin(ctx context.Context, all []schedule.Schedule) error {
+// times than before, and forgets those that are not any more: if they come back,
+// they are new. They were read from these versions of the workflows.
+func (t *timetable) begin(ctx context.Context, all []schedule.Schedule, read map[workflowName]string) error {
 	_, err := t.registry.Update(ctx, func(tx *registry.Tx) error {
+		there := make(map[schedule.Key]bool, len(all))
 		for i := range all {
-			namespace, name := place(all[i].Key)
-			known, there := t.table.Get(namespace, name)
-			times, paused := timesOf(&all[i]), all[i].Paused
-			if there && known.Times == times && known.Defined == paused {
+			there[all[i].Key] = true
+			t.follow(tx, &all[i])
+		}
+		for _, row := range t.table.All() {
+			key := keyIn(&row)
+			if there[key] {
 				continue
 			}
-			if !there || known.Times != times || known.Defined && !paused {
-				known.Since = all[i].Since // see schedule.Schedule.Follow
+			of, found := t.catalog.Workflow(key.Namespace, key.Workflow)
+			version, known := read[workflowName{key.Namespace, key.Workflow}]
+			if !found || known && of.Value.Version == version {
+				t.table.Delete(tx, row.Namespace, row.Name)
 			}
-			known.Times, known.Defined = times, paused
-			t.table.Put(tx, namespace, name, known)
 		}
 		return nil
 	})
 	return err
+}
+
+// follow notes since when a schedule is in force.
+func (t *timetable) follow(tx *registry.Tx, s *schedule.Schedule) {
+	namespace, name := place(s.Key)
+	known, there := t.table.Get(namespace, name)
+	times, paused := timesOf(s), s.Paused
+	if there && known.Times == times && known.Defined == paused {
+		return
+	}
+	if !there || known.Times != times || known.Defined && !paused {
+		known.Since = s.Since
+	}
+	known.Times, known.Defined = times, paused
+	t.table.Put(tx, namespace, name, known)
 }
 
 // Pause pauses or resumes a schedule. What it was before does not matter; ticks
@@ -178,17 +208,19 @@ func (t *timetable) Pause(ctx context.Context, key schedule.Key, paused bool, by
 func (t *timetable) States(context.Context) (map[schedule.Key]schedule.State, error) {
 	out := map[schedule.Key]schedule.State{}
 	for _, item := range t.table.All() {
-		workflow, id, _ := strings.Cut(item.Name, "/")
-		out[schedule.Key{Namespace: item.Namespace, Workflow: workflow, ID: id}] = item.Value.State
+		out[keyIn(&item)] = item.Value.State
 	}
 	return out, nil
 }
 
-// Record replaces the state of a schedule.
+// Record replaces the state of a schedule, unless it was removed meanwhile.
 func (t *timetable) Record(ctx context.Context, key schedule.Key, state schedule.State) error {
 	namespace, name := place(key)
 	_, err := t.registry.Update(ctx, func(tx *registry.Tx) error {
-		known, _ := t.table.Get(namespace, name)
+		known, there := t.table.Get(namespace, name)
+		if !there {
+			return nil
+		}
 		known.State = state
 		t.table.Put(tx, namespace, name, known)
 		return nil

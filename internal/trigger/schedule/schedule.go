@@ -30,25 +30,15 @@ type Schedule struct {
 	Overlap workflow.Overlap
 	Paused  bool
 	// Since is when the schedule was first applied, last resumed, or its times
-	// were last changed: only ticks after it count. See [Schedule.Follow].
+	// were last changed: only ticks after it count. So a new version of a
+	// workflow changes nothing, and times that nobody had asked for before are
+	// not caught up.
 	Since time.Time
 	// Inputs is what runs are called with, a constant object; nil: nothing.
 	Inputs *workflow.Data
 	// BusinessDate and Zone, those of the workflow, say for which date a run is.
 	BusinessDate *workflow.BusinessDate
 	Zone         string
-}
-
-// Follow sets Since for a schedule that is in force from now on in place of
-// another one of the same key, nil for none: it is that of the other, unless
-// the schedule was resumed or fires at other times. So a new version of a
-// workflow changes nothing, and times that nobody had asked for before are not
-// caught up.
-func (s *Schedule) Follow(old *Schedule, now time.Time) {
-	s.Since = now
-	if old != nil && (s.Paused || !old.Paused) && s.Times.Equal(old.Times) {
-		s.Since = old.Since
-	}
 }
 
 // Zones are time zones by name, so that schedules share them: one takes many

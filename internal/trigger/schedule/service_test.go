@@ -146,7 +146,7 @@ func TestPauseResumeRemove(t *testing.T) {
 		change(func() {
 			next := d.list[0]
 			next.Times = timetable(t, "UTC", "*/20 * * * *")
-			next.Follow(&d.list[0], time.Now())
+			next.Since = time.Now()
 			d.list = []schedule.Schedule{next}
 		})
 		want(t, d, "01:00", "03:00", "05:00", "05:40", "06:00", "06:20")
@@ -427,33 +427,6 @@ func (d *disk) pending(s *schedule.Schedule, now time.Time) int {
 		n++
 	}
 	return n
-}
-
-func TestFollow(t *testing.T) {
-	t.Parallel()
-	before, now := time.Unix(1, 0), time.Unix(2, 0)
-	for name, test := range map[string]struct {
-		change func(old, next *schedule.Schedule)
-		want   time.Time
-	}{
-		"nothing":        {func(_, _ *schedule.Schedule) {}, before},
-		"another policy": {func(_, next *schedule.Schedule) { next.CatchUp = workflow.CatchUpNone }, before},
-		"paused":         {func(_, next *schedule.Schedule) { next.Paused = true }, before},
-		"resumed":        {func(old, _ *schedule.Schedule) { old.Paused = true }, now},
-		"zone":           {func(_, next *schedule.Schedule) { next.Times.Zone = time.UTC }, now},
-		"times":          {func(_, next *schedule.Schedule) { next.Times.Crons = next.Times.Crons[:1] }, now},
-		"calendar":       {func(_, next *schedule.Schedule) { next.Times.Days, _ = calendar.Builtin("weekdays") }, now},
-	} {
-		old := schedule.Schedule{Times: timetable(t, "Asia/Tokyo", "@daily", "@hourly"), Since: before}
-		next := schedule.Schedule{Times: timetable(t, "Asia/Tokyo", "@daily", "@hourly")}
-		test.change(&old, &next)
-		if next.Follow(&old, now); !next.Since.Equal(test.want) {
-			t.Errorf("%s: since %v", name, next.Since)
-		}
-		if next.Follow(nil, now); !next.Since.Equal(now) {
-			t.Errorf("%s: new since %v", name, next.Since)
-		}
-	}
 }
 
 func TestOf(t *testing.T) {
