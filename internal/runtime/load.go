@@ -159,7 +159,7 @@ func Load(ctx context.Context, s store.Reader, machines *Machines) ([]Message, e
 		if m.Err == nil {
 			m.Run, m.Err = Fold(ctx, s, m.Machine, row.ID)
 		}
-		if m.Err != nil && !ofData(m.Err) {
+		if m.Err != nil && !Unreadable(m.Err) {
 			return nil, m.Err
 		}
 		msgs = append(msgs, m)
@@ -195,8 +195,9 @@ func LoadEnded(ctx context.Context, s store.Reader, machines *Machines, id store
 	return m
 }
 
-// ofData reports whether the error lies in what was read, not in the reading.
-func ofData(err error) bool {
+// Unreadable reports whether an error of reading a program or a run lies in what
+// was read, not in the reading: trying again is no use.
+func Unreadable(err error) bool {
 	var u unreadable
 	return errors.As(err, &u) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrFormat) || errors.Is(err, store.ErrNotFound)
 }

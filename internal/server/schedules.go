@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ type timetable struct {
 	starter  *starter
 	now      func() time.Time
 	missed   func(why schedule.Why, ticks int) // counts them
+	log      *slog.Logger
 }
 
 var (
@@ -75,7 +77,11 @@ func (t *timetable) Schedules(ctx context.Context) ([]schedule.Schedule, error) 
 	read := map[workflowName]string{}
 	for _, item := range t.catalog.All() {
 		of, err := t.of(ctx, &item, zones)
-		if err != nil {
+		switch {
+		case errors.Is(err, errUnreadable):
+			t.log.ErrorContext(ctx, "schedules of a workflow start nothing", "error", err)
+			continue
+		case err != nil:
 			return nil, err
 		}
 		out = append(out, of...)
@@ -90,14 +96,15 @@ func (t *timetable) Schedules(ctx context.Context) ([]schedule.Schedule, error) 
 	return out, nil
 }
 
-// Of lists the schedules of one workflow.
+// Of lists the schedules of one workflow: none if its program cannot be read,
+// which [timetable.Schedules] reports.
 func (t *timetable) Of(ctx context.Context, namespace, workflow string) ([]api.Scheduled, error) {
 	item, ok := t.catalog.Workflow(namespace, workflow)
 	if !ok {
 		return nil, nil
 	}
 	all, err := t.of(ctx, &item, schedule.Zones{})
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnreadable) {
 		return nil, err
 	}
 	out := make([]api.Scheduled, 0, len(all))
@@ -108,16 +115,23 @@ func (t *timetable) Of(ctx context.Context, namespace, workflow string) ([]api.S
 	return out, nil
 }
 
+// errUnreadable: the schedules of a workflow cannot be read, now or later. Other
+// workflows do without it.
+var errUnreadable = errors.New("it cannot be used as it is stored")
+
 func (t *timetable) of(ctx context.Context, item *registry.Item[catalog.Workflow], zones schedule.Zones) ([]schedule.Schedule, error) {
 	machine, err := t.machines.Stored(ctx, t.store, item.Value.Hash())
+	if runtime.Unreadable(err) {
+		err = fmt.Errorf("%w: %w", errUnreadable, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the schedules of workflow %s/%s: %w", item.Namespace, item.Name, err)
 	}
-	program := machine.Program()
-	if len(program.Triggers) == 0 {
-		return nil, nil
+	of, err := schedule.Of(machine.Program(), t.now(), zones)
+	if err != nil {
+		return nil, fmt.Errorf("namespace %s: %w: %w", item.Namespace, errUnreadable, err)
 	}
-	return schedule.Of(program, t.now(), zones)
+	return of, nil
 }
 
 // fill sets what was done by hand.

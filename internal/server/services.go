@@ -46,7 +46,7 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 	}
 	times := &timetable{
 		catalog: s.catalog, machines: s.machines, store: s.home.Store, registry: s.registry, table: s.schedules,
-		starter: s.starter, now: s.clock.Now, missed: s.metrics.TicksMissed,
+		starter: s.starter, now: s.clock.Now, missed: s.metrics.TicksMissed, log: s.cfg.Log,
 	}
 	s.ticks = schedule.NewService(schedule.Config{
 		Schedules: times, Runs: times, Ledger: times, Clock: s.clock, Lateness: s.metrics.TickStarted, Log: s.cfg.Log,

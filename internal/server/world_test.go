@@ -177,9 +177,12 @@ func (w *world) begin(ctx context.Context, adminToken string) error {
 }
 
 // end takes the server down, and leaves the supervisor with its tasks.
+// Idempotent.
 func (w *world) end() error {
 	w.stop()
-	err := errors.Join(<-w.served, w.server.Close())
+	ended := <-w.served
+	w.served <- ended
+	err := errors.Join(ended, w.server.Close())
 	w.transport.CloseIdleConnections()
 	w.plain.CloseIdleConnections()
 	return err

@@ -58,7 +58,8 @@ func (z Zones) load(name string) (*time.Location, error) {
 
 // Of returns the schedules of a program, in force since the instant. Whoever
 // keeps when they were applied and resumed, and what is paused by hand, sets
-// Since and Paused.
+// Since and Paused. An error lies in the program, or in what this Regie and this
+// machine know of calendars and time zones.
 func Of(p *workflow.Program, since time.Time, zones Zones) ([]Schedule, error) {
 	var out []Schedule
 	for _, t := range p.Triggers {
