@@ -102,16 +102,13 @@ func (c *Catalog) Apply(ctx context.Context, a Apply) (Applied, error) {
 		return Applied{}, err
 	}
 	out.Changes = plan.out
-	if out.Position > 0 {
-		c.tell()
-	}
 	return out, nil
 }
 
 // Delete removes a workflow; its runs and versions stay. ErrNotFound if there
 // is none.
 func (c *Catalog) Delete(ctx context.Context, namespace, name string, by store.Entry) (uint64, error) {
-	position, err := c.registry.Update(ctx, func(tx *registry.Tx) error {
+	return c.registry.Update(ctx, func(tx *registry.Tx) error {
 		if _, ok := c.workflows.Item(namespace, name); !ok {
 			return fmt.Errorf("%w: %s/%s", ErrNotFound, namespace, name)
 		}
@@ -119,10 +116,6 @@ func (c *Catalog) Delete(ctx context.Context, namespace, name string, by store.E
 		tx.Record(entry(by, "workflow.delete", namespace, "workflow/"+name))
 		return nil
 	})
-	if err == nil {
-		c.tell()
-	}
-	return position, err
 }
 
 // entry fills in what an entry is about.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/registry"
@@ -112,9 +111,6 @@ type Catalog struct {
 	workflows *registry.Table[Workflow]
 	versions  *registry.Table[Version]
 	objects   *registry.Table[Object]
-
-	mu      sync.Mutex
-	changed chan struct{} // closed when definitions have changed
 }
 
 // New returns a catalog that needs Begin before anything else but Tables.
@@ -124,7 +120,6 @@ func New(cfg Config) *Catalog {
 		workflows: registry.NewTable[Workflow]("workflow"),
 		versions:  registry.NewTable[Version]("version"),
 		objects:   registry.NewTable[Object]("definition"),
-		changed:   make(chan struct{}),
 	}
 }
 
@@ -136,19 +131,8 @@ func (c *Catalog) Tables() []registry.AnyTable {
 // Begin gives the catalog the registry that its tables belong to.
 func (c *Catalog) Begin(r *registry.Registry) { c.registry = r }
 
-// Changed returns a channel that is closed at the next change of a definition.
-func (c *Catalog) Changed() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.changed
-}
-
-func (c *Catalog) tell() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
+// Changed returns a channel that is closed at the next change of a workflow.
+func (c *Catalog) Changed() <-chan struct{} { return c.workflows.Changed() }
 
 // Workflow finds a workflow.
 func (c *Catalog) Workflow(namespace, name string) (registry.Item[Workflow], bool) {

@@ -187,6 +187,42 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
+// Who waits for changes of a table is told once it shows them, also of one of
+// which nobody knew at first whether it was made.
+func TestChanged(t *testing.T) {
+	t.Parallel()
+	d := &disk{}
+	r, users := open(t, d)
+	told := func(changed <-chan struct{}) bool {
+		select {
+		case <-changed:
+			return true
+		default:
+			return false
+		}
+	}
+	changed := users.Changed()
+	if _, err := r.Update(t.Context(), func(tx *registry.Tx) error { tx.Record(store.Entry{Action: "other"}); return nil }); err != nil || told(changed) {
+		t.Error("told of nothing", err)
+	}
+	if err := put(t, r, users, "ada", "old"); err != nil || !told(changed) {
+		t.Error("not told", err)
+	}
+	changed = users.Changed()
+	d.after = errors.New("lost")
+	if err := put(t, r, users, "ada", "new"); err == nil || told(changed) {
+		t.Error("told of what nobody knows")
+	}
+	d.after = nil
+	if _, err := r.Update(t.Context(), func(*registry.Tx) error { return nil }); err != nil || !told(changed) || names(users) != "ada=new" {
+		t.Errorf("not told: %s, %v", names(users), err)
+	}
+	changed = users.Changed()
+	if _, err := r.Update(t.Context(), func(tx *registry.Tx) error { users.Delete(tx, "ns", "ada"); return nil }); err != nil || !told(changed) {
+		t.Error("not told of the end", err)
+	}
+}
+
 // TestUnknownField: an object of a newer Regie is not read as if it were whole.
 func TestUnknownField(t *testing.T) {
 	t.Parallel()

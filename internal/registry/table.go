@@ -33,6 +33,8 @@ type Table[T any] struct {
 	// gone are the revisions of deleted objects that somebody tried to write
 	// again; most are never, and are not kept.
 	gone map[place]uint64
+	// changed, if somebody asked for it, is closed by the next change.
+	changed chan struct{}
 }
 
 type place struct{ namespace, name string }
@@ -98,6 +100,18 @@ func (t *Table[T]) All() []Item[T] {
 	return out
 }
 
+// Changed returns a channel that is closed when an object is written or deleted,
+// as soon as the table shows it: also when that turns out later, because nobody
+// knew the outcome of the transaction.
+func (t *Table[T]) Changed() <-chan struct{} {
+	t.registry.mu.Lock()
+	defer t.registry.mu.Unlock()
+	if t.changed == nil {
+		t.changed = make(chan struct{})
+	}
+	return t.changed
+}
+
 // Put writes an object in a transaction of the table's registry.
 func (t *Table[T]) Put(tx *Tx, namespace, name string, v T) {
 	data, err := json.Marshal(v)
@@ -149,6 +163,10 @@ func (t *Table[T]) missed(id store.ObjectID, revision uint64) bool {
 func (t *Table[T]) set(o *store.Object) error {
 	p := place{o.Namespace, o.Name}
 	at, there := slices.BinarySearchFunc(t.places, p, comparePlaces)
+	if t.changed != nil {
+		close(t.changed)
+		t.changed = nil
+	}
 	if o.Deleted {
 		if there {
 			t.places = slices.Delete(t.places, at, at+1)
