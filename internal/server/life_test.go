@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -139,6 +141,41 @@ func count(events []*regiev1.Event, kind string) (n int) {
 		}
 	}
 	return n
+}
+
+// TestRunsAreCountedOnce: metrics have each run that has ended once, however many
+// end while changes are read.
+func TestRunsAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "many")
+	w.apply(t, "many", "kind: Workflow\nname: many\nsteps: [{id: a, assign: {x: 1}}]\n")
+	const starters, each = 16, 300
+	var starting sync.WaitGroup
+	for range starters {
+		starting.Go(func() {
+			for range each {
+				if _, err := w.admin.runs.StartRun(t.Context(), &regiev1.StartRunRequest{Namespace: "many", Workflow: "many"}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	starting.Wait()
+	w.ended(t, "many", w.begun(t, &regiev1.StartRunRequest{Namespace: "many", Workflow: "many"}).GetId())
+	counted := func() (n int) {
+		for line := range strings.Lines(w.raw(t, w.token, "GET", "/metrics", "").body) {
+			if labels, number, ok := strings.Cut(strings.TrimSpace(line), " "); ok && strings.HasPrefix(labels, "regie_runs_total{") {
+				n, _ = strconv.Atoi(number)
+			}
+		}
+		return n
+	}
+	eventually(t, "all are counted", func() bool { return counted() >= starters*each+1 })
+	if n := counted(); n != starters*each+1 {
+		t.Errorf("%d runs were counted of %d", n, starters*each+1)
+	}
 }
 
 // TestDrain: a server that drains takes no more runs, answers what there is, and

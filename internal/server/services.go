@@ -22,9 +22,8 @@ const (
 	// feedEvery is how often at most changed runs are read for those who follow
 	// them.
 	feedEvery = 100 * time.Millisecond
-	// feedRows is how many changed runs are read at once: more than one batch
-	// can have.
-	feedRows = 2 * runtime.MaxBatchRecords
+	// feedRows is how many changed runs are read at once.
+	feedRows = 1000
 	// pruneEvery is how often what has expired is forgotten.
 	pruneEvery = time.Hour
 )
@@ -148,34 +147,48 @@ func (s sender) Send(ctx context.Context, channel string, m notify.Message) erro
 	return err
 }
 
-// feed tells those who follow runs what has changed, until ctx ends.
+// feed tells those who follow runs what has changed, each change once, until ctx
+// ends.
 func (s *Server) feed(ctx context.Context) {
-	position := s.runtime.Position()
+	seen := s.runtime.Position()
+	last := store.RunQuery{ByBatch: true, Since: seen, Limit: feedRows} // what comes after the last change that was told
 	pause := time.NewTicker(feedEvery)
 	defer pause.Stop()
 	for {
-		now, err := s.runtime.Reached(ctx, position+1)
+		reached, err := s.runtime.Reached(ctx, seen+1)
 		if err != nil {
 			return
 		}
-		rows, err := s.home.Store.Runs(ctx, store.RunQuery{Since: position, Limit: feedRows})
-		switch {
+		switch err := s.feedFrom(ctx, &last); {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			s.cfg.Log.WarnContext(ctx, "changed runs could not be read", "error", err)
-		case len(rows) < feedRows:
-			position = now
 		default:
-			position = rows[len(rows)-1].Batch - 1
-		}
-		if len(rows) > 0 {
-			s.changed(rows)
+			seen = reached
 		}
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// feedFrom tells the changes that come after the last one, and moves on.
+func (s *Server) feedFrom(ctx context.Context, last *store.RunQuery) error {
+	for {
+		rows, err := s.home.Store.Runs(ctx, *last)
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 {
+			s.changed(rows)
+			end := &rows[len(rows)-1]
+			last.Since, last.After = end.Batch, end.ID
+		}
+		if len(rows) < last.Limit {
+			return nil
 		}
 	}
 }
