@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,11 +90,11 @@ func (a *API) ListSchedules(ctx context.Context, m *regiev1.ListSchedulesRequest
 	if err := a.reached(ctx, m.GetMinPosition()); err != nil {
 		return nil, err
 	}
-	var all []*regiev1.Schedule
+	var all []Scheduled
 	var failed error
 	a.each(ctx, m.GetNamespace(), access.WorkflowsRead, func(namespace string) {
 		for _, w := range a.cfg.Catalog.Workflows(namespace) {
-			of, err := a.schedulesOf(ctx, namespace, w.Name)
+			of, err := a.cfg.Timetable.Of(ctx, namespace, w.Name)
 			if err != nil {
 				failed = err
 			}
@@ -103,14 +104,17 @@ func (a *API) ListSchedules(ctx context.Context, m *regiev1.ListSchedulesRequest
 	if failed != nil {
 		return nil, failure(failed)
 	}
-	name := func(s *regiev1.Schedule) string {
-		return s.GetNamespace() + "\x00" + s.GetWorkflow() + "\x00" + s.GetId()
-	}
+	name := func(s Scheduled) string { return s.Key.Namespace + "\x00" + s.Key.Workflow + "\x00" + s.Key.ID }
+	slices.SortFunc(all, func(x, y Scheduled) int { return strings.Compare(name(x), name(y)) })
 	all, next, err := page(all, name, m.GetPageToken(), "schedules\n"+m.GetNamespace(), m.GetPageSize())
 	if err != nil {
 		return nil, err
 	}
-	return &regiev1.ListSchedulesResponse{Schedules: all, NextPageToken: next}, nil
+	out := &regiev1.ListSchedulesResponse{NextPageToken: next}
+	for i := range all {
+		out.Schedules = append(out.Schedules, a.schedule(&all[i]))
+	}
+	return out, nil
 }
 
 // findSchedule finds a schedule of a workflow.

@@ -152,6 +152,36 @@ func TestScheduleComesBack(t *testing.T) {
 	}
 }
 
+// TestPagesOfSchedules: pages have every schedule of a workflow, whatever the
+// order in which it has them.
+func TestPagesOfSchedules(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "pages")
+	w.apply(t, "pages", `kind: Workflow
+name: three
+triggers:
+  - schedule: {id: c, cron: "1 * * * *"}
+  - schedule: {id: a, cron: "2 * * * *"}
+  - schedule: {id: b, cron: "3 * * * *"}
+steps: [{id: a, assign: {x: 1}}]
+`)
+	var got []string
+	for token := ""; ; {
+		a, err := w.admin.schedules.ListSchedules(t.Context(), &regiev1.ListSchedulesRequest{Namespace: "pages", PageSize: 1, PageToken: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, namesOf(a.GetSchedules(), (*regiev1.Schedule).GetId)...)
+		if token = a.GetNextPageToken(); token == "" {
+			break
+		}
+	}
+	if !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("schedules %q", got)
+	}
+}
+
 // TestUnreadableProgram: a program that cannot be read any more keeps neither the
 // server nor other workflows from working, and its schedules are not forgotten.
 func TestUnreadableProgram(t *testing.T) {
