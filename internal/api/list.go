@@ -13,6 +13,7 @@ import (
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/filter"
+	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 )
 
@@ -28,6 +29,9 @@ const (
 	MaxSorted = 20_000
 	// readRows is how many rows are read at once.
 	readRows = 500
+	// acceptSlack is how far the times of acceptance may be from the order of
+	// IDs, in which rows are read: the clock may have been set in between.
+	acceptSlack = 24 * time.Hour
 )
 
 // ListRuns lists runs.
@@ -115,6 +119,9 @@ type runQuery struct {
 	filter filter.Filter
 	only   []string // namespaces; nil: any
 	none   bool     // nothing can match
+	// oldest is the time of acceptance before which no row is looked at; zero:
+	// there is none. What is newer than the question is left out by the store.
+	oldest time.Time
 }
 
 // listOf tells lists of runs apart, for page tokens.
@@ -138,6 +145,12 @@ func (a *API) runQuery(ctx context.Context, namespace string, permission access.
 	q := &runQuery{of: of, filter: f, store: store.RunQuery{
 		Workflows: hints.Workflows, States: hints.States, DateFrom: hints.DateFrom, DateTo: hints.DateTo, Limit: readRows,
 	}}
+	if !hints.AcceptedFrom.IsZero() {
+		q.oldest = hints.AcceptedFrom.Add(-acceptSlack)
+	}
+	if !hints.AcceptedTo.IsZero() {
+		q.store.Before = runtime.FirstID(hints.AcceptedTo.Add(acceptSlack))
+	}
 	allowed, all := a.namespaces(identity, namespace, permission)
 	switch {
 	case all:
@@ -176,7 +189,9 @@ func (a *API) matching(ctx context.Context, q *runQuery, at runToken, size, scan
 	var out []store.RunRow
 	look := a.looker(ctx, at.At)
 	query := q.store
-	query.Before = at.Before
+	if at.Before != "" {
+		query.Before = at.Before
+	}
 	// What the store looks for is most of what filters ask, so the first read
 	// has all as a rule: one more tells whether there is a next page.
 	query.Limit = min(size+1, readRows)
@@ -194,7 +209,7 @@ func (a *API) matching(ctx context.Context, q *runQuery, at runToken, size, scan
 			}
 			query.Before = rows[i].ID
 		}
-		if len(rows) < query.Limit {
+		if len(rows) < query.Limit || q.past(&rows[len(rows)-1]) {
 			return out, "", nil
 		}
 		scanned += len(rows)
@@ -234,7 +249,7 @@ func (a *API) sorted(ctx context.Context, q *runQuery, at runToken, size int, le
 				all = append(all, match{rows[i], rank})
 			}
 		}
-		if len(rows) < query.Limit {
+		if len(rows) < query.Limit || q.past(&rows[len(rows)-1]) {
 			break
 		}
 		if scanned += len(rows); scanned >= MaxSorted {
@@ -288,3 +303,6 @@ func matches(f filter.Filter, row *filter.Row) bool { return f.Match(row) != fil
 func (q *runQuery) allows(row *store.RunRow) bool {
 	return !q.none && (q.only == nil || slices.Contains(q.only, row.Namespace))
 }
+
+// past reports whether a row, and so all that come after it, is too old.
+func (q *runQuery) past(row *store.RunRow) bool { return row.AcceptedAt.Before(q.oldest) }

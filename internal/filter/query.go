@@ -11,9 +11,9 @@ import (
 type Query struct {
 	// None says that the filter can have no run at all; the rest is empty.
 	None bool
-	// IDs are beginnings of IDs. Namespaces, Workflows and States are
-	// alternatives. Nil: any. Each has at most MaxValues.
-	IDs, Namespaces, Workflows, States []string
+	// Namespaces, Workflows and States are alternatives. Nil: any. Each has at
+	// most MaxValues.
+	Namespaces, Workflows, States []string
 	// DateFrom and DateTo bound the business date as 2006-01-02, both included;
 	// empty: unbounded. With either, runs without a business date are outside.
 	DateFrom, DateTo string
@@ -45,10 +45,6 @@ func (q *Query) narrow(t *term, c Context) {
 		return
 	}
 	switch t.key.name {
-	case "id":
-		if q.IDs == nil { // of two terms the first is as good
-			q.IDs = t.literals()
-		}
 	case "namespace":
 		if names := t.literals(); names != nil {
 			q.either(&q.Namespaces, names)

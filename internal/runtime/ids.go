@@ -44,10 +44,7 @@ func (g *IDs) Next(now time.Time) (store.RunID, error) {
 		g.high++
 	}
 	var out [26]byte
-	for i, millis := 9, g.millis; i >= 0; i-- {
-		out[i] = idAlphabet[millis&31]
-		millis >>= 5
-	}
+	putTime(&out, g.millis)
 	high, low := g.high, g.low
 	for i := 25; i >= 10; i-- {
 		out[i] = idAlphabet[low&31]
@@ -55,4 +52,19 @@ func (g *IDs) Next(now time.Time) (store.RunID, error) {
 		high >>= 5
 	}
 	return store.RunID(out[:]), nil
+}
+
+// FirstID is the ID before all that are made at the instant or later, and after
+// those made in an earlier millisecond.
+func FirstID(at time.Time) store.RunID {
+	var out [26]byte
+	putTime(&out, uint64(max(at.UnixMilli(), 0)))
+	return store.RunID(out[:10])
+}
+
+func putTime(id *[26]byte, millis uint64) {
+	for i := 9; i >= 0; i-- {
+		id[i] = idAlphabet[millis&31]
+		millis >>= 5
+	}
 }

@@ -32,6 +32,21 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+func TestFirstID(t *testing.T) {
+	t.Parallel()
+	ids := runtime.NewIDs(rand.Reader)
+	for i := range 100 {
+		now := start.Add(time.Duration(i*i) * time.Millisecond)
+		id, err := ids.Next(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first := runtime.FirstID(now); !first.Valid() || first >= id || runtime.FirstID(now.Add(time.Millisecond)) <= id {
+			t.Errorf("first %q of %q", first, id)
+		}
+	}
+}
+
 func TestIDsCarry(t *testing.T) {
 	t.Parallel()
 	ids := runtime.NewIDs(bytes.NewReader([]byte{0, 1, 255, 255, 255, 255, 255, 255, 255, 255}))
