@@ -109,7 +109,7 @@ func explain(m *engine.Machine, run *engine.Run, step string, now time.Time) *ex
 func (e *explained) showsErrors() bool {
 	for i := range e.all {
 		for _, c := range e.all[i].Conditions {
-			if c.Kind == engine.ConditionEnded || c.Kind == engine.ConditionRetry {
+			if c.Error != nil {
 				return true
 			}
 		}

@@ -221,7 +221,8 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.texts = strings.NewReplacer("@RUN@", run.GetId(), "@SCHEDULE@", schedules.GetSchedules()[0].GetId(), "@ALERT@", w.alert(t, "here").GetId(),
+	alert := w.alert(t, "here")
+	s.texts = strings.NewReplacer("@RUN@", run.GetId(), "@SCHEDULE@", schedules.GetSchedules()[0].GetId(), "@ALERT@", alert.GetId(), "@FAILED@", alert.GetRun(),
 		"@SILENCE@", silence.GetSilence().GetId(), "@TOKEN@", token.GetToken().GetId(), "@BASE64@", base64Of(otherDefinition),
 		"@FAR@", far().AsTime().Format(time.RFC3339))
 	s.cast(t)

@@ -59,7 +59,7 @@ var reads = []recorded{
 	{"RunService/GetLog", `{"namespace":"here","run":"@RUN@","step":"a"}`, "log.read", "run/@RUN@"},
 	{"RunService/DownloadLog", `{"namespace":"here","run":"@RUN@","step":"a"}`, "log.read", "run/@RUN@"},
 	{"RunService/WatchLog", `{"namespace":"here","run":"@RUN@"}`, "log.read", "run/@RUN@"},
-	{"RunService/Explain", `{"namespace":"here","run":"@RUN@"}`, "payload.read", "run/@RUN@"},
+	{"RunService/Explain", `{"namespace":"here","run":"@FAILED@"}`, "payload.read", "run/@FAILED@"},
 	{"AuditService/ListEntries", `{"namespace":"here"}`, "audit.read", "audit"},
 	{"AuditService/GetCheckpoint", `{}`, "audit.checkpoint", "audit"},
 	{"AuditService/Prove", `{"run":"@RUN@"}`, "audit.prove", "run/@RUN@"},
@@ -116,6 +116,31 @@ func TestEverythingIsOnRecord(t *testing.T) {
 	for name, r := range byName {
 		if r.Write && unrecorded[name] == "" {
 			t.Errorf("%s writes and is not tested to be on record", name)
+		}
+	}
+}
+
+// TestErrorsInExplanations: whoever is shown the message of an error, also that
+// of a step before the one that was asked about, has read payload.
+func TestErrorsInExplanations(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "why")
+	w.apply(t, "why", "kind: Workflow\nname: fails\nsteps:\n  - {id: a, fail: {name: wrong, message: secret}}\n  - {id: b, assign: {x: 1}}\n"+
+		"---\nkind: Workflow\nname: works\nsteps: [{id: a, assign: {x: 1}}]\n")
+	for _, test := range []struct {
+		workflow, step string
+		shown          bool
+	}{{"fails", "", true}, {"fails", "a", true}, {"fails", "b", true}, {"works", "", false}, {"works", "a", false}} {
+		run := w.begun(t, &regiev1.StartRunRequest{Namespace: "why", Workflow: test.workflow}).GetId()
+		w.ended(t, "why", run)
+		why, err := w.admin.runs.Explain(t.Context(), &regiev1.ExplainRequest{Namespace: "why", Run: run, Step: test.step})
+		if err != nil || strings.Contains(why.String(), "secret") != test.shown {
+			t.Fatalf("%v: %v, %v", test, why, err)
+		}
+		entries, err := w.admin.audit.ListEntries(t.Context(), &regiev1.ListEntriesRequest{Namespace: "why", Action: "payload.read", Object: "run/" + run})
+		if err != nil || len(entries.GetEntries()) > 0 != test.shown {
+			t.Errorf("%v: on record are %v, %v", test, entries.GetEntries(), err)
 		}
 	}
 }
