@@ -244,21 +244,26 @@ func (t *timetable) Record(ctx context.Context, key schedule.Key, state schedule
 
 // Start starts the run of a tick.
 func (t *timetable) Start(ctx context.Context, s schedule.Start) error {
-	return t.start(ctx, &s, "", "")
+	_, err := t.start(ctx, &s, "", "")
+	return err
 }
 
 // Miss records a skipped run.
 func (t *timetable) Miss(ctx context.Context, m schedule.Miss) error {
-	t.missed(m.Why, m.Count)
-	return t.start(ctx, &m.Start, engine.ReasonMissed, m.Message())
+	news, err := t.start(ctx, &m.Start, engine.ReasonMissed, m.Message())
+	if err == nil && news {
+		t.missed(m.Why, m.Count)
+	}
+	return err
 }
 
-func (t *timetable) start(ctx context.Context, s *schedule.Start, skip engine.Reason, reason string) error {
+// start starts a run, and says whether it is a new one.
+func (t *timetable) start(ctx context.Context, s *schedule.Start, skip engine.Reason, reason string) (news bool, err error) {
 	input := value.Object()
 	if s.Schedule.Inputs != nil {
 		input = s.Schedule.Inputs.Const
 	}
-	_, err := t.starter.Start(ctx, api.Start{
+	accepted, err := t.starter.Start(ctx, api.Start{
 		Namespace: s.Schedule.Key.Namespace, Workflow: s.Schedule.Key.Workflow, Input: input,
 		BusinessDate: s.BusinessDate.String(), Planned: s.Tick.At, Key: s.Key, KeyForever: true, Skip: skip,
 		Trigger: triggerSchedule + s.Schedule.Key.ID,
@@ -267,13 +272,13 @@ func (t *timetable) start(ctx context.Context, s *schedule.Start, skip engine.Re
 	var refused *runtime.InputError
 	switch {
 	case errors.As(err, &refused) && skip == "":
-		return fmt.Errorf("%w: %w", schedule.ErrRefused, err)
+		return false, fmt.Errorf("%w: %w", schedule.ErrRefused, err)
 	case errors.Is(err, catalog.ErrNotFound): // it was removed meanwhile
-		return nil
+		return false, nil
 	case errors.Is(err, runtime.ErrConflict): // the tick of an earlier version
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil && !accepted.Existing, err
 }
 
 // Live reports whether a run of the schedule has not ended.
