@@ -25,6 +25,8 @@ import (
 const (
 	// MaxActed is how many runs one request acts on.
 	MaxActed = 1000
+	// MaxNamedSteps is how many steps of a run one request names.
+	MaxNamedSteps = 1000
 	// ActedAtOnce is on how many of them at the same time: what is decided
 	// together is on disk together.
 	ActedAtOnce = 32
@@ -61,13 +63,15 @@ func (a *API) Act(ctx context.Context, m *regiev1.ActRequest) (*regiev1.ActRespo
 		}
 		return out, nil
 	}
+	// What was begun is done and remembered though the caller goes away, who asks
+	// again with the key.
+	ctx = context.WithoutCancel(ctx)
 	out, err := a.actAll(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	k.answer = func() proto.Message { return out }
-	// What was done must not be done again because somebody went away.
-	_, err = a.cfg.Registry.Update(context.WithoutCancel(ctx), func(tx *registry.Tx) error { return a.remember(tx, k) })
+	_, err = a.cfg.Registry.Update(ctx, func(tx *registry.Tx) error { return a.remember(tx, k) })
 	return out, failure(err)
 }
 
@@ -119,6 +123,8 @@ func checkAct(m *regiev1.ActRequest) error {
 		return invalid("runs", "there are %d, more than %d", len(m.GetRuns()), MaxActed)
 	case len(m.GetSteps()) > 0 && m.GetRun() == "":
 		return invalid("steps", "steps can be named of a single run only")
+	case len(m.GetSteps()) > MaxNamedSteps:
+		return invalid("steps", "there are %d, more than %d", len(m.GetSteps()), MaxNamedSteps)
 	case m.GetAction() == regiev1.Action_ACTION_CANCEL && len(m.GetSteps()) > 0:
 		return invalid("steps", "a run is canceled as a whole")
 	case m.GetAction() == regiev1.Action_ACTION_UNSPECIFIED || regiev1.Action_name[int32(m.GetAction())] == "":

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/registry"
 )
 
@@ -134,12 +135,41 @@ func (a *API) remember(tx *registry.Tx, k *keyed) error {
 	}
 	if k.answer != nil {
 		var err error
-		if done.Answer, err = proto.Marshal(k.answer()); err != nil {
+		if done.Answer, err = proto.Marshal(kept(k.answer())); err != nil {
 			return err
 		}
 	}
 	a.keys.Put(tx, "", k.name, done)
 	return nil
+}
+
+// keptMessage is how many bytes of a message are kept of an answer that is too
+// large.
+const keptMessage = 500
+
+// kept is what is kept of an answer for its idempotency key: all of it, unless
+// that is too much. Then lines that differ, steps that were acted on, and the
+// ends of messages are left out.
+func kept(answer proto.Message) proto.Message {
+	if proto.Size(answer) <= MaxAnswer {
+		return answer
+	}
+	switch m := proto.Clone(answer).(type) {
+	case *regiev1.ApplyResponse:
+		for _, c := range m.GetChanges() {
+			c.Differences = nil
+		}
+		return m
+	case *regiev1.ActResponse:
+		for _, r := range m.GetResults() {
+			r.Steps = nil
+			if len(r.GetMessage()) > keptMessage {
+				r.Message = strings.ToValidUTF8(r.GetMessage()[:keptMessage], "") + " …"
+			}
+		}
+		return m
+	}
+	return answer
 }
 
 // alone keeps others with the same key waiting until the returned function is

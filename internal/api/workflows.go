@@ -35,7 +35,7 @@ func (a *API) Apply(ctx context.Context, m *regiev1.ApplyRequest) (*regiev1.Appl
 	}
 	out := &regiev1.ApplyResponse{}
 	if k != nil {
-		k.answer = func() proto.Message { return kept(out) }
+		k.answer = func() proto.Message { return out }
 	}
 	before, err := a.once(ctx, k, func(ctx context.Context) error {
 		applied, err := a.cfg.Catalog.Apply(ctx, catalog.Apply{
@@ -63,19 +63,6 @@ func (a *API) Apply(ctx context.Context, m *regiev1.ApplyRequest) (*regiev1.Appl
 		out.Position = before.Position
 	}
 	return out, nil
-}
-
-// kept is what is kept of an answer for its idempotency key: all of it, but the
-// lines that differ if that is too much.
-func kept(m *regiev1.ApplyResponse) *regiev1.ApplyResponse {
-	if proto.Size(m) <= MaxAnswer {
-		return m
-	}
-	m = proto.CloneOf(m)
-	for _, c := range m.GetChanges() {
-		c.Differences = nil
-	}
-	return m
 }
 
 func changesOf(in []catalog.Change) []*regiev1.Change {

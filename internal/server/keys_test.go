@@ -1,15 +1,18 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/api"
 )
 
 const quick = "kind: Workflow\nname: quick\nsteps: [{id: a, run: echo hello}]\n"
@@ -210,5 +213,51 @@ func TestKeysAreChecked(t *testing.T) {
 	for _, c := range creators(w.admin, "keys-checked", far()) {
 		_, err := c.call(t, w.admin, long, "")
 		checkError(t, err, connect.CodeInvalidArgument, "request_invalid")
+	}
+}
+
+// TestActGoesOn: who goes away while many runs are acted on gets the whole answer
+// with the key: nothing is done twice, nothing is left out.
+func TestActGoesOn(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "away")
+	w.apply(t, "away", quick)
+	for try := range 12 {
+		q := &regiev1.ActRequest{Namespace: "away", Action: regiev1.Action_ACTION_CANCEL, IdempotencyKey: fmt.Sprint("away ", try)}
+		for range 100 {
+			q.Runs = append(q.Runs, w.begun(t, &regiev1.StartRunRequest{Namespace: "away", Workflow: "quick", Held: true}).GetId())
+		}
+		ctx, cut := context.WithTimeout(t.Context(), time.Duration(try)*time.Millisecond)
+		_, _ = w.admin.runs.Act(ctx, q) // whether it comes so far is not the point
+		cut()
+		a, err := w.admin.runs.Act(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range a.GetResults() {
+			if !r.GetDone() {
+				t.Fatalf("after %d ms: %v", try, r)
+			}
+		}
+	}
+}
+
+// TestNamedSteps: how many steps one request names is bounded.
+func TestNamedSteps(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "steps")
+	w.apply(t, "steps", quick)
+	run := w.begun(t, &regiev1.StartRunRequest{Namespace: "steps", Workflow: "quick", Held: true}).GetId()
+	for n, refused := range map[int]bool{api.MaxNamedSteps: false, api.MaxNamedSteps + 1: true} {
+		q := &regiev1.ActRequest{Namespace: "steps", Run: run, Action: regiev1.Action_ACTION_HOLD, DryRun: true}
+		for range n {
+			q.Steps = append(q.Steps, "a")
+		}
+		_, err := w.admin.runs.Act(t.Context(), q)
+		if got := connect.CodeOf(err) == connect.CodeInvalidArgument; got != refused {
+			t.Errorf("%d steps: %v", n, err)
+		}
 	}
 }
