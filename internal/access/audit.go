@@ -80,6 +80,8 @@ func fit(text string) string {
 type denials struct {
 	mu     sync.Mutex
 	counts map[string]*denialCount
+	// left are entries of complete counts that could not be recorded.
+	left []store.Entry
 }
 
 // denialCount is the refusals of one actor in the minute after since.
@@ -97,15 +99,27 @@ func (c *denialCount) over(now time.Time) bool {
 // nobody fills the disk with them.
 func (s *Service) Denied(ctx context.Context, id Identity, a Act) error {
 	entry := id.entry("denied", a)
-	entries, one := s.denials.admit(entry.Actor, s.now())
+	counts, one := s.denials.admit(entry.Actor, s.now())
+	entries := counts
 	if one {
-		entries = append(entries, entry)
+		entries = append(slices.Clone(counts), entry)
 	}
 	if len(entries) == 0 {
 		return nil
 	}
 	_, err := s.registry.Record(ctx, entries...)
+	if err != nil {
+		s.denials.keep(counts)
+	}
 	return err
+}
+
+// keep takes entries back that may not have been recorded: better twice than not
+// at all.
+func (d *denials) keep(entries []store.Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left = append(d.left, entries...)
 }
 
 // admit counts a refusal. One says that it is recorded by itself, the entries
@@ -130,11 +144,13 @@ func (d *denials) admit(actor string, now time.Time) (entries []store.Entry, one
 	return entries, true
 }
 
-// complete returns the entries of counts whose minute is over, or of all.
+// complete returns the entries of counts whose minute is over, or of all. Who
+// cannot record them gives them back to keep.
 func (d *denials) complete(now time.Time, all bool) []store.Entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var entries []store.Entry
+	entries := d.left
+	d.left = nil
 	for _, actor := range slices.Sorted(maps.Keys(d.counts)) {
 		if c := d.counts[actor]; all || c.over(now) {
 			entries = append(entries, c.summary(actor)...)

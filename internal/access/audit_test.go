@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -99,6 +100,12 @@ func TestDenialsAreBounded(t *testing.T) {
 	}
 	expect("within the minute", access.DenialsPerMinute, 3)
 	p.advance(time.Minute)
+	p.disk.fault = errors.New("full")
+	if err := p.Tick(t.Context()); err == nil {
+		t.Error("a tick that failed says nothing")
+	}
+	p.disk.fault = nil
+	expect("after a failure", access.DenialsPerMinute, 3)
 	if err := p.Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ func (s *Service) tick(ctx context.Context, all bool) error {
 		return nil
 	})
 	if err != nil {
+		s.denials.keep(counts)
 		return err
 	}
 	s.forget()
