@@ -16,8 +16,9 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/regie-dev/regie/internal/datadir"
 )
 
 // selfSignedLife is how long a certificate of the server's own is good, and
@@ -42,14 +43,17 @@ func (s *Server) certificate() (tls.Certificate, error) {
 		}
 		return cert, nil
 	}
-	dir := s.home.Dir.Path()
-	certFile, keyFile := filepath.Join(dir, certName), filepath.Join(dir, keyName)
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	root := s.home.Dir.Root()
+	certPEM, err := root.ReadFile(certName)
+	keyPEM, keyErr := root.ReadFile(keyName)
+	if err := errors.Join(err, keyErr); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return tls.Certificate{}, fmt.Errorf("read the server's own certificate: %w", err)
+	}
+	// Two that do not fit are what is left of a server that was killed between
+	// writing one and the other.
+	cert, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err == nil && s.clock.Now().Before(cert.Leaf.NotAfter.Add(-selfSignedRenew)) && s.covers(cert.Leaf) {
 		return cert, nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return tls.Certificate{}, fmt.Errorf("read the server's own certificate: %w", err)
 	}
 	return s.selfSign()
 }
@@ -121,10 +125,13 @@ func (s *Server) selfSign() (tls.Certificate, error) {
 	}
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
-	for name, text := range map[string][]byte{keyName: keyPEM, certName: certPEM} {
-		if err := s.home.Dir.Root().WriteFile(name, text, 0o600); err != nil {
-			return tls.Certificate{}, fmt.Errorf("keep the server's own certificate: %w", err)
-		}
+	root := s.home.Dir.Root()
+	err = datadir.WriteSecret(root, keyName, string(keyPEM))
+	if err == nil {
+		err = datadir.WriteSecret(root, certName, string(certPEM))
+	}
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("keep the server's own certificate: %w", err)
 	}
 	return tls.X509KeyPair(certPEM, keyPEM)
 }

@@ -2,8 +2,12 @@ package server_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -263,7 +267,7 @@ func TestSecondServer(t *testing.T) {
 }
 
 // TestSelfSigned: a certificate of the server's own, for every protocol; it stays
-// over restarts, and cookies are for TLS only.
+// over restarts unless it is damaged, and cookies are for TLS only.
 func TestSelfSigned(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -272,8 +276,13 @@ func TestSelfSigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = crew.close() }()
-	var certs [2]*x509.Certificate
+	var certs [3]*x509.Certificate
 	for i := range certs {
+		if i == 2 { // as if it had been killed when it had made another key
+			if err := os.WriteFile(filepath.Join(dir, "data", "tls-key.pem"), newKey(t), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		ctx, stop := context.WithCancel(t.Context())
 		ready := make(chan server.Ready, 1)
 		s, err := openServer(ctx, server.Config{
@@ -285,7 +294,12 @@ func TestSelfSigned(t *testing.T) {
 		}
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(ctx) }()
-		r := <-ready
+		var r server.Ready
+		select {
+		case r = <-ready:
+		case err := <-served:
+			t.Fatal(errors.Join(err, s.Close()))
+		}
 		url := strings.Replace(r.URL, "[::]", "127.0.0.1", 1)
 		if !strings.HasPrefix(url, "https://") {
 			t.Errorf("it listens on %s", r.URL)
@@ -332,6 +346,23 @@ func TestSelfSigned(t *testing.T) {
 	if !certs[0].Equal(certs[1]) {
 		t.Error("each start has a certificate of its own")
 	}
+	if certs[1].Equal(certs[2]) {
+		t.Error("a certificate was used without its key")
+	}
+}
+
+// newKey is a private key in the form of the server's.
+func newKey(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
 // TestErasedRuns: a run whose data was erased is shown with what is left, and
