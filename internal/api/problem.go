@@ -75,6 +75,8 @@ func failure(err error) error {
 		return refuse(connect.CodeNotFound, "workflow_not_found", err.Error(), "`regie workflows` lists them")
 	case errors.Is(err, catalog.ErrMixed):
 		return refuse(connect.CodeInvalidArgument, "namespace_mismatch", err.Error(), "apply the definitions of each namespace by themselves")
+	case errors.Is(err, catalog.ErrPrune):
+		return invalid("prune", "%v", err)
 	case errors.Is(err, catalog.ErrFiles):
 		return refuse(connect.CodeInvalidArgument, "files_invalid", err.Error(), "")
 	case errors.Is(err, store.ErrNotFound):

@@ -29,8 +29,9 @@ type File struct {
 type Apply struct {
 	Namespace string
 	Files     []File
-	// Prune is a label, key=value: what carries it in the namespace and is not
-	// among the files is removed. Empty: nothing is.
+	// Prune is a label, key=value: the workflows, connections and channels that
+	// carry it in the namespace and are not among the files are removed. Empty:
+	// nothing is.
 	Prune  string
 	DryRun bool
 	// By is the entry of the audit log that each change gets: actor, request
@@ -72,8 +73,11 @@ func (c *Catalog) Check(namespace string, files []File) ([]diag.Diagnostic, erro
 }
 
 // Apply checks definitions and stores what changed, all in one transaction.
-// Errors: ErrMixed, ErrFiles, and those of the registry.
+// Errors: ErrMixed, ErrFiles, ErrPrune, and those of the registry.
 func (c *Catalog) Apply(ctx context.Context, a Apply) (Applied, error) {
+	if key, _, ok := strings.Cut(a.Prune, "="); a.Prune != "" && (!ok || key == "") {
+		return Applied{}, fmt.Errorf("%w, not %q", ErrPrune, a.Prune)
+	}
 	set, problems, err := c.load(a.Namespace, a.Files)
 	if err != nil || diag.HasErrors(problems) {
 		return Applied{Diagnostics: problems}, err
@@ -278,7 +282,7 @@ func (p *plan) differs(name string, now *Workflow, text string) []string {
 
 func (p *plan) object(tx *registry.Tx, o *native.Object) {
 	c, ns := p.catalog, p.apply.Namespace
-	next := Object{Kind: o.Kind, Type: o.Type, Fields: o.Fields, UpdatedBy: p.apply.By.Actor}
+	next := Object{Kind: o.Kind, Type: o.Type, Fields: o.Fields, Labels: o.Labels, UpdatedBy: p.apply.By.Actor}
 	change := Change{Kind: o.Kind, Namespace: ns, Name: o.Name, Action: Created}
 	if now, there := c.objects.Get(ns, o.Kind+"/"+o.Name); there {
 		change.Action = Updated
@@ -294,22 +298,38 @@ func (p *plan) object(tx *registry.Tx, o *native.Object) {
 	tx.Record(entry(p.apply.By, "definition.apply", ns, strings.ToLower(o.Kind)+"/"+o.Name))
 }
 
-// prune removes the workflows that carry the label and are not in the set.
+// prune removes what carries the label and is not in the set.
 func (p *plan) prune(tx *registry.Tx) {
 	key, text, ok := strings.Cut(p.apply.Prune, "=")
 	if !ok {
 		return
 	}
+	carries := func(labels map[string]string) bool {
+		have, labeled := labels[key]
+		return labeled && have == text
+	}
 	c, ns := p.catalog, p.apply.Namespace
 	for _, item := range c.workflows.List(ns) {
 		kept := slices.ContainsFunc(p.set.Workflows, func(w *native.Compiled) bool { return w.Program.Name == item.Name })
-		if kept || item.Value.About["label."+key] != text {
+		if kept || !carries(item.Value.Labels()) {
 			continue
 		}
 		p.out = append(p.out, Change{Kind: "Workflow", Namespace: ns, Name: item.Name, Action: Deleted, Version: item.Value.Version})
 		if tx != nil {
 			c.workflows.Delete(tx, ns, item.Name)
 			tx.Record(entry(p.apply.By, "workflow.delete", ns, "workflow/"+item.Name))
+		}
+	}
+	for _, item := range c.objects.List(ns) {
+		kind, name := item.Value.Kind, strings.TrimPrefix(item.Name, item.Value.Kind+"/")
+		kept := slices.ContainsFunc(p.set.Objects, func(o *native.Object) bool { return o.Kind == kind && o.Name == name })
+		if kept || !carries(item.Value.Labels) {
+			continue
+		}
+		p.out = append(p.out, Change{Kind: kind, Namespace: ns, Name: name, Action: Deleted})
+		if tx != nil {
+			c.objects.Delete(tx, ns, item.Name)
+			tx.Record(entry(p.apply.By, "definition.delete", ns, strings.ToLower(kind)+"/"+name))
 		}
 	}
 }

@@ -20,6 +20,8 @@ var (
 	ErrNotFound = errors.New("there is no such workflow")
 	// ErrMixed: definitions name another namespace than the request.
 	ErrMixed = errors.New("definitions of several namespaces in one request")
+	// ErrPrune: what to remove is not said by a label.
+	ErrPrune = errors.New("prune takes a label, as KEY=VALUE")
 	// ErrFiles: the files themselves cannot be taken.
 	ErrFiles = errors.New("files cannot be taken")
 )
@@ -97,11 +99,11 @@ type SourceText struct {
 
 // Object is a connection or channel.
 type Object struct {
-	Kind      string         `json:"kind"`
-	Type      string         `json:"type"`
-	Fields    *workflow.Data `json:"fields,omitempty"`
-	Label     []string       `json:"labels,omitempty"` // key=value
-	UpdatedBy string         `json:"updated_by"`
+	Kind      string            `json:"kind"`
+	Type      string            `json:"type"`
+	Fields    *workflow.Data    `json:"fields,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	UpdatedBy string            `json:"updated_by"`
 }
 
 // Catalog keeps definitions. Safe for concurrent use.

@@ -172,6 +172,46 @@ func TestPruneAndDryRun(t *testing.T) {
 	}
 }
 
+// TestPruneObjects: connections and channels go by their labels too, and what has
+// no such label, or is there, stays.
+func TestPruneObjects(t *testing.T) {
+	t.Parallel()
+	c, d := open(t)
+	connection := func(name, labels string) string {
+		return "kind: Connection\nname: " + name + "\ntype: http\nurl: https://bank.example\n" + labels
+	}
+	apply(t, c, hello(""), definition("all.yaml", connection("old", "labels: {team: a}\n")+"---\n"+connection("kept", "labels: {team: a}\n")+
+		"---\n"+connection("other", "labels: {team: b}\n")+"---\n"+connection("bare", "")+
+		"---\nkind: Channel\nname: old\ntype: webhook\nurl: https://bank.example\nlabels: {team: a}\n"))
+	if old, there := c.Object("Connection", "default", "old"); !there || old.Labels["team"] != "a" {
+		t.Errorf("%+v", old)
+	}
+	a := catalog.Apply{Namespace: "default", Files: []catalog.File{definition("one.yaml", connection("kept", "labels: {team: a}\n"))}}
+	for _, prune := range []string{"team=a", "team=", "none=a"} {
+		a.Prune = prune
+		want := "Connection kept unchanged"
+		if prune == "team=a" {
+			want += ", Channel old deleted, Connection old deleted"
+		}
+		if got := answer(t, c, a); got != want {
+			t.Errorf("%s: %s", prune, got)
+		}
+	}
+	if _, there := c.Object("Connection", "default", "old"); there {
+		t.Error("it is still there")
+	}
+	if _, there := c.Workflow("default", "hello"); !there {
+		t.Error("a workflow without the label is gone")
+	}
+	before := d.batch
+	for _, prune := range []string{"team", "=a", "="} {
+		a.Prune = prune
+		if _, err := c.Apply(t.Context(), a); !errors.Is(err, catalog.ErrPrune) || d.batch != before {
+			t.Errorf("%q: %v", prune, err)
+		}
+	}
+}
+
 // TestRefused: what is refused stores nothing.
 func TestRefused(t *testing.T) {
 	t.Parallel()

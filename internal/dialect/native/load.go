@@ -87,7 +87,8 @@ type Object struct {
 	Kind      string
 	Namespace string
 	Name      string
-	Type      string // of a Connection or Channel
+	Type      string            // of a Connection or Channel
+	Labels    map[string]string // nil: none
 	Pos       diag.Pos
 	// Fields are the other fields. Expressions in it read namespace variables
 	// only; secrets stand by name.
@@ -245,6 +246,12 @@ func (l *loader) object(d document) {
 	o := &Object{
 		Kind: d.kind, Namespace: scalarText(d.node.Get("namespace")), Name: scalarText(d.node.Get("name")),
 		Type: scalarText(d.node.Get("type")), Pos: d.node.Pos,
+	}
+	for _, e := range entries(d.node.Get("labels")) {
+		if o.Labels == nil {
+			o.Labels = map[string]string{}
+		}
+		o.Labels[e.Key.Text] = scalarText(e.Value)
 	}
 	desc := d.desc
 	if byType := map[string]map[string]*descriptor.Object{kindConnection: l.lang.connections, kindChannel: l.lang.channels}[d.kind]; byType != nil {
