@@ -38,12 +38,11 @@ func Compare(ctx context.Context, log Log, root *os.Root) (Kept, error) {
 	if err != nil {
 		return kept, err
 	}
-	s := &Service{cfg: Config{Log: log, Root: root}}
 	for _, k := range all {
 		if k.Size > size {
 			return kept, fmt.Errorf("%w: %s covers %d batches, but the log has %d: it was cut, or an old copy was put back", ErrFork, k.Name, k.Size, size)
 		}
-		has, err := s.Root(ctx, k.Size)
+		has, err := RootOf(ctx, log, k.Size)
 		if err != nil {
 			return kept, err
 		}

@@ -83,13 +83,18 @@ func (s *Service) keep(signed *Signed) error {
 	return nil
 }
 
-// Root computes the root of the log when it had the size, from the hashes that
-// are stored. store.ErrNotFound, wrapped, if it never had.
+// Root is [RootOf] the log.
 func (s *Service) Root(ctx context.Context, size uint64) (audit.Hash, error) {
+	return RootOf(ctx, s.cfg.Log, size)
+}
+
+// RootOf computes the root of a log when it had the size, from the hashes that
+// are stored. store.ErrNotFound, wrapped, if it never had.
+func RootOf(ctx context.Context, log Log, size uint64) (audit.Hash, error) {
 	if size > audit.MaxSize {
 		return audit.Hash{}, fmt.Errorf("root of the audit log: %w: it never had %d batches", store.ErrNotFound, size)
 	}
-	hashes, err := s.cfg.Log.AuditHashes(ctx, audit.EdgeIndexes(int64(size)))
+	hashes, err := log.AuditHashes(ctx, audit.EdgeIndexes(int64(size)))
 	if err != nil {
 		return audit.Hash{}, fmt.Errorf("root of the audit log: %w", err)
 	}

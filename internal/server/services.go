@@ -78,10 +78,10 @@ func (s *Server) noteRestore(ctx context.Context) error {
 	if err != nil || len(noted) > 0 && noted[0].ID.Batch > from.Batch {
 		return err
 	}
-	_, err = s.registry.Record(ctx, store.Entry{
-		Actor: "system/restore", Action: "system.restore", Object: "installation", Outcome: "done",
-		Detail: fmt.Appendf(nil, `{"restored_at":%q,"last_batch":%d}`, from.At.UTC().Format(time.RFC3339), from.Batch),
-	})
+	_, err = s.registry.Record(ctx, access.System("restore").Done(access.Act{
+		Action: "system.restore", Object: "installation",
+		Detail: map[string]any{"restored_at": from.At.UTC().Format(time.RFC3339), "last_batch": from.Batch},
+	}))
 	return err
 }
 

@@ -5,15 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/regie-dev/regie/internal/egress"
 )
 
 // Times and bounds of sending.
@@ -101,36 +100,23 @@ func (x *exporter) post(ctx context.Context, body []byte) (rejected int, err err
 	}
 	request.Header = x.endpoint.Header.Clone()
 	request.Header.Set("Content-Type", "application/x-protobuf")
-	answer, err := x.client.Do(request)
-	if err != nil {
-		var where *url.Error // repeats the address
-		if errors.As(err, &where) {
-			err = where.Err
-		}
+	answer, err := egress.Exchange(x.client, request, maxAnswer)
+	var cut *egress.ExchangeError
+	switch {
+	case errors.As(err, &cut) && cut.Status != 0:
+		answer = &egress.Response{Status: cut.Status, Header: cut.Header} // what is missing says nothing
+	case err != nil:
 		return 0, &retryError{error: fmt.Errorf("send spans: %w", err)}
 	}
-	defer answer.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // what is missing says nothing
-	switch code := answer.StatusCode; {
+	refusal := fmt.Errorf("send spans: the collector answers %d %s", answer.Status, http.StatusText(answer.Status))
+	switch code := answer.Status; {
 	case code >= 200 && code < 300:
-		return refused(text), nil
+		return refused(answer.Body), nil
 	case code == http.StatusTooManyRequests, code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
-		return 0, &retryError{error: fmt.Errorf("send spans: the collector answers %s", answer.Status), after: retryAfter(answer.Header)}
+		return 0, &retryError{error: refusal, after: egress.RetryAfter(answer.Header, time.Now())}
 	default:
-		return 0, fmt.Errorf("send spans: the collector answers %s", answer.Status)
+		return 0, refusal
 	}
-}
-
-// retryAfter is how long the collector asks to wait, 0 if it does not say.
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
 }
 
 // refused reads how many spans the collector did not take: field 1 of the

@@ -16,6 +16,7 @@ import (
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/regie-dev/regie/internal/egress"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 )
@@ -91,13 +92,11 @@ func NewTraces(cfg TracesConfig) *Traces {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	client := *cfg.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t := &Traces{
 		cfg: cfg, log: cfg.Log, queue: make(chan store.RunRow, cfg.Queue), stopping: make(chan struct{}),
 		done: make(chan struct{}), stop: func() {},
 	}
-	t.exporter = exporter{endpoint: cfg.Endpoint, client: &client, frame: t.frame, hurry: t.stopping}
+	t.exporter = exporter{endpoint: cfg.Endpoint, client: egress.WithoutRedirects(cfg.Client), frame: t.frame, hurry: t.stopping}
 	return t
 }
 

@@ -3,7 +3,6 @@ package offline
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/regie-dev/regie/internal/audit"
 	"github.com/regie-dev/regie/internal/auditlog"
@@ -76,14 +75,8 @@ func verify(ctx context.Context, s *sqlite.Store) (*Verified, error) {
 	if err := s.Verify(ctx); err != nil {
 		return faultOf(err)
 	}
-	hashes, err := s.AuditHashes(ctx, audit.EdgeIndexes(int64(v.Batches)))
-	if err != nil {
+	if v.Root, err = auditlog.RootOf(ctx, s, v.Batches); err != nil {
 		return nil, err
 	}
-	edge, err := audit.NewEdge(int64(v.Batches), hashes)
-	if err != nil {
-		return nil, fmt.Errorf("root of the log: %w", err)
-	}
-	v.Root = edge.Root()
 	return v, nil
 }
