@@ -37,9 +37,6 @@ type Act struct {
 // Done is the entry of something that the identity did.
 func (id Identity) Done(a Act) store.Entry { return id.entry("done", a) }
 
-// Failed is the entry of something that the identity tried and that failed.
-func (id Identity) Failed(a Act) store.Entry { return id.entry("failed", a) }
-
 func (id Identity) entry(outcome string, a Act) store.Entry {
 	e := store.Entry{
 		Actor: id.Actor(), Via: id.Via, Action: fit(a.Action), Namespace: fit(a.Namespace), Object: fit(a.Object),

@@ -29,9 +29,6 @@ func TestEntries(t *testing.T) {
 	if len(act.Detail) != 1 {
 		t.Error("the caller's detail was changed")
 	}
-	if got := id.Failed(act).Outcome; got != "failed" {
-		t.Errorf("outcome %s", got)
-	}
 	if got := access.System("x").Done(access.Act{Action: "a"}); got.Actor != "system/x" || got.Detail != nil {
 		t.Errorf("%+v", got)
 	}

@@ -29,3 +29,13 @@ func (s *Service) OnHash(f func() error) {
 		return argon2.IDKey(password, salt, passes, memory, threads, size)
 	}
 }
+
+// Group finds a group.
+func (s *Service) Group(name string) (Group, bool) {
+	for _, g := range s.Groups() {
+		if g.Name == name {
+			return g, true
+		}
+	}
+	return Group{}, false
+}

@@ -13,16 +13,6 @@ type Group struct {
 	Grants      []Grant
 }
 
-// Group finds a group.
-func (s *Service) Group(name string) (Group, bool) {
-	for _, g := range s.Groups() {
-		if g.Name == name {
-			return g, true
-		}
-	}
-	return Group{}, false
-}
-
 // Groups are all groups by name.
 func (s *Service) Groups() []Group {
 	members := map[string][]string{}

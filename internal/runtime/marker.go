@@ -39,7 +39,6 @@ type Marker struct {
 	suspects map[store.RunID]int
 	line     [store.MaxID + 1]byte
 	inHand   bool
-	err      error
 }
 
 // OpenMarker reads the file and counts the unclean exit that it shows, if any.
@@ -67,16 +66,15 @@ func OpenMarker(file MarkerFile) (*Marker, error) {
 	return m, nil
 }
 
-// Enter says that the run is about to be decided; an empty ID, that it was.
+// Enter says that the run is about to be decided; an empty ID, that it was. If the
+// file fails, the process goes on, without being warned of what killed it.
 func (m *Marker) Enter(run store.RunID) {
 	if run == "" && !m.inHand {
 		return
 	}
 	m.inHand = run != ""
 	fill(&m.line, run)
-	if _, err := m.file.WriteAt(m.line[:], 0); err != nil {
-		m.err = fmt.Errorf("mark the run in hand: %w", err)
-	}
+	_, _ = m.file.WriteAt(m.line[:], 0)
 }
 
 func fill(line *[store.MaxID + 1]byte, run store.RunID) {
@@ -96,13 +94,8 @@ func (m *Marker) Progress(run store.RunID) {
 		return
 	}
 	delete(m.suspects, run)
-	if err := m.save(); err != nil {
-		m.err = err
-	}
+	_ = m.save() // at worst it stays a suspect
 }
-
-// Err is the last error of Enter and Progress, which go on without the file.
-func (m *Marker) Err() error { return m.err }
 
 // save writes the whole file with no run in hand.
 func (m *Marker) save() error {

@@ -261,9 +261,6 @@ func (s *Service) Watch(run store.RunID, first uint64) *Watcher {
 	return s.hub.watch(run, first, s.done)
 }
 
-// Quarantined lists the runs that are set aside, with the reasons.
-func (s *Service) Quarantined() map[store.RunID]error { return s.hub.quarantined() }
-
 // Quarantine is why a run is set aside; nil if it is not.
 func (s *Service) Quarantine(run store.RunID) error { return s.hub.reason(run) }
 

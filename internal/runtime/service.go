@@ -44,14 +44,10 @@ type ServiceConfig struct {
 	Languages map[string]expr.Language
 	Tasks     Tasks
 	Clock     clock.Clock // default clock.Real
-	Limits    Limits
 	// Marker remembers which run is in hand; nil: nobody does.
 	Marker *Marker
 	// Machines prepares programs; nil: one of the service's own does.
 	Machines *Machines
-	// Evaluators is how many expressions are evaluated at once beside the
-	// loop; default as many as there are processors.
-	Evaluators int
 	// Inline lets the loop itself commit and evaluate. That is slower, but then
 	// all there is happens in one order: with a virtual clock and tasks that
 	// report in order, a run takes the same course every time.
@@ -112,9 +108,6 @@ func NewService(cfg ServiceConfig) *Service {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}
 	}
-	if cfg.Evaluators == 0 {
-		cfg.Evaluators = goruntime.GOMAXPROCS(0)
-	}
 	if cfg.NewID == nil {
 		cfg.NewID = NewIDs(rand.Reader).Next
 	}
@@ -149,7 +142,7 @@ func (s *Service) Start(ctx context.Context) error {
 					call()
 				}
 			})
-			s.pool = newPool(s.cfg.Evaluators, &helpers)
+			s.pool = newPool(goruntime.GOMAXPROCS(0), &helpers)
 		}
 		s.clock.Begin()
 		go func() {
@@ -221,7 +214,7 @@ func (s *Service) lead(ctx context.Context) ([]Message, error) {
 		return nil, err
 	}
 	s.tide.rise(lease.LastSequence)
-	cfg := Config{Limits: s.cfg.Limits}
+	var cfg Config
 	if marker := s.cfg.Marker; marker != nil {
 		cfg.Mark = marker.Enter
 		for i, m := range msgs {

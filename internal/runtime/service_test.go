@@ -528,7 +528,7 @@ func TestServiceQuarantines(t *testing.T) {
 		if _, err := s.Wait(t.Context(), run); !errors.Is(err, runtime.ErrQuarantined) {
 			t.Errorf("error %v", err)
 		}
-		if err := s.Quarantined()[run]; !errors.Is(err, runtime.ErrQuarantined) {
+		if err := s.Quarantine(run); !errors.Is(err, runtime.ErrQuarantined) {
 			t.Errorf("error %v", err)
 		}
 		if _, err := s.Wait(t.Context(), run); !errors.Is(err, runtime.ErrQuarantined) {

@@ -24,7 +24,6 @@ type Histogram struct {
 	Counts []uint64
 	Count  uint64
 	Sum    time.Duration
-	Last   time.Duration
 	// Failed is how many commits failed; their durations are counted too.
 	Failed uint64
 }
@@ -60,7 +59,6 @@ func (h *Histogram) add(took time.Duration, failed bool) {
 	h.Counts[at]++
 	h.Count++
 	h.Sum += took
-	h.Last = took
 	if failed {
 		h.Failed++
 	}
@@ -91,6 +89,6 @@ func (s *Service) Stats() Stats {
 	defer s.gauge.mu.Unlock()
 	out := s.gauge.stats
 	out.Commits.Counts = slices.Clone(out.Commits.Counts)
-	out.Quarantined = len(s.hub.quarantined())
+	out.Quarantined = s.hub.quarantined()
 	return out
 }

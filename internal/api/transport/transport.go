@@ -41,8 +41,6 @@ type Access interface {
 
 // Request is what is known of a request before its body is read.
 type Request struct {
-	// Verb is the HTTP method.
-	Verb string
 	// Host is the one that the client meant to reach.
 	Host string
 	// Header as it was sent.
@@ -215,7 +213,7 @@ func (h *Handler) serve(w *writer, r *http.Request, x *exchange) {
 	x.info.Route, x.info.Protocol = match.Route, protocol(r, match)
 	ctx := context.WithValue(call.With(r.Context(), x.info), exchangeKey{}, x)
 	ctx, err := h.cfg.Access.Identify(ctx, match.Route, Request{
-		Verb: r.Method, Host: r.Host, Header: r.Header, Remote: r.RemoteAddr, TLS: r.TLS != nil,
+		Host: r.Host, Header: r.Header, Remote: r.RemoteAddr, TLS: r.TLS != nil,
 	})
 	if err != nil {
 		h.fail(w, r, x, 0, err)
