@@ -24,7 +24,7 @@ import (
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/gen/regie/v1/regiev1connect"
-	"github.com/regie-dev/regie/internal/api/openapi"
+	"github.com/regie-dev/regie/internal/api/openapi/openapitest"
 	"github.com/regie-dev/regie/internal/api/problem"
 	"github.com/regie-dev/regie/internal/executor/supervised/supervisor"
 	"github.com/regie-dev/regie/internal/runtime/clock"
@@ -44,7 +44,7 @@ type world struct {
 	token   string // of the admin
 	log     *book
 	server  *server.Server
-	openapi *openapi.Checker
+	openapi *openapitest.Checker
 
 	supervisor *crew
 	stop       context.CancelFunc
@@ -105,7 +105,7 @@ func startCrew(dir string) (*crew, error) {
 // open starts a server. Whoever calls it closes it.
 func open(o options) (_ *world, err error) {
 	w := &world{options: o, log: &book{}, served: make(chan error, 1)}
-	if w.openapi, err = openapi.NewChecker(); err != nil {
+	if w.openapi, err = openapitest.NewChecker(); err != nil {
 		return nil, err
 	}
 	if o.with != nil {

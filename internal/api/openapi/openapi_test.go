@@ -20,6 +20,7 @@ import (
 	"github.com/regie-dev/regie/internal/api/codec"
 	"github.com/regie-dev/regie/internal/api/openapi"
 	"github.com/regie-dev/regie/internal/api/openapi/describe"
+	"github.com/regie-dev/regie/internal/api/openapi/openapitest"
 	"github.com/regie-dev/regie/internal/api/problem"
 	"github.com/regie-dev/regie/internal/api/routes"
 )
@@ -242,9 +243,9 @@ func scalar(t *testing.T, f protoreflect.FieldDescriptor) protoreflect.Value {
 	}
 }
 
-func newChecker(t *testing.T) *openapi.Checker {
+func newChecker(t *testing.T) *openapitest.Checker {
 	t.Helper()
-	checker, err := openapi.NewChecker()
+	checker, err := openapitest.NewChecker()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +310,7 @@ func TestHandler(t *testing.T) {
 }
 
 func Example() {
-	checker, err := openapi.NewChecker()
+	checker, err := openapitest.NewChecker()
 	if err != nil {
 		panic(err)
 	}

@@ -1,4 +1,4 @@
-package openapi
+package openapitest
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/regie-dev/regie/internal/api/openapi"
 	"github.com/regie-dev/regie/internal/api/routes"
 )
 
@@ -32,7 +33,7 @@ func NewChecker() (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(openapi.Document()))
 	if err != nil {
 		return nil, fmt.Errorf("read the document: %w", err)
 	}
