@@ -20,35 +20,25 @@ const (
 	killWait     = time.Second
 )
 
-// CommandConfig says how checkpoints are given to a program.
-type CommandConfig struct {
-	// Argv is the program and its arguments; there is no shell.
-	Argv []string
-	// Dir is where it runs, Env its whole environment as NAME=value.
-	Dir string
-	Env []string
-}
-
 // CommandAnchor gives checkpoints to a program on its standard input. The exit
-// code 0 says that it was kept. It is killed after AnchorTimeout.
-type CommandAnchor struct{ cfg CommandConfig }
+// code 0 says that it was kept. It has no environment, and is killed after
+// AnchorTimeout.
+type CommandAnchor struct{ argv []string }
 
-// NewCommandAnchor returns an anchor for a program.
-func NewCommandAnchor(cfg CommandConfig) *CommandAnchor { return &CommandAnchor{cfg} }
+// NewCommandAnchor returns an anchor for a program and its arguments; there is no
+// shell.
+func NewCommandAnchor(argv []string) *CommandAnchor { return &CommandAnchor{argv} }
 
 // Kind is command.
 func (a *CommandAnchor) Kind() string { return "command" }
 
 // Target is the program, without its arguments, which may be secret.
-func (a *CommandAnchor) Target() string { return a.cfg.Argv[0] }
+func (a *CommandAnchor) Target() string { return a.argv[0] }
 
 // Put runs the program.
 func (a *CommandAnchor) Put(ctx context.Context, c *Signed, _ History) error {
-	cmd := exec.CommandContext(ctx, a.cfg.Argv[0], a.cfg.Argv[1:]...) //nolint:forbidigo // no task: nothing to recover, and it is gone before the next one
-	cmd.Dir, cmd.Env, cmd.WaitDelay = a.cfg.Dir, a.cfg.Env, killWait
-	if cmd.Env == nil {
-		cmd.Env = []string{} // nil would be that of the server, with its secrets
-	}
+	cmd := exec.CommandContext(ctx, a.argv[0], a.argv[1:]...) //nolint:forbidigo // no task: nothing to recover, and it is gone before the next one
+	cmd.Env, cmd.WaitDelay = []string{}, killWait             // nil would be the environment of the server, with its secrets
 	cmd.Stdin = bytes.NewReader(c.Note)
 	var said head
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -57,13 +47,13 @@ func (a *CommandAnchor) Put(ctx context.Context, c *Signed, _ History) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s did not end in time: %w", a.cfg.Argv[0], ctx.Err())
+		return fmt.Errorf("%s did not end in time: %w", a.argv[0], ctx.Err())
 	}
 	var exit *exec.ExitError
 	if text := strings.TrimSpace(string(said.text)); text != "" && errors.As(err, &exit) {
-		return fmt.Errorf("%s: %w: %s", a.cfg.Argv[0], err, diag.Visible(text))
+		return fmt.Errorf("%s: %w: %s", a.argv[0], err, diag.Visible(text))
 	}
-	return fmt.Errorf("%s: %w", a.cfg.Argv[0], err)
+	return fmt.Errorf("%s: %w", a.argv[0], err)
 }
 
 // head keeps the beginning of what is written to it.

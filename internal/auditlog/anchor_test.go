@@ -462,11 +462,10 @@ func TestCommandAnchor(t *testing.T) {
 	t.Parallel()
 	h := newHistory(t, words(3)...)
 	dir := t.TempDir()
-	env := []string{"PATH=" + os.Getenv("PATH"), "WHERE=" + filepath.Join(dir, "out")}
 	run := func(argv ...string) (*auditlog.Service, error) {
-		return once(t, t.TempDir(), h, auditlog.NewCommandAnchor(auditlog.CommandConfig{Argv: argv, Dir: dir, Env: env}))
+		return once(t, t.TempDir(), h, auditlog.NewCommandAnchor(argv))
 	}
-	s, err := run("/bin/sh", "-c", `cat > "$WHERE"; env > names; pwd`)
+	s, err := run("/bin/sh", "-c", `cat > "$0/out"; env > "$0/names"; pwd`, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -490,7 +489,7 @@ func TestCommandAnchor(t *testing.T) {
 	}
 	// The context bounds it.
 	ctx, cancel := context.WithCancel(t.Context())
-	c := auditlog.NewCommandAnchor(auditlog.CommandConfig{Argv: []string{"/bin/sh", "-c", `cat > begun; exec sleep 1000`}, Dir: dir, Env: env})
+	c := auditlog.NewCommandAnchor([]string{"/bin/sh", "-c", `cat; exec sleep 1000`})
 	done := make(chan error, 1)
 	go func() { done <- c.Put(ctx, s.Last(), nil) }()
 	cancel()

@@ -16,7 +16,6 @@ import (
 
 	"github.com/regie-dev/regie/internal/auditlog/evidence"
 	"github.com/regie-dev/regie/internal/datadir"
-	"github.com/regie-dev/regie/internal/secret"
 )
 
 // Names in the data folder.
@@ -43,9 +42,8 @@ type keys struct {
 	public evidence.Key
 }
 
-// openKeys reads the key of a data folder, or makes one. A key that was given
-// stands in its place, and nothing is kept but the public one.
-func openKeys(root *os.Root, given secret.Secret) (keys, error) {
+// openKeys reads the key of a data folder, or makes one.
+func openKeys(root *os.Root) (keys, error) {
 	if err := root.Mkdir(folderName, 0o700); err == nil {
 		if err := syncFolder(root, "."); err != nil {
 			return keys{}, err
@@ -53,14 +51,10 @@ func openKeys(root *os.Root, given secret.Secret) (keys, error) {
 	} else if !errors.Is(err, fs.ErrExist) {
 		return keys{}, err
 	}
-	text := strings.TrimSpace(given.Reveal())
-	where := "the key that was given"
-	if text == "" {
-		where = filepath.Join(root.Name(), keyName)
-		var err error
-		if text, err = readKey(root, where); err != nil {
-			return keys{}, err
-		}
+	where := filepath.Join(root.Name(), keyName)
+	text, err := readKey(root, where)
+	if err != nil {
+		return keys{}, err
 	}
 	k, err := parseKeys(text)
 	if err != nil {

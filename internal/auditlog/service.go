@@ -13,14 +13,13 @@ import (
 	"github.com/regie-dev/regie/internal/audit"
 	"github.com/regie-dev/regie/internal/auditlog/evidence"
 	"github.com/regie-dev/regie/internal/runtime/clock"
-	"github.com/regie-dev/regie/internal/secret"
 	"github.com/regie-dev/regie/internal/store"
 )
 
 // Times and sizes.
 const (
-	// DefaultEvery is how old the last checkpoint gets before the next one.
-	DefaultEvery = time.Minute
+	// Every is how old the last checkpoint gets before the next one.
+	Every = time.Minute
 	// DefaultLeaves is by how many batches the log grows before the next one.
 	DefaultLeaves = 1000
 	// PollEvery is how often the service looks whether the log has grown.
@@ -40,14 +39,10 @@ type Log interface {
 type Config struct {
 	Log Log
 	// Root is the data folder; it stays open until Stop has returned.
-	Root *os.Root
-	// Key is the private key, a note signer, if it is not to be kept in the data
-	// folder.
-	Key     secret.Secret
+	Root    *os.Root
 	Anchors []Anchor
-	// Every and Leaves say when a checkpoint is signed: 0 means DefaultEvery and
-	// DefaultLeaves.
-	Every  time.Duration
+	// Leaves says after how many batches a checkpoint is signed before its time:
+	// 0 means DefaultLeaves.
 	Leaves uint64
 	// Alarm is called, once, when the log does not continue what was signed; it
 	// must neither block nor call the service. Nil: nobody is told.
@@ -79,9 +74,6 @@ type Service struct {
 // Open reads or makes the key and reads the last checkpoint. It signs nothing.
 // Errors: [ErrKey], [ErrDamaged], datadir.ErrUnsafe, wrapped. Stop must be called.
 func Open(cfg Config) (*Service, error) {
-	if cfg.Every == 0 {
-		cfg.Every = DefaultEvery
-	}
 	if cfg.Leaves == 0 {
 		cfg.Leaves = DefaultLeaves
 	}
@@ -93,7 +85,7 @@ func Open(cfg Config) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, stop: func() {}}
 	var err error
-	if s.keys, err = openKeys(cfg.Root, cfg.Key); err != nil {
+	if s.keys, err = openKeys(cfg.Root); err != nil {
 		return nil, fmt.Errorf("open signing key: %w", err)
 	}
 	if s.ledger, err = openLedger(cfg.Root, s.keys.public); err != nil {
@@ -190,7 +182,7 @@ func (s *Service) poll(ctx context.Context) error {
 	// A clock that was set back makes no checkpoint wait, nor does a log that
 	// shrank.
 	age := s.cfg.Clock.Now().Sub(at)
-	if size == signed || size > signed && size-signed < s.cfg.Leaves && age >= 0 && age < s.cfg.Every {
+	if size == signed || size > signed && size-signed < s.cfg.Leaves && age >= 0 && age < Every {
 		return nil
 	}
 	_, err = s.Sign(ctx)

@@ -210,7 +210,7 @@ func (a *fileAnchor) anchor(at func(string) string) (auditlog.Anchor, error) {
 	case a.File != "":
 		return auditlog.NewFileAnchor(at(a.File)), nil
 	case len(a.Command) > 0:
-		return auditlog.NewCommandAnchor(auditlog.CommandConfig{Argv: a.Command}), nil
+		return auditlog.NewCommandAnchor(a.Command), nil
 	case a.HTTP == "":
 		return nil, errors.New("an anchor needs `file`, `http` or `command`")
 	}
