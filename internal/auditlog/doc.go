@@ -13,8 +13,8 @@
 //
 // The key is made at the first start, with the name of the log: regie/ and 16
 // random letters and digits. It is never replaced: one that is missing beside
-// checkpoints is an error. Keys are
-// not rotated: a new key is a new log, whose folder is a new one.
+// checkpoints is an error. Keys are not rotated: a new key is a new log, whose
+// folder is a new one.
 //
 // # Rules
 //
