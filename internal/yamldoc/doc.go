@@ -1,7 +1,7 @@
 // Package yamldoc knows how YAML (and so JSON) text becomes a tree of nodes
 // with positions: strictly, bounded in size, depth and aliases, typed by the
 // YAML 1.2 core schema. What the nodes mean is for the reader's descriptor to
-// say.
+// say. [Write] writes a tree of [Draft]s.
 //
 // The package is pure. It imports value and diag, and go.yaml.in/yaml/v4 for
 // the syntax; no other package sees that library's types.
