@@ -127,7 +127,7 @@ func Regie() Rules {
 				"internal/store", "internal/executor", "internal/connector", "internal/blob",
 			}},
 			{Name: "pure", Pure: true, Neighbours: true, Packages: []string{
-				"internal/workflow/...", "internal/engine/...", "internal/dialect/...", "internal/expr/...",
+				"internal/workflow/...", "internal/engine/...", "internal/dialect/...", "internal/expr/...", "internal/convert/...",
 				"internal/calendar/...", "internal/plan/...", "internal/policy/...", "internal/audit/...",
 				"internal/eval", "internal/descriptor", "internal/yamldoc", "internal/diag", "internal/value",
 				"internal/duration", "internal/filter", "internal/history", "internal/items", "internal/mock",
