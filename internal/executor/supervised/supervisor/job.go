@@ -200,6 +200,9 @@ func (s *supervisor) start(t *executor.Task, silent bool) (*job, error) {
 	if made {
 		s.removeFolder(t.Dir)
 	}
+	// A caller whose connection broke may have asked again, and follows it.
+	j.err = err
+	close(j.done)
 	s.mu.Lock()
 	delete(s.jobs, t.Dir)
 	s.running--
