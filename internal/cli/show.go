@@ -117,9 +117,9 @@ func (c *cli) readRun(ctx context.Context, v *local.View, id store.RunID) (*seen
 			return nil, folderFailure(err)
 		}
 	}
-	// That an attempt has begun is no event, but then it has a log.
+	// That an attempt has begun is no event; it leaves other traces.
 	for _, s := range seen.tree.Run().Steps {
-		if n := len(s.Attempts); s.State == engine.Queued && n > 0 && v.HasLog(id, s.Act, s.Attempts[n-1].Number) {
+		if n := len(s.Attempts); s.State == engine.Queued && n > 0 && v.Begun(id, s.Act, s.Attempts[n-1].Number) {
 			seen.tree.Started(s.Act, s.Attempts[n-1].DecidedAt)
 		}
 	}

@@ -374,6 +374,32 @@ func TestInputIsChecked(t *testing.T) {
 	}
 }
 
+// TestBegun: an attempt that has printed nothing is known to have begun.
+func TestBegun(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	program, _ := load(t, "kind: Workflow\nname: one\nsteps: [{id: a, run: sleep 600}]\n")
+	begun := make(chan struct{}, 1)
+	r := open(t, local.Config{Dir: dir, Started: func(dispatch.Ref, time.Time) { begun <- struct{}{} }})
+	id := submit(t, r, local.Request{Program: program})
+	select {
+	case <-begun:
+	case <-time.After(patience):
+		t.Fatal("the step does not begin")
+	}
+	view, err := local.OpenView(t.Context(), dir, local.Languages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer view.Close()
+	if log, err := view.Log(id, 1, 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a log %v, %v of a step that printed nothing", log, err)
+	}
+	if !view.Begun(id, 1, 1) || view.Begun(id, 1, 2) || view.Begun(id, 2, 1) {
+		t.Error("the step has not begun, or another has")
+	}
+}
+
 // TestView: another reader sees runs, events and logs while they come to be.
 func TestView(t *testing.T) {
 	t.Parallel()
@@ -406,8 +432,8 @@ func TestView(t *testing.T) {
 	if err != nil || len(events) == 0 || !slices.ContainsFunc(events, func(e engine.Event) bool { return e.Kind == engine.EvRunEnded }) {
 		t.Errorf("events %v, %v", events, err)
 	}
-	if !view.HasLog(id, 1, 1) || view.HasLog(id, 1, 2) {
-		t.Error("logs are not as expected")
+	if !view.Begun(id, 1, 1) || view.Begun(id, 1, 2) {
+		t.Error("an attempt that printed and ended has not begun, or the next one has")
 	}
 	log, err := view.Log(id, 1, 1)
 	if err != nil {

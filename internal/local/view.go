@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 
+	"github.com/regie-dev/regie/internal/datadir"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/server/home"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/worker"
 )
 
 // View reads a data folder, also beside the process that has it. Not safe for
@@ -86,10 +89,17 @@ func (v *View) Log(run store.RunID, act engine.ActID, attempt int) (*os.File, er
 	return v.folder.ReadLog(run, act, attempt)
 }
 
-// HasLog reports whether an attempt has a log, and so has begun.
-func (v *View) HasLog(run store.RunID, act engine.ActID, attempt int) bool {
-	_, err := v.folder.Dir.Root().Stat(home.LogName(run, act, attempt))
-	return err == nil
+// Begun reports whether an attempt has begun: it has a folder while a process
+// runs for it, or has a log. A call of a connector that has logged nothing yet
+// leaves no trace.
+func (v *View) Begun(run store.RunID, act engine.ActID, attempt int) bool {
+	root := v.folder.Dir.Root()
+	for _, name := range []string{home.LogName(run, act, attempt), path.Join(datadir.WorkName, string(run), worker.AttemptName(act, attempt))} {
+		if _, err := root.Stat(name); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Pending is a run that has not ended, with what it was started with.
