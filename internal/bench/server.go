@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/executor/supervised"
-	"github.com/regie-dev/regie/internal/executor/supervised/supervisor"
 )
 
 // readyTime bounds the start of a server, stopTime its end.
@@ -78,7 +77,7 @@ func (b *run) startServer(ctx context.Context, data string, args ...string) (*se
 	}
 	if err != nil {
 		s.kill()
-		return nil, fmt.Errorf("start the server: %w; its log says: %s", err, lastWords(data+".log"))
+		return nil, errors.Join(fmt.Errorf("start the server: %w; its log says: %s", err, lastWords(data+".log")), s.stopSupervisor())
 	}
 	return s, nil
 }
@@ -89,12 +88,16 @@ func (s *server) kill() {
 	<-s.ended
 }
 
-// stop ends the server in order, and its supervisor with it.
+// stop ends the server in order, and its supervisor with it, also where the
+// server has ended already.
 func (s *server) stop() error {
 	defer s.client.close()
-	supervisorPID := s.supervisor()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stop the server: %w", err)
+	err := s.cmd.Process.Signal(syscall.SIGTERM)
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil
+	}
+	if err != nil {
+		err = fmt.Errorf("stop the server: %w", err)
 	}
 	late := time.NewTimer(stopTime)
 	defer late.Stop()
@@ -102,25 +105,35 @@ func (s *server) stop() error {
 	case <-s.ended:
 	case <-late.C:
 		s.kill()
-		return fmt.Errorf("the server did not stop within %s", stopTime)
+		err = errors.Join(err, fmt.Errorf("the server did not stop within %s", stopTime))
 	}
-	if supervisorPID > 0 {
-		if err := syscall.Kill(supervisorPID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("stop the supervisor: %w", err)
+	return errors.Join(err, s.stopSupervisor())
+}
+
+// stopSupervisor ends the process that ran the server's tasks, if there is one,
+// and waits until it answers no more: then its folder can be removed.
+func (s *server) stopSupervisor() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	where := supervised.Config{Dir: filepath.Join(s.data, "supervisor")}
+	info, err := supervised.Status(ctx, where)
+	if err != nil {
+		return nil //nolint:nilerr // none was started, or it has ended
+	}
+	if err := syscall.Kill(info.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("stop the supervisor: %w", err)
+	}
+	looks := time.NewTicker(pollEvery)
+	defer looks.Stop()
+	for err == nil {
+		select {
+		case <-looks.C:
+			_, err = supervised.Status(ctx, where)
+		case <-ctx.Done():
+			return fmt.Errorf("the supervisor did not stop within %s", stopTime)
 		}
 	}
 	return nil
-}
-
-// supervisor is the process that runs the server's tasks, 0 if there is none.
-func (s *server) supervisor() int {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
-	defer cancel()
-	info, err := supervised.Status(ctx, supervised.Config{Socket: supervisor.SocketIn(filepath.Join(s.data, "supervisor"))})
-	if err != nil {
-		return 0
-	}
-	return info.PID
 }
 
 // memory is what the server has in memory, in MiB, with the most that it ever

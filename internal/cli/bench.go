@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -26,22 +27,13 @@ func (c *cli) benchCommand() *cobra.Command {
 		GroupID: groupOther,
 		Args:    arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			temp, err := os.MkdirTemp(dir, "regie-bench-")
-			if err != nil {
-				return fmt.Errorf("make a folder to measure in: %w", err)
-			}
-			defer func() { _ = os.RemoveAll(temp) }()
-			binary, err := os.Executable()
-			if err != nil {
-				return fmt.Errorf("find this program: %w", err)
-			}
-			cfg := bench.Config{Dir: temp, Only: only, Scale: scale, Soak: soak, Binary: binary, Environ: c.Environ()}
+			cfg := bench.Config{Dir: dir, Only: only, Scale: scale, Soak: soak, Environ: c.Environ()}
 			if c.output == outputText {
 				cfg.Report = func(r bench.Result) { printf(c.Stdout, "%s\n", benchLine(r)) }
 			}
-			results, err := bench.Run(cmd.Context(), cfg)
+			results, err := c.measure(cmd.Context(), cfg)
 			if err != nil {
-				return fmt.Errorf("measure: %w", err)
+				return err
 			}
 			if c.output == outputJSON {
 				c.printJSON(benchDocument(results))
@@ -55,6 +47,29 @@ func (c *cli) benchCommand() *cobra.Command {
 	flags.DurationVar(&soak, "soak", bench.DefaultSoak, "how long the workload soak takes")
 	flags.Float64Var(&scale, "scale", 1, "multiply the sizes of the workloads by this `factor`")
 	return cmd
+}
+
+// measure runs the workloads in a folder of their own below that of the
+// configuration. Asked to end, it leaves no server and no folder behind.
+func (c *cli) measure(ctx context.Context, cfg bench.Config) (_ []bench.Result, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer c.interrupted(ctx, func(int) { cancel() })()
+	if cfg.Binary, err = os.Executable(); err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	if cfg.Dir, err = os.MkdirTemp(cfg.Dir, "regie-bench-"); err != nil {
+		return nil, fmt.Errorf("make a folder to measure in: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(cfg.Dir) }()
+	results, err := bench.Run(ctx, cfg)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, failf(exitFailed, "canceled", "interrupted: not all was measured")
+	case err != nil:
+		return nil, fmt.Errorf("measure: %w", err)
+	}
+	return results, nil
 }
 
 // benchLine is a result for people: the figure, and how it compares with the
