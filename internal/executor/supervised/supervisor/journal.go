@@ -70,15 +70,17 @@ func decodeKept(payload []byte) (dir string, k *kept, err error) {
 // message of package wire with an [entry]. Numbers are little-endian. What
 // follows a record that is cut or does not match its sum does not count.
 type journal struct {
-	path string
+	path   string
+	folder *os.File // that it is in
 
-	mu    sync.Mutex
-	file  *os.File
-	size  int64
-	slack int64 // bytes of records that do not count any more
-	kept  map[string]*kept
-	next  *batch // what the next sync takes
-	busy  bool   // somebody syncs
+	mu      sync.Mutex
+	file    *os.File
+	renamed bool // the name of file may not be durable yet
+	size    int64
+	slack   int64 // bytes of records that do not count any more, see write
+	kept    map[string]*kept
+	next    *batch // what the next sync takes
+	busy    bool   // somebody syncs
 }
 
 // batch is what is written and synced together.
@@ -91,17 +93,21 @@ type batch struct {
 // openJournal reads the journal and writes it anew, without what was released,
 // and without the ends of tasks whose folder is gone.
 func openJournal(path string) (*journal, error) {
-	j := &journal{path: path, kept: map[string]*kept{}}
-	if err := j.load(); err != nil {
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", path, err)
 	}
-	for dir := range j.kept {
-		if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
-			delete(j.kept, dir)
+	j := &journal{path: path, folder: folder, kept: map[string]*kept{}}
+	if err = j.load(); err == nil {
+		for dir := range j.kept {
+			if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
+				delete(j.kept, dir)
+			}
 		}
+		err = j.rewrite()
 	}
-	if err := j.rewrite(); err != nil {
-		return nil, fmt.Errorf("open journal %s: %w", path, err)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", path, err), j.closeFiles())
 	}
 	return j, nil
 }
@@ -153,7 +159,8 @@ func appendEntry(b, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// rewrite puts what is kept into a new file in place of the old one.
+// rewrite puts what is kept into a new file in place of the old one. After an
+// error the journal goes on in the file that has the name.
 func (j *journal) rewrite() error {
 	f, err := os.OpenFile(j.path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -177,9 +184,6 @@ func (j *journal) rewrite() error {
 	if err == nil {
 		err = os.Rename(j.path+".new", j.path)
 	}
-	if err == nil {
-		err = syncDir(filepath.Dir(j.path))
-	}
 	if err != nil {
 		_ = f.Close()
 		return err
@@ -188,15 +192,12 @@ func (j *journal) rewrite() error {
 		_ = j.file.Close()
 	}
 	j.file, j.size, j.slack = f, size, 0
-	return nil
-}
-
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
+	j.renamed = true
+	if err := j.folder.Sync(); err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	j.renamed = false
+	return nil
 }
 
 // end keeps how a task ended. It returns when that is durable, or with the
@@ -275,15 +276,19 @@ func (j *journal) sync() {
 func (j *journal) write(b *batch) {
 	if j.slack > maxSlack && j.slack > j.size/2 {
 		// What the batch says is in what is kept already.
-		if b.err = j.rewrite(); b.err == nil {
+		if j.rewrite() == nil {
 			return
 		}
+		j.slack = 0 // try again when as much has come again
 	}
-	file, size := j.file, j.size
+	file, size, renamed := j.file, j.size, j.renamed
 	j.mu.Unlock()
 	_, err := file.WriteAt(b.text, size)
 	if err == nil {
 		err = datasync(file)
+	}
+	if err == nil && renamed {
+		err = j.folder.Sync()
 	}
 	if err != nil {
 		err = errors.Join(err, file.Truncate(size))
@@ -294,6 +299,7 @@ func (j *journal) write(b *batch) {
 		return
 	}
 	j.size += int64(len(b.text))
+	j.renamed = false
 }
 
 // close waits for what is being written.
@@ -307,7 +313,15 @@ func (j *journal) close() error {
 	if b != nil {
 		<-b.done
 	}
-	return j.file.Close()
+	return j.closeFiles()
+}
+
+func (j *journal) closeFiles() error {
+	err := j.folder.Close()
+	if j.file != nil {
+		err = errors.Join(err, j.file.Close())
+	}
+	return err
 }
 
 // reader of what a task printed, from the journal.

@@ -173,3 +173,53 @@ func TestJournalStaysSmall(t *testing.T) {
 	}
 	has(t, again, filepath.Join(base, "kept"), "kept")
 }
+
+// A journal that cannot be written anew goes on as it is, and says nothing of
+// what is durable all the same.
+func TestJournalStaysLarge(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	j := reopen(t, filepath.Join(base, "journal"))
+	if err := os.Mkdir(j.path+".new", 0o700); err != nil { // in the way
+		t.Fatal(err)
+	}
+	j.slack = maxSlack + 1
+	ending(t, j, filepath.Join(base, "first"), "first")
+	if err := os.Remove(j.path + ".new"); err != nil {
+		t.Fatal(err)
+	}
+	ending(t, j, filepath.Join(base, "second"), "second")
+	again := reopen(t, j.path)
+	has(t, again, filepath.Join(base, "first"), "first")
+	has(t, again, filepath.Join(base, "second"), "second")
+}
+
+// A new file that has taken the name is the one that is written, also where the
+// folder could not be synced; until it could, nothing is durable.
+func TestJournalFolderFails(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	j := reopen(t, filepath.Join(base, "journal"))
+	good := j.folder
+	bad, err := os.Open(base)
+	if err == nil {
+		err = bad.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.folder, j.slack = bad, maxSlack+1
+	for _, name := range []string{"unsure", "as unsure"} {
+		k, err := keep(filepath.Join(base, name), &executor.Result{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.end(filepath.Join(base, name), k); err == nil {
+			t.Errorf("the end of %q is durable in a folder that was not synced", name)
+		}
+	}
+	j.folder = good
+	ending(t, j, filepath.Join(base, "after"), "after")
+	again := reopen(t, j.path)
+	has(t, again, filepath.Join(base, "after"), "after")
+}
