@@ -32,7 +32,7 @@ func (e *refusedError) Error() string { return e.message }
 
 // dial connects once. The other side must be our own user, root, or one of the
 // users: tasks and their secrets are told to nobody else.
-func dial(ctx context.Context, socket string, uids []int, build string) (*line, error) {
+func dial(ctx context.Context, socket string, uids []int) (*line, error) {
 	address, done, err := wire.Address(socket)
 	if err != nil {
 		return nil, err
@@ -44,14 +44,14 @@ func dial(ctx context.Context, socket string, uids []int, build string) (*line, 
 		return nil, err
 	}
 	l := &line{conn: conn.(*net.UnixConn), reader: bufio.NewReader(conn)}
-	if err := l.hello(uids, build); err != nil {
+	if err := l.hello(uids); err != nil {
 		l.close()
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *line) hello(uids []int, build string) error {
+func (l *line) hello(uids []int) error {
 	uid, err := wire.PeerUID(l.conn)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (l *line) hello(uids []int, build string) error {
 	}
 	_ = l.conn.SetDeadline(time.Now().Add(helloTime))
 	// One that refuses us may say so, and be gone, before we have said anything.
-	sendErr := l.send(wire.Hello{Version: wire.Version, Oldest: wire.Oldest, Build: build})
+	sendErr := l.send(wire.Hello{Version: wire.Version, Oldest: wire.Oldest})
 	kind, payload, err := wire.ReadFrame(l.reader)
 	if err != nil {
 		return errors.Join(sendErr, err)

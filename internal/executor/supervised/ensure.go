@@ -65,8 +65,6 @@ type Spawn struct {
 // Info is what is known of a supervisor.
 type Info struct {
 	wire.Info
-	// Version is the version of the protocol that is spoken.
-	Version int
 	// SameUser: it runs as the same user as this process, so that tasks can
 	// read and write whatever this process can.
 	SameUser bool
@@ -91,7 +89,7 @@ func Status(ctx context.Context, c Config) (Info, error) {
 	if err := c.complete(); err != nil {
 		return Info{}, err
 	}
-	l, err := dial(ctx, c.Socket, c.UIDs, c.Build)
+	l, err := dial(ctx, c.Socket, c.UIDs)
 	if err != nil {
 		return Info{}, unreachable(c.Socket, err)
 	}
@@ -100,7 +98,7 @@ func Status(ctx context.Context, c Config) (Info, error) {
 }
 
 func infoOf(l *line) Info {
-	return Info{Info: l.welcome.Info, Version: l.welcome.Version, SameUser: l.welcome.Info.UID == os.Geteuid()}
+	return Info{Info: l.welcome.Info, SameUser: l.welcome.Info.UID == os.Geteuid()}
 }
 
 // unreachable explains why there is no connection.
@@ -111,22 +109,16 @@ func unreachable(socket string, err error) error {
 	return fmt.Errorf("reach supervisor at %s: %w", socket, err)
 }
 
-// Ensure starts a supervisor unless one answers, and tells of it.
-func Ensure(ctx context.Context, c Config) (Info, error) {
-	if err := c.complete(); err != nil {
-		return Info{}, err
-	}
-	l, err := ensure(ctx, &c)
-	if err != nil {
-		return Info{}, err
-	}
-	defer l.close()
-	return infoOf(l), nil
-}
+// spawnError says that a supervisor which was started came to nothing.
+type spawnError struct{ err error }
+
+func (e *spawnError) Error() string { return "start supervisor: " + e.err.Error() }
+
+func (e *spawnError) Unwrap() error { return e.err }
 
 // ensure connects, and starts a supervisor where that is needed and allowed.
 func ensure(ctx context.Context, c *Config) (*line, error) {
-	l, err := dial(ctx, c.Socket, c.UIDs, c.Build)
+	l, err := dial(ctx, c.Socket, c.UIDs)
 	var refused *refusedError
 	if err == nil || errors.As(err, &refused) || ctx.Err() != nil || c.Spawn == nil {
 		if err != nil {
@@ -136,13 +128,14 @@ func ensure(ctx context.Context, c *Config) (*line, error) {
 	}
 	started, err := start(c)
 	if err != nil {
-		return nil, err
+		return nil, &spawnError{err}
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	ended := started.done
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		if l, err = dial(ctx, c.Socket, c.UIDs, c.Build); err == nil {
+		if l, err = dial(ctx, c.Socket, c.UIDs); err == nil {
 			return l, nil
 		}
 		if errors.As(err, &refused) {
@@ -153,16 +146,19 @@ func ensure(ctx context.Context, c *Config) (*line, error) {
 			switch ended = nil; {
 			case errors.Is(started.err, supervisor.ErrLocked): // the one that has the folder may answer in a moment
 			case started.err != nil:
-				return nil, fmt.Errorf("start supervisor: it ended at once: %w", started.err)
+				return nil, &spawnError{fmt.Errorf("it ended at once: %w", started.err)}
 			default: // nobody came in time: the machine is busy
 				if started, err = start(c); err != nil {
-					return nil, err
+					return nil, &spawnError{err}
 				}
 				ended = started.done
 			}
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("start supervisor: it does not answer: %w", err)
+			if caller.Err() != nil {
+				return nil, fmt.Errorf("start supervisor: %w", caller.Err())
+			}
+			return nil, &spawnError{fmt.Errorf("it does not answer: %w", err)}
 		}
 	}
 }
@@ -183,16 +179,16 @@ func start(c *Config) (*spawned, error) {
 	}
 	log, err := os.OpenFile(supervisor.LogIn(c.Dir), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("start supervisor: open its log: %w", err)
+		return nil, fmt.Errorf("open its log: %w", err)
 	}
 	defer log.Close()
 	from, err := log.Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, fmt.Errorf("start supervisor: open its log: %w", err)
+		return nil, fmt.Errorf("open its log: %w", err)
 	}
 	argv, err := c.command()
 	if err != nil {
-		return nil, fmt.Errorf("start supervisor: %w", err)
+		return nil, err
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)        //nolint:noctx // it outlives us
 	cmd.Env = append([]string{}, c.Spawn.Environ...) // nil would mean ours
@@ -200,7 +196,7 @@ func start(c *Config) (*spawned, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start supervisor: %w", err)
+		return nil, err
 	}
 	s := &spawned{done: make(chan struct{})}
 	go func() {

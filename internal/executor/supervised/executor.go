@@ -18,16 +18,24 @@ const (
 	// retryTime bounds how long a start, stop or release is tried while there is
 	// no supervisor that answers, or one that takes no new tasks.
 	retryTime = time.Minute
+	// firstRest and longestRest are between two tries to start a supervisor
+	// when the last one came to nothing.
+	firstRest   = time.Second
+	longestRest = time.Minute
 )
 
 // Executor starts tasks by way of a supervisor. Safe for concurrent use; see
 // [Open]. It is an [executor.Attacher] too.
 type Executor struct {
-	config  Config
-	ctx     context.Context //nolint:containedctx // that of what goes on until Close
-	cancel  context.CancelFunc
-	lines   chan *line
-	forking sync.Mutex // one starts a supervisor at a time
+	config Config
+	ctx    context.Context //nolint:containedctx // that of what goes on until Close
+	cancel context.CancelFunc
+	lines  chan *line
+
+	forking   sync.Mutex    // one starts a supervisor at a time
+	rest      time.Duration // before the next try, after one that came to nothing
+	restUntil time.Time
+	restFor   error // what came of it
 
 	mu     sync.Mutex
 	closed bool
@@ -108,11 +116,9 @@ func (x *Executor) line(ctx context.Context) (*line, error) {
 		return l, nil
 	default:
 	}
-	l, err := dial(ctx, x.config.Socket, x.config.UIDs, x.config.Build)
+	l, err := dial(ctx, x.config.Socket, x.config.UIDs)
 	if err != nil {
-		x.forking.Lock()
-		defer x.forking.Unlock()
-		if l, err = ensure(ctx, &x.config); err != nil {
+		if l, err = x.fork(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -120,6 +126,30 @@ func (x *Executor) line(ctx context.Context) (*line, error) {
 	defer x.mu.Unlock()
 	x.info = infoOf(l)
 	return l, nil
+}
+
+// fork connects, and starts a supervisor where that is needed and allowed; not
+// again at once after one that came to nothing.
+func (x *Executor) fork(ctx context.Context) (*line, error) {
+	x.forking.Lock()
+	defer x.forking.Unlock()
+	config := x.config
+	resting := config.Spawn != nil && time.Now().Before(x.restUntil)
+	if resting {
+		config.Spawn = nil
+	}
+	l, err := ensure(ctx, &config)
+	var failed *spawnError
+	switch {
+	case err == nil:
+		x.rest = 0
+	case resting && errors.Is(err, ErrNoSupervisor):
+		return nil, x.restFor
+	case errors.As(err, &failed):
+		x.rest = min(max(2*x.rest, firstRest), longestRest)
+		x.restUntil, x.restFor = time.Now().Add(x.rest), err
+	}
+	return l, err
 }
 
 // keep puts a connection back that is between two operations.

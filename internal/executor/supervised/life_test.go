@@ -55,12 +55,9 @@ func TestIdle(t *testing.T) {
 	t.Parallel()
 	c := config(t)
 	c.Spawn.Idle = 50 * time.Millisecond
-	info, err := Ensure(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := Ensure(t.Context(), c)
-	if err != nil {
+	first, second := open(t, c), open(t, c)
+	info, again := first.Last(), second.Last()
+	if err := errors.Join(first.Close(), second.Close()); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it has ended", func() bool { return gone(strconv.Itoa(info.PID)) })
@@ -177,5 +174,38 @@ func TestLongFolder(t *testing.T) {
 	// The short name of the test's own cleaning does not find it.
 	if err := x.Drain(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// One that cannot start is not tried again at once, however often it is asked for.
+func TestNotStartedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	c := config(t)
+	x := open(t, c)
+	killSupervisor(t, x)
+	x.hangUp()
+	count := filepath.Join(t.TempDir(), "count")
+	c.Spawn.Command = []string{"/bin/sh", "-c", "echo x >>" + count + "; echo broken >&2; exit 1"}
+	for tries, rest := range []time.Duration{firstRest, 2 * firstRest, 4 * firstRest} {
+		x.restUntil = time.Time{} // it is time again
+		for range 5 {
+			if _, err := x.line(t.Context()); err == nil || !strings.Contains(err.Error(), "broken") {
+				t.Fatalf("a connection to a supervisor that cannot start: %v", err)
+			}
+		}
+		if text, err := os.ReadFile(count); err != nil || len(text) != 2*(tries+1) {
+			t.Errorf("tried %q times, want %d, %v", text, tries+1, err)
+		}
+		if x.rest != rest {
+			t.Errorf("rests %s, want %s", x.rest, rest)
+		}
+	}
+	// Somebody else may start it meanwhile.
+	x.restUntil = time.Now().Add(time.Hour)
+	other := config(t)
+	other.Dir = c.Dir
+	open(t, other)
+	if info := ask(t, x); info.PID == 0 {
+		t.Errorf("the supervisor says %+v", info)
 	}
 }

@@ -242,7 +242,7 @@ func TestStartIsRepeated(t *testing.T) {
 	count := filepath.Join(t.TempDir(), "count")
 	task := executor.Task{Script: "echo x >>" + count + "; exit 6", Dir: filepath.Join(t.TempDir(), "a")}
 	for range 3 {
-		l, err := dial(t.Context(), c.Socket, nil, "")
+		l, err := dial(t.Context(), c.Socket, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -317,7 +317,7 @@ func TestHostileCallers(t *testing.T) {
 		"of elsewhere":  {`{"op":"wait","handle":"cHJvY2VzczoxOi8="}`, "none of this supervisor"},
 		"start at root": {`{"op":"start","start":{"dir":"Lw=="}}`, "is not below"},
 	} {
-		l, err := dial(t.Context(), Config{Dir: filepath.Dir(filepath.Dir(x.config.Socket))}.socket(), nil, "")
+		l, err := dial(t.Context(), Config{Dir: filepath.Dir(filepath.Dir(x.config.Socket))}.socket(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ const socketVariable = "SUPERVISED_TEST_SOCKET"
 
 // regie is another Regie, which tells how a supervisor takes it.
 func regie(string) int {
-	l, err := dial(context.Background(), os.Getenv(socketVariable), []int{0}, "")
+	l, err := dial(context.Background(), os.Getenv(socketVariable), []int{0})
 	if err == nil {
 		_, err = l.ask(wire.Request{Op: wire.OpInfo})
 	}

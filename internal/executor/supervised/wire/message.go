@@ -17,9 +17,8 @@ const (
 
 // Hello begins a conversation.
 type Hello struct {
-	Version int    `json:"version"`
-	Oldest  int    `json:"oldest"`
-	Build   string `json:"build"`
+	Version int `json:"version"`
+	Oldest  int `json:"oldest"`
 }
 
 // Welcome answers [Hello] with the version that is spoken from then on.
