@@ -89,24 +89,26 @@ func Run(ctx context.Context, cfg Config) (_ *Report, err error) {
 	if err := h.prepare(ctx); err != nil {
 		return nil, err
 	}
-	load := newLoad(h)
-	load.begin(ctx)
+	load, err := begin(ctx, h)
+	if err != nil {
+		return nil, err
+	}
 	for h.report.Kills < cfg.Kills {
-		if err := h.kill(ctx); err != nil {
-			load.end()
-			return nil, err
+		if err := h.kill(load.ctx); err != nil {
+			return nil, load.end(err)
 		}
 	}
-	load.finish()
-	if err := load.err(); err != nil {
+	if err := load.finish(); err != nil {
 		return nil, err
 	}
 	if err := h.settle(ctx); err != nil {
 		return nil, err
 	}
-	if err := h.check(ctx, load.book()); err != nil {
+	found, err := h.collect(ctx, load.book())
+	if err != nil {
 		return nil, err
 	}
+	h.report.check(found)
 	h.report.Elapsed = time.Since(began)
 	return h.report, nil
 }
@@ -144,7 +146,8 @@ func (h *harness) start(ctx context.Context) error {
 func (h *harness) prepare(ctx context.Context) error { return h.client.apply(ctx, h.world) }
 
 // kill waits until enough attempts are in flight, and a random time more, kills
-// the server and starts it again.
+// the server and starts it again. It gives up when the load has failed: ctx is
+// that of the load.
 func (h *harness) kill(ctx context.Context) error {
 	if err := h.world.await(ctx, h.cfg.InFlight); err != nil {
 		return err
@@ -154,7 +157,7 @@ func (h *harness) kill(ctx context.Context) error {
 	select {
 	case <-pause.C:
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	inFlight := h.world.inFlight()
 	if inFlight < h.cfg.InFlight { // fewer since: wait again
@@ -163,6 +166,7 @@ func (h *harness) kill(ctx context.Context) error {
 	if err := h.server.kill(); err != nil {
 		return err
 	}
+	h.server = nil
 	h.report.Kills++
 	if h.report.Least < 0 || inFlight < h.report.Least {
 		h.report.Least = inFlight

@@ -20,15 +20,19 @@ import (
 type load struct {
 	h    *harness
 	file *os.File
-	stop context.CancelFunc
+	ctx  context.Context         //nolint:containedctx // that of its callers; ends with the first error as its cause
+	stop context.CancelCauseFunc // of ctx
 	done sync.WaitGroup
 
-	mu     sync.Mutex
-	sent   int
-	acked  map[string]string // key to run
-	last   bool              // begin no more than there must be
-	failed error
+	mu    sync.Mutex
+	sent  int
+	acked map[string]string // key to run
+	last  bool              // begin no more than there must be
+	again error             // why a request was last made again
 }
+
+// errStopped is the cause of the end of a load that did not fail.
+var errStopped = errors.New("the load was stopped")
 
 // line is one of the client's book.
 type line struct {
@@ -37,55 +41,44 @@ type line struct {
 	Run   string `json:"run,omitempty"`
 }
 
-func newLoad(h *harness) *load { return &load{h: h, acked: map[string]string{}} }
-
-func (l *load) begin(ctx context.Context) {
-	ctx, l.stop = context.WithCancel(ctx)
+// begin begins to start runs.
+func begin(ctx context.Context, h *harness) (*load, error) {
+	l := &load{h: h, acked: map[string]string{}}
 	var err error
-	l.file, err = os.OpenFile(filepath.Join(l.h.cfg.Dir, "client"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	l.file, err = os.OpenFile(filepath.Join(h.cfg.Dir, "client"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		l.fail(err)
-		return
+		return nil, fmt.Errorf("keep the client's book: %w", err)
 	}
+	l.ctx, l.stop = context.WithCancelCause(ctx)
 	for range callers {
-		l.done.Go(func() { l.call(ctx) })
+		l.done.Go(l.call)
 	}
+	return l, nil
 }
 
-// end gives up.
-func (l *load) end() {
-	l.stop()
+// end gives up because of an error, to which it adds what the server said last.
+func (l *load) end(why error) error {
+	l.stop(errStopped)
 	l.done.Wait()
 	_ = l.file.Close()
+	if cause := context.Cause(l.ctx); errors.Is(cause, errStopped) && l.again != nil {
+		why = fmt.Errorf("%w; a run was last refused with: %w", why, l.again)
+	}
+	return why
 }
 
 // finish begins what is left and waits until all of it was acknowledged.
-func (l *load) finish() {
+func (l *load) finish() error {
 	l.mu.Lock()
 	l.last = true
 	l.mu.Unlock()
 	l.done.Wait()
-	l.stop()
-	if l.file != nil {
-		l.fail(l.file.Close())
+	l.stop(errStopped)
+	err := l.file.Close()
+	if cause := context.Cause(l.ctx); !errors.Is(cause, errStopped) {
+		err = errors.Join(cause, err)
 	}
-}
-
-func (l *load) fail(err error) {
-	if err == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.failed == nil {
-		l.failed = err
-	}
-}
-
-func (l *load) err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.failed
+	return err
 }
 
 // book is which run each key was acknowledged for.
@@ -96,19 +89,19 @@ func (l *load) book() map[string]string {
 }
 
 // call starts one run after the other.
-func (l *load) call(ctx context.Context) {
-	for ctx.Err() == nil && l.err() == nil {
+func (l *load) call() {
+	for l.ctx.Err() == nil {
 		key, ok := l.next()
 		if !ok {
 			return
 		}
 		if key == "" { // enough are under way
-			l.pause(ctx, 20*time.Millisecond)
+			l.pause(20 * time.Millisecond)
 			continue
 		}
 		l.write(line{Sent: key})
-		for ctx.Err() == nil {
-			run, err := l.start(ctx, key)
+		for l.ctx.Err() == nil {
+			run, err := l.start(key)
 			if err == nil {
 				l.write(line{Acked: key, Run: run})
 				l.mu.Lock()
@@ -116,11 +109,14 @@ func (l *load) call(ctx context.Context) {
 				l.mu.Unlock()
 				break
 			}
+			l.mu.Lock()
+			l.again = err
+			l.mu.Unlock()
 			if !again(err) {
-				l.fail(fmt.Errorf("start a run: %w", err))
+				l.stop(fmt.Errorf("start a run: %w", err))
 				return
 			}
-			l.pause(ctx, 50*time.Millisecond)
+			l.pause(50 * time.Millisecond)
 		}
 	}
 }
@@ -140,19 +136,19 @@ func (l *load) next() (string, bool) {
 	return fmt.Sprintf("run-%d", l.sent), true
 }
 
-func (l *load) pause(ctx context.Context, d time.Duration) {
+func (l *load) pause(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-ctx.Done():
+	case <-l.ctx.Done():
 	}
 }
 
 // start asks for a run; the same key gives the same run.
-func (l *load) start(ctx context.Context, key string) (string, error) {
+func (l *load) start(key string) (string, error) {
 	nap := fmt.Sprintf("%.2f", 0.3+float64(len(key)*7919%100)/100)
-	answer, err := l.h.client.runs.StartRun(ctx, &regiev1.StartRunRequest{
+	answer, err := l.h.client.runs.StartRun(l.ctx, &regiev1.StartRunRequest{
 		Namespace: "default", Workflow: workflow, IdempotencyKey: key, Input: &regiev1.Json{Text: `{"nap":"` + nap + `"}`},
 	})
 	return answer.GetRun().GetId(), err
@@ -178,5 +174,7 @@ func (l *load) write(entry line) {
 	if err == nil {
 		err = l.file.Sync()
 	}
-	l.fail(err)
+	if err != nil {
+		l.stop(fmt.Errorf("write the client's book: %w", err))
+	}
 }

@@ -67,7 +67,7 @@ func startServer(ctx context.Context, binary, data, sqlite, address string) (*pr
 	case <-late.C:
 		return nil, nil, errors.Join(fmt.Errorf("the server was not ready after %s", readyTime), p.kill())
 	case <-ctx.Done():
-		return nil, nil, errors.Join(ctx.Err(), p.kill())
+		return nil, nil, errors.Join(context.Cause(ctx), p.kill())
 	}
 }
 

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +29,6 @@ type world struct {
 	file   *os.File
 	rest   []byte
 	began  map[string]int // "run step attempt" to how often
-	ended  map[string]int
 	doing  int
 	lasts  int // ends of last steps
 	strays []string
@@ -37,7 +38,7 @@ func openWorld(dir string) (*world, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the world: %w", err)
 	}
-	w := &world{dir: dir, began: map[string]int{}, ended: map[string]int{}}
+	w := &world{dir: dir, began: map[string]int{}}
 	var err error
 	if w.file, err = os.OpenFile(w.book(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, fmt.Errorf("make the world: %w", err)
@@ -78,12 +79,11 @@ func (w *world) read() error {
 		}
 		w.rest = rest
 		kind, what, _ := strings.Cut(string(line), " ")
-		switch kind {
-		case "began":
+		switch whole := strings.Count(what, " ") == 2; { // run, step and attempt
+		case whole && kind == "began":
 			w.began[what]++
 			w.doing++
-		case "ended":
-			w.ended[what]++
+		case whole && kind == "ended":
 			w.doing--
 			if strings.Contains(what, " last ") {
 				w.lasts++
@@ -92,6 +92,17 @@ func (w *world) read() error {
 			w.strays = append(w.strays, string(line))
 		}
 	}
+}
+
+// beginnings are those of tasks, by "run step attempt", with the lines of the book
+// that are none.
+func (w *world) beginnings() (began map[string]int, strays []string, err error) {
+	if err := w.read(); err != nil {
+		return nil, nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.began), slices.Clone(w.strays), nil
 }
 
 // inFlight is how many tasks have begun and not ended.
@@ -116,7 +127,7 @@ func (w *world) await(ctx context.Context, n int) error {
 		case <-late.C:
 			return fmt.Errorf("there were never %d attempts in flight, but %d", n, w.inFlight())
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 	return nil
