@@ -106,8 +106,8 @@ func Regie() Rules {
 			}},
 			// Code that is generated from the API definition.
 			{Name: "generated", Packages: []string{"gen/..."}, Neighbours: true},
-			// The explicit lists of adapters.
-			{Name: "registration", Packages: []string{"internal/connector/all", "internal/executor/all"}},
+			// The explicit list of connectors.
+			{Name: "registration", Packages: []string{"internal/connector/all"}},
 			// An executor in two processes, which stands on another executor.
 			{Name: "supervision", Neighbours: true, Packages: []string{"internal/executor/supervised/..."}},
 			{Name: "adapter", Packages: []string{
