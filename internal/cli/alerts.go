@@ -71,6 +71,9 @@ func (c *cli) listAlertsCommand() *cobra.Command {
 		Example: "  regie alerts list\n  regie alerts list --namespace - --state open",
 		Args:    arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkLimit(limit); err != nil {
+				return err
+			}
 			if closed {
 				m.States = []string{string(notify.Open), string(notify.Acknowledged), string(notify.Closed)}
 			}

@@ -49,8 +49,8 @@ That it was read is itself an entry. Times are dates, times, or how long ago.`,
 			if q.m.To, err = c.pastTime("to", q.to); err != nil {
 				return err
 			}
-			if q.limit < 1 {
-				return usagef("--limit must be more than 0")
+			if err := checkLimit(q.limit); err != nil {
+				return err
 			}
 			return c.call(cmd, &f, func(ctx context.Context, r *remote) error { return c.auditList(ctx, r, &q) })
 		},

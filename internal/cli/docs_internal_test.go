@@ -168,10 +168,10 @@ func commandsOf(line string) (commands [][]string) {
 func TestCheckCall(t *testing.T) {
 	t.Parallel()
 	for line, says := range map[string]string{
-		"$ regie hold --filter name:x --all":                     "unknown flag --all",
-		"regie hold --filter 'name:x | y' # regie hld":           "",
-		"regie hld":                                              "unknown command",
-		"cat x | regie verify --backup":                          "needs an argument",
+		"$ regie hold --filter name:x --all":           "unknown flag --all",
+		"regie hold --filter 'name:x | y' # regie hld": "",
+		"regie hld":                     "unknown command",
+		"cat x | regie verify --backup": "needs an argument",
 		"A=1 B=\"2 3\" bin/regie version now > regie.txt":        "one argument too many",
 		"regie version > now":                                    "",
 		"regie schedules shw settle":                             "unknown command",

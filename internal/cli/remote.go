@@ -69,6 +69,16 @@ func (f *remoteFlags) defineServer(c *cli, cmd *cobra.Command) {
 // named reports whether the command line names a server.
 func (f *remoteFlags) named() bool { return f.context != "" || f.server != "" }
 
+// withoutEffect refuses flags that were given where nothing looks at them.
+func withoutEffect(cmd *cobra.Command, where string, flags ...string) error {
+	for _, name := range flags {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s has no effect %s", name, where)
+		}
+	}
+	return nil
+}
+
 // remote is a server, as a command calls it.
 type remote struct {
 	place     contexts.Context

@@ -44,8 +44,8 @@ func (c *cli) runsCommand() *cobra.Command {
   regie runs 'name~"gl_*"' late --all-namespaces --output json`,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.limit < 1 {
-				return usagef("--limit %d: list at least 1", f.limit)
+			if err := checkLimit(f.limit); err != nil {
+				return err
 			}
 			return c.call(cmd, &f.remoteFlags, func(ctx context.Context, r *remote) error {
 				if err := f.everywhere(r); err != nil {
@@ -59,6 +59,14 @@ func (c *cli) runsCommand() *cobra.Command {
 	cmd.Flags().IntVar(&f.limit, "limit", defaultRuns, "list at most so many")
 	f.defineAll(cmd)
 	return cmd
+}
+
+// checkLimit refuses a --limit that lists nothing.
+func checkLimit(limit int) error {
+	if limit < 1 {
+		return usagef("--limit %d: list at least 1", limit)
+	}
+	return nil
 }
 
 // defineAll defines --all-namespaces.

@@ -35,6 +35,9 @@ Exit code 2 if something is an error; warnings alone give 0.`,
 				args = []string{"."}
 			}
 			if !f.named() {
+				if err := withoutEffect(cmd, "without --context or --server", "namespace", "token", "token-file"); err != nil {
+					return err
+				}
 				return c.validate(args, c.check)
 			}
 			return c.validate(args, func(paths []string) (*definitions, error) { return c.checkThere(cmd.Context(), &f, paths) })

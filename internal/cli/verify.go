@@ -32,6 +32,14 @@ Exit code 1 if something is wrong.`,
   regie verify --backup regie.backup --key kek`,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range []string{"data", "backup"} {
+				if !cmd.Flags().Changed(name) {
+					continue
+				}
+				if err := withoutEffect(cmd, "with --"+name, "context", "server", "token", "token-file"); err != nil {
+					return err
+				}
+			}
 			switch {
 			case backup != "":
 				return c.verifyBackup(cmd.Context(), backup, key)
