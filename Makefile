@@ -5,11 +5,13 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 
-# Seeds that `make sim` runs, kills and least number of runs of `make kill`, time that `make fuzz` spends on each target,
-# arguments that `make run` passes to the binary.
+# Seeds that `make sim` runs; kills of `make kill`, its least number of runs and
+# the seed of its moments; time that `make fuzz` spends on each target; arguments
+# that `make run` passes to the binary.
 SEEDS ?= 300
 KILLS ?= 30
 RUNS ?= 1000
+SEED ?= 1
 FUZZTIME ?= 10s
 ARGS ?= --help
 
@@ -65,7 +67,7 @@ sim: ## run SEEDS seeds of the simulator (default 300)
 	go run ./cmd/regie-sim -seeds $(SEEDS)
 
 kill: build ## kill the server KILLS times (default 30) under load and check what it promised
-	go run ./cmd/regie-kill -binary bin/regie -kills $(KILLS) -runs $(RUNS)
+	go run ./cmd/regie-kill -binary bin/regie -kills $(KILLS) -runs $(RUNS) -seed $(SEED)
 
 kill-postgres: ## the same on PostgreSQL
 	$(call waits,the PostgreSQL store)

@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Breaks the product on purpose, one line at a time, and wants the simulator to
+# find each out within SEEDS seeds (default 600) that no test run uses, in all of
+# which the product as it is holds. What is changed is the product's code, never
+# the simulator; the working tree stays as it is. With names as arguments: only
+# those. Budget: four minutes on two cores.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seeds=${SEEDS:-600}
+first=1000501 # `make sim` and the tests begin at 1
+limit=90      # seconds for one of them
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+only=("$@") count=0 missed=()
+
+wanted() { # name
+	local name
+	for name in "${only[@]}"; do [[ $name == "$1" ]] && return; done
+	[[ ${#only[@]} == 0 ]]
+}
+
+# miss NAME WHAT notes that one was not found out.
+miss() {
+	echo "MISSED $1: $2"
+	missed+=("$1")
+}
+
+# simulate OVERLAY builds the simulator and runs the seeds; what it says goes to
+# $work/out.
+simulate() {
+	CGO_ENABLED=0 go build -overlay "$1" -o "$work/sim" ./cmd/regie-sim >"$work/out" 2>&1 || return 125
+	timeout "$limit" "$work/sim" -first "$first" -seeds "$seeds" >"$work/out" 2>&1
+}
+
+# mutant NAME FILE OLD NEW replaces OLD, which must be there exactly once.
+mutant() {
+	wanted "$1" || return 0
+	local name=$1 file=$2 old=$3 new=$4 text rest code=0 began=$SECONDS
+	count=$((count + 1))
+	text=$(<"$file")
+	rest=${text#*"$old"}
+	if [[ $rest == "$text" || $rest == *"$old"* ]]; then
+		miss "$name" "$file does not have its line exactly once; write it anew"
+		return
+	fi
+	printf '%s%s%s\n' "${text%%"$old"*}" "$new" "$rest" >"$work/mutant.go"
+	printf '{"Replace": {"%s": "%s"}}\n' "$PWD/$file" "$work/mutant.go" >"$work/overlay.json"
+	simulate "$work/overlay.json" || code=$?
+	case $code in
+	1) printf '%-28s %3ds  %s\n' "$name" $((SECONDS - began)) "$(grep -m 1 -o 'violated: .\{1,90\}' "$work/out")" ;;
+	0) miss "$name" "not found out within $seeds seeds" ;;
+	125) miss "$name" "it does not compile: $(tail -n 1 "$work/out")" ;;
+	124) miss "$name" "not found out within $limit seconds" ;;
+	*) miss "$name" "the simulator ended with code $code: $(tail -n 1 "$work/out")" ;;
+	esac
+}
+
+# As it is, the product must hold: else nothing is shown by what a mutant breaks.
+echo '{}' >"$work/overlay.json"
+if ! simulate "$work/overlay.json"; then
+	grep -m 2 '^seed\|^violated' "$work/out" || tail -n 1 "$work/out"
+	echo "mutants: the product itself fails" >&2
+	exit 1
+fi
+
+runtime=internal/runtime dispatch=internal/dispatch engine=internal/engine
+
+mutant key-is-not-taken $runtime/decide.go \
+	'if taken := r.keys[name]; taken != nil {' 'if taken := r.keys[name]; false {'
+mutant key-of-another-body $runtime/decide.go \
+	'	if hash != m.BodyHash {' '	if hash != m.BodyHash && hash == [32]byte{} {'
+mutant cancel-is-not-said $runtime/decide.go \
+	'b.after(l.id, CancelTask{Run: l.id, Act: c.Act, Attempt: c.Attempt})' ''
+mutant dispatch-before-commit $runtime/decide.go \
+	'b.after(l.id, Dispatch{Task: c.Task})' 'r.do(Dispatch{Task: c.Task})'
+mutant stale-fence $runtime/decide.go \
+	'Sequence: r.building.sequence},' 'Sequence: r.building.sequence - 1},'
+mutant refusal-before-commit $runtime/decide.go \
+	'	// A refusal waits too: it may rest on what is not durable yet.
+	r.building.after(m.Run, settled)' '	r.do(settled)'
+mutant result-of-any-fence $runtime/decide.go \
+	'a.Attempt == attempt && a.Fence == fence' 'a.Attempt == attempt'
+mutant unknown-is-committed $runtime/commit.go \
+	'	case errors.Is(m.Err, store.ErrUnknown):
+		r.readSequence()' '	case errors.Is(m.Err, store.ErrUnknown):
+		r.committed()'
+mutant unread-is-committed $runtime/commit.go \
+	'case m.Last == r.inflight.sequence:' 'case m.Last >= r.inflight.sequence-1:'
+mutant events-are-not-published $runtime/commit.go \
+	'First: p.first, Events: p.events' 'First: p.first, Events: p.events[:1]'
+mutant result-of-any-attempt $dispatch/reactor.go \
+	'case a.ref != m.Ref:' 'case a.ref.Act != m.Ref.Act:'
+mutant adopted-is-not-killed $dispatch/reactor.go \
+	'	if a.canceled {
+		r.do(Kill{Worker: w.name, Ref: a.ref})' '	if false {
+		r.do(Kill{Worker: w.name, Ref: a.ref})'
+mutant slots-are-not-released $dispatch/reactor.go \
+	'		r.slots.Release(w.name, class)' '		_ = class'
+mutant lost-once-too-often $engine/task.go \
+	'if a.Lost <= limit {' 'if a.Lost <= limit+1 {'
+mutant lost-is-not-unknown $engine/task.go \
+	'	if t.AtMostOnce {' '	if false {'
+mutant stop-is-not-said $engine/frame.go \
+	'		d.command(CancelTask{Act: a.ID, Attempt: a.Attempt, Path: a.Path})' ''
+mutant frame-ends-early $engine/frame.go \
+	'f.Settled < len(f.Nodes)' 'f.Settled+1 < len(f.Nodes)'
+mutant verdict-stops-nothing $engine/frame.go \
+	'	if stopLive {' '	if stopLive && f.Depth > 1 {'
+mutant recovery-asks-nothing $engine/decide.go \
+	'			d.command(Reattach{Task: d.taskOf(a)})' ''
+mutant recovery-stops-nothing $engine/decide.go \
+	'			if a.CancelAsked {
+				d.command(CancelTask{Act: id, Attempt: a.Attempt, Path: a.Path})
+			}' ''
+mutant recovery-joins-nothing $engine/decide.go \
+	'd.add(task{kind: taskJoin, frame: id, node: workflow.NodeID(n)})' ''
+mutant canceled-stays-held $engine/decide.go \
+	'	return d.resume()
+}
+
+// recover' '	return nil
+}
+
+// recover'
+mutant hold-covers-siblings $engine/action.go \
+	'return ok && (rest == "" ||' 'return ok && (rest != "" ||'
+mutant retry-repeats-at-most-once $engine/retry.go \
+	'n.Task.AtMostOnce && a.Attempt > 0' 'n.Task.AtMostOnce && a.Attempt > 1'
+mutant retry-of-the-handled $engine/retry.go \
+	'a.State == Failed && !a.Handled || exits' 'a.State == Failed || exits'
+
+echo "mutants: $((count - ${#missed[@]})) of $count found out, ${SECONDS}s"
+[[ $count -gt 0 && ${#missed[@]} == 0 ]]
