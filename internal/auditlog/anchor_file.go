@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/regie-dev/regie/internal/auditlog/evidence"
+	"github.com/regie-dev/regie/internal/datadir"
 )
 
 // FileAnchor appends checkpoints to a file, as lines of JSON that
@@ -65,7 +66,7 @@ func (a *FileAnchor) Put(ctx context.Context, c *Signed, h History) (err error) 
 	if err := f.Sync(); err != nil || info.Size() != 0 {
 		return err
 	}
-	return syncFolder(root, ".")
+	return datadir.SyncDir(root.Open, ".")
 }
 
 // compare checks that the checkpoint continues the last line, and reports

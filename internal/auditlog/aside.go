@@ -11,6 +11,7 @@ import (
 
 	"github.com/regie-dev/regie/internal/audit"
 	"github.com/regie-dev/regie/internal/auditlog/evidence"
+	"github.com/regie-dev/regie/internal/datadir"
 )
 
 // Kept says what the folder of a log has.
@@ -105,7 +106,7 @@ func SetAside(root *os.Root, now time.Time) (name string, kept Kept, err error) 
 	if _, err := root.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		return "", kept, fmt.Errorf("set the audit log aside: %w: %s", fs.ErrExist, filepath.Join(root.Name(), name))
 	}
-	if err := errors.Join(root.Rename(folderName, name), syncFolder(root, ".")); err != nil {
+	if err := errors.Join(root.Rename(folderName, name), datadir.SyncDir(root.Open, ".")); err != nil {
 		return "", kept, fmt.Errorf("set the audit log aside: %w", err)
 	}
 	return name, kept, nil
@@ -113,7 +114,7 @@ func SetAside(root *os.Root, now time.Time) (name string, kept Kept, err error) 
 
 // PutBack undoes SetAside, when what it was done for has failed.
 func PutBack(root *os.Root, name string) error {
-	if err := errors.Join(root.Rename(name, folderName), syncFolder(root, ".")); err != nil {
+	if err := errors.Join(root.Rename(name, folderName), datadir.SyncDir(root.Open, ".")); err != nil {
 		return fmt.Errorf("put the audit log back: %w", err)
 	}
 	return nil

@@ -45,7 +45,7 @@ type keys struct {
 // openKeys reads the key of a data folder, or makes one.
 func openKeys(root *os.Root) (keys, error) {
 	if err := root.Mkdir(folderName, 0o700); err == nil {
-		if err := syncFolder(root, "."); err != nil {
+		if err := datadir.SyncDir(root.Open, "."); err != nil {
 			return keys{}, err
 		}
 	} else if !errors.Is(err, fs.ErrExist) {
@@ -113,13 +113,4 @@ func writePublic(root *os.Root, key evidence.Key) error {
 		return err
 	}
 	return datadir.WriteSecret(root, publicName, text)
-}
-
-// syncFolder makes the names in a folder durable.
-func syncFolder(root *os.Root, name string) error {
-	dir, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

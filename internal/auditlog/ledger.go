@@ -11,6 +11,7 @@ import (
 
 	"github.com/regie-dev/regie/internal/audit"
 	"github.com/regie-dev/regie/internal/auditlog/evidence"
+	"github.com/regie-dev/regie/internal/datadir"
 )
 
 // Signed is a checkpoint that the log has signed and kept.
@@ -59,7 +60,7 @@ func openLedger(root *os.Root, key evidence.Key) (_ *ledger, err error) {
 		return nil, err
 	}
 	if info.Size() == 0 {
-		return l, syncFolder(root, folderName)
+		return l, datadir.SyncDir(root.Open, folderName)
 	}
 	tail, err := lastLine(file, info.Size())
 	if err != nil {

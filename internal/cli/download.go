@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/regie-dev/regie/client"
+	"github.com/regie-dev/regie/internal/datadir"
 )
 
 // stdoutFile is how a command line names standard output.
@@ -86,22 +87,13 @@ func place(temp, path string, replace bool) error {
 	if !replace {
 		err := os.Link(temp, path)
 		if err == nil {
-			return errors.Join(os.Remove(temp), syncFolder(filepath.Dir(path)))
+			return errors.Join(os.Remove(temp), datadir.SyncDir(os.Open, filepath.Dir(path)))
 		}
 		if errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
-	return errors.Join(os.Rename(temp, path), syncFolder(filepath.Dir(path)))
-}
-
-// syncFolder makes the names in a folder durable.
-func syncFolder(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(os.Rename(temp, path), datadir.SyncDir(os.Open, filepath.Dir(path)))
 }
 
 // counter counts what is written.

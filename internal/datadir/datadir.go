@@ -116,7 +116,7 @@ func open(path string, root *os.Root, owner Owner) (_ *Dir, err error) {
 		made = made || err == nil
 	}
 	if made {
-		err = syncDir(root, ".")
+		err = SyncDir(root.Open, ".")
 	}
 	return d, err
 }
@@ -193,16 +193,13 @@ func makeAll(path string) error {
 	if err != nil {
 		return err
 	}
-	parent, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(parent.Sync(), parent.Close())
+	return SyncDir(os.Open, filepath.Dir(path))
 }
 
-// syncDir makes the names in a folder durable.
-func syncDir(root *os.Root, name string) error {
-	dir, err := root.Open(name)
+// SyncDir makes the names in a folder durable, such as that of a file that was
+// made in it or renamed. open is [os.Open], or the Open of an [os.Root].
+func SyncDir(open func(name string) (*os.File, error), name string) error {
+	dir, err := open(name)
 	if err != nil {
 		return err
 	}

@@ -148,5 +148,5 @@ func WriteSecret(root *os.Root, name, text string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return errors.Join(root.Rename(name+".new", name), syncDir(root, path.Dir(name)))
+	return errors.Join(root.Rename(name+".new", name), SyncDir(root.Open, path.Dir(name)))
 }

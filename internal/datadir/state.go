@@ -53,7 +53,7 @@ func NewRun(state, id string, owner Owner) (*Dir, error) {
 	defer runs.Close()
 	err = runs.Mkdir(id, dirMode)
 	if err == nil {
-		err = syncDir(runs, ".")
+		err = SyncDir(runs.Open, ".")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("make folder of run: %w", err)

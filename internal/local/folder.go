@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/regie-dev/regie/internal/datadir"
 	"github.com/regie-dev/regie/internal/server/home"
 	"github.com/regie-dev/regie/internal/store"
 )
@@ -52,20 +53,11 @@ func (f *folder) writeLaunch(run store.RunID, l *Launch) error {
 		return fmt.Errorf("record launch: %w", err)
 	}
 	for _, name := range []string{launchesName, "."} {
-		if err := syncDir(root, name); err != nil {
+		if err := datadir.SyncDir(root.Open, name); err != nil {
 			return fmt.Errorf("record launch: %w", err)
 		}
 	}
 	return nil
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(root *os.Root, name string) error {
-	d, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // launchOf reads what a run was started with; nothing if there is no record.

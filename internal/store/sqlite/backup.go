@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/regie-dev/regie/internal/datadir"
 )
 
 // backupPages is how many pages are copied before a canceled context is
@@ -39,7 +41,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 		return c.copyTo(ctx, dsn(path, s.vfs))
 	})
 	if err == nil {
-		err = errors.Join(file.Sync(), syncDir(filepath.Dir(path)))
+		err = errors.Join(file.Sync(), datadir.SyncDir(os.Open, filepath.Dir(path)))
 	}
 	if err != nil {
 		return errors.Join(err, removeAll(path))

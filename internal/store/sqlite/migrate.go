@@ -13,6 +13,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 	"github.com/pressly/goose/v3"
+	"github.com/regie-dev/regie/internal/datadir"
 	"github.com/regie-dev/regie/internal/store"
 )
 
@@ -57,7 +58,7 @@ func create(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("create database: %w", err)
 	}
-	if err := errors.Join(file.Sync(), os.Rename(temp, cfg.Path), syncDir(filepath.Dir(cfg.Path))); err != nil {
+	if err := errors.Join(file.Sync(), os.Rename(temp, cfg.Path), datadir.SyncDir(os.Open, filepath.Dir(cfg.Path))); err != nil {
 		return fmt.Errorf("create database: %w", err)
 	}
 	return nil
@@ -120,12 +121,4 @@ func (c *conn) version() (int64, error) {
 		version = s.ColumnInt64(0)
 	}
 	return version, s.Err()
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

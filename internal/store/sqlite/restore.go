@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/regie-dev/regie/internal/datadir"
 	"github.com/regie-dev/regie/internal/store"
 )
 
@@ -187,7 +188,7 @@ func finish(temp, path string, m mark) error {
 			}
 		}
 	}
-	return errors.Join(os.Rename(temp, path), syncDir(filepath.Dir(path)))
+	return errors.Join(os.Rename(temp, path), datadir.SyncDir(os.Open, filepath.Dir(path)))
 }
 
 // Restored says which backup the installation goes on from. ErrNotFound if it
