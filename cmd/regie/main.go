@@ -83,7 +83,6 @@ func world(out *output) cli.World {
 		LookupEnv:  os.LookupEnv,
 		Environ:    os.Environ,
 		Getwd:      os.Getwd,
-		Pid:        os.Getpid(),
 		Host:       host(),
 		Clock:      clock.Real{},
 		Proxy:      http.ProxyFromEnvironment,

@@ -19,7 +19,6 @@ import (
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/engine"
-	"github.com/regie-dev/regie/internal/executor"
 	"github.com/regie-dev/regie/internal/history"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/tasklog"
@@ -183,19 +182,8 @@ func logFailure(err error) error {
 
 func (l *logOf) line(line *tasklog.Line) *regiev1.LogLine {
 	return &regiev1.LogLine{
-		At: timeOf(line.At), Stream: streamName(line.Stream), Text: strings.ToValidUTF8(line.Text, "\uFFFD"), More: line.More,
+		At: timeOf(line.At), Stream: line.Stream.String(), Text: strings.ToValidUTF8(line.Text, "\uFFFD"), More: line.More,
 		Step: l.step.Path, Attempt: uint32(l.attempt),
-	}
-}
-
-func streamName(s executor.Stream) string {
-	switch s {
-	case executor.Stdout:
-		return "stdout"
-	case executor.Stderr:
-		return "stderr"
-	default:
-		return "regie"
 	}
 }
 

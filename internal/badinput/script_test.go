@@ -62,7 +62,6 @@ func runRegie(ctx context.Context, ts *testscript.TestScript, args []string) {
 		},
 		Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH")} },
 		Getwd:   func() (string, error) { return ts.MkAbs("."), nil },
-		Pid:     os.Getpid(),
 		Clock:   clock.Real{}, Zone: time.UTC, Random: rand.Reader,
 	})
 	_, _ = ts.Stdout().Write(stdout.Bytes())

@@ -17,7 +17,6 @@ import (
 	"github.com/regie-dev/regie/internal/cli/view"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/engine"
-	"github.com/regie-dev/regie/internal/executor"
 	"github.com/regie-dev/regie/internal/history"
 	"github.com/regie-dev/regie/internal/local"
 	"github.com/regie-dev/regie/internal/store"
@@ -376,21 +375,10 @@ func (l *logReader) document(seen *seenRun) error {
 			}
 			lines = append(lines, value.Object(
 				value.M("at", instant(line.At)), value.M("step", value.String(a.path)), value.M("attempt", value.Int(int64(a.number))),
-				value.M("stream", value.String(streamName(line.Stream))), value.M("text", value.String(strings.ToValidUTF8(line.Text, "\uFFFD")))))
+				value.M("stream", value.String(line.Stream.String())), value.M("text", value.String(strings.ToValidUTF8(line.Text, "\uFFFD")))))
 		}
 		f.Close()
 	}
 	l.c.printJSON(value.Object(value.M("run", value.String(string(l.run))), value.M("lines", value.List(lines...))))
 	return nil
-}
-
-func streamName(s executor.Stream) string {
-	switch s {
-	case executor.Stdout:
-		return "stdout"
-	case executor.Stderr:
-		return "stderr"
-	case executor.System:
-	}
-	return "regie"
 }

@@ -49,7 +49,6 @@ type monitor struct {
 	tree  *view.Tree // nil until the run is known
 	early map[dispatch.Ref]time.Time
 	lines map[lineKey]*strings.Builder
-	dirty bool
 	above strings.Builder // to be printed above the tree
 }
 
@@ -84,7 +83,7 @@ func (c *cli) newMonitor(out io.Writer, now func() time.Time, logs bool) *monito
 func (m *monitor) begin(tree *view.Tree) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tree, m.dirty = tree, true
+	m.tree = tree
 }
 
 // watch shows the run until it ends, and redraws the tree as time passes.
@@ -141,7 +140,6 @@ func (m *monitor) add(events []engine.Event) error {
 			m.began(ev.Act, ev.Attempt, ev.Fence)
 		}
 	}
-	m.dirty = true
 	return nil
 }
 
@@ -188,7 +186,6 @@ func (m *monitor) start(act engine.ActID, at time.Time) bool {
 	if !m.tree.Started(act, at) {
 		return false
 	}
-	m.dirty = true
 	if m.plain != nil {
 		fmt.Fprint(m.out, m.plain.Step(m.tree.Step(act), at))
 	}

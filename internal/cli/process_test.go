@@ -34,7 +34,7 @@ func realWorld() cli.World {
 		Args: os.Args[1:], Build: cli.Build{Version: "v1.2.3", Commit: "c0ffee", Go: "go1.26"},
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal:  func(io.Writer) (int, int, bool) { return 0, 0, false },
-		LookupEnv: os.LookupEnv, Environ: os.Environ, Getwd: os.Getwd, Pid: os.Getpid(),
+		LookupEnv: os.LookupEnv, Environ: os.Environ, Getwd: os.Getwd,
 		Clock: clock.Real{}, Random: rand.Reader,
 		Interrupts: func() (<-chan struct{}, func()) {
 			signals, asked, done := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})

@@ -102,7 +102,6 @@ func runRegie(ctx context.Context, ts *testscript.TestScript, neg bool, args []s
 		},
 		Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME")} },
 		Getwd:   func() (string, error) { return ts.MkAbs("."), nil },
-		Pid:     os.Getpid(),
 		Clock:   clock.Real{}, Zone: time.UTC, Random: rand.Reader,
 	})
 	s.stdin, s.answers = "", nil

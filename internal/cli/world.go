@@ -36,8 +36,6 @@ type World struct {
 	Environ   func() []string
 	// Getwd is the working directory, to which relative paths refer.
 	Getwd func() (string, error)
-	// Pid is the number of the process.
-	Pid int
 	// Host is the name of the machine.
 	Host string
 

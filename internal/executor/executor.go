@@ -134,6 +134,19 @@ const (
 	System Stream = 3
 )
 
+// String is the stream's name as people and programs are shown it: stdout, stderr
+// or regie.
+func (s Stream) String() string {
+	switch s {
+	case Stdout:
+		return "stdout"
+	case Stderr:
+		return "stderr"
+	case System:
+	}
+	return "regie"
+}
+
 // Chunk is a piece of output.
 type Chunk struct {
 	At     time.Time

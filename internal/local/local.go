@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -340,10 +339,6 @@ func (l *shownLog) Write(c executor.Chunk) error {
 	l.show(l.ref, l.path, c)
 	return err
 }
-
-// Unfinished are the runs that were found unfinished when the folder was
-// opened, oldest first.
-func (r *Regie) Unfinished() []store.RunRow { return slices.Clone(r.unfinished) }
 
 // virtualSeed is the seed of runs in virtual time, which take the same course
 // each time.

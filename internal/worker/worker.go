@@ -144,46 +144,12 @@ func (w *Worker) Listen(l Listener) {
 	w.listener = l
 }
 
-// Capacity is how many attempts of each class run at once.
-func (w *Worker) Capacity() match.Capacity { return w.cfg.Capacity }
-
 // Class is the class of slots that a task needs.
 func Class(t *engine.Task) match.Class {
 	if t.Uses == workflow.UsesProcess {
 		return match.Process
 	}
 	return match.Connector
-}
-
-// Has lists the attempts that the worker has, running or ended, in a fixed
-// order.
-func (w *Worker) Has() []dispatch.Held {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	held := make([]dispatch.Held, 0, len(w.attempts))
-	for _, a := range w.attempts {
-		held = append(held, dispatch.Held{Ref: a.ref, Class: a.class, Outcome: a.outcome})
-	}
-	slices.SortFunc(held, func(a, b dispatch.Held) int {
-		if a.Ref.Run != b.Ref.Run {
-			return compare(string(a.Ref.Run), string(b.Ref.Run))
-		}
-		if a.Ref.Act != b.Ref.Act {
-			return compare(a.Ref.Act, b.Ref.Act)
-		}
-		return a.Ref.Attempt - b.Ref.Attempt
-	})
-	return held
-}
-
-func compare[T string | engine.ActID](a, b T) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // Assign makes the attempt. It returns at once. An attempt that the worker has

@@ -187,12 +187,12 @@ func TestProcess(t *testing.T) {
 	if got := log.text.String(); strings.Contains(got, token[:8]) || !strings.Contains(got, "***") {
 		t.Errorf("log %q", got)
 	}
-	if l.started != 1 || len(w.Has()) != 1 || w.Has()[0].Outcome == nil {
-		t.Errorf("started %d, has %v", l.started, w.Has())
+	if l.started != 1 || w.Attempts() != 1 {
+		t.Errorf("started %d, has %d", l.started, w.Attempts())
 	}
 	w.Forget(dispatch.RefOf(&task))
-	if len(w.Has()) != 0 || x.freed != 1 {
-		t.Errorf("has %v after Forget, released %d", w.Has(), x.freed)
+	if w.Attempts() != 0 || x.freed != 1 {
+		t.Errorf("has %d after Forget, released %d", w.Attempts(), x.freed)
 	}
 }
 

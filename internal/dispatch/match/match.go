@@ -76,9 +76,6 @@ func (q *Queue[K]) Place(key K) int {
 	return place
 }
 
-// Len is how many tasks wait.
-func (q *Queue[K]) Len() int { return len(q.entries) }
-
 func (q *Queue[K]) class(c Class) *waiting[K] {
 	for _, w := range q.classes {
 		if w.class == c {
