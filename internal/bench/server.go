@@ -118,7 +118,7 @@ func (s *server) stopSupervisor() error {
 	where := supervised.Config{Dir: filepath.Join(s.data, "supervisor")}
 	info, err := supervised.Status(ctx, where)
 	if err != nil {
-		return nil //nolint:nilerr // none was started, or it has ended
+		return nil // none was started, or it has ended
 	}
 	if err := syscall.Kill(info.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stop the supervisor: %w", err)

@@ -235,7 +235,7 @@ func (c *call) start(r *wire.Request, attachments [][]byte) error {
 	if r.Start.Again && c.s.knows(t.Dir) {
 		return c.follow(t.Dir, r.Offset, true)
 	}
-	if _, err := c.s.start(&t, r.Start.Silent); err != nil {
+	if err := c.s.start(&t, r.Start.Silent); err != nil {
 		return c.fail(err)
 	}
 	return c.follow(t.Dir, r.Offset, true)

@@ -169,16 +169,16 @@ func (s *supervisor) follow(j *job) {
 
 // start starts a task. An error that is no [executor.StartError] says that
 // nobody knows whether it was started, or [wire.ErrBusy] that it was not.
-func (s *supervisor) start(t *executor.Task, silent bool) (*job, error) {
+func (s *supervisor) start(t *executor.Task, silent bool) error {
 	j := newJob(t.Dir)
 	s.mu.Lock()
 	if s.over || s.draining {
 		s.mu.Unlock()
-		return nil, fmt.Errorf("start task: %w", wire.ErrBusy)
+		return fmt.Errorf("start task: %w", wire.ErrBusy)
 	}
 	if s.jobs[t.Dir] != nil {
 		s.mu.Unlock()
-		return nil, &executor.StartError{Name: "start", Err: errors.New("its directory was used by an attempt before; every attempt needs its own")}
+		return &executor.StartError{Name: "start", Err: errors.New("its directory was used by an attempt before; every attempt needs its own")}
 	}
 	s.jobs[t.Dir] = j
 	s.running++
@@ -195,7 +195,7 @@ func (s *supervisor) start(t *executor.Task, silent bool) (*job, error) {
 	}
 	if err == nil {
 		go s.follow(j)
-		return j, nil
+		return nil
 	}
 	if made {
 		s.removeFolder(t.Dir)
@@ -208,7 +208,7 @@ func (s *supervisor) start(t *executor.Task, silent bool) (*job, error) {
 	s.running--
 	s.mu.Unlock()
 	s.settle()
-	return nil, err
+	return err
 }
 
 // folderTries is how often a folder is made again whose parent was removed

@@ -36,10 +36,7 @@ func TestFailedStartIsTold(t *testing.T) {
 	defer s.close()
 	dir := filepath.Join(s.cfg.Work, "run", "attempt")
 	answered := make(chan error, 1)
-	go func() {
-		_, err := s.start(&executor.Task{Dir: dir, Args: []string{"true"}}, true)
-		answered <- err
-	}()
+	go func() { answered <- s.start(&executor.Task{Dir: dir, Args: []string{"true"}}, true) }()
 	<-starting
 	follower := s.job(dir)
 	if follower == nil || follower.ended() {
