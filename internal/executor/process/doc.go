@@ -27,7 +27,7 @@
 //
 //	{"format":1,"task":"RUN/STEP/ATTEMPT"}
 //	{"pid":4711,"start":"BOOT/STARTTIME"}
-//	{"ended":{"code":75,"error_name":"exit.75", ... "ended_at":"2026-01-02T03:04:05Z"}}
+//	{"ended":{"exit_code":75,"error_name":"exit.75", ... "ended_at":"2026-01-02T03:04:05Z"}}
 //
 // The first is written before the process is started, the second right after,
 // the third when all of it has ended. STARTTIME is that of the system's

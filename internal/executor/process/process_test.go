@@ -395,7 +395,7 @@ func TestState(t *testing.T) {
 		"empty":            {"", "not found"},
 		"torn head":        {`{"format":1,"ta`, "not found"},
 		"never started":    {head, "not found"},
-		"torn end":         {head + `{"ended":{"code":0`, "not found"},
+		"torn end":         {head + `{"ended":{"exit_code":0`, "not found"},
 		"another process":  {head + fmt.Sprintf(`{"pid":%d,"start":"%s/1"}`, self, bootID()) + "\n", "not found"},
 		"another boot":     {head + fmt.Sprintf(`{"pid":%d,"start":"%s"}`, self, before) + "\n", "not found"},
 		"no such process":  {head + `{"pid":999999999,"start":"b/1"}` + "\n", "not found"},
@@ -430,7 +430,7 @@ func TestState(t *testing.T) {
 		t.Parallel()
 		x := open(t, Config{})
 		dir := t.TempDir()
-		text := head + `{"pid":7,"start":"b/1"}` + "\n" + `{"ended":{"code":75,"error_name":"exit.75","error_message":"exit code 75","started_at":"2026-01-02T03:04:05Z","ended_at":"2026-01-02T03:04:06Z","cpu_seconds":0.5,"peak_memory":1,"bytes_in":2,"bytes_out":3,"log_bytes":4}}` + "\n{torn"
+		text := head + `{"pid":7,"start":"b/1"}` + "\n" + `{"ended":{"exit_code":75,"error_name":"exit.75","error_message":"exit code 75","started_at":"2026-01-02T03:04:05Z","ended_at":"2026-01-02T03:04:06Z","cpu_seconds":0.5,"peak_memory":1,"bytes_in":2,"bytes_out":3,"log_bytes":4}}` + "\n{torn"
 		if err := os.WriteFile(filepath.Join(dir, stateFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

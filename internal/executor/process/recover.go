@@ -111,7 +111,7 @@ func (x *Executor) recover(ctx context.Context, dir string) (executor.Result, er
 			return executor.Result{}, fmt.Errorf("wait for task in %s: %w", dir, err)
 		}
 		if known.Ended != nil {
-			r := known.Ended.result()
+			r := known.Ended.Result()
 			collect(s.root, &r)
 			return r, nil
 		}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,43 +30,7 @@ type record struct {
 	PID   int    `json:"pid,omitempty"`
 	Start string `json:"start,omitempty"`
 
-	Ended *ended `json:"ended,omitempty"`
-}
-
-// ended is a result without what stands in other files.
-type ended struct {
-	Code         int       `json:"code"`
-	Signal       string    `json:"signal,omitempty"`
-	ErrorName    string    `json:"error_name,omitempty"`
-	ErrorMessage string    `json:"error_message,omitempty"`
-	Warning      string    `json:"warning,omitempty"`
-	StartedAt    time.Time `json:"started_at"`
-	EndedAt      time.Time `json:"ended_at"`
-	CPUSeconds   float64   `json:"cpu_seconds"`
-	PeakMemory   int64     `json:"peak_memory"`
-	BytesIn      int64     `json:"bytes_in"`
-	BytesOut     int64     `json:"bytes_out"`
-	LogBytes     int64     `json:"log_bytes"`
-}
-
-func toEnded(r executor.Result) *ended {
-	return &ended{
-		Code: r.ExitCode, Signal: r.Signal, ErrorName: r.ErrorName, ErrorMessage: r.ErrorMessage, Warning: r.Warning,
-		StartedAt: r.StartedAt, EndedAt: r.EndedAt,
-		CPUSeconds: r.Usage.CPUSeconds, PeakMemory: r.Usage.PeakMemory,
-		BytesIn: r.Usage.BytesIn, BytesOut: r.Usage.BytesOut, LogBytes: r.Usage.LogBytes,
-	}
-}
-
-func (e *ended) result() executor.Result {
-	return executor.Result{
-		ExitCode: e.Code, Signal: e.Signal, ErrorName: e.ErrorName, ErrorMessage: e.ErrorMessage, Warning: e.Warning,
-		StartedAt: e.StartedAt, EndedAt: e.EndedAt,
-		Usage: executor.Usage{
-			CPUSeconds: e.CPUSeconds, PeakMemory: e.PeakMemory,
-			BytesIn: e.BytesIn, BytesOut: e.BytesOut, LogBytes: e.LogBytes,
-		},
-	}
+	Ended *executor.Head `json:"ended,omitempty"`
 }
 
 // state is an open state file.

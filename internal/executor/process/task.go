@@ -338,7 +338,8 @@ func (t *task) finish(r executor.Result, cause string) {
 		t.err = executor.ErrClosed
 		return
 	}
-	if err := t.state.add(record{Ended: toEnded(r)}); err != nil {
+	head := r.Head()
+	if err := t.state.add(record{Ended: &head}); err != nil {
 		warn(&r, "result is not kept on disk: "+err.Error())
 	}
 	collect(t.root, &r)

@@ -185,30 +185,15 @@ type Response struct {
 
 // Result is an [executor.Result] without its attachments.
 type Result struct {
-	ErrorName     string    `json:"error_name,omitempty"`
-	ErrorMessage  string    `json:"error_message,omitempty"`
-	ExitCode      int       `json:"exit_code"`
-	Signal        string    `json:"signal,omitempty"`
-	Warning       string    `json:"warning,omitempty"`
-	StartedAt     time.Time `json:"started_at"`
-	EndedAt       time.Time `json:"ended_at"`
-	CPUSeconds    float64   `json:"cpu_seconds"`
-	PeakMemory    int64     `json:"peak_memory"`
-	BytesIn       int64     `json:"bytes_in"`
-	BytesOut      int64     `json:"bytes_out"`
-	LogBytes      int64     `json:"log_bytes"`
-	HasOutput     bool      `json:"has_output,omitempty"`
-	HasCheckpoint bool      `json:"has_checkpoint,omitempty"`
+	executor.Head
+
+	HasOutput     bool `json:"has_output,omitempty"`
+	HasCheckpoint bool `json:"has_checkpoint,omitempty"`
 }
 
 // ResultOf writes a result with its attachments.
 func ResultOf(r *executor.Result) (*Result, [][]byte) {
-	out := &Result{
-		ErrorName: r.ErrorName, ErrorMessage: r.ErrorMessage, ExitCode: r.ExitCode, Signal: r.Signal, Warning: r.Warning,
-		StartedAt: r.StartedAt, EndedAt: r.EndedAt,
-		CPUSeconds: r.Usage.CPUSeconds, PeakMemory: r.Usage.PeakMemory,
-		BytesIn: r.Usage.BytesIn, BytesOut: r.Usage.BytesOut, LogBytes: r.Usage.LogBytes,
-	}
+	out := &Result{Head: r.Head()}
 	var attachments [][]byte
 	if !r.Output.IsUndefined() {
 		out.HasOutput = true
@@ -223,13 +208,7 @@ func ResultOf(r *executor.Result) (*Result, [][]byte) {
 
 // Executor is the inverse of [ResultOf].
 func (r *Result) Executor(attachments [][]byte) (executor.Result, error) {
-	out := executor.Result{
-		ErrorName: r.ErrorName, ErrorMessage: r.ErrorMessage, ExitCode: r.ExitCode, Signal: r.Signal, Warning: r.Warning,
-		StartedAt: r.StartedAt, EndedAt: r.EndedAt,
-		Usage: executor.Usage{
-			CPUSeconds: r.CPUSeconds, PeakMemory: r.PeakMemory, BytesIn: r.BytesIn, BytesOut: r.BytesOut, LogBytes: r.LogBytes,
-		},
-	}
+	out := r.Result()
 	if r.HasOutput {
 		if len(attachments) == 0 {
 			return out, errors.New("read result: its output is missing")
