@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/cli/view"
@@ -16,12 +15,9 @@ import (
 
 // picture is something live on a terminal, or lines where there is none.
 type picture struct {
-	c   *cli
-	out io.Writer
+	canvas
 
-	screen *view.Screen // nil: lines
-	size   func() (columns, rows int)
-	color  bool
+	c *cli
 
 	mu    sync.Mutex                       // guards what lines draws
 	lines func(columns, rows int) []string // the picture as it is now
@@ -33,42 +29,17 @@ func (c *cli) newPicture(lines func(columns, rows int) []string) *picture {
 	if c.output == outputJSON {
 		out = c.Stderr
 	}
-	p := &picture{c: c, out: out, color: c.color(out), lines: lines}
-	p.size = func() (int, int) {
-		columns, rows, _ := c.Terminal(out)
-		if columns <= 0 || rows <= 0 {
-			return unknownColumns, unknownRows
-		}
-		return columns, rows
-	}
-	if _, _, ok := c.Terminal(out); ok && c.env("TERM") != "dumb" {
-		p.screen = view.NewScreen(out, p.size)
-	}
-	return p
+	return &picture{canvas: c.newCanvas(out), c: c, lines: lines}
 }
 
 // during draws while f runs, and leaves the last picture where it is.
-func (p *picture) during(ctx context.Context, f func() error) error {
+func (p *picture) during(f func() error) error {
 	if p.screen == nil {
 		return f()
 	}
-	ctx, stop := context.WithCancel(ctx)
-	var drawing sync.WaitGroup
-	drawing.Go(func() {
-		ticks := time.NewTicker(drawEvery)
-		defer ticks.Stop()
-		for {
-			select {
-			case <-ticks.C:
-				p.draw(0)
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+	stop := p.always(func() { p.draw(0) })
 	err := f()
 	stop()
-	drawing.Wait()
 	p.draw(maxFinalRows)
 	p.screen.Keep()
 	return err
@@ -119,7 +90,7 @@ func (c *cli) followRun(ctx context.Context, r *remote, run *regiev1.Run, fromSt
 	if silent {
 		err = watch()
 	} else {
-		err = l.during(ctx, watch)
+		err = l.during(watch)
 	}
 	return r.failure(err)
 }

@@ -18,15 +18,6 @@ import (
 	"github.com/regie-dev/regie/internal/tasklog"
 )
 
-// drawEvery is the time between two pictures of the live tree.
-const drawEvery = 100 * time.Millisecond
-
-// unknownColumns and unknownRows are the size of a terminal that does not say.
-const (
-	unknownColumns = 80
-	unknownRows    = 24
-)
-
 // maxShownLine is the longest line of a log that is shown while a run goes on;
 // the rest of it is in the log.
 const maxShownLine = 4 << 10
@@ -34,16 +25,12 @@ const maxShownLine = 4 << 10
 // monitor shows a run while it goes on: as a tree on a terminal, else as lines.
 // Safe for concurrent use.
 type monitor struct {
-	out  io.Writer
-	now  func() time.Time
-	zone *time.Location
-	logs bool // also what steps print
+	canvas
 
-	// One of both.
-	screen *view.Screen
-	plain  *view.Plain
-	size   func() (columns, rows int)
-	color  bool
+	now   func() time.Time
+	zone  *time.Location
+	logs  bool        // also what steps print
+	plain *view.Plain // in place of a screen
 
 	mu    sync.Mutex
 	tree  *view.Tree // nil until the run is known
@@ -61,19 +48,10 @@ type lineKey struct {
 // newMonitor makes a monitor that writes to out; now is the time of the run.
 func (c *cli) newMonitor(out io.Writer, now func() time.Time, logs bool) *monitor {
 	m := &monitor{
-		out: out, now: now, zone: c.zone(), logs: logs, color: c.color(out),
+		canvas: c.newCanvas(out), now: now, zone: c.zone(), logs: logs,
 		early: map[dispatch.Ref]time.Time{}, lines: map[lineKey]*strings.Builder{},
 	}
-	m.size = func() (int, int) {
-		columns, rows, _ := c.Terminal(out)
-		if columns <= 0 || rows <= 0 {
-			return unknownColumns, unknownRows
-		}
-		return columns, rows
-	}
-	if _, _, ok := c.Terminal(out); ok && c.env("TERM") != "dumb" {
-		m.screen = view.NewScreen(out, m.size)
-	} else {
+	if m.screen == nil {
 		m.plain = view.NewPlain(m.zone)
 	}
 	return m
@@ -88,15 +66,7 @@ func (m *monitor) begin(tree *view.Tree) {
 
 // watch shows the run until it ends, and redraws the tree as time passes.
 func (m *monitor) watch(ctx context.Context, w *runtime.Watcher) error {
-	ctx, stop := context.WithCancel(ctx)
-	var drawing sync.WaitGroup
-	if m.screen != nil {
-		drawing.Go(func() { m.drawAlways(ctx) })
-	}
-	defer func() {
-		stop()
-		drawing.Wait()
-	}()
+	defer m.always(m.draw)()
 	for {
 		events, err := w.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -107,19 +77,6 @@ func (m *monitor) watch(ctx context.Context, w *runtime.Watcher) error {
 		}
 		if err := m.add(events); err != nil {
 			return err
-		}
-	}
-}
-
-func (m *monitor) drawAlways(ctx context.Context) {
-	ticks := time.NewTicker(drawEvery)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ticks.C:
-			m.draw()
-		case <-ctx.Done():
-			return
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (c *cli) watchRuns(ctx context.Context, r *remote, filter string) error {
 	defer stop()
 	l := &liveRuns{zone: c.zone(), everywhere: r.namespace == allNamespaces, runs: map[string]*regiev1.Run{}}
 	l.picture = c.newPicture(l.table)
-	err := l.during(watching, func() error {
+	err := l.during(func() error {
 		for answer, err := range r.streams.WatchRuns(watching, &regiev1.WatchRunsRequest{Namespace: r.namespace, Filter: filter}) {
 			if err != nil {
 				return err
