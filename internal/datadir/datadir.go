@@ -171,7 +171,7 @@ func (d *Dir) SetEnded(ended bool) error {
 func (d *Dir) Close() error {
 	d.once.Do(func() {
 		if d.lock != nil {
-			d.close = errors.Join(d.lock.Truncate(0), d.lock.Close())
+			d.close = errors.Join(d.lock.Truncate(0), unlock(d.lock), d.lock.Close())
 		}
 		d.close = errors.Join(d.close, d.root.Close())
 	})

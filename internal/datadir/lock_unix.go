@@ -45,7 +45,7 @@ func acquire(root *os.Root, path string, owner Owner) (*os.File, error) {
 }
 
 // flock takes the lock of an open file, or fails with EWOULDBLOCK. It goes with
-// the file, however the process ends; children do not inherit it.
+// the file, however the process ends; programs that it starts do not inherit it.
 func flock(f *os.File) error {
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -54,6 +54,10 @@ func flock(f *os.File) error {
 		}
 	}
 }
+
+// unlock gives the lock back. Closing the file alone would not, as long as a
+// child that is being started has a copy of it.
+func unlock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
 
 // readOwner reads who has the lock; the zero Owner if that is not there yet.
 func readOwner(f *os.File) (owner Owner) {
