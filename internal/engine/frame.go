@@ -194,7 +194,7 @@ func (d *decider) expire(a *Activation) error {
 // unwound at once.
 func (d *decider) stopFrames(a *Activation, why Reason) error {
 	for a.Map != nil && len(a.Map.Parked) > 0 {
-		if err := d.emit(Event{Kind: EvFrameReopened, Frame: a.Map.Parked[0]}); err != nil {
+		if err := d.unpark(a); err != nil {
 			return err
 		}
 	}

@@ -434,14 +434,15 @@ func (d *decider) unpark(a *Activation) error {
 	return nil
 }
 
-// goOnWithin queues what is to be done in a frame and in those inside it.
+// goOnWithin queues what is to be done in a frame and in those inside it, also
+// in those that were told to stop while it waited.
 func (d *decider) goOnWithin(f *Frame) {
 	if f == nil {
 		return
 	}
 	d.goOn(f)
 	for i := range f.Nodes {
-		if a := d.run.Acts[f.Nodes[i].Act]; a != nil && a.Phase == PhaseFrames {
+		if a := d.run.Acts[f.Nodes[i].Act]; a != nil && a.Phase != PhaseEnded {
 			for _, id := range a.Open.all() {
 				d.goOnWithin(d.run.Frames[id])
 			}
@@ -467,6 +468,10 @@ func (d *decider) goOn(f *Frame) {
 			d.add(task{kind: taskBegin, act: a.ID})
 		case a != nil && a.Phase == PhaseFrames:
 			d.add(task{kind: taskFrames, act: a.ID})
+		case a != nil && a.Phase == PhaseError:
+			d.add(task{kind: taskError, act: a.ID})
+		case a != nil && a.Phase == PhaseResult:
+			d.add(task{kind: taskResult, act: a.ID})
 		}
 	}
 	d.add(task{kind: taskJudge, frame: f.ID})
