@@ -72,6 +72,11 @@ func (d *decider) taskEnded(in TaskEnded) error {
 		return nil
 	}
 	o := in.Outcome.valid()
+	if o.Kind == OutcomeCanceled && !a.CancelAsked {
+		// Whoever stopped it, it was not this run: a server that replaced it and
+		// then forgot so, or a worker that went away. What it did, nobody knows.
+		o.Kind, o.Error = OutcomeLost, &Error{Name: ErrAttemptLost, Message: "somebody else stopped the attempt", Engine: ErrAttemptLost}
+	}
 	ev := Event{
 		Kind: EvAttemptEnded, Act: a.ID, Attempt: a.Attempt, Outcome: o.Kind, Output: nullIfUndefined(o.Output),
 		Error: o.Error, Warning: o.Warning, Checkpoint: o.Checkpoint, StartedAt: o.StartedAt, EndedAt: o.EndedAt, Usage: o.Usage,
@@ -98,13 +103,11 @@ func (d *decider) taskEnded(in TaskEnded) error {
 		return d.unwound(a)
 	}
 	switch o.Kind {
-	case OutcomeCanceled:
-		return d.endAct(a, ending{state: Canceled, reason: ReasonCanceled})
 	case OutcomeNotStarted:
 		return d.again(a)
 	case OutcomeLost:
 		return d.lost(a)
-	case OutcomeFailed, OutcomeSucceeded:
+	case OutcomeFailed, OutcomeSucceeded, OutcomeCanceled:
 	}
 	d.add(task{kind: taskError, act: a.ID})
 	return nil
