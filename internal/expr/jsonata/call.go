@@ -98,7 +98,13 @@ func (m *machine) once(f any, args []any, in any) any {
 		if f.name != "" {
 			m.name = f.name
 		}
-		return f.run(m, call{args: m.arguments(f.sig, args, in), in: in})
+		args = m.arguments(f.sig, args, in)
+		for _, arg := range args {
+			if s, ok := arg.(string); ok {
+				m.read(s)
+			}
+		}
+		return f.run(m, call{args: args, in: in})
 	case *regex:
 		return m.matcher(f, args)
 	case *lambda:

@@ -147,9 +147,8 @@ func (m *machine) wildcard(in any) any {
 			out.put(m, v)
 			return
 		}
-		flat := &array{}
-		m.flatten(a, flat, 0)
-		out = &array{items: m.joined(out, flat)}
+		m.flatten(a, out, 0)
+		out.seq = false
 	}
 	if a, ok := in.(*array); ok && a.outer && a.len() > 0 {
 		in = m.all(a)[0]
@@ -222,7 +221,7 @@ func (m *machine) negate(n *node, in any, env *frame) any {
 // array builds a list: the items of lists between the commas, except of those
 // written in brackets themselves, become items of it.
 func (m *machine) array(n *node, in any, env *frame) any {
-	out := &array{}
+	out := &array{items: make([]any, 0, len(n.list)), used: new(int)}
 	for _, part := range n.list {
 		v := m.eval(part, in, env)
 		if v == nil {
@@ -231,15 +230,11 @@ func (m *machine) array(n *node, in any, env *frame) any {
 		list, ok := v.(*array)
 		switch {
 		case !ok || part.kind == kindArray:
-			out.items = m.all(out)
-			out.put(m, v)
-		case out.len() == 0 && list.items == nil:
-			out.first, out.count = list.first, list.count
+			m.extend(out, v)
 		case out.len() == 0:
-			m.allocate(list.len() * itemBytes)
-			out.items = append([]any(nil), list.items...)
+			out = list.shared()
 		default:
-			out.items = m.joined(out, list)
+			m.extend(out, m.all(list)...)
 		}
 	}
 	out.cons = n.cons
@@ -371,5 +366,8 @@ func (m *machine) append(a, b any) any {
 	if !ok {
 		y = sequence(b)
 	}
-	return &array{items: m.joined(x, y)}
+	m.all(x) // once, if it is a range
+	out := x.shared()
+	m.extend(out, m.all(y)...)
+	return out
 }

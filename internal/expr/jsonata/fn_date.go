@@ -46,6 +46,7 @@ var (
 )
 
 func (m *machine) datePicture(picture string) []component {
+	m.picture(picture)
 	var parts []component
 	literal := func(text string) {
 		if text != "" {

@@ -34,6 +34,7 @@ func fnFormatNumber(m *machine, c call) any {
 		return nil
 	}
 	picture, _ := c.str(1)
+	m.picture(picture)
 	s := symbols{".", ",", "-", "%", "‰", "0", "#", ";", "e"}
 	if o, ok := c.arg(2).(*object); ok {
 		for key, to := range map[string]*string{
@@ -61,6 +62,7 @@ func fnFormatNumber(m *machine, c call) any {
 		if len(subs) == 2 {
 			use = subs[1]
 		} else {
+			m.text(len(s.minus))
 			use.prefix = s.minus + use.prefix
 		}
 	}
@@ -140,14 +142,18 @@ func (s *symbols) check(m *machine, sub subpicture) {
 // groups are the places of grouping separators, in digits: of the integer
 // part counted from the right, of the fraction from the left.
 func (s *symbols) groups(part string, fromRight bool) []int {
-	var out []int
 	pieces := strings.Split(part, s.grouping)
-	for i := 1; i < len(pieces); i++ {
-		side := pieces[:i]
-		if fromRight {
-			side = pieces[i:]
+	out := make([]int, len(pieces)-1)
+	before := 0
+	for i, piece := range pieces[:len(pieces)-1] {
+		before += utf8.RuneCountInString(piece)
+		out[i] = before
+	}
+	if fromRight {
+		all := before + utf8.RuneCountInString(pieces[len(pieces)-1])
+		for i := range out {
+			out[i] = all - out[i]
 		}
-		out = append(out, utf8.RuneCountInString(strings.Join(side, "")))
 	}
 	return out
 }
@@ -243,7 +249,7 @@ func (s *symbols) format(m *machine, sub subpicture, f float64) string {
 		}
 		out += "e" + digits
 	}
-	return sub.prefix + s.localized(out) + sub.suffix
+	return sub.prefix + s.localized(m, out) + sub.suffix
 }
 
 // fixed rounds half to even to a number of decimal places.
@@ -279,21 +285,22 @@ func (s *symbols) separate(sub subpicture, digits string) string {
 }
 
 // localized writes digits and separators as the symbols have them.
-func (s *symbols) localized(text string) string {
+func (s *symbols) localized(m *machine, text string) string {
 	zero, _ := utf8.DecodeRuneInString(s.zero)
 	var out strings.Builder
+	symbol := func(text string) { m.text(len(text)); out.WriteString(text) }
 	for _, r := range text {
 		switch {
 		case r >= '0' && r <= '9':
 			out.WriteRune(zero + r - '0')
 		case r == '.':
-			out.WriteString(s.decimal)
+			symbol(s.decimal)
 		case r == ',':
-			out.WriteString(s.grouping)
+			symbol(s.grouping)
 		case r == '-':
-			out.WriteString(s.minus)
+			symbol(s.minus)
 		case r == 'e':
-			out.WriteString(s.exponent)
+			symbol(s.exponent)
 		default:
 			out.WriteRune(r)
 		}

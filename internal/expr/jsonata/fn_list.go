@@ -1,6 +1,10 @@
 package jsonata
 
-import "sort"
+import (
+	"slices"
+	"sort"
+	"strconv"
+)
 
 func listFunctions() []*native {
 	return []*native{
@@ -78,45 +82,92 @@ func fnSort(m *machine, c call) any {
 			m.fail("D3070")
 		}
 	}
-	sort.SliceStable(out.items, func(i, j int) bool { m.step(); return compare(out.items[i], out.items[j]) < 0 })
+	sort.SliceStable(out.items, func(i, j int) bool { m.step(); return m.compare(out.items[i], out.items[j]) < 0 })
 	return out
 }
 
+// fnDistinct leaves out what is equal to an item before it, which is found by
+// its canonical text.
 func fnDistinct(m *machine, c call) any {
 	list, ok := c.list(0)
 	if !ok || list.len() <= 1 {
 		return c.arg(0)
 	}
 	out := &array{items: []any{}, seq: list.seq}
-	seen := map[any]bool{}
+	w := canonical{m: m, functions: map[any]int{}}
+	seen := map[string]bool{}
 	for _, item := range m.all(list) {
-		m.step()
-		key := item
-		if f, ok := num(item); ok {
-			if _, odd := item.(exact); !odd {
-				key = f
-			} else {
-				key = m.string(item, false) + "n"
-			}
-		}
-		if scalar(item) {
-			if seen[key] {
-				continue
-			}
-			seen[key] = true
-		} else if m.has(out, item) {
+		w.out = w.out[:0]
+		w.value(item, 0)
+		if seen[string(w.out)] {
 			continue
 		}
+		m.text(len(w.out))
+		seen[string(w.out)] = true
 		out.put(m, item)
 	}
 	return out
 }
 
-func (m *machine) has(list *array, item any) bool {
-	for _, other := range list.items {
-		if m.equal(other, item, 0) {
-			return true
-		}
+// canonical writes values so that two have the same text only if they are
+// equal: each kind has its letter, and texts and lists have their length.
+type canonical struct {
+	m         *machine
+	out       []byte
+	functions map[any]int // numbers of functions, which equal only themselves
+}
+
+func (w *canonical) value(x any, depth int) {
+	w.m.step()
+	if depth > maxDataDepth {
+		w.m.fail("U1001")
 	}
-	return false
+	switch x := x.(type) {
+	case bool:
+		w.out = strconv.AppendBool(w.out, x)
+	case float64:
+		w.out = append(append(w.out, 'n'), formatFloat(x)...)
+	case exact:
+		w.out = append(append(w.out, 'e'), x.v.String()...)
+	case string:
+		w.text(x)
+	case *array:
+		w.size('a', x.len())
+		for _, item := range w.m.all(x) {
+			w.value(item, depth+1)
+		}
+	case *object:
+		w.object(x, depth)
+	case *lambda, *native, *regex:
+		if _, ok := w.functions[x]; !ok {
+			w.functions[x] = len(w.functions)
+		}
+		w.size('f', w.functions[x])
+	default:
+		w.out = append(w.out, 'z')
+	}
+}
+
+func (w *canonical) object(x *object, depth int) {
+	keys := make([]string, x.len())
+	for i := range keys {
+		keys[i] = x.key(i)
+	}
+	w.m.spend(len(keys))
+	slices.Sort(keys)
+	w.size('o', len(keys))
+	for _, key := range keys {
+		w.text(key)
+		w.value(x.get(key), depth+1)
+	}
+}
+
+func (w *canonical) text(s string) {
+	w.m.read(s)
+	w.size('s', len(s))
+	w.out = append(w.out, s...)
+}
+
+func (w *canonical) size(kind byte, n int) {
+	w.out = append(strconv.AppendInt(append(w.out, kind), int64(n), 10), ':')
 }

@@ -23,7 +23,7 @@ func textFunctions() []*native {
 			if !ok {
 				return nil
 			}
-			return float64(len(runes(s)))
+			return float64(countRunes(s))
 		}),
 		fn("trim", "<s-:s>", 1, mapText(func(s string) string { return strings.Join(strings.FieldsFunc(s, isBlank), " ") })),
 		fn("pad", "<s-ns?:s>", 3, fnPad),
@@ -60,6 +60,27 @@ func runes(s string) []string {
 		i += n
 	}
 	return out
+}
+
+// countRunes is the number of code points of s.
+func countRunes(s string) int {
+	n := 0
+	for at := 0; at < len(s); n++ {
+		at += runeLen(s[at:])
+	}
+	return n
+}
+
+// cutRunes is s from the code point start up to end.
+func cutRunes(s string, start, end int) string {
+	at, from := 0, len(s)
+	for n := 0; n < end && at < len(s); n++ {
+		if n == start {
+			from = at
+		}
+		at += runeLen(s[at:])
+	}
+	return s[min(from, at):at]
 }
 
 func runeLen(s string) int {
@@ -107,6 +128,7 @@ type writer struct {
 
 func (w *writer) line(depth int) {
 	if w.pretty {
+		w.m.text(1 + 2*depth)
 		w.out = append(w.out, '\n')
 		for range depth {
 			w.out = append(w.out, "  "...)
@@ -194,13 +216,12 @@ func fnSubstring(m *machine, c call) any {
 	if !ok {
 		return nil
 	}
-	rs := runes(s)
-	m.text(len(s))
 	first, _ := c.num(1)
-	start := clampIndex(first, len(rs))
-	end := len(rs)
+	end := countRunes(s)
+	size := float64(end)
+	start := clampIndex(first, end)
 	if first < 0 {
-		start = max(0, clampIndex(first+float64(len(rs)), len(rs)))
+		start = clampIndex(first+size, end)
 	}
 	if n, ok := c.num(2); ok {
 		if n <= 0 {
@@ -208,14 +229,14 @@ func fnSubstring(m *machine, c call) any {
 		}
 		from := first
 		if first < 0 {
-			from = math.Max(first+float64(len(rs)), 0)
+			from = math.Max(first+size, 0)
 		}
-		end = clampIndex(from+n, len(rs))
+		end = clampIndex(from+n, end)
 	}
 	if start >= end {
 		return ""
 	}
-	return strings.Join(rs[start:end], "")
+	return cutRunes(s, start, end)
 }
 
 func clampIndex(f float64, n int) int {
@@ -254,12 +275,12 @@ func fnPad(m *machine, c call) any {
 	if !ok || char == "" {
 		char = " "
 	}
-	missing := math.Abs(math.Trunc(width)) - float64(len(runes(s)))
+	missing := math.Abs(math.Trunc(width)) - float64(countRunes(s))
 	if missing <= 0 {
 		return s
 	}
 	m.text(int(math.Min(missing*4, maxMemory+1)) + len(s))
-	n, marks := int(missing), runes(char)
+	n, marks := int(missing), runes(cutRunes(char, 0, int(missing)))
 	var fill strings.Builder
 	for i := range n {
 		fill.WriteString(marks[i%len(marks)])

@@ -40,6 +40,7 @@ func zeroOf(r rune) rune {
 }
 
 func (m *machine) integerPicture(picture string) *integerPicture {
+	m.picture(picture)
 	p := &integerPicture{kind: '0'}
 	primary := picture
 	if i := strings.LastIndexByte(picture, ';'); i >= 0 {
@@ -329,7 +330,9 @@ func fnParseInteger(m *machine, c call) any {
 	}
 	picture, _ := c.str(1)
 	m.text(4 * len(text))
-	f, ok := m.integerPicture(picture).parse(text)
+	p := m.integerPicture(picture)
+	m.spend((1 + len(p.groups)) * len(text) / stepBytes)
+	f, ok := p.parse(text)
 	if !ok {
 		return nil
 	}

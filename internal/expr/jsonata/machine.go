@@ -18,6 +18,7 @@ const (
 	maxRange     = 10_000_000
 	itemBytes    = 16
 	stepBytes    = 1 << 10 // of text that cost as much as one step
+	maxPicture   = 1 << 10 // bytes of a picture of numbers or dates
 )
 
 // fault is how an error travels from where it is found to Compile or Eval,
@@ -101,6 +102,16 @@ func (m *machine) allocate(n int) {
 func (m *machine) text(size int) {
 	m.allocate(size)
 	m.spend(size / stepBytes)
+}
+
+// read counts a string that is looked at from end to end.
+func (m *machine) read(s string) { m.spend(len(s) / stepBytes) }
+
+// picture refuses a picture that is too long to be read more than once.
+func (m *machine) picture(text string) {
+	if len(text) > maxPicture {
+		panic(&fault{code: "D3130", message: fmt.Sprintf("a picture has at most %d bytes, and this has %d", maxPicture, len(text)), pos: m.pos})
+	}
 }
 
 func (f *frame) bind(name string, val any) {

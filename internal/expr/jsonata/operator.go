@@ -84,7 +84,7 @@ func (m *machine) compared(n *node, left, right any) any {
 	if letter(left) != letter(right) {
 		m.failAt(n.pos, "T2009", typeName(left), typeName(right), n.text)
 	}
-	c := compare(left, right)
+	c := m.compare(left, right)
 	switch n.text {
 	case "<":
 		return c < 0
@@ -121,11 +121,11 @@ func (m *machine) contained(left, right any) any {
 	}
 	list, ok := right.(*array)
 	if !ok {
-		return scalar(left) && same(left, right)
+		return scalar(left) && m.same(left, right)
 	}
 	for _, item := range m.all(list) {
 		m.step()
-		if scalar(left) && same(left, item) {
+		if scalar(left) && m.same(left, item) {
 			return true
 		}
 	}

@@ -307,11 +307,11 @@ func (m *machine) order(pos int, x, y any) int {
 	if letter(x) != letter(y) {
 		m.failAt(pos, "T2007", typeName(x), typeName(y))
 	}
-	return compare(x, y)
+	return m.compare(x, y)
 }
 
 // compare orders two numbers or two strings.
-func compare(x, y any) int {
+func (m *machine) compare(x, y any) int {
 	if a, ok := num(x); ok {
 		b, _ := num(y)
 		switch {
@@ -323,6 +323,7 @@ func compare(x, y any) int {
 		return 0
 	}
 	a, b := x.(string), y.(string)
+	m.read(a[:min(len(a), len(b))])
 	switch {
 	case a == b:
 		return 0
