@@ -169,7 +169,7 @@ func mathRandom(m *machine, c *call) value.Value {
 func stringSplit(m *machine, c *call) value.Value {
 	s, splitters := c.str(0), c.str(1)
 	m.text(len(s))
-	m.spend(len(s) / stepBytes * len(splitters))
+	m.spend(len(s) * len(splitters) / stepBytes)
 	parts := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(splitters, r) })
 	m.spend(len(parts))
 	m.allocate(len(parts) * itemBytes)
@@ -232,9 +232,7 @@ func (m *machine) plain(v value.Value) string {
 	if s, ok := v.Str(); ok {
 		return s
 	}
-	text := m.appendPlain(nil, v, 0)
-	m.text(len(text))
-	return string(text)
+	return string(m.appendPlain(nil, v, 0))
 }
 
 func (m *machine) appendPlain(b []byte, v value.Value, depth int) []byte {
@@ -243,6 +241,7 @@ func (m *machine) appendPlain(b []byte, v value.Value, depth int) []byte {
 	switch v.Kind() {
 	case value.KindString:
 		s, _ := v.Str()
+		m.text(len(s))
 		return append(b, s...)
 	case value.KindList:
 		b = append(b, '[')
@@ -259,6 +258,7 @@ func (m *machine) appendPlain(b []byte, v value.Value, depth int) []byte {
 			if i > 0 {
 				b = append(b, ", "...)
 			}
+			m.text(len(member.Key))
 			b = append(append(b, member.Key...), '=')
 			b = m.appendPlain(b, member.Value, depth+1)
 		}
@@ -266,6 +266,7 @@ func (m *machine) appendPlain(b []byte, v value.Value, depth int) []byte {
 	case value.KindNull, value.KindUndefined:
 		return append(b, "null"...)
 	default:
+		m.text(v.Size())
 		return v.Append(b)
 	}
 }

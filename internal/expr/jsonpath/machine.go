@@ -87,9 +87,12 @@ func (m *machine) deep(depth int) {
 // limit is one more than what is left to spend, so that counting can stop.
 func (m *machine) limit() int { return int(min(m.left, 1<<30)) + 1 }
 
-// nodes is the number of values in v, up to limit.
+// nodes is what looking at all values in v costs, up to limit.
 func nodes(v value.Value, limit int) int {
 	n := 1
+	if s, ok := v.Str(); ok {
+		n += len(s) / stepBytes
+	}
 	for _, item := range v.Items() {
 		if n >= limit {
 			return limit
@@ -105,14 +108,18 @@ func nodes(v value.Value, limit int) int {
 	return n
 }
 
-// measure spends what reading all of v costs.
+// measure counts what writing all of v costs, before it is written.
 func (m *machine) measure(v value.Value, depth int) {
 	m.deep(depth)
 	m.step()
+	if k := v.Kind(); k != value.KindList && k != value.KindObject {
+		m.text(v.Size())
+	}
 	for _, item := range v.Items() {
 		m.measure(item, depth+1)
 	}
 	for _, member := range v.Members() {
+		m.text(len(member.Key))
 		m.measure(member.Value, depth+1)
 	}
 }
@@ -120,9 +127,7 @@ func (m *machine) measure(v value.Value, depth int) {
 // json is the compact JSON of v.
 func (m *machine) json(v value.Value) string {
 	m.measure(v, 0)
-	text := v.Append(nil)
-	m.text(len(text))
-	return string(text)
+	return v.String()
 }
 
 // shown is a value in a message, as AWS writes it.
