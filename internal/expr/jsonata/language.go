@@ -74,7 +74,7 @@ func (l *Language) Compile(src string, env *expr.Env) (out expr.Compiled, proble
 	}()
 	c := &compiled{lang: l, deepest: maxNesting}
 	c.root = parse(src)
-	c.reads = reads(c.root)
+	c.free = freeOf(c.root, l, env)
 	if problems := forbidden(c.root, env); len(problems) > 0 {
 		return nil, problems
 	}
@@ -96,15 +96,18 @@ func problem(r any, length int) expr.Problem {
 type compiled struct {
 	lang    *Language
 	root    *node
-	reads   [][]string
+	free    *freeWalker
 	deepest int
 }
 
 // Type implements expr.Compiled: JSONata knows types only when it evaluates.
 func (*compiled) Type() expr.Type { return expr.Type{} }
 
-// Reads implements expr.Compiled.
-func (c *compiled) Reads() [][]string { return c.reads }
+// Reads implements expr.Compiled. The context is the root input, and of what is
+// read of it without a variable only that root is listed. Variables that the
+// expression binds itself and functions are left out. Where the environment is
+// not known, a name of a function that is not called may be a variable.
+func (c *compiled) Reads() [][]string { return c.free.reads }
 
 // Eval implements expr.Compiled. The root named input is the context; every
 // other binding is the variable of its name.

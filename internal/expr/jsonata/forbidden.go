@@ -34,46 +34,6 @@ func walk(n *node, visit func(*node)) {
 	}
 }
 
-// reads lists the variables of an expression with the constant names behind
-// them. What is read of the context depends on where it is read, so only the
-// whole input stands for it.
-func reads(root *node) [][]string {
-	var out [][]string
-	add := func(path []string) {
-		if !slices.ContainsFunc(out, func(old []string) bool { return slices.Equal(old, path) }) {
-			out = append(out, path)
-		}
-	}
-	inPath := map[*node]bool{}
-	walk(root, func(n *node) {
-		switch {
-		case n.kind == kindPath && n.list[0].kind == kindVariable:
-			first := n.list[0]
-			inPath[first] = true
-			path := []string{variableRoot(first.text)}
-			for _, step := range n.list[1:] {
-				if step.kind != kindName {
-					break
-				}
-				path = append(path, step.text)
-			}
-			add(path)
-		case n.kind == kindVariable && !inPath[n]:
-			add([]string{variableRoot(n.text)})
-		case n.kind == kindName:
-			add([]string{inputRoot})
-		}
-	})
-	return out
-}
-
-func variableRoot(name string) string {
-	if name == "" || name == "$" {
-		return inputRoot
-	}
-	return name
-}
-
 // forbidden finds the variables that the environment forbids.
 func forbidden(root *node, env *expr.Env) []expr.Problem {
 	if env == nil {
