@@ -61,6 +61,9 @@ func (m *machine) kind(n *node, in any, env *frame) any {
 		if in != nil {
 			m.descend(in, out, 0)
 		}
+		if len(out.items) == 1 {
+			return out.items[0]
+		}
 		return out
 	case kindParent:
 		return m.lookup(env, n.slot.label)
@@ -241,7 +244,8 @@ func (m *machine) array(n *node, in any, env *frame) any {
 	return out
 }
 
-// truth is the boolean that a value counts as.
+// truth is the boolean that a value counts as. Functions count as true, other
+// than as an argument of $boolean and $not.
 func (m *machine) truth(x any) bool {
 	switch x := x.(type) {
 	case bool:
@@ -261,6 +265,8 @@ func (m *machine) truth(x any) bool {
 		}
 	case *object:
 		return x.len() > 0
+	case *lambda, *native:
+		return true
 	}
 	return false
 }
@@ -323,6 +329,9 @@ func (m *machine) group(pairs [][2]*node, in any, env *frame, pos int) any {
 func (m *machine) grouped(data []any, env *frame) (any, *frame) {
 	if first, ok := data[0].(*tuple); ok {
 		all := &tuple{at: first.at, vars: append([]binding(nil), first.vars...)}
+		if len(data) == 1 {
+			first.at = nil // later keys do not find it, as in the reference
+		}
 		for _, item := range data[1:] {
 			t := item.(*tuple)
 			all.at = m.append(all.at, t.at)

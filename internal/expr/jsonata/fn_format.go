@@ -3,7 +3,6 @@ package jsonata
 import (
 	"math"
 	"math/big"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -232,14 +231,9 @@ func (s *symbols) format(m *machine, sub subpicture, f float64) string {
 	integer = strings.Repeat("0", max(0, sub.minInteger-len(integer))) + integer
 	fraction += strings.Repeat("0", max(0, sub.minFraction-len(fraction)))
 	m.text(len(integer) + len(fraction))
-	out := s.separate(sub, integer)
-	for _, p := range slices.Backward(sub.fractGroups) {
-		if p < len(fraction) {
-			fraction = fraction[:p] + "," + fraction[p:]
-		}
-	}
-	if strings.Contains(sub.text, s.decimal) && fraction != "" {
-		out += "." + fraction
+	out := separated(sub, integer, fraction)
+	if !strings.Contains(sub.text, s.decimal) || strings.HasSuffix(out, ".") {
+		out = out[:len(out)-1]
 	}
 	if sub.hasExponent {
 		digits := fixed(math.Abs(float64(exponent)), 0)
@@ -266,22 +260,34 @@ func fixed(f float64, places int) string {
 	return text
 }
 
-// separate puts the grouping separators into the digits of the integer part.
-func (s *symbols) separate(sub subpicture, digits string) string {
-	places := sub.integerGroups
+// separated is a number with its decimal point and grouping separators. Where
+// the picture has more of them than there are digits, they stand where the
+// reference puts them: places count from the other end when they are negative,
+// and those of the fraction do not know of separators before them.
+func separated(sub subpicture, integer, fraction string) string {
+	out, point := integer+"."+fraction, len(integer)
+	insert := func(at int) {
+		if at < 0 {
+			at = max(0, len(out)+at)
+		}
+		at = min(at, len(out))
+		out = out[:at] + "," + out[at:]
+	}
 	if sub.regular > 0 {
-		places = nil
-		for p := sub.regular; p < len(digits); p += sub.regular {
-			places = append([]int{p}, places...)
+		for p := sub.regular; p < point; p += sub.regular {
+			insert(point - p)
+		}
+	} else {
+		for _, p := range sub.integerGroups {
+			insert(point - p)
+			point++
 		}
 	}
-	for i, p := range slices.Backward(places) {
-		done := len(places) - 1 - i // separators that stand already, right of here
-		if at := len(digits) - p - done; at > 0 {
-			digits = digits[:at] + "," + digits[at:]
-		}
+	point = strings.IndexByte(out, '.')
+	for _, p := range sub.fractGroups {
+		insert(point + 1 + p)
 	}
-	return digits
+	return out
 }
 
 // localized writes digits and separators as the symbols have them.

@@ -2,7 +2,6 @@ package jsonata
 
 import (
 	"slices"
-	"sort"
 	"strconv"
 )
 
@@ -70,20 +69,45 @@ func fnSort(m *machine, c call) any {
 	if !ok || list.len() <= 1 {
 		return c.arg(0)
 	}
-	out := &array{items: m.joined(list, &array{})}
+	items := m.all(list)
 	if by := c.arg(1); by != nil {
-		// The function answers whether its first argument comes after its second.
-		sort.SliceStable(out.items, func(i, j int) bool { return m.truth(m.higher(by, out.items[j], out.items[i])) })
-		return out
+		return &array{items: m.sorted(items, func(a, b any) bool { return m.truth(m.higher(by, a, b)) })}
 	}
-	kind := letter(out.items[0])
-	for _, item := range out.items {
+	kind := letter(items[0])
+	for _, item := range items {
 		if k := letter(item); k != kind || k != 's' && k != 'n' {
 			m.fail("D3070")
 		}
 	}
-	sort.SliceStable(out.items, func(i, j int) bool { m.step(); return m.compare(out.items[i], out.items[j]) < 0 })
+	return &array{items: m.sorted(items, func(a, b any) bool { m.step(); return m.compare(a, b) > 0 })}
+}
+
+// sorted orders a copy of items; after answers whether a comes after b. It
+// merges halves, as the reference does, because functions that contradict
+// themselves show the order of the questions.
+func (m *machine) sorted(items []any, after func(a, b any) bool) []any {
+	m.allocate(2 * len(items) * itemBytes)
+	out := slices.Clone(items)
+	m.mergeSort(out, make([]any, len(items)), after)
 	return out
+}
+
+func (m *machine) mergeSort(items, room []any, after func(a, b any) bool) {
+	if len(items) <= 1 {
+		return
+	}
+	middle := len(items) / 2
+	m.mergeSort(items[:middle], room[:middle], after)
+	m.mergeSort(items[middle:], room[middle:], after)
+	copy(room, items)
+	left, right := room[:middle], room[middle:]
+	for i := range items {
+		if len(left) == 0 || len(right) > 0 && after(left[0], right[0]) {
+			items[i], right = right[0], right[1:]
+		} else {
+			items[i], left = left[0], left[1:]
+		}
+	}
 }
 
 // fnDistinct leaves out what is equal to an item before it, which is found by

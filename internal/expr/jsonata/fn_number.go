@@ -172,11 +172,14 @@ func shift(f float64, places int) float64 {
 
 func fnPower(m *machine, c call) any {
 	base, ok := c.num(0)
-	exponent, _ := c.num(1)
+	exponent, given := c.num(1)
 	if !ok {
 		return nil
 	}
-	out := math.Pow(base, exponent)
+	out := math.NaN()
+	if given {
+		out = math.Pow(base, exponent)
+	}
 	if math.IsInf(out, 0) || math.IsNaN(out) {
 		m.fail("D3061", formatFloat(base), formatFloat(exponent))
 	}

@@ -14,13 +14,13 @@ func otherFunctions() []*native {
 			if c.arg(0) == nil {
 				return nil
 			}
-			return m.truth(c.arg(0))
+			return !isFunction(c.arg(0)) && m.truth(c.arg(0))
 		}),
 		fn("not", "<x-:b>", 1, func(m *machine, c call) any {
 			if c.arg(0) == nil {
 				return nil
 			}
-			return !m.truth(c.arg(0))
+			return isFunction(c.arg(0)) || !m.truth(c.arg(0))
 		}),
 		fn("exists", "<x:b>", 1, func(_ *machine, c call) any { return c.arg(0) != nil }),
 		fn("type", "<x:s>", 1, func(_ *machine, c call) any {
@@ -75,11 +75,18 @@ func fnEval(m *machine, c call) any {
 	}
 	in := c.in
 	if focus := c.arg(1); focus != nil {
-		in = focus
-		if a, ok := focus.(*array); ok && !a.seq {
-			in = &array{items: []any{a}, seq: true, outer: true}
-		}
+		in = whole(focus)
 	}
+	nesting := m.nesting
+	defer func() {
+		if f, ok := recover().(*fault); ok {
+			if f.code != expr.CostExceeded && f.code != "U1001" {
+				f = newFault("D3121", m.pos, f.message)
+			}
+			panic(f)
+		}
+		m.nesting = nesting
+	}()
 	return m.eval(root, in, &frame{parent: m.top})
 }
 

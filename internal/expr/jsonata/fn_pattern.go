@@ -20,7 +20,8 @@ func patternFunctions() []*native {
 type match struct {
 	text       string
 	start, end int
-	groups     []string
+	groups     []any   // strings, nil for those that take no part
+	object     *object // of a matching function, else nil
 }
 
 // matches calls yield with the matches of a regular expression or matching
@@ -51,11 +52,11 @@ func (m *machine) found(s string, at []int) match {
 	}
 	out := match{text: s[at[0]:at[1]], start: at[0], end: at[1]}
 	for i := 2; i+1 < len(at); i += 2 {
-		group := ""
 		if at[i] >= 0 {
-			group = s[at[i]:at[i+1]]
+			out.groups = append(out.groups, s[at[i]:at[i+1]])
+		} else {
+			out.groups = append(out.groups, nil)
 		}
-		out.groups = append(out.groups, group)
 	}
 	return out
 }
@@ -78,12 +79,9 @@ func (m *machine) custom(f any, s string, yield func(match) bool) {
 			m.fail("T1010")
 		}
 		m.read(s)
-		one := match{text: text, start: offset(s, start), end: offset(s, end)}
+		one := match{text: text, start: offset(s, start), end: offset(s, end), object: o}
 		one.end = max(one.start, one.end)
-		for _, g := range m.all(groups) {
-			group, _ := g.(string)
-			one.groups = append(one.groups, group)
-		}
+		one.groups = m.all(groups)
 		if !yield(one) {
 			return
 		}
@@ -145,15 +143,24 @@ func (m *machine) matchFrom(re *regex, s string, from int) any {
 		return nil
 	}
 	m.read(s)
-	p := place{s: s}
-	out := newObject()
+	return m.matchObject(re, got, &place{s: s})
+}
+
+// nextSignature is that of the function that finds the next match.
+var nextSignature = mustSignature("<:o>")
+
+// matchObject is what a matching function returns.
+func (m *machine) matchObject(re *regex, got match, p *place) *object {
+	out, s := newObject(), p.s
 	out.set(m, "match", got.text)
 	out.set(m, "start", p.of(got.start))
 	out.set(m, "end", p.of(got.end))
 	out.set(m, "groups", m.groups(got))
-	out.set(m, "next", &native{sig: mustSignature("<:o>"), run: func(m *machine, _ call) any {
-		return m.matchFrom(re, s, got.end)
-	}})
+	if re != nil { // not of a text
+		out.set(m, "next", &native{sig: nextSignature, run: func(m *machine, _ call) any {
+			return m.matchFrom(re, s, got.end)
+		}})
+	}
 	return out
 }
 
@@ -260,6 +267,9 @@ func fnReplace(m *machine, c call) any {
 	if limited && limit < 0 {
 		m.fail("D3011")
 	}
+	if limited && limit == 0 {
+		return s
+	}
 	by, isText := c.str(2)
 	if pattern, ok := c.str(1); ok && isText {
 		n := -1
@@ -284,7 +294,8 @@ func fnReplace(m *machine, c call) any {
 		if isText {
 			m.expand(&out, by, got)
 		} else {
-			add(m.replacement(c.arg(2), got, &p))
+			re, _ := c.arg(1).(*regex)
+			add(m.replacement(re, c.arg(2), got, &p))
 		}
 		at = got.end
 		count++
@@ -312,12 +323,11 @@ func (m *machine) literal(pattern, s string, yield func(match) bool) {
 }
 
 // replacement asks a function what to write for a match.
-func (m *machine) replacement(f any, got match, p *place) string {
-	o := newObject()
-	o.set(m, "match", got.text)
-	o.set(m, "start", p.of(got.start))
-	o.set(m, "end", p.of(got.end))
-	o.set(m, "groups", m.groups(got))
+func (m *machine) replacement(re *regex, f any, got match, p *place) string {
+	o := got.object
+	if o == nil {
+		o = m.matchObject(re, got, p)
+	}
 	text, ok := m.higher(f, o).(string)
 	if !ok {
 		m.fail("D3012")
@@ -357,7 +367,8 @@ func (m *machine) expand(out *strings.Builder, by string, got match) {
 				number = atoi(rest[:n])
 			}
 			if number >= 1 && number <= len(got.groups) {
-				group(got.groups[number-1])
+				text, _ := got.groups[number-1].(string)
+				group(text)
 			}
 			i += 1 + n
 		default:

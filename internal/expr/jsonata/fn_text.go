@@ -99,6 +99,9 @@ func fnString(m *machine, c call) any {
 		return nil
 	}
 	pretty, _ := c.arg(1).(bool)
+	if a, ok := c.arg(0).(*array); ok && a.outer {
+		return m.string(m.all(a)[0], pretty)
+	}
 	return m.string(c.arg(0), pretty)
 }
 
@@ -216,34 +219,31 @@ func fnSubstring(m *machine, c call) any {
 	if !ok {
 		return nil
 	}
-	first, _ := c.num(1)
-	end := countRunes(s)
-	size := float64(end)
-	start := clampIndex(first, end)
-	if first < 0 {
-		start = clampIndex(first+size, end)
+	size := countRunes(s)
+	first, given := c.num(1)
+	if first+float64(size) < 0 {
+		first = 0
 	}
+	end := float64(size)
 	if n, ok := c.num(2); ok {
-		if n <= 0 {
+		if n <= 0 || !given {
 			return ""
 		}
-		from := first
+		end = first + n
 		if first < 0 {
-			from = math.Max(first+size, 0)
+			end += float64(size)
 		}
-		end = clampIndex(from+n, end)
 	}
-	if start >= end {
-		return ""
-	}
-	return cutRunes(s, start, end)
+	return cutRunes(s, slicePlace(first, size), slicePlace(end, size))
 }
 
-func clampIndex(f float64, n int) int {
-	if !(f > 0) {
-		return 0
+// slicePlace is a place in a list of n items as Array.prototype.slice takes it: cut
+// to an integer, and counted from the end if it is negative.
+func slicePlace(f float64, n int) int {
+	if f = math.Trunc(f); f < 0 {
+		f += float64(n)
 	}
-	return int(math.Min(f, float64(n)))
+	return int(math.Max(0, math.Min(f, float64(n))))
 }
 
 func around(c call, before bool) any {
@@ -326,7 +326,23 @@ func fnDecode64(m *machine, c call) any {
 		return nil
 	}
 	m.text(2 * len(s))
-	s = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "").Replace(s), "=")
+	// As the reference on Node: up to the padding, both alphabets, and what is
+	// of neither is skipped.
+	s, _, _ = strings.Cut(s, "=")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '-':
+			return '+'
+		case r == '_':
+			return '/'
+		case r == '+' || r == '/' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z':
+			return r
+		}
+		return -1
+	}, s)
+	if len(s)%4 == 1 {
+		s = s[:len(s)-1] // 6 bits make no byte
+	}
 	raw, err := base64.RawStdEncoding.DecodeString(s)
 	if err != nil {
 		m.fail("D3140", "$base64decode")

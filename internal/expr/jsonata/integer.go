@@ -353,6 +353,9 @@ func (p *integerPicture) parse(text string) (float64, bool) {
 	case 'w', 'W', 'T':
 		return fromWords(text)
 	}
+	if p.ordinal { // two letters, whatever they are
+		text = text[:max(0, len(text)-2)]
+	}
 	total, found := 0.0, false
 	for i, r := range text {
 		if r >= p.zero && r <= p.zero+9 {
@@ -372,7 +375,12 @@ func (p *integerPicture) parse(text string) (float64, bool) {
 	return total, found && !math.IsInf(total, 0)
 }
 
+// isMark reports whether r is a separator that is read over. Where they stand at
+// equal distances, the reference knows the comma only.
 func (p *integerPicture) isMark(r rune) bool {
+	if p.regular > 0 {
+		return r == ','
+	}
 	for _, g := range p.groups {
 		if g.mark == r {
 			return true

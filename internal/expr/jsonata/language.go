@@ -124,11 +124,16 @@ func (c *compiled) Eval(request expr.Request) (out value.Value, err error) {
 
 // run evaluates a whole expression with in as the context.
 func (m *machine) run(root *node, in any) any {
-	if a, ok := in.(*array); ok && !a.seq {
-		in = &array{items: []any{a}, seq: true, outer: true}
-	}
 	m.top = &frame{vars: []binding{{"$", in}}}
-	return m.eval(root, in, m.top)
+	return m.eval(root, whole(in), m.top)
+}
+
+// whole is the context of a whole expression: a list is one item.
+func whole(in any) any {
+	if a, ok := in.(*array); ok && !a.seq {
+		return &array{items: []any{a}, seq: true, outer: true}
+	}
+	return in
 }
 
 // evaluationError is what was recovered while evaluating.

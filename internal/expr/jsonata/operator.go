@@ -115,24 +115,20 @@ func (m *machine) span(n *node, left, right any) any {
 	return &array{first: a, count: int(b-a) + 1, seq: true}
 }
 
+// contained looks for an item; lists and objects are found only themselves.
 func (m *machine) contained(left, right any) any {
 	if left == nil || right == nil {
 		return false
 	}
 	list, ok := right.(*array)
 	if !ok {
-		return scalar(left) && m.same(left, right)
+		return m.same(left, right)
 	}
 	for _, item := range m.all(list) {
 		m.step()
-		if scalar(left) && m.same(left, item) {
+		if m.same(left, item) {
 			return true
 		}
 	}
 	return false
-}
-
-func scalar(x any) bool {
-	k := letter(x)
-	return k == 's' || k == 'n' || k == 'b' || k == 'l'
 }

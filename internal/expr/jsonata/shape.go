@@ -175,7 +175,7 @@ func lastStep(n *node) *node {
 func (s *shaper) filter(n *node) *node {
 	out := s.node(n.left)
 	step := lastStep(out)
-	if out.hasGroup || step.hasGroup {
+	if step.hasGroup {
 		panic(newFault("S0209", n.pos))
 	}
 	by := s.node(n.right)
