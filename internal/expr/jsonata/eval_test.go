@@ -93,9 +93,6 @@ func TestEval(t *testing.T) {
 			t.Errorf("%.80s: %.80s, want %s", test.src, got, test.want)
 		}
 	}
-	if got := run(t, Config{NoEval: true}, "$eval('1')"); got != "T1006" {
-		t.Errorf("$eval that is switched off: %s", got)
-	}
 }
 
 // TestOffset: an error tells the byte where its operator or operand begins.

@@ -32,7 +32,10 @@ func listFunctions() []*native {
 				return c.arg(0)
 			}
 			out := &array{items: m.joined(list, &array{})}
-			m.random.shuffle(out.items)
+			for i := len(out.items) - 1; i > 0; i-- {
+				j := int(m.random.Float() * float64(i+1))
+				out.items[i], out.items[j] = out.items[j], out.items[i]
+			}
 			return out
 		}),
 		fn("zip", "<a+>", 0, fnZip),

@@ -41,7 +41,7 @@ func numberFunctions() []*native {
 			return math.Sqrt(f)
 		}),
 		fn("power", "<n-n:n>", 2, fnPower),
-		fn("random", "<:n>", 0, func(m *machine, _ call) any { return m.random.float() }),
+		fn("random", "<:n>", 0, func(m *machine, _ call) any { return m.random.Float() }),
 		fn("formatBase", "<n-n?:s>", 2, fnFormatBase),
 		fn("formatNumber", "<n-so?:s>", 3, fnFormatNumber),
 		fn("formatInteger", "<n-s:s>", 2, fnFormatInteger),

@@ -36,15 +36,7 @@ func walk(n *node, visit func(*node)) {
 
 // forbidden finds the variables that the environment forbids.
 func forbidden(root *node, env *expr.Env) []expr.Problem {
-	if env == nil {
-		return nil
-	}
-	why := map[string]string{}
-	for _, r := range env.Roots {
-		if r.Why != "" {
-			why[r.Name] = r.Why
-		}
-	}
+	why := env.Forbidden()
 	var problems []expr.Problem
 	walk(root, func(n *node) {
 		if n.kind == kindVariable && why[n.text] != "" {

@@ -38,7 +38,7 @@ type machine struct {
 	lang     *Language
 	bindings *object // the variables from outside
 	now      time.Time
-	random   random
+	random   *expr.Random
 	left     uint64
 	memory   int
 	nesting  int
@@ -63,7 +63,7 @@ func newMachine(lang *Language, r expr.Request) *machine {
 	}
 	m := &machine{
 		lang: lang, bindings: &object{src: value.Object(bindings...)}, now: r.Now, left: r.Cost, memory: maxMemory, deepest: maxNesting, pos: -1,
-		random: random{state: r.Seed},
+		random: expr.NewRandom(r.Seed),
 	}
 	if m.left == 0 {
 		m.left = expr.InlineCost
@@ -252,7 +252,7 @@ var messages = map[string]string{
 	"D3141":           "%s",
 	"D3200":           "the text is not JSON: %s",
 	"D3201":           "%s",
-	"D3202":           "there is no hash algorithm %q; there are MD5, SHA-1, SHA-256, SHA-384 and SHA-512",
+	"D3202":           "there is no hash algorithm %q; there are " + expr.HashAlgorithms,
 	"U1001":           "the evaluation nests too deep; look for endless recursion",
 }
 

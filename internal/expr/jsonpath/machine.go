@@ -40,13 +40,13 @@ type fault struct {
 // machine is the state of evaluations that share a budget.
 type machine struct {
 	scope  Scope
-	random random
+	random *expr.Random
 	left   uint64
 	memory int
 }
 
 func newMachine(scope Scope, budget Budget) *machine {
-	m := &machine{scope: scope, random: random{state: budget.Seed}, left: budget.Cost, memory: maxMemory}
+	m := &machine{scope: scope, random: expr.NewRandom(budget.Seed), left: budget.Cost, memory: maxMemory}
 	if m.left == 0 {
 		m.left = expr.InlineCost
 	}
@@ -147,17 +147,5 @@ func recovered(r any) *expr.Error {
 	if f, ok := r.(*fault); ok {
 		return &expr.Error{Code: f.code, Message: f.message, Offset: f.pos}
 	}
-	return &expr.Error{Code: expr.Internal, Message: fmt.Sprintf("internal error in the expression: %v", r), Offset: -1}
-}
-
-// random is the generator SplitMix64: small, and the same in every version of
-// Regie, so that a recorded seed gives the same numbers again.
-type random struct{ state uint64 }
-
-func (r *random) next() uint64 {
-	r.state += 0x9E3779B97F4A7C15
-	z := r.state
-	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-	z = (z ^ z>>27) * 0x94D049BB133111EB
-	return z ^ z>>31
+	return expr.InternalError(r)
 }
