@@ -101,7 +101,7 @@ func compareMisses(t *testing.T, misses map[string]string, cases int) {
 	}
 }
 
-func readCases(t *testing.T, dir string) []value.Value {
+func readCases(t testing.TB, dir string) []value.Value {
 	t.Helper()
 	file, err := os.Open(filepath.Join(dir, "cases.jsonl"))
 	if err != nil {
@@ -125,7 +125,7 @@ func readCases(t *testing.T, dir string) []value.Value {
 }
 
 // inputOf is the input of a case, undefined if it has none.
-func inputOf(t *testing.T, dir string, c value.Value) value.Value {
+func inputOf(t testing.TB, dir string, c value.Value) value.Value {
 	t.Helper()
 	name, ok := c.Get("dataset").Str()
 	if data, given := c.Lookup("data"); given || !ok {

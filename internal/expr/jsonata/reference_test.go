@@ -16,7 +16,7 @@ const referenceDir = "../../../tools/jsonata-reference"
 
 // askReference evaluates requests with the reference implementation on Node,
 // all in one process. See run.js for the fields of requests and answers.
-func askReference(t *testing.T, requests []value.Value, options ...string) []value.Value {
+func askReference(t testing.TB, requests []value.Value, options ...string) []value.Value {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err == nil {

@@ -1,7 +1,7 @@
 package jsonata
 
 import (
-	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,39 +12,40 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
-var speed = flag.Bool("speed", false, "compare times with the reference in TestSpeed, on a machine that does nothing else")
-
-// TestSpeed compares, for the conformance cases that take the reference more
-// than a millisecond to read and evaluate, the median time with ours.
-func TestSpeed(t *testing.T) {
-	if !*speed {
-		t.Skip("times are compared with -args -speed only") //nolint:forbidigo // a measurement, not a check
-	}
+// BenchmarkReference compares, for the conformance cases that take the reference
+// more than a millisecond to read and evaluate, the median time with ours. It
+// runs once, with -benchtime 1x, on a machine that does nothing else.
+func BenchmarkReference(b *testing.B) {
 	const (
 		most  = 3.0 // times the time of the reference
 		least = 1.0 // ms that a case takes there
 	)
 	dir := filepath.Join(os.Getenv("REGIE_CONFORMANCE"), "jsonata")
 	var requests []value.Value
-	for _, c := range readCases(t, dir) {
+	for _, c := range readCases(b, dir) {
 		r := value.Object(value.M("expression", c.Get("expr")), value.M("bindings", c.Get("bindings")), value.M("id", c.Get("id")))
-		if input := inputOf(t, dir, c); !input.IsUndefined() {
+		if input := inputOf(b, dir, c); !input.IsUndefined() {
 			r = r.With("input", input)
 		}
 		requests = append(requests, r)
 	}
-	lang := New(Config{})
-	for i, answer := range askReference(t, requests, "--time") {
+	lang, compared, slowest := New(Config{}), 0, 0.0
+	for i, answer := range askReference(b, requests, "--time") {
 		theirs, _ := answer.Get("ms").Float()
 		if theirs <= least {
 			continue
 		}
 		ours := medianTime(lang, requests[i])
-		t.Logf("%-55s reference %8.3f ms, ours %8.3f ms, ratio %5.2f", requests[i].Get("id"), theirs, ours, ours/theirs)
+		compared, slowest = compared+1, math.Max(slowest, ours/theirs)
+		b.Logf("%-55s reference %8.3f ms, ours %8.3f ms, ratio %5.2f", requests[i].Get("id"), theirs, ours, ours/theirs)
 		if ours > most*theirs {
-			t.Errorf("%s takes %.2f times as long as in the reference: %s", requests[i].Get("id"), ours/theirs, requests[i].Get("expression"))
+			b.Errorf("%s takes %.2f times as long as in the reference: %s", requests[i].Get("id"), ours/theirs, requests[i].Get("expression"))
 		}
 	}
+	if compared == 0 {
+		b.Error("no case takes the reference that long")
+	}
+	b.ReportMetric(slowest, "ratio")
 }
 
 // medianTime is the median time in ms of reading and evaluating an expression.
