@@ -42,6 +42,7 @@ func TestFound(t *testing.T) {
 		{`$match('a', /(a)(b)?/).groups`, `1`, `["a",null]`},
 		{`$eval('1 + "x"')`, `1`, `D3121`},
 		{`function($a, $b)<n-:n>{ {} }({}, ?)(1)`, `1`, `{}`},
+		{`($f := function($n) { $n = 0 ? $exists(c){"k": 1} : $f($n - 1) }; $f(1))`, `1`, `false`},
 		{`$map(5, function($v) { $not() })`, `[1, 2]`, `true`},
 	} {
 		got := answerOf(lang, c.src, value.MustParse(c.input))

@@ -317,7 +317,7 @@ func seek(n *node, sl *slot) {
 func tail(n *node) *node {
 	switch n.kind {
 	case kindCall:
-		if len(n.predicate) == 0 && !n.hasGroup {
+		if len(n.predicate) == 0 { // a grouping is lost, as in the reference
 			return &node{kind: kindLambda, pos: n.pos, thunk: true, left: n}
 		}
 	case kindCondition:
