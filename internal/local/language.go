@@ -13,7 +13,7 @@ import (
 // Languages are the expression languages that this Regie evaluates, by name.
 func Languages() map[string]expr.Language {
 	return map[string]expr.Language{
-		cel.Name: cel.New(), jsonata.Name: jsonata.New(jsonata.Config{}), jsonpath.Name: jsonpath.New(jsonpath.Config{}),
+		cel.Name: cel.New(), jsonata.Name: jsonata.New(jsonata.Config{}), jsonpath.Name: jsonpath.New(),
 	}
 }
 

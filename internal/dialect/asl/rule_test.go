@@ -133,7 +133,7 @@ func TestOperationReads(t *testing.T) {
 	t.Parallel()
 	for op, want := range map[string]string{
 		`{"path": "$v.a"}`:               `[["v","a"]]`,
-		`{"jsonata": "$states.input.a"}`: `[["states","input","a"],["input"]]`,
+		`{"jsonata": "$states.input.a"}`: `[["states","input","a"]]`,
 		`{"error": true}`:                `[["error"]]`,
 		`{"test": {"variable": "$.a.b", "operator": "NumericEquals", "path": "$v"}}`: `[["input","a","b"],["v"]]`,
 	} {

@@ -80,7 +80,7 @@ func (m *machine) invoke(f any, args []any, in any, pos int, name string) any {
 			args[i] = m.eval(arg, t.in, t.env)
 		}
 		m.pos, m.name = body.pos, body.left.text
-		out = m.once(next, args, t.in)
+		out = m.once(next, args, in) // the context of the first call, as in the reference
 	}
 	m.pos, m.name = oldPos, oldName
 	return out
@@ -98,7 +98,13 @@ func (m *machine) once(f any, args []any, in any) any {
 		if f.name != "" {
 			m.name = f.name
 		}
-		return f.run(m, call{args: m.arguments(f.sig, args, in), in: in})
+		args = m.arguments(f.sig, args, in)
+		for _, arg := range args {
+			if s, ok := arg.(string); ok {
+				m.read(s)
+			}
+		}
+		return f.run(m, call{args: args, in: in})
 	case *regex:
 		return m.matcher(f, args)
 	case *lambda:
@@ -127,6 +133,9 @@ func (m *machine) lambda(f *lambda, args []any, in any) any {
 				used++
 			}
 		}
+		if inner, ok := f.inner.(*lambda); ok && inner.n != nil && inner.n.kind == kindLambda {
+			return m.body(inner, given) // whatever its signature says
+		}
 		return m.invoke(f.inner, given, in, m.pos, m.name)
 	case f.n.kind == kindTransform:
 		return m.transform(f, m.arguments(m.lang.transform, args, in))
@@ -134,6 +143,12 @@ func (m *machine) lambda(f *lambda, args []any, in any) any {
 	if f.n.sig != nil {
 		args = m.arguments(f.n.sig, args, in)
 	}
+	return m.body(f, args)
+}
+
+// body evaluates the body of a function of the expression; the result may be a
+// thunk.
+func (m *machine) body(f *lambda, args []any) any {
 	env := &frame{parent: f.env, vars: make([]binding, 0, len(f.n.list))}
 	for i, p := range f.n.list {
 		env.bind(p.text, argument(args, i))
@@ -168,9 +183,9 @@ func arity(f any) int {
 }
 
 // higher calls a function that was given to another one, with as many of the
-// arguments as it takes, but at least one.
+// arguments as it takes, but at least one. Its context is null.
 func (m *machine) higher(f any, args ...any) any {
-	return m.invoke(f, args[:min(len(args), max(1, arity(f)))], nil, m.pos, m.name)
+	return m.invoke(f, args[:min(len(args), max(1, arity(f)))], null{}, m.pos, m.name)
 }
 
 func (m *machine) partial(n *node, in any, env *frame) any {
@@ -213,7 +228,7 @@ func (m *machine) apply(n *node, in any, env *frame) any {
 	if isFunction(left) {
 		return &lambda{inner: left, next: right}
 	}
-	return m.invoke(right, []any{left}, nil, n.pos, n.right.text)
+	return m.invoke(right, []any{left}, null{}, n.pos, n.right.text)
 }
 
 // transform copies its argument and changes what the pattern finds in it.

@@ -101,7 +101,7 @@ func compareMisses(t *testing.T, misses map[string]string, cases int) {
 	}
 }
 
-func readCases(t *testing.T, dir string) []value.Value {
+func readCases(t testing.TB, dir string) []value.Value {
 	t.Helper()
 	file, err := os.Open(filepath.Join(dir, "cases.jsonl"))
 	if err != nil {
@@ -124,6 +124,20 @@ func readCases(t *testing.T, dir string) []value.Value {
 	return out
 }
 
+// inputOf is the input of a case, undefined if it has none.
+func inputOf(t testing.TB, dir string, c value.Value) value.Value {
+	t.Helper()
+	name, ok := c.Get("dataset").Str()
+	if data, given := c.Lookup("data"); given || !ok {
+		return data
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "datasets", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value.MustParse(string(text))
+}
+
 // judge runs a case and says what is wrong with the result.
 func judge(t *testing.T, lang *Language, dir string, c value.Value) string {
 	t.Helper()
@@ -131,14 +145,8 @@ func judge(t *testing.T, lang *Language, dir string, c value.Value) string {
 	for _, m := range c.Get("bindings").Members() {
 		bindings[m.Key] = m.Value
 	}
-	if data, ok := c.Lookup("data"); ok {
-		bindings["input"] = data
-	} else if name, ok := c.Get("dataset").Str(); ok {
-		text, err := os.ReadFile(filepath.Join(dir, "datasets", name+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		bindings["input"] = value.MustParse(string(text))
+	if input := inputOf(t, dir, c); !input.IsUndefined() {
+		bindings[inputRoot] = input
 	}
 	src, _ := c.Get("expr").Str()
 	got, err := evaluate(lang, src, c, bindings)

@@ -3,11 +3,10 @@ package jsonata
 import (
 	"math"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 
+	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
 )
 
@@ -26,6 +25,7 @@ type exact struct{ v value.Value }
 // tuples are *tuple. A range keeps its bounds until somebody needs the items.
 type array struct {
 	items []any
+	used  *int    // see extend
 	first float64 // of a range
 	count int     // of a range, else 0
 
@@ -58,7 +58,7 @@ type binding struct {
 
 // regex is a regular expression; as a function it is a matcher.
 type regex struct {
-	re      *regexp.Regexp
+	re      *expr.Regexp
 	pattern string
 }
 
@@ -91,6 +91,27 @@ func (a *array) len() int {
 func (a *array) put(m *machine, item any) {
 	m.allocate(itemBytes)
 	a.items = append(a.items, item)
+}
+
+// extend adds to a list that may share its items with other lists. The lists
+// that share them know how many are used; the one that ends there grows in
+// place, and the others get a copy first. So a list that is made by appending
+// to the one before it, as with $reduce, costs only what is new.
+func (m *machine) extend(a *array, more ...any) {
+	items := m.all(a)
+	if a.used == nil || *a.used != len(items) {
+		m.allocate(len(items) * itemBytes)
+		items = append(make([]any, 0, len(items)+len(more)), items...)
+		a.used = new(int)
+	}
+	m.allocate(2 * len(more) * itemBytes) // with the room for growth
+	items = append(items, more...)
+	a.items, *a.used = items, len(items)
+}
+
+// shared is a list with the items of another.
+func (a *array) shared() *array {
+	return &array{items: a.items, used: a.used, first: a.first, count: a.count}
 }
 
 // all are the items. The caller must not change them.
@@ -337,12 +358,10 @@ func less(a, b string) bool {
 		if a[i] == b[i] {
 			continue
 		}
-		if a[i] >= 0xEE && b[i] >= 0xEE { // where the order of UTF-8 may differ
-			x, y := utf16.Encode([]rune(a[i:])), utf16.Encode([]rune(b[i:]))
-			if a[i] >= 0xF0 != (b[i] >= 0xF0) {
-				return a[i] >= 0xF0
-			}
-			return len(x) > 0 && len(y) > 0 && x[0] < y[0]
+		// Characters of four bytes are pairs of units, which are less than the
+		// last of those that are one unit.
+		if a[i] >= 0xEE && b[i] >= 0xEE && a[i] >= 0xF0 != (b[i] >= 0xF0) {
+			return a[i] >= 0xF0
 		}
 		return a[i] < b[i]
 	}
@@ -381,11 +400,18 @@ func (m *machine) equal(a, b any, depth int) bool {
 		}
 		return true
 	}
-	return same(a, b)
+	return m.same(a, b)
 }
 
 // same compares without looking into lists and objects.
-func same(a, b any) bool {
+func (m *machine) same(a, b any) bool {
+	if x, ok := a.(string); ok {
+		y, ok := b.(string)
+		if ok = ok && len(x) == len(y); ok {
+			m.read(x)
+		}
+		return ok && x == y
+	}
 	if x, ok := a.(exact); ok {
 		if y, ok := b.(exact); ok {
 			return value.Equal(x.v, y.v)

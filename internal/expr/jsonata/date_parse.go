@@ -1,11 +1,14 @@
 package jsonata
 
 import (
+	"math"
 	"regexp"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/regie-dev/regie/internal/expr"
 )
 
 var iso = regexp.MustCompile(`^(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d)(?::([0-5]\d))?(?:\.(\d+))?)?([+-][0-2]\d:?[0-5]\d|Z)?$`)
@@ -71,11 +74,11 @@ func (m *machine) parseDate(text, picture string) any {
 	for _, c := range parts {
 		shape.WriteString("(" + m.componentShape(c) + ")")
 	}
-	m.spend(len(picture) + len(text))
-	re, err := regexp.Compile(shape.String() + "$")
+	re, err := expr.CompileRegexp(shape.String() + "$")
 	if err != nil {
 		m.fail("D3130", picture)
 	}
+	m.spend(re.Size + re.Cost(len(text)))
 	found := re.FindStringSubmatch(text)
 	if found == nil {
 		return nil
@@ -231,7 +234,18 @@ func (m *machine) instant(given map[byte]int, picture string) any {
 	if strings.Contains(order, "d") {
 		month, day = 1, given['d']
 	}
-	t := time.Date(given['Y'], time.Month(max(1, month)), day, hour, given['m'], given['s'], given['f']*1_000_000, time.UTC)
+	year := given['Y']
+	if year > maxYear {
+		m.fail("D1001", strconv.Itoa(year))
+	}
+	t := time.Date(year, time.Month(max(1, month)), day, hour, given['m'], given['s'], given['f']*1_000_000, time.UTC)
 	minutes := given['Z'] + given['z']
-	return float64(t.UnixMilli() - int64(minutes)*60_000)
+	out := float64(t.UnixMilli() - int64(minutes)*60_000)
+	if math.Abs(out) > maxMillis {
+		m.fail("D1001", formatFloat(out))
+	}
+	return out
 }
+
+// maxYear is the last year of [maxMillis].
+const maxYear = 275_760

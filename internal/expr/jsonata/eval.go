@@ -61,6 +61,9 @@ func (m *machine) kind(n *node, in any, env *frame) any {
 		if in != nil {
 			m.descend(in, out, 0)
 		}
+		if len(out.items) == 1 {
+			return out.items[0]
+		}
 		return out
 	case kindParent:
 		return m.lookup(env, n.slot.label)
@@ -147,9 +150,8 @@ func (m *machine) wildcard(in any) any {
 			out.put(m, v)
 			return
 		}
-		flat := &array{}
-		m.flatten(a, flat, 0)
-		out = &array{items: m.joined(out, flat)}
+		m.flatten(a, out, 0)
+		out.seq = false
 	}
 	if a, ok := in.(*array); ok && a.outer && a.len() > 0 {
 		in = m.all(a)[0]
@@ -222,7 +224,7 @@ func (m *machine) negate(n *node, in any, env *frame) any {
 // array builds a list: the items of lists between the commas, except of those
 // written in brackets themselves, become items of it.
 func (m *machine) array(n *node, in any, env *frame) any {
-	out := &array{}
+	out := &array{items: make([]any, 0, len(n.list)), used: new(int)}
 	for _, part := range n.list {
 		v := m.eval(part, in, env)
 		if v == nil {
@@ -231,22 +233,19 @@ func (m *machine) array(n *node, in any, env *frame) any {
 		list, ok := v.(*array)
 		switch {
 		case !ok || part.kind == kindArray:
-			out.items = m.all(out)
-			out.put(m, v)
-		case out.len() == 0 && list.items == nil:
-			out.first, out.count = list.first, list.count
+			m.extend(out, v)
 		case out.len() == 0:
-			m.allocate(list.len() * itemBytes)
-			out.items = append([]any(nil), list.items...)
+			out = list.shared()
 		default:
-			out.items = m.joined(out, list)
+			m.extend(out, m.all(list)...)
 		}
 	}
 	out.cons = n.cons
 	return out
 }
 
-// truth is the boolean that a value counts as.
+// truth is the boolean that a value counts as. Functions count as true, other
+// than as an argument of $boolean and $not.
 func (m *machine) truth(x any) bool {
 	switch x := x.(type) {
 	case bool:
@@ -266,6 +265,8 @@ func (m *machine) truth(x any) bool {
 		}
 	case *object:
 		return x.len() > 0
+	case *lambda, *native:
+		return true
 	}
 	return false
 }
@@ -328,6 +329,9 @@ func (m *machine) group(pairs [][2]*node, in any, env *frame, pos int) any {
 func (m *machine) grouped(data []any, env *frame) (any, *frame) {
 	if first, ok := data[0].(*tuple); ok {
 		all := &tuple{at: first.at, vars: append([]binding(nil), first.vars...)}
+		if len(data) == 1 {
+			first.at = nil // later keys do not find it, as in the reference
+		}
 		for _, item := range data[1:] {
 			t := item.(*tuple)
 			all.at = m.append(all.at, t.at)
@@ -371,5 +375,8 @@ func (m *machine) append(a, b any) any {
 	if !ok {
 		y = sequence(b)
 	}
-	return &array{items: m.joined(x, y)}
+	m.all(x) // once, if it is a range
+	out := x.shared()
+	m.extend(out, m.all(y)...)
+	return out
 }

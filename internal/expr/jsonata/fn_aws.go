@@ -1,13 +1,9 @@
 package jsonata
 
 import (
-	"crypto/md5"  //nolint:gosec // the caller chooses the algorithm
-	"crypto/sha1" //nolint:gosec // the caller chooses the algorithm
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"math"
 
+	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
 )
 
@@ -19,10 +15,9 @@ func awsFunctions() []*native {
 		fn("hash", "<ss:s>", 2, fnHash),
 		fn("random", "<n?:n>", 0, func(m *machine, c call) any {
 			if seed, ok := c.num(0); ok {
-				own := random{state: math.Float64bits(seed)}
-				return own.float()
+				return expr.NewRandom(math.Float64bits(seed)).Float()
 			}
-			return m.random.float()
+			return m.random.Float()
 		}),
 		fn("parse", "<s-:x>", 1, func(m *machine, c call) any {
 			s, ok := c.str(0)
@@ -89,25 +84,9 @@ func fnHash(m *machine, c call) any {
 	}
 	m.text(len(s))
 	name, _ := c.str(1)
-	var digest []byte
-	switch name {
-	case "MD5":
-		d := md5.Sum([]byte(s)) //nolint:gosec // the caller chooses the algorithm
-		digest = d[:]
-	case "SHA-1":
-		d := sha1.Sum([]byte(s)) //nolint:gosec // the caller chooses the algorithm
-		digest = d[:]
-	case "SHA-256":
-		d := sha256.Sum256([]byte(s))
-		digest = d[:]
-	case "SHA-384":
-		d := sha512.Sum384([]byte(s))
-		digest = d[:]
-	case "SHA-512":
-		d := sha512.Sum512([]byte(s))
-		digest = d[:]
-	default:
+	digest, ok := expr.Hash(name, s)
+	if !ok {
 		m.fail("D3202", name)
 	}
-	return hex.EncodeToString(digest)
+	return digest
 }

@@ -46,6 +46,7 @@ var (
 )
 
 func (m *machine) datePicture(picture string) []component {
+	m.picture(picture)
 	var parts []component
 	literal := func(text string) {
 		if text != "" {
@@ -168,7 +169,7 @@ func (m *machine) formatDate(f float64, picture, zone any) any {
 		}
 		offset = n/100*60 + n%100
 	}
-	t := time.UnixMilli(int64(math.Floor(f)) + int64(offset)*60_000).UTC()
+	t := time.UnixMilli(int64(f) + int64(offset)*60_000).UTC()
 	var out strings.Builder
 	for _, c := range m.datePicture(text) {
 		m.step()

@@ -3,7 +3,6 @@ package jsonata
 import (
 	"math"
 	"math/big"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,6 +33,7 @@ func fnFormatNumber(m *machine, c call) any {
 		return nil
 	}
 	picture, _ := c.str(1)
+	m.picture(picture)
 	s := symbols{".", ",", "-", "%", "‰", "0", "#", ";", "e"}
 	if o, ok := c.arg(2).(*object); ok {
 		for key, to := range map[string]*string{
@@ -61,6 +61,7 @@ func fnFormatNumber(m *machine, c call) any {
 		if len(subs) == 2 {
 			use = subs[1]
 		} else {
+			m.text(len(s.minus))
 			use.prefix = s.minus + use.prefix
 		}
 	}
@@ -140,14 +141,18 @@ func (s *symbols) check(m *machine, sub subpicture) {
 // groups are the places of grouping separators, in digits: of the integer
 // part counted from the right, of the fraction from the left.
 func (s *symbols) groups(part string, fromRight bool) []int {
-	var out []int
 	pieces := strings.Split(part, s.grouping)
-	for i := 1; i < len(pieces); i++ {
-		side := pieces[:i]
-		if fromRight {
-			side = pieces[i:]
+	out := make([]int, len(pieces)-1)
+	before := 0
+	for i, piece := range pieces[:len(pieces)-1] {
+		before += utf8.RuneCountInString(piece)
+		out[i] = before
+	}
+	if fromRight {
+		all := before + utf8.RuneCountInString(pieces[len(pieces)-1])
+		for i := range out {
+			out[i] = all - out[i]
 		}
-		out = append(out, utf8.RuneCountInString(strings.Join(side, "")))
 	}
 	return out
 }
@@ -226,14 +231,9 @@ func (s *symbols) format(m *machine, sub subpicture, f float64) string {
 	integer = strings.Repeat("0", max(0, sub.minInteger-len(integer))) + integer
 	fraction += strings.Repeat("0", max(0, sub.minFraction-len(fraction)))
 	m.text(len(integer) + len(fraction))
-	out := s.separate(sub, integer)
-	for _, p := range slices.Backward(sub.fractGroups) {
-		if p < len(fraction) {
-			fraction = fraction[:p] + "," + fraction[p:]
-		}
-	}
-	if strings.Contains(sub.text, s.decimal) && fraction != "" {
-		out += "." + fraction
+	out := separated(sub, integer, fraction)
+	if !strings.Contains(sub.text, s.decimal) || strings.HasSuffix(out, ".") {
+		out = out[:len(out)-1]
 	}
 	if sub.hasExponent {
 		digits := fixed(math.Abs(float64(exponent)), 0)
@@ -243,7 +243,7 @@ func (s *symbols) format(m *machine, sub subpicture, f float64) string {
 		}
 		out += "e" + digits
 	}
-	return sub.prefix + s.localized(out) + sub.suffix
+	return sub.prefix + s.localized(m, out) + sub.suffix
 }
 
 // fixed rounds half to even to a number of decimal places.
@@ -260,40 +260,53 @@ func fixed(f float64, places int) string {
 	return text
 }
 
-// separate puts the grouping separators into the digits of the integer part.
-func (s *symbols) separate(sub subpicture, digits string) string {
-	places := sub.integerGroups
+// separated is a number with its decimal point and grouping separators. Where
+// the picture has more of them than there are digits, they stand where the
+// reference puts them: places count from the other end when they are negative,
+// and those of the fraction do not know of separators before them.
+func separated(sub subpicture, integer, fraction string) string {
+	out, point := integer+"."+fraction, len(integer)
+	insert := func(at int) {
+		if at < 0 {
+			at = max(0, len(out)+at)
+		}
+		at = min(at, len(out))
+		out = out[:at] + "," + out[at:]
+	}
 	if sub.regular > 0 {
-		places = nil
-		for p := sub.regular; p < len(digits); p += sub.regular {
-			places = append([]int{p}, places...)
+		for p := sub.regular; p < point; p += sub.regular {
+			insert(point - p)
+		}
+	} else {
+		for _, p := range sub.integerGroups {
+			insert(point - p)
+			point++
 		}
 	}
-	for i, p := range slices.Backward(places) {
-		done := len(places) - 1 - i // separators that stand already, right of here
-		if at := len(digits) - p - done; at > 0 {
-			digits = digits[:at] + "," + digits[at:]
-		}
+	point = strings.IndexByte(out, '.')
+	for _, p := range sub.fractGroups {
+		insert(point + 1 + p)
 	}
-	return digits
+	return out
 }
 
 // localized writes digits and separators as the symbols have them.
-func (s *symbols) localized(text string) string {
+func (s *symbols) localized(m *machine, text string) string {
 	zero, _ := utf8.DecodeRuneInString(s.zero)
 	var out strings.Builder
+	symbol := func(text string) { m.text(len(text)); out.WriteString(text) }
 	for _, r := range text {
 		switch {
 		case r >= '0' && r <= '9':
 			out.WriteRune(zero + r - '0')
 		case r == '.':
-			out.WriteString(s.decimal)
+			symbol(s.decimal)
 		case r == ',':
-			out.WriteString(s.grouping)
+			symbol(s.grouping)
 		case r == '-':
-			out.WriteString(s.minus)
+			symbol(s.minus)
 		case r == 'e':
-			out.WriteString(s.exponent)
+			symbol(s.exponent)
 		default:
 			out.WriteRune(r)
 		}

@@ -41,7 +41,7 @@ func numberFunctions() []*native {
 			return math.Sqrt(f)
 		}),
 		fn("power", "<n-n:n>", 2, fnPower),
-		fn("random", "<:n>", 0, func(m *machine, _ call) any { return m.random.float() }),
+		fn("random", "<:n>", 0, func(m *machine, _ call) any { return m.random.Float() }),
 		fn("formatBase", "<n-n?:s>", 2, fnFormatBase),
 		fn("formatNumber", "<n-so?:s>", 3, fnFormatNumber),
 		fn("formatInteger", "<n-s:s>", 2, fnFormatInteger),
@@ -172,11 +172,14 @@ func shift(f float64, places int) float64 {
 
 func fnPower(m *machine, c call) any {
 	base, ok := c.num(0)
-	exponent, _ := c.num(1)
+	exponent, given := c.num(1)
 	if !ok {
 		return nil
 	}
-	out := math.Pow(base, exponent)
+	out := math.NaN()
+	if given {
+		out = math.Pow(base, exponent)
+	}
 	if math.IsInf(out, 0) || math.IsNaN(out) {
 		m.fail("D3061", formatFloat(base), formatFloat(exponent))
 	}

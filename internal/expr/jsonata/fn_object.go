@@ -19,6 +19,9 @@ func objectFunctions() []*native {
 			case *array, *object:
 				out := sequence()
 				m.spread(x, out)
+				if list, ok := x.(*array); ok && list.len() > 0 {
+					out.seq = false // a list of lists put together
+				}
 				return out
 			case nil:
 				return nil

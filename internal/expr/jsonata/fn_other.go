@@ -1,8 +1,6 @@
 package jsonata
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 
 	"github.com/regie-dev/regie/internal/expr"
@@ -14,13 +12,13 @@ func otherFunctions() []*native {
 			if c.arg(0) == nil {
 				return nil
 			}
-			return m.truth(c.arg(0))
+			return !isFunction(c.arg(0)) && m.truth(c.arg(0))
 		}),
 		fn("not", "<x-:b>", 1, func(m *machine, c call) any {
 			if c.arg(0) == nil {
 				return nil
 			}
-			return !m.truth(c.arg(0))
+			return isFunction(c.arg(0)) || !m.truth(c.arg(0))
 		}),
 		fn("exists", "<x:b>", 1, func(_ *machine, c call) any { return c.arg(0) != nil }),
 		fn("type", "<x:s>", 1, func(_ *machine, c call) any {
@@ -47,17 +45,9 @@ func otherFunctions() []*native {
 			}
 			return nil
 		}),
-		fn("uuid", "<:s>", 0, func(m *machine, _ call) any { return m.uuid() }),
+		fn("uuid", "<:s>", 0, func(m *machine, _ call) any { return m.random.UUID() }),
 		fn("eval", "<sx?:x>", 1, fnEval),
 	}
-}
-
-// uuid is a random UUID of version 4, from the seed of the request.
-func (m *machine) uuid() string {
-	b := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, m.random.next()), m.random.next())
-	b[6], b[8] = b[6]&0x0F|0x40, b[8]&0x3F|0x80
-	s := hex.EncodeToString(b)
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
 
 func fnEval(m *machine, c call) any {
@@ -75,11 +65,18 @@ func fnEval(m *machine, c call) any {
 	}
 	in := c.in
 	if focus := c.arg(1); focus != nil {
-		in = focus
-		if a, ok := focus.(*array); ok && !a.seq {
-			in = &array{items: []any{a}, seq: true, outer: true}
-		}
+		in = whole(focus)
 	}
+	nesting := m.nesting
+	defer func() {
+		if f, ok := recover().(*fault); ok {
+			if f.code != expr.CostExceeded && f.code != "U1001" {
+				f = newFault("D3121", m.pos, f.message)
+			}
+			panic(f)
+		}
+		m.nesting = nesting
+	}()
 	return m.eval(root, in, &frame{parent: m.top})
 }
 
@@ -87,7 +84,7 @@ func fnEval(m *machine, c call) any {
 func tryParse(src string) (root *node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = errors.New(problem(r, len(src)).Message)
+			err = errors.New(problem(r, src).Message)
 		}
 	}()
 	return parse(src), nil

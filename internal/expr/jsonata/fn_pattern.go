@@ -1,6 +1,7 @@
 package jsonata
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,7 +20,8 @@ func patternFunctions() []*native {
 type match struct {
 	text       string
 	start, end int
-	groups     []string
+	groups     []any   // strings, nil for those that take no part
+	object     *object // of a matching function, else nil
 }
 
 // matches calls yield with the matches of a regular expression or matching
@@ -30,7 +32,7 @@ func (m *machine) matches(f any, s string, yield func(match) bool) {
 		m.custom(f, s, yield)
 		return
 	}
-	m.spend(1 + len(s)/stepBytes)
+	m.spend(1 + re.re.Cost(len(s)))
 	// All matches are found at once, so that ^ and \b see what stands before a
 	// match; no more of them than there is memory for.
 	size := itemBytes * (4 + 2*re.re.NumSubexp())
@@ -50,11 +52,11 @@ func (m *machine) found(s string, at []int) match {
 	}
 	out := match{text: s[at[0]:at[1]], start: at[0], end: at[1]}
 	for i := 2; i+1 < len(at); i += 2 {
-		group := ""
 		if at[i] >= 0 {
-			group = s[at[i]:at[i+1]]
+			out.groups = append(out.groups, s[at[i]:at[i+1]])
+		} else {
+			out.groups = append(out.groups, nil)
 		}
-		out.groups = append(out.groups, group)
 	}
 	return out
 }
@@ -76,12 +78,10 @@ func (m *machine) custom(f any, s string, yield func(match) bool) {
 		if !okText || !okStart || !okEnd || !okGroups || !isFunction(next) {
 			m.fail("T1010")
 		}
-		one := match{text: text, start: offset(s, start), end: offset(s, end)}
+		m.read(s)
+		one := match{text: text, start: offset(s, start), end: offset(s, end), object: o}
 		one.end = max(one.start, one.end)
-		for _, g := range m.all(groups) {
-			group, _ := g.(string)
-			one.groups = append(one.groups, group)
-		}
+		one.groups = m.all(groups)
 		if !yield(one) {
 			return
 		}
@@ -103,15 +103,22 @@ func offset(s string, units float64) int {
 	return len(s)
 }
 
-// units turns a place in bytes into UTF-16 units.
-func units(s string, at int) float64 {
-	n := 0.0
-	for _, r := range s[:at] {
-		if n++; r > 0xFFFF {
-			n++
+// place turns places in bytes, of which none is before the one asked for
+// last, into UTF-16 units.
+type place struct {
+	s     string
+	at    int
+	units float64
+}
+
+func (p *place) of(at int) float64 {
+	for _, r := range p.s[p.at:max(p.at, at)] {
+		if p.units++; r > 0xFFFF {
+			p.units++
 		}
 	}
-	return n
+	p.at = max(p.at, at)
+	return p.units
 }
 
 // matcher is a regular expression called as a function.
@@ -120,6 +127,7 @@ func (m *machine) matcher(re *regex, args []any) any {
 	if !ok {
 		return nil
 	}
+	m.read(s)
 	from, _ := num(argument(args, 1))
 	return m.matchFrom(re, s, offset(s, from))
 }
@@ -134,14 +142,25 @@ func (m *machine) matchFrom(re *regex, s string, from int) any {
 	if !ok {
 		return nil
 	}
-	out := newObject()
+	m.read(s)
+	return m.matchObject(re, got, &place{s: s})
+}
+
+// nextSignature is that of the function that finds the next match.
+var nextSignature = mustSignature("<:o>")
+
+// matchObject is what a matching function returns.
+func (m *machine) matchObject(re *regex, got match, p *place) *object {
+	out, s := newObject(), p.s
 	out.set(m, "match", got.text)
-	out.set(m, "start", units(s, got.start))
-	out.set(m, "end", units(s, got.end))
+	out.set(m, "start", p.of(got.start))
+	out.set(m, "end", p.of(got.end))
 	out.set(m, "groups", m.groups(got))
-	out.set(m, "next", &native{sig: mustSignature("<:o>"), run: func(m *machine, _ call) any {
-		return m.matchFrom(re, s, got.end)
-	}})
+	if re != nil { // not of a text
+		out.set(m, "next", &native{sig: nextSignature, run: func(m *machine, _ call) any {
+			return m.matchFrom(re, s, got.end)
+		}})
+	}
 	return out
 }
 
@@ -162,14 +181,14 @@ func fnMatch(m *machine, c call) any {
 	if limited && limit < 0 {
 		m.fail("D3040")
 	}
-	out := sequence()
+	out, p := sequence(), place{s: s}
 	if limited && limit == 0 {
 		return out
 	}
 	m.matches(c.arg(1), s, func(got match) bool {
 		one := newObject()
 		one.set(m, "match", got.text)
-		one.set(m, "index", units(s, got.start))
+		one.set(m, "index", p.of(got.start))
 		one.set(m, "groups", m.groups(got))
 		out.put(m, one)
 		return !limited || float64(out.len()) < limit
@@ -203,11 +222,16 @@ func fnSplit(m *machine, c call) any {
 		m.fail("D3020")
 	}
 	out := &array{items: []any{}}
-	room := func() bool { return !limited || float64(len(out.items)) < float64(int(limit)) }
-	if by, ok := c.str(1); ok || c.arg(1) == nil {
+	by, isText := c.str(1)
+	if isText {
+		limit = math.Floor(limit)
+	}
+	room := func() bool { return !limited || float64(len(out.items)) < limit }
+	if isText || c.arg(1) == nil {
 		m.text(len(s))
 		parts := []string{s}
-		if ok {
+		if isText {
+			m.allocate((strings.Count(s, by) + 1) * itemBytes)
 			parts = strings.Split(s, by)
 		}
 		for _, part := range parts {
@@ -243,11 +267,14 @@ func fnReplace(m *machine, c call) any {
 	if limited && limit < 0 {
 		m.fail("D3011")
 	}
+	if limited && limit == 0 {
+		return s
+	}
 	by, isText := c.str(2)
 	if pattern, ok := c.str(1); ok && isText {
 		n := -1
 		if limited {
-			n = int(limit)
+			n = int(math.Min(math.Ceil(limit), float64(len(s))))
 		}
 		count := strings.Count(s, pattern)
 		if n >= 0 {
@@ -257,7 +284,7 @@ func fnReplace(m *machine, c call) any {
 		return strings.Replace(s, pattern, by, n)
 	}
 	var out strings.Builder
-	at, count := 0, 0.0
+	at, count, p := 0, 0.0, place{s: s}
 	add := func(text string) { m.text(len(text)); out.WriteString(text) }
 	each := func(got match) bool {
 		if limited && count >= limit {
@@ -265,9 +292,10 @@ func fnReplace(m *machine, c call) any {
 		}
 		add(s[at:max(at, got.start)])
 		if isText {
-			add(expand(by, got))
+			m.expand(&out, by, got)
 		} else {
-			add(m.replacement(c.arg(2), got, s))
+			re, _ := c.arg(1).(*regex)
+			add(m.replacement(re, c.arg(2), got, &p))
 		}
 		at = got.end
 		count++
@@ -295,12 +323,11 @@ func (m *machine) literal(pattern, s string, yield func(match) bool) {
 }
 
 // replacement asks a function what to write for a match.
-func (m *machine) replacement(f any, got match, s string) string {
-	o := newObject()
-	o.set(m, "match", got.text)
-	o.set(m, "start", units(s, got.start))
-	o.set(m, "end", units(s, got.end))
-	o.set(m, "groups", m.groups(got))
+func (m *machine) replacement(re *regex, f any, got match, p *place) string {
+	o := got.object
+	if o == nil {
+		o = m.matchObject(re, got, p)
+	}
 	text, ok := m.higher(f, o).(string)
 	if !ok {
 		m.fail("D3012")
@@ -310,8 +337,9 @@ func (m *machine) replacement(f any, got match, s string) string {
 
 // expand writes a replacement: $$ is a dollar sign, $0 the match, and $ with a
 // number a group. Of more digits than groups have, the last are text.
-func expand(by string, got match) string {
-	var out strings.Builder
+func (m *machine) expand(out *strings.Builder, by string, got match) {
+	m.text(len(by))
+	group := func(text string) { m.text(len(text)); out.WriteString(text) }
 	for i := 0; i < len(by); {
 		if by[i] != '$' || i+1 >= len(by) {
 			_, n := utf8.DecodeRuneInString(by[i:])
@@ -325,7 +353,7 @@ func expand(by string, got match) string {
 			out.WriteByte('$')
 			i += 2
 		case rest[0] == '0':
-			out.WriteString(got.text)
+			group(got.text)
 			i += 2
 		case rest[0] >= '1' && rest[0] <= '9':
 			digits := len(strconv.Itoa(max(1, len(got.groups))))
@@ -333,13 +361,14 @@ func expand(by string, got match) string {
 			for n < len(rest) && n < digits && rest[n] >= '0' && rest[n] <= '9' {
 				n++
 			}
-			group, err := strconv.Atoi(rest[:n])
-			if n > 1 && (err != nil || group > len(got.groups)) {
+			number := atoi(rest[:n])
+			if n > 1 && number > len(got.groups) {
 				n--
-				group, err = strconv.Atoi(rest[:n])
+				number = atoi(rest[:n])
 			}
-			if err == nil && group >= 1 && group <= len(got.groups) {
-				out.WriteString(got.groups[group-1])
+			if number >= 1 && number <= len(got.groups) {
+				text, _ := got.groups[number-1].(string)
+				group(text)
 			}
 			i += 1 + n
 		default:
@@ -347,5 +376,4 @@ func expand(by string, got match) string {
 			i++
 		}
 	}
-	return out.String()
 }

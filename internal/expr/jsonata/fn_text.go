@@ -23,7 +23,7 @@ func textFunctions() []*native {
 			if !ok {
 				return nil
 			}
-			return float64(len(runes(s)))
+			return float64(countRunes(s))
 		}),
 		fn("trim", "<s-:s>", 1, mapText(func(s string) string { return strings.Join(strings.FieldsFunc(s, isBlank), " ") })),
 		fn("pad", "<s-ns?:s>", 3, fnPad),
@@ -62,6 +62,27 @@ func runes(s string) []string {
 	return out
 }
 
+// countRunes is the number of code points of s.
+func countRunes(s string) int {
+	n := 0
+	for at := 0; at < len(s); n++ {
+		at += runeLen(s[at:])
+	}
+	return n
+}
+
+// cutRunes is s from the code point start up to end.
+func cutRunes(s string, start, end int) string {
+	at, from := 0, len(s)
+	for n := 0; n < end && at < len(s); n++ {
+		if n == start {
+			from = at
+		}
+		at += runeLen(s[at:])
+	}
+	return s[min(from, at):at]
+}
+
 func runeLen(s string) int {
 	r, n := utf8.DecodeRuneInString(s)
 	if r == utf8.RuneError && n == 1 && isHalf(s) {
@@ -78,6 +99,9 @@ func fnString(m *machine, c call) any {
 		return nil
 	}
 	pretty, _ := c.arg(1).(bool)
+	if a, ok := c.arg(0).(*array); ok && a.outer {
+		return m.string(m.all(a)[0], pretty)
+	}
 	return m.string(c.arg(0), pretty)
 }
 
@@ -107,6 +131,7 @@ type writer struct {
 
 func (w *writer) line(depth int) {
 	if w.pretty {
+		w.m.text(1 + 2*depth)
 		w.out = append(w.out, '\n')
 		for range depth {
 			w.out = append(w.out, "  "...)
@@ -194,35 +219,31 @@ func fnSubstring(m *machine, c call) any {
 	if !ok {
 		return nil
 	}
-	rs := runes(s)
-	m.text(len(s))
-	first, _ := c.num(1)
-	start := clampIndex(first, len(rs))
-	end := len(rs)
-	if first < 0 {
-		start = max(0, clampIndex(first+float64(len(rs)), len(rs)))
+	size := countRunes(s)
+	first, given := c.num(1)
+	if first+float64(size) < 0 {
+		first = 0
 	}
+	end := float64(size)
 	if n, ok := c.num(2); ok {
-		if n <= 0 {
+		if n <= 0 || !given {
 			return ""
 		}
-		from := first
+		end = first + n
 		if first < 0 {
-			from = math.Max(first+float64(len(rs)), 0)
+			end += float64(size)
 		}
-		end = clampIndex(from+n, len(rs))
 	}
-	if start >= end {
-		return ""
-	}
-	return strings.Join(rs[start:end], "")
+	return cutRunes(s, slicePlace(first, size), slicePlace(end, size))
 }
 
-func clampIndex(f float64, n int) int {
-	if !(f > 0) {
-		return 0
+// slicePlace is a place in a list of n items as Array.prototype.slice takes it: cut
+// to an integer, and counted from the end if it is negative.
+func slicePlace(f float64, n int) int {
+	if f = math.Trunc(f); f < 0 {
+		f += float64(n)
 	}
-	return int(math.Min(f, float64(n)))
+	return int(math.Max(0, math.Min(f, float64(n))))
 }
 
 func around(c call, before bool) any {
@@ -254,12 +275,12 @@ func fnPad(m *machine, c call) any {
 	if !ok || char == "" {
 		char = " "
 	}
-	missing := math.Abs(math.Trunc(width)) - float64(len(runes(s)))
+	missing := math.Abs(math.Trunc(width)) - float64(countRunes(s))
 	if missing <= 0 {
 		return s
 	}
 	m.text(int(math.Min(missing*4, maxMemory+1)) + len(s))
-	n, marks := int(missing), runes(char)
+	n, marks := int(missing), runes(cutRunes(char, 0, int(missing)))
 	var fill strings.Builder
 	for i := range n {
 		fill.WriteString(marks[i%len(marks)])
@@ -305,7 +326,23 @@ func fnDecode64(m *machine, c call) any {
 		return nil
 	}
 	m.text(2 * len(s))
-	s = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "").Replace(s), "=")
+	// As the reference on Node: up to the padding, both alphabets, and what is
+	// of neither is skipped.
+	s, _, _ = strings.Cut(s, "=")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '-':
+			return '+'
+		case r == '_':
+			return '/'
+		case r == '+' || r == '/' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z':
+			return r
+		}
+		return -1
+	}, s)
+	if len(s)%4 == 1 {
+		s = s[:len(s)-1] // 6 bits make no byte
+	}
 	raw, err := base64.RawStdEncoding.DecodeString(s)
 	if err != nil {
 		m.fail("D3140", "$base64decode")

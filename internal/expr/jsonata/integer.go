@@ -40,6 +40,7 @@ func zeroOf(r rune) rune {
 }
 
 func (m *machine) integerPicture(picture string) *integerPicture {
+	m.picture(picture)
 	p := &integerPicture{kind: '0'}
 	primary := picture
 	if i := strings.LastIndexByte(picture, ';'); i >= 0 {
@@ -329,7 +330,9 @@ func fnParseInteger(m *machine, c call) any {
 	}
 	picture, _ := c.str(1)
 	m.text(4 * len(text))
-	f, ok := m.integerPicture(picture).parse(text)
+	p := m.integerPicture(picture)
+	m.spend((1 + len(p.groups)) * len(text) / stepBytes)
+	f, ok := p.parse(text)
 	if !ok {
 		return nil
 	}
@@ -350,6 +353,9 @@ func (p *integerPicture) parse(text string) (float64, bool) {
 	case 'w', 'W', 'T':
 		return fromWords(text)
 	}
+	if p.ordinal { // two letters, whatever they are
+		text = text[:max(0, len(text)-2)]
+	}
 	total, found := 0.0, false
 	for i, r := range text {
 		if r >= p.zero && r <= p.zero+9 {
@@ -369,7 +375,12 @@ func (p *integerPicture) parse(text string) (float64, bool) {
 	return total, found && !math.IsInf(total, 0)
 }
 
+// isMark reports whether r is a separator that is read over. Where they stand at
+// equal distances, the reference knows the comma only.
 func (p *integerPicture) isMark(r rune) bool {
+	if p.regular > 0 {
+		return r == ','
+	}
 	for _, g := range p.groups {
 		if g.mark == r {
 			return true

@@ -1,8 +1,6 @@
 package jsonata
 
 import (
-	"fmt"
-
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
 )
@@ -18,8 +16,6 @@ type Config struct {
 	// AWS adds the functions of Step Functions ($partition, $range, $hash,
 	// $random with a seed, $uuid, $parse) and takes $eval away.
 	AWS bool
-	// NoEval takes $eval away.
-	NoEval bool
 }
 
 // Language is JSONata. It is immutable and safe for concurrent use.
@@ -48,7 +44,7 @@ func New(config Config) *Language {
 			l.functions[f.name] = f
 		}
 	}
-	if config.AWS || config.NoEval {
+	if config.AWS {
 		delete(l.functions, "eval")
 	}
 	return l
@@ -61,20 +57,17 @@ func (*Language) Name() string { return Name }
 // as S0201. Names that are not declared are no problem: they are undefined.
 // A root that env forbids is one when it is used as $name.
 func (l *Language) Compile(src string, env *expr.Env) (out expr.Compiled, problems []expr.Problem) {
-	if len(src) > expr.MaxLength {
-		return nil, []expr.Problem{{
-			Code: expr.CodeLimit, Message: fmt.Sprintf("the expression has %d bytes; at most %d are allowed", len(src), expr.MaxLength),
-			Offset: expr.MaxLength, Length: 1,
-		}}
+	if problem := expr.TooLong(src); problem != nil {
+		return nil, []expr.Problem{*problem}
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			out, problems = nil, []expr.Problem{problem(r, len(src))}
+			out, problems = nil, []expr.Problem{problem(r, src)}
 		}
 	}()
 	c := &compiled{lang: l, deepest: maxNesting}
 	c.root = parse(src)
-	c.reads = reads(c.root)
+	c.free = freeOf(c.root, l, env)
 	if problems := forbidden(c.root, env); len(problems) > 0 {
 		return nil, problems
 	}
@@ -82,29 +75,29 @@ func (l *Language) Compile(src string, env *expr.Env) (out expr.Compiled, proble
 }
 
 // problem is what was recovered while compiling.
-func problem(r any, length int) expr.Problem {
+func problem(r any, src string) expr.Problem {
 	if f, ok := r.(*fault); ok {
 		return expr.Problem{Code: f.code, Message: f.message, Offset: max(0, f.pos), Length: 1}
 	}
-	return expr.Problem{
-		Code: expr.Internal, Message: fmt.Sprintf("internal error while reading the expression: %v", r),
-		Hint: "please report it with the expression", Length: max(1, length),
-	}
+	return *expr.InternalProblem(r, src)
 }
 
 // compiled is an expression that can be evaluated.
 type compiled struct {
 	lang    *Language
 	root    *node
-	reads   [][]string
+	free    *freeWalker
 	deepest int
 }
 
 // Type implements expr.Compiled: JSONata knows types only when it evaluates.
 func (*compiled) Type() expr.Type { return expr.Type{} }
 
-// Reads implements expr.Compiled.
-func (c *compiled) Reads() [][]string { return c.reads }
+// Reads implements expr.Compiled. The context is the root input, and of what is
+// read of it without a variable only that root is listed. Variables that the
+// expression binds itself and functions are left out. Where the environment is
+// not known, a name of a function that is not called may be a variable.
+func (c *compiled) Reads() [][]string { return c.free.reads }
 
 // Eval implements expr.Compiled. The root named input is the context; every
 // other binding is the variable of its name.
@@ -121,11 +114,16 @@ func (c *compiled) Eval(request expr.Request) (out value.Value, err error) {
 
 // run evaluates a whole expression with in as the context.
 func (m *machine) run(root *node, in any) any {
-	if a, ok := in.(*array); ok && !a.seq {
-		in = &array{items: []any{a}, seq: true, outer: true}
-	}
 	m.top = &frame{vars: []binding{{"$", in}}}
-	return m.eval(root, in, m.top)
+	return m.eval(root, whole(in), m.top)
+}
+
+// whole is the context of a whole expression: a list is one item.
+func whole(in any) any {
+	if a, ok := in.(*array); ok && !a.seq {
+		return &array{items: []any{a}, seq: true, outer: true}
+	}
+	return in
 }
 
 // evaluationError is what was recovered while evaluating.
@@ -133,5 +131,5 @@ func evaluationError(r any) *expr.Error {
 	if f, ok := r.(*fault); ok {
 		return &expr.Error{Code: f.code, Message: f.message, Offset: f.pos}
 	}
-	return &expr.Error{Code: expr.Internal, Message: fmt.Sprintf("internal error in the expression: %v", r), Offset: -1}
+	return expr.InternalError(r)
 }

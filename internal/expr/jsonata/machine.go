@@ -18,6 +18,7 @@ const (
 	maxRange     = 10_000_000
 	itemBytes    = 16
 	stepBytes    = 1 << 10 // of text that cost as much as one step
+	maxPicture   = 1 << 10 // bytes of a picture of numbers or dates
 )
 
 // fault is how an error travels from where it is found to Compile or Eval,
@@ -37,7 +38,7 @@ type machine struct {
 	lang     *Language
 	bindings *object // the variables from outside
 	now      time.Time
-	random   random
+	random   *expr.Random
 	left     uint64
 	memory   int
 	nesting  int
@@ -62,7 +63,7 @@ func newMachine(lang *Language, r expr.Request) *machine {
 	}
 	m := &machine{
 		lang: lang, bindings: &object{src: value.Object(bindings...)}, now: r.Now, left: r.Cost, memory: maxMemory, deepest: maxNesting, pos: -1,
-		random: random{state: r.Seed},
+		random: expr.NewRandom(r.Seed),
 	}
 	if m.left == 0 {
 		m.left = expr.InlineCost
@@ -101,6 +102,16 @@ func (m *machine) allocate(n int) {
 func (m *machine) text(size int) {
 	m.allocate(size)
 	m.spend(size / stepBytes)
+}
+
+// read counts a string that is looked at from end to end.
+func (m *machine) read(s string) { m.spend(len(s) / stepBytes) }
+
+// picture refuses a picture that is too long to be read more than once.
+func (m *machine) picture(text string) {
+	if len(text) > maxPicture {
+		panic(&fault{code: "D3130", message: fmt.Sprintf("a picture has at most %d bytes, and this has %d", maxPicture, len(text)), pos: m.pos})
+	}
 }
 
 func (f *frame) bind(name string, val any) {
@@ -241,7 +252,7 @@ var messages = map[string]string{
 	"D3141":           "%s",
 	"D3200":           "the text is not JSON: %s",
 	"D3201":           "%s",
-	"D3202":           "there is no hash algorithm %q; there are MD5, SHA-1, SHA-256, SHA-384 and SHA-512",
+	"D3202":           "there is no hash algorithm %q; there are " + expr.HashAlgorithms,
 	"U1001":           "the evaluation nests too deep; look for endless recursion",
 }
 

@@ -84,7 +84,7 @@ func (m *machine) compared(n *node, left, right any) any {
 	if letter(left) != letter(right) {
 		m.failAt(n.pos, "T2009", typeName(left), typeName(right), n.text)
 	}
-	c := compare(left, right)
+	c := m.compare(left, right)
 	switch n.text {
 	case "<":
 		return c < 0
@@ -115,24 +115,20 @@ func (m *machine) span(n *node, left, right any) any {
 	return &array{first: a, count: int(b-a) + 1, seq: true}
 }
 
+// contained looks for an item; lists and objects are found only themselves.
 func (m *machine) contained(left, right any) any {
 	if left == nil || right == nil {
 		return false
 	}
 	list, ok := right.(*array)
 	if !ok {
-		return scalar(left) && same(left, right)
+		return m.same(left, right)
 	}
 	for _, item := range m.all(list) {
 		m.step()
-		if scalar(left) && same(left, item) {
+		if m.same(left, item) {
 			return true
 		}
 	}
 	return false
-}
-
-func scalar(x any) bool {
-	k := letter(x)
-	return k == 's' || k == 'n' || k == 'b' || k == 'l'
 }

@@ -1,9 +1,6 @@
 package jsonata
 
-import (
-	"math"
-	"sort"
-)
+import "math"
 
 // path applies the steps from left to right, each to the items that the one
 // before it gave.
@@ -220,7 +217,7 @@ func (m *machine) filter(by *node, in any, env *frame) any {
 		if t, ok := item.(*tuple); ok {
 			context, scope = t.at, env.within(t)
 		}
-		if m.selects(m.eval(by, context, scope), i, len(items)) {
+		for range m.selected(m.eval(by, context, scope), i, len(items)) {
 			out.put(m, item)
 		}
 	}
@@ -240,51 +237,61 @@ func position(f float64, n int) int {
 	return int(i)
 }
 
-// selects reports whether a filter's result keeps item i of n.
-func (m *machine) selects(v any, i, n int) bool {
-	if f, ok := num(v); ok {
-		return position(f, n) == i
-	}
+// selected is how often a filter's result keeps item i of n: a list of positions
+// may name it more than once.
+func (m *machine) selected(v any, i, n int) int {
 	list, ok := v.(*array)
-	if !ok || list.len() == 0 {
-		return m.truth(v)
+	if f, isNumber := num(v); isNumber {
+		list, ok = sequence(f), true
 	}
-	found := false
+	if !ok || list.len() == 0 {
+		return m.kept(v)
+	}
+	found := 0
 	for _, one := range m.all(list) {
 		m.step()
 		f, ok := num(one)
 		if !ok {
-			return m.truth(v)
+			return m.kept(v)
 		}
-		found = found || position(f, n) == i
+		if position(f, n) == i {
+			found++
+		}
 	}
 	return found
+}
+
+// kept is how often a condition keeps an item: once if it counts as true.
+func (m *machine) kept(v any) int {
+	if m.truth(v) {
+		return 1
+	}
+	return 0
 }
 
 // sort orders a list by the terms of a sort step; equal items keep their
 // order.
 func (m *machine) sort(n *node, in *array, env *frame) *array {
-	items := append([]any(nil), m.all(in)...)
-	m.allocate(len(items) * itemBytes)
-	sort.SliceStable(items, func(i, j int) bool { return m.before(n, items[i], items[j], env) })
+	items := m.sorted(m.all(in), func(a, b any) bool { return m.after(n, a, b, env) })
 	return &array{items: items, seq: true, tuples: in.tuples}
 }
 
-func (m *machine) before(n *node, a, b any, env *frame) bool {
+// after reports whether a comes after b by the terms of a sort step.
+func (m *machine) after(n *node, a, b any, env *frame) bool {
 	for _, t := range n.terms {
 		x, y := m.key(t.expr, a, env), m.key(t.expr, b, env)
 		if x == nil || y == nil {
 			if x == nil && y == nil {
 				continue
 			}
-			return x != nil // what has no key comes last
+			return x == nil // what has no key comes last
 		}
 		c := m.order(t.expr.pos, x, y)
 		if t.descending {
 			c = -c
 		}
 		if c != 0 {
-			return c < 0
+			return c > 0
 		}
 	}
 	return false
@@ -307,11 +314,11 @@ func (m *machine) order(pos int, x, y any) int {
 	if letter(x) != letter(y) {
 		m.failAt(pos, "T2007", typeName(x), typeName(y))
 	}
-	return compare(x, y)
+	return m.compare(x, y)
 }
 
 // compare orders two numbers or two strings.
-func compare(x, y any) int {
+func (m *machine) compare(x, y any) int {
 	if a, ok := num(x); ok {
 		b, _ := num(y)
 		switch {
@@ -323,6 +330,7 @@ func compare(x, y any) int {
 		return 0
 	}
 	a, b := x.(string), y.(string)
+	m.read(a[:min(len(a), len(b))])
 	switch {
 	case a == b:
 		return 0

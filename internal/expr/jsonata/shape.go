@@ -175,7 +175,7 @@ func lastStep(n *node) *node {
 func (s *shaper) filter(n *node) *node {
 	out := s.node(n.left)
 	step := lastStep(out)
-	if out.hasGroup || step.hasGroup {
+	if step.hasGroup {
 		panic(newFault("S0209", n.pos))
 	}
 	by := s.node(n.right)
@@ -317,7 +317,7 @@ func seek(n *node, sl *slot) {
 func tail(n *node) *node {
 	switch n.kind {
 	case kindCall:
-		if len(n.predicate) == 0 && !n.hasGroup {
+		if len(n.predicate) == 0 { // a grouping is lost, as in the reference
 			return &node{kind: kindLambda, pos: n.pos, thunk: true, left: n}
 		}
 	case kindCondition:

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/regie-dev/regie/internal/expr"
 )
 
 // tokenKind is the kind of a token.
@@ -234,7 +236,7 @@ func (l *lexer) flags(start int, pattern string) token {
 	if flags != "" {
 		source = "(?" + flags + ")" + pattern
 	}
-	re, err := regexp.Compile(source)
+	re, err := expr.CompileRegexp(source)
 	if err != nil {
 		panic(newFault("S0303", start, strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
 	}

@@ -1,7 +1,6 @@
 // Package jsonpath evaluates the JSONPath mode of the Amazon States Language:
 // paths of the state's input ($), of the context object ($$) and of workflow
-// variables ($name), the intrinsic functions (States.Format and so on), payload
-// templates ("key.$": …) and ResultPath.
+// variables ($name), and the intrinsic functions (States.Format and so on).
 //
 // It behaves as Step Functions does, also where that differs from its
 // documentation: numbers that must be integers are cut off except in MathAdd,

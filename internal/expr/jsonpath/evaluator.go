@@ -7,12 +7,9 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
-// Errors of Step Functions, which are the codes of failed evaluations beside
-// expr.CostExceeded.
-const (
-	Runtime                = "States.Runtime"                // a path leads nowhere, or a function failed
-	ResultPathMatchFailure = "States.ResultPathMatchFailure" // a result cannot be put where ResultPath says
-)
+// Runtime is the error of Step Functions where a path leads nowhere or a
+// function failed: the code of failed evaluations beside expr.CostExceeded.
+const Runtime = "States.Runtime"
 
 // Evaluator evaluates the fields of one state with one budget and one source
 // of randomness: the same scope, budget and order give the same results. It
@@ -23,10 +20,6 @@ type Evaluator struct{ m *machine }
 func NewEvaluator(scope Scope, budget Budget) *Evaluator {
 	return &Evaluator{m: newMachine(scope, budget)}
 }
-
-// Rescope gives what is evaluated from now on another scope, such as the
-// result for ResultSelector, and keeps what is left of the budget.
-func (e *Evaluator) Rescope(scope Scope) { e.m.scope = scope }
 
 // Lookup evaluates a query that may lead nowhere, as Choice rules ask: a path
 // that leads nowhere, also beyond the end of a list, is not found and no

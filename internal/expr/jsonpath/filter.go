@@ -1,9 +1,9 @@
 package jsonpath
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
 )
 
@@ -12,7 +12,7 @@ type condition struct {
 	op          string // "&&", "||", "!", "exists" or an operator of comparison
 	left, right *condition
 	a, b        operand
-	pattern     *regexp.Regexp
+	pattern     *expr.Regexp
 }
 
 // operand is one side of a comparison or an argument of a path's function.
@@ -143,7 +143,7 @@ func (p *parser) list() value.Value {
 }
 
 // pattern parses /expression/flags. It matches the whole text.
-func (p *parser) pattern() *regexp.Regexp {
+func (p *parser) pattern() *expr.Regexp {
 	start := p.pos
 	if !p.take("/") {
 		p.failf(p.pos, "a regular expression such as /a.*/i is expected after =~, and this is %s", p.here())
@@ -171,7 +171,7 @@ func (p *parser) pattern() *regexp.Regexp {
 	if flags != "" {
 		flags = "(?" + flags + ")"
 	}
-	re, err := regexp.Compile(flags + `\A(?:` + b.String() + `)\z`)
+	re, err := expr.CompileRegexp(flags + `\A(?:` + b.String() + `)\z`)
 	if err != nil {
 		p.failf(start, "the regular expression cannot be used: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
@@ -196,8 +196,9 @@ func (m *machine) holds(c *condition, at, doc value.Value) bool {
 		if _, ok := text.Str(); !ok && text.Kind() != value.KindInt && text.Kind() != value.KindFloat {
 			return false
 		}
-		m.text(text.Len())
-		return c.pattern.MatchString(text.Text())
+		s := text.Text()
+		m.spend(c.pattern.Cost(len(s)))
+		return c.pattern.MatchString(s)
 	}
 	return m.compare(c.op, m.value(c.a, at, doc), m.value(c.b, at, doc))
 }
@@ -222,6 +223,7 @@ func (m *machine) compare(op string, a, b value.Value) bool {
 	case "!==":
 		return !m.same(a, b)
 	case "<", "<=", ">", ">=":
+		m.spend(nodes(a, nodes(b, m.limit())))
 		return ordered(op, a, b)
 	case "in":
 		return m.within(a, b)
@@ -282,6 +284,7 @@ func (m *machine) same(a, b value.Value) bool {
 
 // alike compares as == does: a text that reads as a number equals the number.
 func (m *machine) alike(a, b value.Value) bool {
+	m.step()
 	if text, ok := a.Str(); ok && numeric(b) {
 		return text == b.Text() || m.sameNumber(text, b)
 	}

@@ -213,6 +213,7 @@ func (s *search) names(at value.Value, i, end int, strict bool) {
 		}
 		return
 	}
+	s.m.spend(len(s.p.steps[i].names))
 	var members []value.Member
 	for _, name := range s.p.steps[i].names {
 		if v, ok := at.Lookup(name); ok {

@@ -91,7 +91,6 @@ func arrayUnique(m *machine, c *call) value.Value {
 	out := []value.Value{}
 	for _, item := range items {
 		key := string(m.canonical(nil, item, 0))
-		m.text(len(key))
 		if !seen[key] {
 			seen[key] = true
 			m.allocate(2 * itemBytes)
@@ -126,11 +125,13 @@ func (m *machine) canonical(b []byte, v value.Value, depth int) []byte {
 		sort.Slice(members, func(i, j int) bool { return members[i].Key < members[j].Key })
 		b = append(b, '{')
 		for _, member := range members {
+			m.text(len(member.Key))
 			b = append(value.AppendString(b, member.Key), ':')
 			b = append(m.canonical(b, member.Value, depth+1), ',')
 		}
 		return append(b, '}')
 	default:
+		m.text(v.Size())
 		return v.Append(b)
 	}
 }

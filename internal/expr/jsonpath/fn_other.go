@@ -1,17 +1,12 @@
 package jsonpath
 
 import (
-	"crypto/md5"  //nolint:gosec // the caller chooses the algorithm
-	"crypto/sha1" //nolint:gosec // the caller chooses the algorithm
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
-	"encoding/hex"
-	"fmt"
 	"math"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
 )
 
@@ -63,27 +58,12 @@ func base64Decode(m *machine, c *call) value.Value {
 func hash(m *machine, c *call) value.Value {
 	s := c.bounded(m.plain(c.args[0]))
 	m.text(len(s))
-	var digest []byte
-	switch name := c.str(1); name {
-	case "MD5":
-		d := md5.Sum([]byte(s)) //nolint:gosec // the caller chooses the algorithm
-		digest = d[:]
-	case "SHA-1":
-		d := sha1.Sum([]byte(s)) //nolint:gosec // the caller chooses the algorithm
-		digest = d[:]
-	case "SHA-256":
-		d := sha256.Sum256([]byte(s))
-		digest = d[:]
-	case "SHA-384":
-		d := sha512.Sum384([]byte(s))
-		digest = d[:]
-	case "SHA-512":
-		d := sha512.Sum512([]byte(s))
-		digest = d[:]
-	default:
-		c.refuse("there is no algorithm '%s'; there are MD5, SHA-1, SHA-256, SHA-384 and SHA-512", name)
+	name := c.str(1)
+	digest, ok := expr.Hash(name, s)
+	if !ok {
+		c.refuse("there is no algorithm '%s'; there are "+expr.HashAlgorithms, name)
 	}
-	return value.String(hex.EncodeToString(digest))
+	return value.String(digest)
 }
 
 func jsonMerge(m *machine, c *call) value.Value {
@@ -157,11 +137,11 @@ func mathRandom(m *machine, c *call) value.Value {
 	if first >= end {
 		c.refuse("the end must be greater than the start")
 	}
-	source := &m.random
+	source := m.random
 	if len(c.args) == 3 {
-		source = &random{state: uint64(c.integer(2))}
+		source = expr.NewRandom(uint64(c.integer(2)))
 	}
-	return value.Int(int64(uint64(first) + source.next()%uint64(end-first)))
+	return value.Int(int64(uint64(first) + source.Next()%uint64(end-first)))
 }
 
 // stringSplit splits at each of the characters of the second text. Empty parts
@@ -169,7 +149,7 @@ func mathRandom(m *machine, c *call) value.Value {
 func stringSplit(m *machine, c *call) value.Value {
 	s, splitters := c.str(0), c.str(1)
 	m.text(len(s))
-	m.spend(len(s) / stepBytes * len(splitters))
+	m.spend(len(s) * len(splitters) / stepBytes)
 	parts := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(splitters, r) })
 	m.spend(len(parts))
 	m.allocate(len(parts) * itemBytes)
@@ -182,11 +162,8 @@ func stringSplit(m *machine, c *call) value.Value {
 
 // uuid is a random UUID of version 4.
 func uuid(m *machine, _ *call) value.Value {
-	a, b := m.random.next(), m.random.next()
-	a = a&^0xf000 | 0x4000
-	b = b&^(3<<62) | 2<<62
 	m.text(36)
-	return value.String(fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", a>>32, a>>16&0xffff, a&0xffff, b>>48, b&0xffffffffffff))
+	return value.String(m.random.UUID())
 }
 
 // format puts the arguments in place of {} in the template.
@@ -232,9 +209,7 @@ func (m *machine) plain(v value.Value) string {
 	if s, ok := v.Str(); ok {
 		return s
 	}
-	text := m.appendPlain(nil, v, 0)
-	m.text(len(text))
-	return string(text)
+	return string(m.appendPlain(nil, v, 0))
 }
 
 func (m *machine) appendPlain(b []byte, v value.Value, depth int) []byte {
@@ -243,6 +218,7 @@ func (m *machine) appendPlain(b []byte, v value.Value, depth int) []byte {
 	switch v.Kind() {
 	case value.KindString:
 		s, _ := v.Str()
+		m.text(len(s))
 		return append(b, s...)
 	case value.KindList:
 		b = append(b, '[')
@@ -259,6 +235,7 @@ func (m *machine) appendPlain(b []byte, v value.Value, depth int) []byte {
 			if i > 0 {
 				b = append(b, ", "...)
 			}
+			m.text(len(member.Key))
 			b = append(append(b, member.Key...), '=')
 			b = m.appendPlain(b, member.Value, depth+1)
 		}
@@ -266,6 +243,7 @@ func (m *machine) appendPlain(b []byte, v value.Value, depth int) []byte {
 	case value.KindNull, value.KindUndefined:
 		return append(b, "null"...)
 	default:
+		m.text(v.Size())
 		return v.Append(b)
 	}
 }

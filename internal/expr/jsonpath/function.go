@@ -168,10 +168,8 @@ func concat(m *machine, at value.Value, args []value.Value) value.Value {
 		}
 		for _, item := range items {
 			m.step()
-			if text, ok := item.Str(); ok {
-				m.text(len(text))
-				b.WriteString(text)
-			} else if numeric(item) {
+			if item.Kind() == value.KindString || numeric(item) {
+				m.text(item.Size())
 				b.WriteString(item.Text())
 			}
 		}

@@ -17,9 +17,6 @@ const (
 	exactContext = "$$"
 )
 
-// Config says which variant of the language there is. There is one.
-type Config struct{}
-
 // Language is the JSONPath of Step Functions with its intrinsic functions. It
 // is immutable and safe for concurrent use.
 type Language struct{}
@@ -30,7 +27,7 @@ var (
 )
 
 // New returns the language.
-func New(Config) *Language { return &Language{} }
+func New() *Language { return &Language{} }
 
 // Name implements expr.Language.
 func (*Language) Name() string { return Name }
@@ -51,15 +48,7 @@ func (*Language) Compile(src string, env *expr.Env) (expr.Compiled, []expr.Probl
 
 // forbidden finds the roots that the environment forbids.
 func forbidden(q *Query, env *expr.Env) []expr.Problem {
-	if env == nil {
-		return nil
-	}
-	why := map[string]string{}
-	for _, r := range env.Roots {
-		if r.Why != "" {
-			why[r.Name] = r.Why
-		}
-	}
+	why := env.Forbidden()
 	var problems []expr.Problem
 	q.paths(func(p *path) {
 		if reason := why[p.binding()]; reason != "" && p.root != item {

@@ -40,13 +40,13 @@ type fault struct {
 // machine is the state of evaluations that share a budget.
 type machine struct {
 	scope  Scope
-	random random
+	random *expr.Random
 	left   uint64
 	memory int
 }
 
 func newMachine(scope Scope, budget Budget) *machine {
-	m := &machine{scope: scope, random: random{state: budget.Seed}, left: budget.Cost, memory: maxMemory}
+	m := &machine{scope: scope, random: expr.NewRandom(budget.Seed), left: budget.Cost, memory: maxMemory}
 	if m.left == 0 {
 		m.left = expr.InlineCost
 	}
@@ -87,9 +87,12 @@ func (m *machine) deep(depth int) {
 // limit is one more than what is left to spend, so that counting can stop.
 func (m *machine) limit() int { return int(min(m.left, 1<<30)) + 1 }
 
-// nodes is the number of values in v, up to limit.
+// nodes is what looking at all values in v costs, up to limit.
 func nodes(v value.Value, limit int) int {
 	n := 1
+	if s, ok := v.Str(); ok {
+		n += len(s) / stepBytes
+	}
 	for _, item := range v.Items() {
 		if n >= limit {
 			return limit
@@ -105,14 +108,18 @@ func nodes(v value.Value, limit int) int {
 	return n
 }
 
-// measure spends what reading all of v costs.
+// measure counts what writing all of v costs, before it is written.
 func (m *machine) measure(v value.Value, depth int) {
 	m.deep(depth)
 	m.step()
+	if k := v.Kind(); k != value.KindList && k != value.KindObject {
+		m.text(v.Size())
+	}
 	for _, item := range v.Items() {
 		m.measure(item, depth+1)
 	}
 	for _, member := range v.Members() {
+		m.text(len(member.Key))
 		m.measure(member.Value, depth+1)
 	}
 }
@@ -120,9 +127,7 @@ func (m *machine) measure(v value.Value, depth int) {
 // json is the compact JSON of v.
 func (m *machine) json(v value.Value) string {
 	m.measure(v, 0)
-	text := v.Append(nil)
-	m.text(len(text))
-	return string(text)
+	return v.String()
 }
 
 // shown is a value in a message, as AWS writes it.
@@ -142,17 +147,5 @@ func recovered(r any) *expr.Error {
 	if f, ok := r.(*fault); ok {
 		return &expr.Error{Code: f.code, Message: f.message, Offset: f.pos}
 	}
-	return &expr.Error{Code: expr.Internal, Message: fmt.Sprintf("internal error in the expression: %v", r), Offset: -1}
-}
-
-// random is the generator SplitMix64: small, and the same in every version of
-// Regie, so that a recorded seed gives the same numbers again.
-type random struct{ state uint64 }
-
-func (r *random) next() uint64 {
-	r.state += 0x9E3779B97F4A7C15
-	z := r.state
-	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-	z = (z ^ z>>27) * 0x94D049BB133111EB
-	return z ^ z>>31
+	return expr.InternalError(r)
 }

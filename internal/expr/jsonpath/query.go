@@ -89,15 +89,12 @@ func ParseResultPath(src string) (*Query, *expr.Problem) {
 
 // parse runs a parser over all of src.
 func parse(src string, read func(*parser) *node) (q *Query, problem *expr.Problem) {
-	if len(src) > expr.MaxLength {
-		return nil, &expr.Problem{
-			Code: expr.CodeLimit, Message: fmt.Sprintf("the expression has %d bytes; at most %d are allowed", len(src), expr.MaxLength),
-			Offset: expr.MaxLength, Length: 1,
-		}
+	if problem := expr.TooLong(src); problem != nil {
+		return nil, problem
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			q, problem = nil, syntaxProblem(r, len(src))
+			q, problem = nil, syntaxProblem(r, src)
 		}
 	}()
 	p := &parser{src: src}
@@ -109,14 +106,11 @@ func parse(src string, read func(*parser) *node) (q *Query, problem *expr.Proble
 }
 
 // syntaxProblem is what was recovered while parsing.
-func syntaxProblem(r any, length int) *expr.Problem {
+func syntaxProblem(r any, src string) *expr.Problem {
 	if f, ok := r.(*fault); ok {
 		return &expr.Problem{Code: f.code, Message: f.message, Offset: f.pos, Length: 1}
 	}
-	return &expr.Problem{
-		Code: expr.Internal, Message: fmt.Sprintf("internal error while reading the expression: %v", r),
-		Hint: "please report it with the expression", Length: max(1, length),
-	}
+	return expr.InternalProblem(r, src)
 }
 
 // String is the text of the query.

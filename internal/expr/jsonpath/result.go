@@ -7,6 +7,10 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
+// ResultPathMatchFailure is the error of a result that cannot be put where
+// ResultPath says.
+const ResultPathMatchFailure = "States.ResultPathMatchFailure"
+
 // ApplyResultPath puts a result into the input of a state at a path of
 // [ParseResultPath]; $ gives the result itself. Objects that are missing on the
 // way are made. A list takes a result in place of one of its items only. Where

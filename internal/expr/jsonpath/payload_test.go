@@ -9,8 +9,15 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
+// Rescope gives what is evaluated from now on another scope, such as the
+// result for ResultSelector, and keeps what is left of the budget.
+func (e *Evaluator) Rescope(scope Scope) { e.m.scope = scope }
+
 // querySuffix ends the names of members whose value is a query.
 const querySuffix = ".$"
+
+// The dialect that uses paths has payload templates and ResultPath of its own.
+// These evaluate the conformance cases of this package.
 
 // Template is a payload template: JSON in which a member whose name ends in
 // ".$" holds a path or a call of an intrinsic function, and is replaced by a
@@ -91,10 +98,6 @@ func (t *Template) query(m value.Member, at []string, problems *[]TemplateProble
 	t.queries = append(t.queries, q)
 	return &part{query: q, field: m.Key}
 }
-
-// Queries are the queries of the template in the order in which they stand.
-// The caller must not change the slice.
-func (t *Template) Queries() []*Query { return t.queries }
 
 // Variables are the workflow variables that the template reads, in the order
 // in which they stand, without repetitions.
