@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go, on Debian and its kin: a C compiler
-# (the race detector links with it) and the PostgreSQL server programs (the
-# tests start servers of their own; none is left running or enabled here).
+# (the race detector links with it), the PostgreSQL server programs (the tests
+# start servers of their own; none is left running or enabled here), and Node
+# with the reference implementation of JSONata, which Regie's is compared with.
 # Where it may not install, it says what is missing and fails.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 # Oldest PostgreSQL that Regie supports.
 min_postgres=15
+# Oldest Node that runs the reference implementation.
+min_node=18
+reference=tools/jsonata-reference
 
 missing=()
 
@@ -34,9 +39,25 @@ has_postgres() {
 	[[ -n $version && $version -ge $min_postgres ]]
 }
 
+has_node() {
+	command -v npm >/dev/null && [[ $(node --version 2>/dev/null) =~ ^v([0-9]+) ]] && ((BASH_REMATCH[1] >= min_node))
+}
+
+# What npm installed is as new as the list of what it should.
+has_reference() { [[ $reference/node_modules/.package-lock.json -nt $reference/package-lock.json ]]; }
+
+install_reference() {
+	has_reference && return
+	echo "deps: installing the reference implementation of JSONata" >&2
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --prefix "$reference" >/dev/null
+	touch "$reference/node_modules/.package-lock.json"
+}
+
 has_compiler || missing+=(gcc libc6-dev)
 has_postgres || missing+=(postgresql)
+has_node || missing+=(nodejs npm)
 if ((${#missing[@]} == 0)); then
+	install_reference
 	exit 0
 fi
 
@@ -50,7 +71,7 @@ if ((EUID != 0)); then
 	fi
 fi
 if ! command -v apt-get >/dev/null; then
-	echo "deps: missing ${missing[*]} (names of Debian packages), and there is no apt-get here; install a C compiler and PostgreSQL $min_postgres or newer, then try again" >&2
+	echo "deps: missing ${missing[*]} (names of Debian packages), and there is no apt-get here; install a C compiler, PostgreSQL $min_postgres or newer and Node $min_node or newer, then try again" >&2
 	exit 1
 fi
 
@@ -68,3 +89,5 @@ echo "deps: installing ${missing[*]}" >&2
 
 has_compiler || { echo "deps: gcc was installed but cannot link a program" >&2; exit 1; }
 has_postgres || { echo "deps: Debian's PostgreSQL is older than $min_postgres (found: $(postgres_version)); install $min_postgres or newer" >&2; exit 1; }
+has_node || { echo "deps: Debian's Node is older than $min_node (found: $(node --version)); install $min_node or newer" >&2; exit 1; }
+install_reference
