@@ -35,6 +35,9 @@ func (f InputFault) String() string {
 func (m *Machine) CheckInput(runID string, accept Accept, now time.Time) (value.Value, []InputFault) {
 	in := accept.Input
 	if m.prog.Inputs == nil {
+		if in.IsUndefined() {
+			return value.Object(), nil
+		}
 		return in, nil
 	}
 	if in.IsNull() {

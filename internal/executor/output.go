@@ -23,8 +23,9 @@ type OutputError struct {
 
 func (e *OutputError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Msg) }
 
-// ParseOutput reads the content of $REGIE_OUTPUT. If its first character that
-// is not white space is "{", it is one JSON object. Else it consists of lines:
+// ParseOutput reads the content of $REGIE_OUTPUT. It is one JSON value, which it
+// must be if its first character that is not white space is "{", "[" or a quote,
+// or it consists of lines:
 //
 //	total=12                 the text after the first "=", byte for byte
 //	report<<END              the lines up to one that is END and nothing else,
@@ -41,12 +42,12 @@ func ParseOutput(text []byte) (value.Value, error) {
 	if len(content) == 0 {
 		return value.Undefined, nil
 	}
-	if content[0] == '{' {
-		v, err := value.Parse(text)
-		if syntax := (*value.SyntaxError)(nil); errors.As(err, &syntax) {
-			return value.Undefined, &OutputError{syntax.Line, fmt.Sprintf("column %d: %s", syntax.Column, syntax.Msg)}
-		}
-		return v, err
+	v, err := value.Parse(text)
+	if err == nil {
+		return v, nil
+	}
+	if syntax := (*value.SyntaxError)(nil); errors.As(err, &syntax) && bytes.IndexByte([]byte("{[\""), content[0]) >= 0 {
+		return value.Undefined, &OutputError{syntax.Line, fmt.Sprintf("column %d: %s", syntax.Column, syntax.Msg)}
 	}
 	p := outputParser{rest: text}
 	var members []value.Member
@@ -92,7 +93,7 @@ func (p *outputParser) entry() (m value.Member, ok bool, err error) {
 	case n > 0 && bytes.HasPrefix(rest, []byte("<<")):
 		text, err = p.lines(key, rest[2:])
 	default:
-		err = &OutputError{p.line, "expected key=value or key<<END (a key has letters, digits, _ - .), or one JSON object as the whole file"}
+		err = &OutputError{p.line, "expected key=value or key<<END (a key has letters, digits, _ - .), or one JSON value as the whole file"}
 	}
 	return value.M(key, value.String(string(text))), true, err
 }

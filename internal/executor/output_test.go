@@ -30,6 +30,10 @@ func TestParseOutput(t *testing.T) {
 		"a<< END \nx\n END \nb=1":          `{"a":"x","b":"1"}`,
 		"a<<EOF\n{\"j\": 1}\nEOF":          `{"a":"{\"j\": 1}"}`,
 		`{"a": {"b": [1, 2.5, null]}}`:     `{"a":{"b":[1,2.5,null]}}`,
+		"[1, 2]":                           `[1,2]`,
+		`"text"`:                           `"text"`,
+		" 1.50\n":                          `1.5`,
+		"null\n":                           `null`,
 		" \n{\n\"z\": 1, \"a\": true\n}\n": `{"z":1,"a":true}`,
 	} {
 		t.Run(text, func(t *testing.T) {
@@ -52,8 +56,9 @@ func TestParseOutputErrors(t *testing.T) {
 		"a b=1":                     {1, "expected key=value"},
 		" a=1":                      {1, "expected key=value"},
 		"a<1":                       {1, "expected key=value"},
-		"[1, 2]":                    {1, "expected key=value"},
-		`"text"`:                    {1, "expected key=value"},
+		"[1, 2":                     {1, "column"},
+		`"text`:                     {1, "column"},
+		"True":                      {1, "expected key=value"},
 		"\xef\xbb\xbfa=1":           {1, "expected key=value"},
 		"x=1\na<<\nb\n":             {2, "needs a delimiter"},
 		"x=1\na<<END\nb\nEND x\n":   {2, `"END"`},
@@ -75,8 +80,8 @@ func TestParseOutputErrors(t *testing.T) {
 	}
 }
 
-// Whatever a task writes gives an error with a line of the text, or an object
-// whose JSON gives the same object again.
+// Whatever a task writes gives an error with a line of the text, or a value
+// whose JSON gives the same value again.
 func FuzzParseOutput(f *testing.F) {
 	for _, seed := range []string{"a=1\nb<<E\nx\nE\n", `{"a": [1, {"b": null}]}`, "a<<\n", "\x00", "a=\xff"} {
 		f.Add([]byte(seed))

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -55,6 +56,13 @@ func (w *Worker) execute(ctx context.Context, x executor.Executor, a *attempt, t
 // (OpenTelemetry, environment variables as context propagation carriers).
 const traceparentVariable = "TRACEPARENT"
 
+// inputVariable is the variable that names the file with the input of a task
+// that has one, and inputFile that file in the working directory.
+const (
+	inputVariable = "REGIE_INPUT"
+	inputFile     = ".regie-input.json"
+)
+
 // grace is the time that the task has between TERM and KILL.
 func grace(s *session) time.Duration {
 	if in, err := workflow.ProcessInputFrom(s.input); err == nil && in.Grace > 0 {
@@ -75,6 +83,11 @@ func (w *Worker) executorTask(t *engine.Task, s *session, dir string) (executor.
 	for _, v := range in.Env {
 		env = append(env, executor.EnvVar{Name: v.Name, Value: v.Value})
 	}
+	files := bundle(t.Program)
+	if !in.Input.IsUndefined() {
+		files = append(files, executor.File{Path: inputFile, Mode: 0o644, Data: in.Input.Append(nil)})
+		env = append(env, executor.EnvVar{Name: inputVariable, Value: filepath.Join(dir, "work", inputFile)})
+	}
 	runAs, namespace := "", ""
 	if t.Node != nil && t.Node.Task != nil {
 		runAs = t.Node.Task.RunAs
@@ -89,7 +102,7 @@ func (w *Worker) executorTask(t *engine.Task, s *session, dir string) (executor.
 	}
 	return executor.Task{
 		RunAs: runAs, Namespace: namespace, RunID: t.Run, Step: t.Path, Attempt: t.Attempt, Script: in.Script, Args: in.Args, Shell: in.Shell, Env: env,
-		Dir: dir, Files: bundle(t.Program), Checkpoint: t.Checkpoint, IdempotencyKey: t.IdempotencyKey,
+		Dir: dir, Files: files, Checkpoint: t.Checkpoint, IdempotencyKey: t.IdempotencyKey,
 		Timeout: t.Timeout, Grace: in.Grace, SuccessCodes: in.SuccessCodes, MaxLogBytes: in.MaxLogBytes, Output: s.log.chunk,
 	}, engine.TaskOutcome{}, true
 }

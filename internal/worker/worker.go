@@ -352,7 +352,7 @@ func (w *Worker) real(ctx context.Context, a *attempt, t *engine.Task, again boo
 		w.tellStarted(a.ref)
 		out = w.call(ctx, w.cfg.Connectors[t.Uses], t, s)
 	}
-	return bounded(s.mask(out))
+	return bounded(s.mask(replied(t, out)))
 }
 
 // bounded fails an attempt whose result is too large to be recorded.

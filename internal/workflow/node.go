@@ -177,6 +177,9 @@ type Task struct {
 	// Finish says what ends the node: the task's result (default), or a message
 	// that names the attempt's token.
 	Finish Finish `json:"finish,omitempty"`
+	// Reply says how what comes back becomes the result or the error; it is not
+	// applied to what mocks give.
+	Reply Reply `json:"reply,omitempty"`
 	// RunsOn chooses workers; RunAs the user; OnDisconnect and LostAfter what
 	// lost contact means.
 	RunsOn       *Data  `json:"runs_on,omitempty"`
@@ -194,6 +197,18 @@ type Finish string
 const (
 	FinishResult  Finish = ""
 	FinishMessage Finish = "message"
+)
+
+// Reply says how what an executor or connector gave becomes a task's result.
+type Reply string
+
+// The replies. That of a function is what the process left in $REGIE_OUTPUT, or
+// the body of the HTTP answer; an object with the texts errorType and
+// errorMessage is an error of that name, whose message is the object as JSON.
+const (
+	ReplyAsIs     Reply = ""         // as it is
+	ReplyFunction Reply = "function" // what the function returned or raised
+	ReplyInvoke   Reply = "invoke"   // same, wrapped: {ExecutedVersion, Payload, StatusCode}
 )
 
 // Fork opens one frame for each body at once and ends when all have.

@@ -20,6 +20,7 @@ const (
 	ProcessSuccessCodes = "success_codes" // list of exit codes
 	ProcessMaxLogBytes  = "max_log_bytes"
 	ProcessGrace        = "grace" // seconds between TERM and KILL
+	ProcessInputValue   = "input" // any value, for the file that $REGIE_INPUT names
 )
 
 // ProcessInput is the evaluated input of a process task: what compilers write
@@ -36,6 +37,8 @@ type ProcessInput struct {
 	SuccessCodes []int
 	MaxLogBytes  int64         // 0: the executor's default
 	Grace        time.Duration // 0: the executor's default
+	// Input is what $REGIE_INPUT leads to; undefined: there is none.
+	Input value.Value
 }
 
 // EnvVar is one environment variable.
@@ -101,6 +104,8 @@ func (in *ProcessInput) set(key string, v value.Value) (err error) {
 			return fmt.Errorf("%s is not a number of seconds", v)
 		}
 		in.Grace = time.Duration(seconds * float64(time.Second))
+	case ProcessInputValue:
+		in.Input = v
 	default:
 		return fmt.Errorf("not known here")
 	}

@@ -27,8 +27,8 @@ type Program struct {
 	// Zone is the IANA name in which dates are computed; empty means UTC.
 	Zone         string        `json:"zone,omitempty"`
 	BusinessDate *BusinessDate `json:"business_date,omitempty"`
-	// Inputs declares the run's input; nil accepts anything as it is, an empty
-	// list nothing.
+	// Inputs declares the run's input; nil accepts anything as it is, and takes
+	// none at all for an empty object; an empty list accepts nothing.
 	Inputs []Input `json:"inputs,omitzero"`
 	// Bodies is the table of bodies; Main is the one that a run enters.
 	// Bodies may be entered from several places, themselves included.

@@ -87,7 +87,7 @@ func (d *language) stepForms() []descriptor.Field {
 	return []descriptor.Field{
 		{Name: "run", Type: oneOf(ranged(text(), 1, unbounded), ranged(list(kind(descriptor.Any)), 1, unbounded)), Template: true, Doc: "Script, or a list: a program with its arguments, which no shell sees. " +
 			"Expressions cannot stand in a script: values reach it through `env`, or as items of a list. " +
-			"What the script writes to the file `$REGIE_OUTPUT` (a JSON object, or lines `key=value`) is the step's output.",
+			"What the script writes to the file `$REGIE_OUTPUT` (a JSON value, or lines `key=value`) is the step's output.",
 			Example: "run: scripts/fetch.sh \"$DATE\""},
 		{Name: "uses", Type: text(), Doc: "Connector or task type to call, with `with`.", Example: "uses: http.request\nwith: {method: GET, url: \"https://example.com\"}"},
 		{Name: "with", Type: mapOf(descriptor.String, kind(descriptor.Any)), Template: true, Doc: "Input of `uses` or `workflow`."},
