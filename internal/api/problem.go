@@ -35,7 +35,7 @@ func diagnostics(problems []diag.Diagnostic) []*regiev1.Diagnostic {
 		d := &problems[i]
 		out = append(out, &regiev1.Diagnostic{
 			File: d.File, Line: int32(d.Line), Column: int32(d.Column),
-			Code: d.Code, Severity: string(d.Severity), Message: d.Message, Hint: d.Hint,
+			Code: d.Code, Severity: string(d.Severity), Message: d.Text(), Hint: d.Hint,
 		})
 	}
 	return out

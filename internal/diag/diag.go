@@ -3,6 +3,7 @@ package diag
 import (
 	"fmt"
 	"sort"
+	"strings"
 )
 
 // Severity says whether a definition with this diagnostic can be used.
@@ -30,17 +31,28 @@ type Diagnostic struct {
 	Code     string   `json:"code"`
 	Severity Severity `json:"severity"`
 	Message  string   `json:"message"`
-	Hint     string   `json:"hint"`
+	// Location is the place in the words of a language that names places, such
+	// as /States/Order/Next; empty where there is none.
+	Location string `json:"location,omitempty"`
+	Hint     string `json:"hint"`
 }
 
 // String is the one-line form: file:line:column: severity[code]: message
 // (hint). Control characters are shown as escapes.
 func (d Diagnostic) String() string {
-	s := fmt.Sprintf("%s:%d:%d: %s[%s]: %s", d.File, d.Line, d.Column, d.Severity, d.Code, d.Message)
+	s := fmt.Sprintf("%s:%d:%d: %s[%s]: %s", d.File, d.Line, d.Column, d.Severity, d.Code, d.Text())
 	if d.Hint != "" {
 		s += " (" + d.Hint + ")"
 	}
 	return Visible(s)
+}
+
+// Text is the message with the location.
+func (d *Diagnostic) Text() string {
+	if d.Location == "" || d.Location == "/" {
+		return d.Message
+	}
+	return strings.TrimRight(d.Message, " ") + " (at " + d.Location + ")"
 }
 
 // List collects diagnostics. The zero value is ready; not safe for concurrent

@@ -30,7 +30,7 @@ func Render(d Diagnostic, source string, color bool) string {
 	if place := d.place(); place != "" {
 		b.WriteString(paint(bold, place+":") + " ")
 	}
-	b.WriteString(paint(tone, fmt.Sprintf("%s[%s]:", d.Severity, Visible(d.Code))) + " " + Visible(d.Message) + "\n")
+	b.WriteString(paint(tone, fmt.Sprintf("%s[%s]:", d.Severity, Visible(d.Code))) + " " + Visible(d.Text()) + "\n")
 	if line, ok := lineOf(source, d.Line); ok {
 		text, caret := excerpt(line, d.Column, d.Length)
 		number := strconv.Itoa(d.Line)

@@ -19,24 +19,14 @@ const (
 	CodeIgnored  = "IGNORED_FIELD"     // a warning: it has no effect here
 )
 
-// Target says what the tasks of a resource do here.
-type Target struct {
-	// Uses names the executor or connector.
-	Uses string
-	// With makes its input of the arguments of the state; nil: as they are.
-	With func(arguments workflow.Data) workflow.Data
-	// Store is the connection of an object store, for what reads items or writes
-	// results; Uses is then not needed.
-	Store string
-	// Idempotent and AtMostOnce are those of the task.
-	Idempotent, AtMostOnce bool
-}
-
 // CompileConfig is what compiling knows from outside.
 type CompileConfig struct {
 	// Name and Namespace are those of the program.
 	Name, Namespace string
-	// Type is the guarantee under which the machine runs; empty: Standard.
+	// Type is the guarantee under which the machine runs; empty: Standard: an
+	// attempt whose outcome nobody knows fails, and is not repeated unless a
+	// Retry says so. Express machines run at least once, with durability
+	// pipelined.
 	Type MachineType
 	// Place is where the context object says that executions run.
 	Place Place

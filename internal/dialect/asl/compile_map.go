@@ -164,8 +164,9 @@ func (b *mapBody) storeTask(uses string, r Resource, with []workflow.DataMember,
 	t := &workflow.Task{Uses: uses, Idempotent: true}
 	target, ok := b.cfg.Target(r)
 	if !ok || target.Store == "" {
-		b.fail(CodeUnmapped, r.Pos, len(r.Text)+2, place(b.s.Location, field+"/Resource"), "Nothing says in which store the resource %s reads and writes", r.Text).
-			Hint = "map it to a connection in the file of resources: `" + r.Text + ": {store: NAME}`"
+		d := b.fail(CodeUnmapped, r.Pos, len(r.Text)+2, place(b.s.Location, field+"/Resource"), "Nothing says in which store the resource %s reads and writes", r.Text)
+		d.State = b.s.Name
+		d.Hint = "map it to a connection in resources.yaml beside the definition, under `resources:`: `\"" + r.Text + "\": {store: NAME}`"
 		return t
 	}
 	with = append([]workflow.DataMember{{Key: "connection", Data: *constant(value.String(target.Store))}}, with...)

@@ -100,18 +100,16 @@ func (e *emitter) task() *workflow.Task {
 			Message: "Credentials have no effect: no role is assumed here", Hint: "say in the file of resources with which connection the resource is called",
 		})
 	}
-	target, ok := e.cfg.Target(t.Resource)
-	if !ok && t.Resource.Kind == Activity {
-		target, ok = activity(t.Resource), true
-	}
+	called, target, ok := e.target()
+	passed := e.passed(&called)
 	if !ok {
-		e.fail(CodeUnmapped, t.Resource.Pos, len(t.Resource.Text)+2, place(e.s.Location, "Resource"), "Nothing says what the resource %s is here", t.Resource.Text).
-			Hint = "map it to a connector, an HTTP endpoint, a process or a task type in the file of resources"
+		out.Uses, out.With = t.Resource.Text, &passed // what mocks show
+		e.unmapped(&called)
 		return out
 	}
-	out.Uses, out.Idempotent, out.AtMostOnce = target.Uses, target.Idempotent, target.AtMostOnce
+	out.Uses, out.Idempotent, out.AtMostOnce, out.Reply = target.Uses, target.Idempotent, target.AtMostOnce, target.Reply
 	if target.With != nil {
-		with := target.With(*e.data(workflow.Source{Root: workflow.RootEffective}))
+		with := target.With(passed)
 		out.With = &with
 	}
 	return out

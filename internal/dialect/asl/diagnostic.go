@@ -50,22 +50,19 @@ type Diagnostic struct {
 	Length int
 	// Hint says what to write instead.
 	Hint string
+	// State is the state whose resource is not mapped.
+	State string
 }
 
-// Diag is the diagnostic in the form of Regie: the message ends with the
-// location.
+// Diag is the diagnostic in the form of Regie.
 func (d Diagnostic) Diag() diag.Diagnostic {
-	message := d.Message
-	if d.Location != "" && d.Location != "/" {
-		message = strings.TrimRight(message, " ") + " (at " + d.Location + ")"
-	}
 	severity := diag.Error
 	if d.Severity == Warning {
 		severity = diag.Warning
 	}
 	return diag.Diagnostic{
 		File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column, Length: d.Length,
-		Code: d.Code, Severity: severity, Message: message, Hint: d.Hint,
+		Code: d.Code, Severity: severity, Message: d.Message, Location: d.Location, Hint: d.Hint,
 	}
 }
 

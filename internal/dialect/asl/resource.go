@@ -19,6 +19,10 @@ type Resource struct {
 	// Name is the name of a function or activity.
 	Name    string
 	Pattern Pattern
+	// Subject is what the arguments name, and where, see [State.Calls]; empty
+	// where they name nothing, or compute it.
+	Subject    string
+	SubjectPos diag.Pos
 }
 
 // ResourceKind is the kind of a [Resource].
