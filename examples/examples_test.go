@@ -64,9 +64,10 @@ func checkFolder(t *testing.T, dir string) (cases int) {
 		t.Fatal(err)
 	}
 	languages := local.Languages()
-	cfg := local.Native(languages)
-	cfg.RunOnce = false // a server has a use for triggers and deadlines
-	if _, problems := p.Load(cfg); len(problems) > 0 {
+	cfg := local.Definitions(languages)
+	cfg.Native.RunOnce = false // a server has a use for triggers and deadlines
+	set, problems := project.Load(cfg, p.Sources)
+	if problems = append(problems, set.Lacking()...); len(problems) > 0 {
 		t.Fatalf("findings: %v", problems)
 	}
 	files, err := suite.Find(dir, filepath.Abs)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/dialect/native"
+	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/registry"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -135,10 +136,10 @@ func (c *Catalog) load(namespace string, files []File) (*native.Set, []diag.Diag
 			return nil, nil, fmt.Errorf("%w: %q is not a relative path without dots", ErrFiles, files[i].Path)
 		}
 	}
-	var sources []native.Source
+	var sources []project.Source
 	for i := range files {
 		if files[i].Definition {
-			sources = append(sources, native.Source{Path: files[i].Path, Text: files[i].Content})
+			sources = append(sources, project.NewSource(files[i].Path, files[i].Content))
 		}
 	}
 	if len(sources) == 0 {
@@ -149,9 +150,10 @@ func (c *Catalog) load(namespace string, files []File) (*native.Set, []diag.Diag
 		return nil, nil, err
 	}
 	defer spread.close()
-	cfg := c.cfg.Native
-	cfg.Files = spread.bundle
-	set, problems := native.Load(cfg, sources)
+	cfg := c.cfg.Definitions
+	cfg.Native.Files = spread.bundle
+	loaded, problems := project.Load(cfg, sources)
+	set, problems := loaded.Set, append(problems, loaded.Refused(nil, nil)...)
 	if diag.HasErrors(problems) {
 		return set, problems, nil
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/regie-dev/regie/internal/dialect/native"
+	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/registry"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
@@ -36,8 +36,8 @@ type Config struct {
 	Store    store.Reader
 	Programs Programs
 	Machines *runtime.Machines
-	// Native is what the native language knows.
-	Native native.Config
+	// Definitions is what the languages of definitions know.
+	Definitions project.Config
 	// TempDir is where the files of a request lie while they are read.
 	TempDir string
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/expr/cel"
+	"github.com/regie-dev/regie/internal/expr/jsonata"
 	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/registry"
 	"github.com/regie-dev/regie/internal/runtime"
@@ -70,10 +71,10 @@ func open(t *testing.T) (*catalog.Catalog, *disk) {
 	languages := map[string]expr.Language{cel.Name: cel.New()}
 	c := catalog.New(catalog.Config{
 		Store: d, Programs: d, Machines: runtime.NewMachines(languages), TempDir: t.TempDir(),
-		Native: native.Config{
+		Definitions: project.Config{JSONata: jsonata.New(jsonata.Config{AWS: true}), Native: native.Config{
 			Expr: languages[cel.Name], Connectors: project.Connectors(all.Describe()),
 			Connections: project.ObjectTypes(all.ConnectionTypes()), Channels: project.ObjectTypes(all.ChannelTypes()),
-		},
+		}},
 	})
 	r, err := registry.Open(t.Context(), d, d, c.Tables()...)
 	if err != nil {

@@ -16,12 +16,18 @@ import (
 	"github.com/regie-dev/regie/internal/cli/view"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/local"
+	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
 )
 
 const applyHelp = `Sends definitions to the server with the files that they bundle. The server
 checks all of them and stores what changed, or nothing if anything is wrong. Of a
 folder, all definitions at any depth are sent.
+
+State machines in Amazon States Language (*.asl.json) are sent with their
+resources file, which says what their functions and services are on the server,
+and whether they are standard or express.
 
 --dry-run checks and says what would change. --prune removes, beside that, what
 carries the label and is not among the definitions any more: put the label on
@@ -31,6 +37,7 @@ Exit code 2 if something is an error; nothing was stored then.`
 
 type applyFlags struct {
 	remoteFlags
+	dialectFlags
 
 	dryRun        bool
 	prune, reason string
@@ -46,7 +53,8 @@ func (c *cli) applyCommand() *cobra.Command {
 		Args: arguments(1, -1, "FILE or DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.apply(cmd.Context(), &f, args) },
 	}
-	f.define(c, cmd)
+	f.remoteFlags.define(c, cmd)
+	f.dialectFlags.define(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would change, and store nothing")
 	flags.StringVar(&f.prune, "prune", "", "remove what has the label `KEY=VALUE` and is not here")
@@ -58,11 +66,14 @@ func (c *cli) applyCommand() *cobra.Command {
 const reasonHelp = "`WHY`, for the audit log"
 
 func (c *cli) apply(ctx context.Context, f *applyFlags, paths []string) error {
+	if err := f.dialectFlags.check(); err != nil {
+		return err
+	}
 	r, err := c.connect(&f.remoteFlags)
 	if err != nil {
 		return err
 	}
-	d, err := c.load(local.Languages(), paths...)
+	d, err := c.loadAs(local.Languages(), &f.dialectFlags, paths...)
 	if err != nil {
 		return err
 	}
@@ -116,17 +127,42 @@ func (d *definitions) send() (files []*regiev1.SourceFile, shown map[string]stri
 		rel = filepath.ToSlash(rel)
 		shown[rel] = name
 		sent[rel] = &regiev1.SourceFile{Path: rel, Content: []byte(d.texts[name]), Definition: true}
-		for _, b := range d.bundles[name] {
+		for _, b := range d.filesOf(name) {
 			at := path.Join(path.Dir(rel), b.Path)
 			if sent[at] == nil {
 				sent[at] = &regiev1.SourceFile{Path: at, Content: b.Data, Executable: b.Mode&0o111 != 0}
 			}
+		}
+		beside := d.resourcesOf(name)
+		for text := range d.set.Texts {
+			if at, err := filepath.Rel(filepath.Dir(beside), text); err == nil && filepath.IsLocal(at) {
+				shown[path.Join(path.Dir(rel), filepath.ToSlash(at))] = text
+			}
+		}
+		if d.resources != "" {
+			at := path.Join(path.Dir(rel), project.ResourcesName)
+			sent[at] = &regiev1.SourceFile{Path: at, Content: []byte(d.texts[d.resources])}
+			shown[at] = d.resources
 		}
 	}
 	for _, at := range slices.Sorted(maps.Keys(sent)) {
 		files = append(files, sent[at])
 	}
 	return files, shown, nil
+}
+
+// filesOf are the files that a definition bundles, and those that its resources
+// file does, which lies beside it, or is put there.
+func (d *definitions) filesOf(name string) []workflow.File {
+	return slices.Concat(d.bundles[name], d.bundles[d.resourcesOf(name)])
+}
+
+// resourcesOf is where the resources file of a definition is, if it has one.
+func (d *definitions) resourcesOf(name string) string {
+	if d.resources != "" {
+		return d.resources
+	}
+	return filepath.Join(filepath.Dir(name), project.ResourcesName)
 }
 
 // commonFolder is the folder that all folders lie in, or are.

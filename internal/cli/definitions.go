@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,18 +23,30 @@ import (
 
 // definitions is what was read of files that a command names.
 type definitions struct {
-	set      *native.Set
+	set      *project.Set
 	problems []diag.Diagnostic
 	texts    map[string]string // of the files, by the path that problems name
 	absolute map[string]string // where they lie, by the same path
 	bundles  map[string][]workflow.File
+	// resources is the resources file that a flag names, "" for none; beside has
+	// where it lies.
+	resources string
+	beside    map[string]string
 }
 
 // load reads and checks the definitions of files and folders. Paths in what
 // comes back are as they were named.
 func (c *cli) load(languages map[string]expr.Language, paths ...string) (*definitions, error) {
-	d := &definitions{texts: map[string]string{}, absolute: map[string]string{}, bundles: map[string][]workflow.File{}}
-	cfg := local.Native(languages)
+	return c.loadAs(languages, &dialectFlags{}, paths...)
+}
+
+// loadAs is load with what flags say about the definitions.
+func (c *cli) loadAs(languages map[string]expr.Language, f *dialectFlags, paths ...string) (*definitions, error) {
+	d := &definitions{texts: map[string]string{}, absolute: map[string]string{}, bundles: map[string][]workflow.File{}, beside: map[string]string{}}
+	cfg := local.Definitions(languages)
+	if err := f.apply(c, &cfg, d); err != nil {
+		return nil, err
+	}
 	all := &project.Project{}
 	for _, path := range paths {
 		abs, err := c.abs(path)
@@ -44,6 +57,7 @@ func (c *cli) load(languages map[string]expr.Language, paths ...string) (*defini
 		if err != nil {
 			return nil, openFailure(path, abs, err)
 		}
+		f.chosen(p, c.isFolder(path))
 		for _, s := range p.Sources {
 			shown := path
 			if rest, ok := strings.CutPrefix(s.Path, abs+string(filepath.Separator)); ok {
@@ -57,12 +71,22 @@ func (c *cli) load(languages map[string]expr.Language, paths ...string) (*defini
 			all.Sources = append(all.Sources, s)
 		}
 	}
-	cfg.Files = func(file string, patterns []string) ([]workflow.File, []native.FileFault) {
-		files, faults := project.Bundle(d.absolute[file], patterns)
+	cfg.Native.Files = func(file string, patterns []string) ([]workflow.File, []native.FileFault) {
+		abs := d.absolute[file]
+		if abs == "" {
+			if abs = d.beside[file]; abs == "" { // a file beside a definition, whose path begins as that of the definition
+				var err error
+				if abs, err = c.abs(file); err != nil {
+					return nil, []native.FileFault{{Message: err.Error()}}
+				}
+			}
+		}
+		files, faults := project.Bundle(abs, patterns)
 		d.bundles[file] = append(d.bundles[file], files...)
 		return files, faults
 	}
-	d.set, d.problems = all.Load(cfg)
+	d.set, d.problems = project.Load(cfg, all.Sources)
+	maps.Copy(d.texts, d.set.Texts)
 	return d, nil
 }
 
@@ -73,7 +97,7 @@ func openFailure(path, abs string, err error) error {
 	switch {
 	case errors.Is(err, project.ErrNoDefinition):
 		return failf(exitInvalid, "not_found", "no definition found in %s", path).
-			withHint("definitions are *.yaml, *.yml or *.json files with `kind:`; `regie init` writes one")
+			withHint("definitions are *.yaml, *.yml or *.json files with `kind:`, and *.asl.json files; `regie init` writes one")
 	case errors.Is(err, fs.ErrNotExist):
 		return failf(exitInvalid, "not_found", "%s does not exist", path)
 	case errors.As(err, &wrong):
@@ -125,6 +149,9 @@ func diagnosticsDocument(problems []diag.Diagnostic) value.Value {
 			value.M("severity", value.String(string(p.Severity))),
 			value.M("message", value.String(p.Message)),
 			value.M("hint", hint))
+		if p.Location != "" {
+			items[i] = items[i].With("location", value.String(p.Location))
+		}
 	}
 	return value.Object(value.M("diagnostics", value.List(items...)))
 }

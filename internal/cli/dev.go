@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/regie-dev/regie/internal/cli/view"
+	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/local"
 )
 
@@ -139,6 +140,7 @@ type changes struct {
 	root    string // the folder of the definitions, absolute
 	folder  bool   // all definitions of it count, else one file
 	path    string
+	how     dialectFlags
 	named   []string // files that flags name, absolute
 	files   map[string]bool
 }
@@ -156,7 +158,9 @@ func (c *cli) newChanges(f *runFlags, path string) (*changes, error) {
 	if !w.folder {
 		w.root = filepath.Dir(abs)
 	}
-	for _, name := range []string{f.mocks, f.vars, f.secrets, inputFile(f.input)} {
+	w.how = f.dialectFlags
+	mocks, _ := mockFile(f.mocks)
+	for _, name := range []string{mocks, f.resources, f.vars, f.secrets, inputFile(f.input)} {
 		if name == "" {
 			continue
 		}
@@ -194,7 +198,7 @@ func (w *changes) learn() {
 	for _, name := range w.named {
 		add(name)
 	}
-	if d, err := w.c.load(local.Languages(), w.path); err == nil {
+	if d, err := w.c.loadAs(local.Languages(), &w.how, w.path); err == nil {
 		for shown := range d.texts {
 			if abs, err := w.c.abs(shown); err == nil {
 				add(abs)
@@ -204,8 +208,12 @@ func (w *changes) learn() {
 			if program.Program == nil {
 				continue
 			}
+			beside := program.Pos.File
+			if program.Program.Language == asl.Name {
+				beside = d.resourcesOf(beside)
+			}
 			for _, file := range program.Program.Files {
-				add(filepath.Join(filepath.Dir(w.definition(program.Pos.File)), filepath.FromSlash(file.Path)))
+				add(filepath.Join(filepath.Dir(w.definition(beside)), filepath.FromSlash(file.Path)))
 			}
 		}
 	}
@@ -256,7 +264,7 @@ func (w *changes) counts(file string) bool {
 		return true
 	}
 	name := filepath.Base(file)
-	return w.folder && name[0] != '.' && slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(name)) && strings.HasPrefix(file, w.root)
+	return w.folder && name[0] != '.' && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name)) && strings.HasPrefix(file, w.root)
 }
 
 // wait returns true some time after the last of a number of changes, false when

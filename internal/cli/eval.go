@@ -9,6 +9,7 @@ import (
 
 	"github.com/regie-dev/regie/internal/cli/view"
 	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/eval"
 	"github.com/regie-dev/regie/internal/expr/cel"
 	"github.com/regie-dev/regie/internal/expr/jsonata"
@@ -70,7 +71,9 @@ Exit code 2 if the expression is not valid, 1 if its evaluation fails.`,
 func (c *cli) evaluator() *eval.Evaluator {
 	cfg := eval.Config{Now: c.Clock.Now().UTC()}
 	for _, l := range local.Languages() {
-		cfg.Languages = append(cfg.Languages, l)
+		if l.Name() != asl.Name { // its expressions are those of the others, with more about them
+			cfg.Languages = append(cfg.Languages, l)
+		}
 	}
 	return eval.New(cfg)
 }

@@ -9,6 +9,12 @@ import (
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
+// mockFile takes what --mocks names apart: FILE, or FILE#CASE.
+func mockFile(flag string) (file, testCase string) {
+	file, testCase, _ = strings.Cut(flag, "#")
+	return file, testCase
+}
+
 // mocksFit refuses mocks that can stand in for no step of the program: the step
 // that was meant would be made for real.
 func mocksFit(p *workflow.Program, mocks *mock.Set) error {

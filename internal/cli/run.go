@@ -19,13 +19,15 @@ import (
 
 // runFlags are the flags of `regie run`.
 type runFlags struct {
-	workflow, language string
-	input, date        string
-	mocks, time        string
-	data, resume       string
-	vars, secrets      string
-	allowHosts         []string
-	logs               bool
+	dialectFlags
+
+	workflow      string
+	input, date   string
+	mocks, time   string
+	data, resume  string
+	vars, secrets string
+	allowHosts    []string
+	logs          bool
 }
 
 // The clocks of a run.
@@ -37,6 +39,10 @@ const (
 const runHelp = `Runs a workflow in this process, shows it while it runs, and waits for its end.
 Of a folder, all definitions are loaded; --workflow names one if there are
 several. Every step is recorded on disk before anything acts on it.
+
+Files *.asl.json, *.asl.yaml and *.asl.yml, and others with StartAt and States,
+are state machines in Amazon States Language. What their functions and services
+are here says resources.yaml beside them, or the file of --resources.
 
 Secrets come from --secrets, which is a folder with a file for each or a YAML or
 JSON file, then from REGIE_SECRET_NAME in the environment. Variables (vars.NAME)
@@ -61,7 +67,8 @@ func (c *cli) runCommand() *cobra.Command {
 		Example: `  regie run eod.yaml
   regie run . --workflow eod --date 2026-03-02 --input '{"limit": 10}'
   regie run eod.yaml --input @input.json --output json > result.json
-  regie run eod.yaml --mocks mocks.yaml --time virtual`,
+  regie run eod.yaml --mocks mocks.yaml --time virtual
+  regie run order.asl.json --input @order.json --resources resources.yaml`,
 		GroupID: groupRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.resume != "" {
@@ -83,13 +90,14 @@ func (c *cli) runCommand() *cobra.Command {
 
 // define defines the flags that all commands have that run a workflow.
 func (f *runFlags) define(cmd *cobra.Command) {
+	f.dialectFlags.define(cmd)
+	f.defineKind(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.workflow, "workflow", "", "`NAME` of the workflow, if there are several")
 	flags.StringVar(&f.input, "input", "", inputHelp)
 	flags.StringVar(&f.date, "date", "", "business `DATE`, such as 2026-03-02")
-	flags.StringVar(&f.mocks, "mocks", "", "`FILE` with what stands in for steps")
+	flags.StringVar(&f.mocks, "mocks", "", "`FILE` with what stands in for steps; FILE#CASE for a case of Step Functions Local")
 	flags.StringVar(&f.time, "time", timeReal, "`real|virtual`: in virtual time waits, retries and timeouts pass at once")
-	flags.StringVar(&f.language, "language", "", "`LANGUAGE` of the definition; by default it is recognised")
 	flags.StringVar(&f.data, "data", "", "data folder `DIR`; unfinished runs in it go on first")
 	flags.StringArrayVar(&f.allowHosts, "allow-host", nil, "`HOST:PORT` that steps may call though it is local or private; can be repeated")
 	flags.StringVar(&f.vars, "vars", "", "YAML or JSON `FILE` with variables")
@@ -108,8 +116,8 @@ func (f *runFlags) check() error {
 			return usagef("--date %s is not a date", f.date).withHint("write it as 2026-03-02")
 		}
 	}
-	if f.language != "" && f.language != native.Name {
-		return usagef("there is no workflow language %q", f.language).withHint("there is %s", native.Name)
+	if err := f.dialectFlags.check(); err != nil {
+		return err
 	}
 	for _, host := range f.allowHosts {
 		if _, err := egress.ParseHostPort(host); err != nil {
@@ -125,14 +133,14 @@ func (c *cli) run(ctx context.Context, f *runFlags, path string) error {
 		return err
 	}
 	languages := local.Languages()
-	d, err := c.load(languages, path)
+	d, err := c.loadAs(languages, &f.dialectFlags, path)
 	if err != nil {
 		return err
 	}
 	if err := c.usable(d); err != nil {
 		return err
 	}
-	program, err := pick(d.set, f.workflow)
+	program, err := pick(d.set.Set, f.workflow)
 	if err != nil {
 		return err
 	}
@@ -140,11 +148,14 @@ func (c *cli) run(ctx context.Context, f *runFlags, path string) error {
 	if request.Input, err = c.inputValue(f.input); err != nil {
 		return err
 	}
-	launch, err := c.launch(f, d.set)
+	launch, err := c.launch(f, d.set.Set)
 	if err != nil {
 		return err
 	}
 	if err := mocksFit(program, launch.Mocks); err != nil {
+		return err
+	}
+	if err := c.mapped(d, program, launch.Mocks); err != nil {
 		return err
 	}
 	if err := c.needs(program, launch); err != nil {

@@ -17,6 +17,7 @@ import (
 
 func (c *cli) validateCommand() *cobra.Command {
 	var f remoteFlags
+	var how dialectFlags
 	cmd := &cobra.Command{
 		Use:   "validate [FILE|DIR]...",
 		Short: "Find mistakes in definitions",
@@ -26,34 +27,47 @@ all definitions at any depth are checked together, and the tests (*.test.yaml)
 too. Without an argument it is the working directory. With --context or --server
 the server checks the definitions, as it would for ` + "`regie apply`" + `.
 
+State machines in Amazon States Language (*.asl.json) are checked as AWS checks
+them, with its codes and messages. A resource that nobody has mapped is a warning
+where there is no resources file.
+
 Exit code 2 if something is an error; warnings alone give 0.`,
 		Example: `  regie validate eod.yaml
-  regie validate . --output json`,
+  regie validate . --output json
+  regie validate order.asl.json --resources resources.yaml`,
 		GroupID: groupWrite,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				args = []string{"."}
 			}
+			if err := how.check(); err != nil {
+				return err
+			}
 			if !f.named() {
 				if err := withoutEffect(cmd, "without --context or --server", "namespace", "token", "token-file"); err != nil {
 					return err
 				}
-				return c.validate(args, c.check)
 			}
-			return c.validate(args, func(paths []string) (*definitions, error) { return c.checkThere(cmd.Context(), &f, paths) })
+			return c.validate(args, func(paths []string) (*definitions, error) {
+				if f.named() {
+					return c.checkThere(cmd.Context(), &f, &how, paths)
+				}
+				return c.check(&how, paths)
+			})
 		},
 	}
 	f.define(c, cmd)
+	how.define(cmd)
 	return cmd
 }
 
 // checkThere has a server find what is wrong with definitions.
-func (c *cli) checkThere(ctx context.Context, f *remoteFlags, paths []string) (*definitions, error) {
+func (c *cli) checkThere(ctx context.Context, f *remoteFlags, how *dialectFlags, paths []string) (*definitions, error) {
 	r, err := c.connect(f)
 	if err != nil {
 		return nil, err
 	}
-	d, err := c.load(local.Languages(), paths...)
+	d, err := c.loadAs(local.Languages(), how, paths...)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +117,7 @@ func (c *cli) validate(paths []string, check func(paths []string) (*definitions,
 }
 
 // check finds what is wrong with definitions, and with tests among them.
-func (c *cli) check(paths []string) (*definitions, error) {
+func (c *cli) check(how *dialectFlags, paths []string) (*definitions, error) {
 	languages := local.Languages()
 	all := &definitions{texts: map[string]string{}}
 	var named, tests []string
@@ -115,10 +129,11 @@ func (c *cli) check(paths []string) (*definitions, error) {
 		}
 	}
 	if len(named) > 0 {
-		d, err := c.load(languages, named...)
+		d, err := c.loadAs(languages, how, named...)
 		if err != nil {
 			return nil, err
 		}
+		d.problems = append(d.problems, d.set.Lacking()...)
 		all = d
 	}
 	var list diag.List

@@ -2,6 +2,7 @@ package local
 
 import (
 	"github.com/regie-dev/regie/internal/connector/all"
+	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/expr/cel"
@@ -14,7 +15,13 @@ import (
 func Languages() map[string]expr.Language {
 	return map[string]expr.Language{
 		cel.Name: cel.New(), jsonata.Name: jsonata.New(jsonata.Config{}), jsonpath.Name: jsonpath.New(),
+		asl.Name: asl.NewLanguage(jsonata.New(jsonata.Config{AWS: true})),
 	}
+}
+
+// Definitions is what the languages of definitions know from outside.
+func Definitions(languages map[string]expr.Language) project.Config {
+	return project.Config{Native: Native(languages), JSONata: jsonata.New(jsonata.Config{AWS: true})}
 }
 
 // Native is what the native language knows from outside: the connectors and

@@ -172,6 +172,18 @@ func (s *Set) Patterns() []string {
 	return out
 }
 
+// Answers reports whether one of the mocks may stand in for the step, wherever it
+// stands: the last segment of the key fits its name.
+func (s *Set) Answers(step string) bool {
+	for _, pattern := range s.Patterns() {
+		name, _, _ := strings.Cut(pattern[strings.LastIndexByte(pattern, '/')+1:], "[")
+		if Fits(name, step) {
+			return true
+		}
+	}
+	return false
+}
+
 // Fits reports whether the path is the pattern, where * stands for any text.
 func Fits(pattern, path string) bool {
 	// What failed after a star is tried again with more text for the last star

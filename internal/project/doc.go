@@ -5,5 +5,5 @@
 // dialects, which know what it means.
 //
 //	p, err := project.Open("workflows")
-//	set, problems := p.Load(native.Config{Expr: language, Connectors: project.Connectors(all.Describe())})
+//	set, problems := project.Load(project.Config{Native: native, JSONata: jsonata}, p.Sources)
 package project

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/regie-dev/regie/internal/connector"
-	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/yamldoc"
 )
@@ -59,13 +59,14 @@ func Open(paths ...string) (*Project, error) {
 		}
 	}
 	if len(p.Sources) == 0 {
-		return nil, fmt.Errorf("%w in %s: definitions are *.yaml, *.yml or *.json files with `kind:`", ErrNoDefinition, strings.Join(paths, ", "))
+		return nil, fmt.Errorf("%w in %s: definitions are *.yaml, *.yml or *.json files with `kind:`, and *.asl.json files", ErrNoDefinition, strings.Join(paths, ", "))
 	}
 	return p, nil
 }
 
 // file takes a file that was named. Whatever it is, somebody means it as a
-// definition: what no language recognises is for the native one to refuse.
+// definition: what no language recognises is for the native one to refuse, but a
+// state machine is one by whatever name.
 func (p *Project) file(path string) error {
 	root, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
@@ -76,7 +77,7 @@ func (p *Project) file(path string) error {
 	if err != nil {
 		return err
 	}
-	return p.add(path, text, native.Name)
+	return p.add(NewSource(path, text))
 }
 
 // folder takes the definitions of a folder, in the order of their paths.
@@ -107,7 +108,12 @@ func (p *Project) folder(path string) error {
 		if err != nil {
 			return err
 		}
-		return p.add(filepath.Join(path, filepath.FromSlash(name)), text, "")
+		for _, l := range languages {
+			if full := filepath.Join(path, filepath.FromSlash(name)); l.recognises(full, text) {
+				return p.add(Source{Path: full, Language: l.name, Text: text})
+			}
+		}
+		return nil
 	})
 }
 
@@ -135,39 +141,32 @@ func regular(root *os.Root, name string, entry fs.DirEntry) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// add takes a file, in the language that recognises it or else the given one;
-// without either it is no definition.
-func (p *Project) add(path string, text []byte, otherwise string) error {
-	language := otherwise
+// NewSource is a file that is meant as a definition: the language is the one
+// that recognises it, or the native one.
+func NewSource(path string, text []byte) Source {
+	s := Source{Path: path, Language: native.Name, Text: text}
 	for _, l := range languages {
 		if l.recognises(path, text) {
-			language = l.name
-			break
+			s.Language = l.name
+			return s
 		}
 	}
-	if language == "" || slices.ContainsFunc(p.Sources, func(s Source) bool { return s.Path == path }) {
+	if isMachine(path, text) {
+		s.Language = asl.Name
+	}
+	return s
+}
+
+// add takes a file, unless it is there already.
+func (p *Project) add(s Source) error {
+	if slices.ContainsFunc(p.Sources, func(old Source) bool { return old.Path == s.Path }) {
 		return nil
 	}
 	if len(p.Sources) == MaxFiles {
 		return fmt.Errorf("there are more than %d definitions", MaxFiles)
 	}
-	p.Sources = append(p.Sources, Source{Path: path, Language: language, Text: text})
+	p.Sources = append(p.Sources, s)
 	return nil
-}
-
-// Load checks and compiles all definitions. cfg.Files is set to [Bundle] if it
-// is nil.
-func (p *Project) Load(cfg native.Config) (*native.Set, []diag.Diagnostic) {
-	if cfg.Files == nil {
-		cfg.Files = Bundle
-	}
-	var sources []native.Source
-	for _, s := range p.Sources {
-		if s.Language == native.Name {
-			sources = append(sources, native.Source{Path: s.Path, Text: s.Text})
-		}
-	}
-	return native.Load(cfg, sources)
 }
 
 // Connectors are the connectors as the language wants them described.

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/regie-dev/regie/internal/dialect/native"
 )
 
 // tree writes files, by their paths, into a new folder.
@@ -119,7 +117,7 @@ func TestOpenReadsNoMoreThanALanguageTakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, problems := p.Load(native.Config{})
+	_, problems := Load(Config{}, p.Sources)
 	if len(problems) != 1 || problems[0].Code != "yaml_limit" {
 		t.Errorf("problems %v", problems)
 	}

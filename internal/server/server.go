@@ -144,10 +144,10 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 		Store: s.home.Store, Holder: s.cfg.Holder, Languages: s.languages, Machines: s.machines,
 		Tasks: attempts{s.dispatch, s.crew}, Clock: s.clock, Marker: s.home.Marker, Log: s.cfg.Log, Observe: s.metrics.Events,
 	})
-	definitions := local.Native(s.languages)
-	definitions.RunOnce = false // triggers and deadlines work here
+	definitions := local.Definitions(s.languages)
+	definitions.Native.RunOnce = false // triggers and deadlines work here
 	s.catalog = catalog.New(catalog.Config{
-		Store: s.home.Store, Programs: s.runtime, Machines: s.machines, Native: definitions,
+		Store: s.home.Store, Programs: s.runtime, Machines: s.machines, Definitions: definitions,
 		TempDir: s.tempDir(),
 	})
 	if s.access, err = access.New(access.Config{Now: s.clock.Now, Random: rand.Reader}); err != nil {

@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -191,9 +192,10 @@ func (cfg *Config) definitions(f *File, texts map[string]string, l *diag.List) (
 		absolute[shown], texts[shown] = s.Path, string(s.Text)
 		s.Path = shown
 	}
-	dialect := local.Native(cfg.Languages)
-	dialect.Files = bundles(absolute)
-	set, problems := p.Load(dialect)
+	dialect := local.Definitions(cfg.Languages)
+	dialect.Native.Files = bundles(f, absolute)
+	set, problems := project.Load(dialect, p.Sources)
+	maps.Copy(texts, set.Texts)
 	for _, problem := range problems {
 		if problem.Severity == diag.Error {
 			l.Add(problem)
@@ -206,12 +208,20 @@ func (cfg *Config) definitions(f *File, texts map[string]string, l *diag.List) (
 	for _, o := range set.Objects {
 		objects = append(objects, local.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields})
 	}
-	return pick(f, set, l), objects
+	return pick(f, set.Set, l), objects
 }
 
-func bundles(absolute map[string]string) func(string, []string) ([]workflow.File, []native.FileFault) {
+func bundles(f *File, absolute map[string]string) func(string, []string) ([]workflow.File, []native.FileFault) {
 	return func(file string, patterns []string) ([]workflow.File, []native.FileFault) {
-		return project.Bundle(absolute[file], patterns)
+		at, ok := absolute[file]
+		if !ok { // it lies beside a definition, and is named as that one
+			rest, err := filepath.Rel(filepath.Dir(f.Path), file)
+			if err != nil {
+				return nil, []native.FileFault{{Message: err.Error()}}
+			}
+			at = filepath.Join(f.Dir, rest)
+		}
+		return project.Bundle(at, patterns)
 	}
 }
 
