@@ -52,14 +52,11 @@ func (l *machines) machine(s *Source) {
 	}
 	var used []*resources.Resource
 	program, problems := asl.Compile(asl.CompileConfig{
-		Name: name, JSONata: l.cfg.JSONata, Type: kind,
+		Name: name, JSONata: l.cfg.JSONata, Type: kind, Machines: l.others(file, kind),
 		Target: func(called asl.Resource) (asl.Target, bool) {
 			r, ok := file.Find(called)
-			if !ok {
+			if !ok || r.Machine != "" {
 				return asl.Target{}, false
-			}
-			if r.Machine != "" {
-				return asl.Target{Machine: l.child(file, r, kind)}, true
 			}
 			if !slices.Contains(used, r) {
 				used = append(used, r)
@@ -144,22 +141,33 @@ func (l *machines) resourcesText(definition string) *Source {
 	return &Source{Path: filepath.Join(filepath.Dir(definition), ResourcesName), Text: files[0].Data}
 }
 
-// child reads the definition that a resource is.
+// others are the state machines that tasks may start.
+func (l *machines) others(file *resources.File, kind asl.MachineType) []asl.Other {
+	var out []asl.Other
+	for _, r := range file.Machines() {
+		if m := l.child(file, r, kind); m != nil {
+			out = append(out, asl.Other{ARN: r.Pattern, Name: MachineName(r.Machine), Machine: m})
+		}
+	}
+	return out
+}
+
+// child reads the definition that a resource is, once.
 func (l *machines) child(file *resources.File, r *resources.Resource, kind asl.MachineType) *asl.Machine {
 	path := filepath.Join(filepath.Dir(file.Path), filepath.FromSlash(r.Machine))
 	if m, known := l.nested[path]; known {
 		return m
 	}
 	var m *asl.Machine
-	if files, faults := l.cfg.Native.Files(file.Path, []string{r.Machine}); len(files) == 1 {
+	files, faults := l.cfg.Native.Files(file.Path, []string{r.Machine})
+	switch {
+	case len(files) == 1:
 		l.set.Texts[path] = string(files[0].Data)
 		m = l.read(path, files[0].Data, kind)
-	} else {
-		d := l.list.Errorf(r.MachinePos, "not_found", "there is no definition %s", r.Machine)
-		d.WithHint("it is looked for beside the resources file")
-		if len(faults) > 0 && len(files) > 1 {
-			d.Message = faults[0].Message
-		}
+	case len(faults) > 0:
+		l.list.Errorf(r.MachinePos, "not_found", "%s", faults[0].Message).WithLength(len(r.Machine)).Hint = faults[0].Hint
+	default:
+		l.list.Errorf(r.MachinePos, "not_found", "%s is not one definition", r.Machine).WithLength(len(r.Machine))
 	}
 	if l.nested == nil {
 		l.nested = map[string]*asl.Machine{}

@@ -16,6 +16,7 @@ const (
 	fieldUses      = "uses"
 	fieldWith      = "with"
 	fieldMachine   = "machine"
+	fieldStore     = "store"
 	fieldIdem      = "idempotent"
 )
 
@@ -61,7 +62,7 @@ func describeResource(anything descriptor.Type) *descriptor.Object {
 	text := descriptor.Type{Kind: descriptor.String}
 	return &descriptor.Object{
 		Name: "resource",
-		Doc:  "What a resource is here: exactly one of `run`, `http`, `uses` and `machine`.",
+		Doc:  "What a resource is here: exactly one of `run`, `http`, `uses`, `machine` and `store`.",
 		Fields: []descriptor.Field{
 			{
 				Name: fieldRun, Type: descriptor.Type{Kind: descriptor.List, Elem: &text, Min: descriptor.Bound(1)},
@@ -85,10 +86,14 @@ func describeResource(anything descriptor.Type) *descriptor.Object {
 				Name: fieldWith, Type: descriptor.Type{Kind: descriptor.Map, KeyKind: descriptor.String, Elem: &anything}, Template: true, Secrets: true,
 				Doc: "The input of `uses`. Expressions read `input`, which is what the task passes.",
 			},
-			{Name: fieldMachine, Type: text, Doc: "The definition of the state machine that is started, relative to this file.", Example: "child.asl.json"},
+			{Name: fieldMachine, Type: text, Doc: "The definition of the state machine that `startExecution.sync` starts, relative to this file. It runs as a part of the run.", Example: "child.asl.json"},
+			{
+				Name: fieldStore, Type: descriptor.Type{Kind: descriptor.Name}, Example: "data",
+				Doc: "The connection of an object store, for what reads items (`ItemReader`) and writes results (`ResultWriter`).",
+			},
 			{Name: fieldIdem, Type: descriptor.Type{Kind: descriptor.Boolean}, Default: value.False, Doc: "Repeating a call is harmless."},
 		},
-		OneOfGroups: []descriptor.Group{{Fields: []string{fieldRun, fieldHTTP, fieldUses, fieldMachine}, Needed: true, What: "what the resource is"}},
+		OneOfGroups: []descriptor.Group{{Fields: []string{fieldRun, fieldHTTP, fieldUses, fieldMachine, fieldStore}, Needed: true, What: "what the resource is"}},
 		Example:     "{run: [python3, charge.py]}\n",
 	}
 }

@@ -39,9 +39,7 @@ type File struct {
 type Resource struct {
 	Pattern string
 	Pos     diag.Pos
-	// Target is the target for a task that passes its arguments; see
-	// [Resource.TargetOf].
-	target asl.Target
+	target  asl.Target
 	// Machine is the path of a definition, relative to the file; where it is set
 	// there is no target.
 	Machine    string
@@ -135,6 +133,10 @@ func (p *parser) resource(key, n *yamldoc.Node) *Resource {
 		r.target = c.http(n.Get(fieldHTTP))
 	case n.Get(fieldUses) != nil:
 		r.target = c.uses(n.Get(fieldUses), n.Get(fieldWith))
+	case n.Get(fieldStore) != nil:
+		store := n.Get(fieldStore)
+		r.target = asl.Target{Store: store.Text}
+		c.names("Connection", store, nil)
 	default:
 		m := n.Get(fieldMachine)
 		r.Machine, r.MachinePos = m.Text, m.Pos
@@ -154,6 +156,21 @@ func (f *File) Find(called asl.Resource) (*Resource, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Machines are the resources that are state machines, those that count before
+// others first.
+func (f *File) Machines() []*Resource {
+	if f == nil {
+		return nil
+	}
+	var out []*Resource
+	for _, r := range f.resources {
+		if r.Machine != "" {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // Target is what the compiler is to make of a task that calls the resource.

@@ -96,6 +96,7 @@ resources:
   http: {http: {connection: api, path: "/x/${{ input.id }}"}, idempotent: true}
   uses: {uses: notify.send, with: {channel: ops, text: "${{ input.text }}"}}
   child: {machine: child.asl.json}
+  "arn:aws:states:::s3:*": {store: data}
 `)
 	if problems != "" {
 		t.Fatal(problems)
@@ -130,8 +131,13 @@ resources:
 	}
 	run, _ := file.Find(invoke("run"))
 	uses, _ := file.Find(invoke("uses"))
-	child, _ := file.Find(asl.Resource{Text: "child"})
-	if !cmp.Equal(run.Secrets, []string{"K"}) || len(uses.Objects) != 1 || uses.Objects[0].Name != "ops" || child.Machine != "child.asl.json" {
+	child := file.Machines()
+	s3 := direct(t, "arn:aws:states:::s3:getObject")
+	data, _ := file.Find(s3)
+	if data.Target(s3).Store != "data" || len(data.Objects) != 1 {
+		t.Errorf("store %+v", data)
+	}
+	if !cmp.Equal(run.Secrets, []string{"K"}) || len(uses.Objects) != 1 || uses.Objects[0].Name != "ops" || len(child) != 1 || child[0].Machine != "child.asl.json" {
 		t.Errorf("run %+v, uses %+v, child %+v", run, uses, child)
 	}
 }
@@ -176,7 +182,7 @@ func shown(d *workflow.Data) string {
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"resources: {f: {}}":                                                             "r.yaml:1:16: error[missing_field]: `run`, `http`, `uses` or `machine`",
+		"resources: {f: {}}":                                                             "r.yaml:1:16: error[missing_field]: `run`, `http`, `uses`, `machine` or `store`",
 		"resources: {f: {run: [a], uses: b}}":                                            "r.yaml:1:",
 		"resources: {f: {uses: notify.sent}}":                                            `there is no connector "notify.sent" (did you mean "notify.send"?)`,
 		"resources: {f: {uses: notify.send, with: {txt: a}}}":                            `unknown field "txt"`,
