@@ -38,7 +38,7 @@ const noop = "mocks: {\"*\": {output: null}}\n"
 func (b *run) open(ctx context.Context, name string, mocked bool, processes int) (*local.Regie, error) {
 	launch := &local.Launch{}
 	if mocked {
-		mocks, problems := mock.Parse("bench", []byte(noop))
+		mocks, problems := mock.Parse("bench", []byte(noop), mock.Which{})
 		if diag.HasErrors(problems) {
 			return nil, errors.New(problems[0].String())
 		}

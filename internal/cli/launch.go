@@ -23,7 +23,7 @@ import (
 const varPrefix = "REGIE_VAR_"
 
 // launch collects what the run is started with beside program and input.
-func (c *cli) launch(f *runFlags, set *native.Set) (*local.Launch, error) {
+func (c *cli) launch(f *runFlags, set *native.Set, program *workflow.Program) (*local.Launch, error) {
 	dir, err := c.abs(".")
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (c *cli) launch(f *runFlags, set *native.Set) (*local.Launch, error) {
 		return nil, err
 	}
 	if f.mocks != "" {
-		if err := c.mocks(f.mocks, l); err != nil {
+		if err := c.mocks(f.mocks, program.Name, l); err != nil {
 			return nil, err
 		}
 	}
@@ -91,16 +91,18 @@ func (c *cli) vars(file string, names []string) (value.Value, error) {
 }
 
 // mocks reads the file of mocks.
-func (c *cli) mocks(file string, l *local.Launch) error {
+func (c *cli) mocks(flag, workflow string, l *local.Launch) error {
+	file, name := mockFile(flag)
+	which := mock.Which{Workflow: workflow, Case: name}
 	text, err := c.readFile(file, yamldoc.MaxBytes)
 	if err != nil {
 		return err
 	}
-	mocks, problems := mock.Parse(file, text)
+	mocks, problems := mock.Parse(file, text, which)
 	if err := c.fileProblems(file, text, problems); err != nil {
 		return err
 	}
-	l.Mocks, l.MocksText = mocks, text
+	l.Mocks, l.MocksText, l.MocksOf = mocks, text, which
 	return nil
 }
 

@@ -30,14 +30,23 @@ func mocksFit(p *workflow.Program, mocks *mock.Set) error {
 	ids = slices.Compact(ids)
 	for _, pattern := range mocks.Patterns() {
 		id, _, _ := strings.Cut(pattern[strings.LastIndexByte(pattern, '/')+1:], "[")
-		if strings.Contains(pattern, "*") || slices.Contains(ids, id) {
-			continue
+		if !strings.Contains(pattern, "*") && !slices.Contains(ids, id) {
+			return misfit(p, pattern, id, ids)
 		}
-		f := failf(exitInvalid, "unknown_step", "the mock %q stands in for no step: there is no step %q in workflow %s", pattern, id, p.Name)
-		if meant := diag.Suggest(id, ids); meant != "" {
-			return f.withHint("did you mean %q?", meant)
+	}
+	for _, state := range mocks.States() {
+		if !slices.Contains(ids, state) {
+			return misfit(p, state, state, ids)
 		}
-		return f.withHint("a key with * may fit none")
 	}
 	return nil
+}
+
+// misfit is the failure for a mock that stands in for no step.
+func misfit(p *workflow.Program, key, id string, ids []string) *failure {
+	f := failf(exitInvalid, "unknown_step", "the mock %q stands in for no step: there is no step %q in workflow %s", key, id, p.Name)
+	if meant := diag.Suggest(id, ids); meant != "" {
+		return f.withHint("did you mean %q?", meant)
+	}
+	return f.withHint("a key with * may fit none")
 }

@@ -148,7 +148,7 @@ func (c *cli) run(ctx context.Context, f *runFlags, path string) error {
 	if request.Input, err = c.inputValue(f.input); err != nil {
 		return err
 	}
-	launch, err := c.launch(f, d.set.Set)
+	launch, err := c.launch(f, d.set.Set, program)
 	if err != nil {
 		return err
 	}

@@ -24,10 +24,11 @@ type Launch struct {
 	// environment, which is what is recorded.
 	Secrets     secret.Source
 	SecretsPath string
-	// Mocks stand in for steps; MocksText is the file that they came from,
-	// which is what is recorded.
+	// Mocks stand in for steps; MocksText is the file that they came from, and
+	// MocksOf the case in it, which is what is recorded.
 	Mocks     *mock.Set
 	MocksText []byte
+	MocksOf   mock.Which
 	// Dir is the folder in which somebody called Regie, absolute, which scripts
 	// can read; empty: none.
 	Dir string
@@ -60,6 +61,7 @@ type launchFile struct {
 	Vars        value.Value `json:"vars,omitzero"`
 	SecretsPath string      `json:"secrets,omitempty"`
 	Mocks       string      `json:"mocks,omitempty"`
+	MocksOf     mock.Which  `json:"mocks_of,omitzero"`
 	Dir         string      `json:"dir,omitempty"`
 	Folders     []string    `json:"folders,omitempty"`
 	AllowHosts  []string    `json:"allow_hosts,omitempty"`
@@ -68,7 +70,7 @@ type launchFile struct {
 
 func (l *Launch) encode() ([]byte, error) {
 	text, err := json.Marshal(launchFile{
-		Format: launchFormat, Objects: l.Objects, Vars: l.Vars, SecretsPath: l.SecretsPath, Mocks: string(l.MocksText),
+		Format: launchFormat, Objects: l.Objects, Vars: l.Vars, SecretsPath: l.SecretsPath, Mocks: string(l.MocksText), MocksOf: l.MocksOf,
 		Dir: l.Dir, Folders: l.Folders, AllowHosts: l.AllowHosts, Virtual: l.Virtual,
 	})
 	if err != nil {
@@ -86,11 +88,11 @@ func decodeLaunch(text []byte) (*Launch, error) {
 		return nil, fmt.Errorf("decode launch: format %d is not known here (this Regie reads %d)", f.Format, launchFormat)
 	}
 	l := &Launch{
-		Objects: f.Objects, Vars: f.Vars, SecretsPath: f.SecretsPath, MocksText: []byte(f.Mocks), Dir: f.Dir, Folders: f.Folders,
+		Objects: f.Objects, Vars: f.Vars, SecretsPath: f.SecretsPath, MocksText: []byte(f.Mocks), MocksOf: f.MocksOf, Dir: f.Dir, Folders: f.Folders,
 		AllowHosts: f.AllowHosts, Virtual: f.Virtual,
 	}
 	if len(l.MocksText) > 0 {
-		mocks, problems := mock.Parse("mocks", l.MocksText)
+		mocks, problems := mock.Parse("mocks", l.MocksText, l.MocksOf)
 		if diag.HasErrors(problems) {
 			return nil, fmt.Errorf("decode launch: %s", problems[0])
 		}

@@ -184,7 +184,7 @@ steps:
   - id: faked
     run: exit 1
 `)
-	mocks, problems := mock.Parse("m", []byte("mocks: {faked: {output: {}}}"))
+	mocks, problems := mock.Parse("m", []byte("mocks: {faked: {output: {}}}"), mock.Which{})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -306,7 +306,7 @@ steps:
     retry: {max_attempts: 3, backoff: {initial: 10s, jitter: full}}
 `)
 	const text = `mocks: {"each[*]": [{error: {name: exit.1}, duration: 2s}, {output: {}, duration: 1s}]}`
-	mocks, problems := mock.Parse("m", []byte(text))
+	mocks, problems := mock.Parse("m", []byte(text), mock.Which{})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

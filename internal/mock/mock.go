@@ -30,7 +30,23 @@ type Result struct {
 }
 
 // Set holds the mocks of a run. The zero Set and a nil one have none.
-type Set struct{ entries []entry }
+type Set struct {
+	entries []entry
+	// states are answered by name, wherever they stand, see [Which]; names are
+	// they in order.
+	states map[string]*response
+	names  []string
+}
+
+// Call is an attempt for which a mock is looked for.
+type Call struct {
+	Path    string // of the step
+	Name    string // of the step, as the definition has it
+	Attempt int    // from 1
+	// Invocation is how many attempts of the step of this name the run made
+	// before, wherever they stood; it is needed where [Set.Counts].
+	Invocation int
+}
 
 type entry struct {
 	pattern string
@@ -83,8 +99,9 @@ func Type() descriptor.Type {
 	}}
 }
 
-// Parse reads a mocks file: a mapping with the one key mocks.
-func Parse(file string, text []byte) (*Set, []diag.Diagnostic) {
+// Parse reads a mocks file: a mapping with the one key mocks, or a file in the
+// format of Step Functions Local.
+func Parse(file string, text []byte, which Which) (*Set, []diag.Diagnostic) {
 	docs, problems := yamldoc.Parse(file, text)
 	var list diag.List
 	list.Add(problems...)
@@ -93,6 +110,13 @@ func Parse(file string, text []byte) (*Set, []diag.Diagnostic) {
 	}
 	if list.HasErrors() || len(docs) != 1 {
 		return nil, list.Sorted()
+	}
+	if docs[0].Get(fieldMachines) != nil {
+		return ofLocal(docs[0], which, &list), list.Sorted()
+	}
+	if which.Case != "" {
+		list.Errorf(docs[0].Pos, "mocks_case", "there are no cases here to choose %q from", which.Case).
+			WithHint("cases belong to the format of Step Functions Local; name the file alone")
 	}
 	descriptor.Check(docs[0], Describe(), &list)
 	if list.HasErrors() {
@@ -145,19 +169,33 @@ func resultOf(v value.Value) Result {
 	return r
 }
 
-// Find returns what attempt number attempt (from 1) of the step gives, and
-// whether it is mocked at all.
-func (s *Set) Find(path string, attempt int) (Result, bool) {
+// Find returns what an attempt gives, and whether it is mocked at all.
+func (s *Set) Find(c Call) (Result, bool) {
 	if s == nil {
 		return Result{}, false
 	}
+	if r := s.states[c.Name]; r != nil {
+		return r.of(c.Name, c.Invocation), true
+	}
 	for i := range s.entries {
 		e := &s.entries[i]
-		if len(e.results) > 0 && Fits(e.pattern, path) {
-			return e.results[min(attempt, len(e.results))-1], true
+		if len(e.results) > 0 && Fits(e.pattern, c.Path) {
+			return e.results[min(c.Attempt, len(e.results))-1], true
 		}
 	}
 	return Result{}, false
+}
+
+// Counts reports whether what the step of the name gives depends on the number
+// of its invocations.
+func (s *Set) Counts(name string) bool { return s != nil && s.states[name] != nil }
+
+// States are the names of the steps that are answered wherever they stand.
+func (s *Set) States() []string {
+	if s == nil {
+		return nil
+	}
+	return s.names
 }
 
 // Patterns are the keys, in the order in which they are tried.
@@ -175,6 +213,9 @@ func (s *Set) Patterns() []string {
 // Answers reports whether one of the mocks may stand in for the step, wherever it
 // stands: the last segment of the key fits its name.
 func (s *Set) Answers(step string) bool {
+	if s.Counts(step) {
+		return true
+	}
 	for _, pattern := range s.Patterns() {
 		name, _, _ := strings.Cut(pattern[strings.LastIndexByte(pattern, '/')+1:], "[")
 		if Fits(name, step) {

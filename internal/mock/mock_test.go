@@ -19,7 +19,7 @@ mocks:
     - {error: {name: http.503, message: later}, duration: 2s, log: [one, two]}
     - {lost: true}
     - {output: {n: 1}, warning: odd}
-`))
+`), mock.Which{})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -30,19 +30,19 @@ mocks:
 	}{
 		{"fetch", 1, "any"}, {"settle[0]", 1, "item"}, {"settle[0]/x", 3, "any"}, {"settle[1]", 3, `{"n":1}`}, {"settle[1]", 9, `{"n":1}`},
 	} {
-		r, ok := s.Find(c.path, c.attempt)
+		r, ok := s.Find(mock.Call{Path: c.path, Attempt: c.attempt})
 		if !ok || r.Output.Text() != c.want {
 			t.Errorf("Find(%q, %d) = %v, %v; want output %s", c.path, c.attempt, r, ok, c.want)
 		}
 	}
-	if r, _ := s.Find("settle[1]", 1); r.ErrorName != "http.503" || r.ErrorMessage != "later" || r.Duration != 2*time.Second || strings.Join(r.Log, " ") != "one two" {
+	if r, _ := s.Find(mock.Call{Path: "settle[1]", Attempt: 1}); r.ErrorName != "http.503" || r.ErrorMessage != "later" || r.Duration != 2*time.Second || strings.Join(r.Log, " ") != "one two" {
 		t.Errorf("first attempt: %+v", r)
 	}
-	if r, _ := s.Find("settle[1]", 2); !r.Lost {
+	if r, _ := s.Find(mock.Call{Path: "settle[1]", Attempt: 2}); !r.Lost {
 		t.Errorf("second attempt: %+v", r)
 	}
 	var none *mock.Set
-	if _, ok := none.Find("x", 1); ok {
+	if _, ok := none.Find(mock.Call{Path: "x", Attempt: 1}); ok {
 		t.Error("no mocks, yet found")
 	}
 }
@@ -58,7 +58,7 @@ func TestParseFaults(t *testing.T) {
 		"mocks: {a: []}":                      "at least 1",
 		"--- {}\n--- {}":                      "document",
 	} {
-		_, problems := mock.Parse("m.yaml", []byte(text))
+		_, problems := mock.Parse("m.yaml", []byte(text), mock.Which{})
 		found := false
 		for _, p := range problems {
 			found = found || p.Severity == diag.Error && strings.Contains(p.String(), want)

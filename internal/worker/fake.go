@@ -4,9 +4,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/executor"
 	"github.com/regie-dev/regie/internal/mock"
+	"github.com/regie-dev/regie/internal/workflow"
 )
 
 // fake is an attempt that a mock stands in for. It has no goroutine: what it
@@ -76,7 +78,9 @@ func (f *fake) outcome() engine.TaskOutcome {
 			Name: m.ErrorName, Message: m.ErrorMessage, Details: m.ErrorDetails,
 		}}
 	}
-	return engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: m.Output, Warning: m.Warning}
+	// A mock stands for the message too that ends the step.
+	final := f.task.Node != nil && f.task.Node.Task != nil && f.task.Node.Task.Finish != workflow.FinishResult
+	return engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: m.Output, Warning: m.Warning, Final: final}
 }
 
 // kill ends the attempt before its time.
@@ -101,4 +105,28 @@ func (f *fake) end(outcome engine.TaskOutcome) {
 	defer f.w.running.Done()
 	outcome.StartedAt, outcome.EndedAt = f.began, f.w.cfg.Clock.Now()
 	f.w.end(f.a, outcome)
+}
+
+// invoked is a step of a run, wherever it stands.
+type invoked struct{ run, name string }
+
+// mocked is what mocks are asked about an attempt. Invocations are counted here:
+// of those before a restart only the attempts of the same activation are known.
+func (w *Worker) mocked(t *engine.Task) mock.Call {
+	c := mock.Call{Path: t.Path, Attempt: t.Attempt}
+	if t.Node == nil {
+		return c
+	}
+	c.Name = t.Node.ID
+	if !w.cfg.Mocks.Counts(c.Name) {
+		return c
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := invoked{t.Run, c.Name}
+	c.Invocation = max(w.invoked[key], t.Attempt-1)
+	if w.attempts[dispatch.RefOf(t)] == nil {
+		w.invoked[key] = c.Invocation + 1
+	}
+	return c
 }

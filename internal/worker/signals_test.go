@@ -70,7 +70,7 @@ func TestAttemptEnded(t *testing.T) {
 		outcome engine.OutcomeKind
 		took    time.Duration
 	}
-	set, problems := mock.Parse("m.yaml", []byte("mocks: {mocked: {output: 1}}"))
+	set, problems := mock.Parse("m.yaml", []byte("mocks: {mocked: {output: 1}}"), mock.Which{})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -103,7 +103,9 @@ type Worker struct {
 	listener Listener
 	attempts map[dispatch.Ref]*attempt
 	closed   bool
-	running  sync.WaitGroup
+	// invoked counts the attempts of steps whose mocks ask for it.
+	invoked map[invoked]int
+	running sync.WaitGroup
 
 	// detached ends with Detach.
 	detached context.Context //nolint:containedctx // that of what goes on until then
@@ -132,7 +134,7 @@ var errKilled = errors.New("told to stop")
 
 // New returns a worker that has no attempts.
 func New(cfg Config) *Worker {
-	w := &Worker{cfg: cfg, attempts: map[dispatch.Ref]*attempt{}}
+	w := &Worker{cfg: cfg, attempts: map[dispatch.Ref]*attempt{}, invoked: map[invoked]int{}}
 	w.detached, w.detach = context.WithCancel(context.Background())
 	return w
 }
@@ -165,7 +167,7 @@ func (w *Worker) take(t engine.Task, again bool) {
 	ref := dispatch.RefOf(&t)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	a := &attempt{ref: ref, class: Class(&t), kill: func() { cancel(errKilled) }, uses: t.Uses, dir: w.folder(&t)}
-	m, mocked := w.cfg.Mocks.Find(t.Path, t.Attempt)
+	m, mocked := w.cfg.Mocks.Find(w.mocked(&t))
 	var fake *fake
 	if mocked {
 		fake = w.newFake(a, &t, m)

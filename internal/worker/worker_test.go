@@ -451,7 +451,7 @@ mocks:
     - {error: {name: exit.1, message: no}, duration: 1h}
     - {lost: true}
     - {output: 3, log: [hello]}
-`))
+`), mock.Which{})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -487,7 +487,7 @@ mocks:
 // assigned; one that is killed ends canceled, at once.
 func TestMocksEndInOrder(t *testing.T) {
 	t.Parallel()
-	set, problems := mock.Parse("m.yaml", []byte(`mocks: {slow: {duration: 2s}, quick: {duration: 1s}, never: {duration: 9h}, zero: {output: 1}}`))
+	set, problems := mock.Parse("m.yaml", []byte(`mocks: {slow: {duration: 2s}, quick: {duration: 1s}, never: {duration: 9h}, zero: {output: 1}}`), mock.Which{})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
