@@ -85,7 +85,7 @@ func (d *decider) taskEnded(in TaskEnded) error {
 	if o.Kind == OutcomeFailed && o.Error == nil {
 		ev.Error = &Error{Name: ErrFailed, Message: "the attempt failed without saying why"}
 	}
-	if ev.Error != nil && ev.Error.Engine == "" && ev.Error.Name == ErrTimeout && d.m.errs[errorKey{engine: ErrTimeout}] != nil {
+	if e := ev.Error; e != nil && (e.Engine == "" || e.Engine == ErrTimeout) && e.Name == ErrTimeout && d.m.errs[errorKey{engine: ErrTimeout}] != nil {
 		mapped := d.m.engineError(ErrTimeout, ev.Error.Message)
 		mapped.Details = ev.Error.Details
 		ev.Error = mapped
