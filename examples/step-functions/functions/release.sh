@@ -1,0 +1,2 @@
+. ./functions/json.sh
+echo "released what was reserved for order $(text order)"

@@ -1,0 +1,46 @@
+package examples_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+)
+
+// The state machine really runs its functions.
+func TestStepFunctions(t *testing.T) {
+	t.Parallel()
+	folder := example(t, "step-functions")
+	d, code := newWorld(t).run(t, folder, "--input", "@"+filepath.Join(folder, "order.json"))
+	if code != 0 || d.Run.State != "succeeded" {
+		t.Fatalf("exit code %d, state %s, error %s: %s", code, d.Run.State, d.Run.Error.Name, d.Run.Error.Message)
+	}
+	got, err := json.Marshal(d.Run.Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"order":"4711","payment":{"receipt":"R-4711"},"shipped":{"parcels":2},"total":1310}`
+	if string(got) != want {
+		t.Errorf("output %s, want %s", got, want)
+	}
+	if shelf := d.step(t, "Reserve lines[1]/Reserve").object(t)["shelf"]; shelf != "i1" {
+		t.Errorf("the second line is reserved on %v", shelf)
+	}
+}
+
+// The mock configuration that it had for Step Functions Local still works.
+func TestStepFunctionsMocks(t *testing.T) {
+	t.Parallel()
+	folder := example(t, "step-functions")
+	for name, want := range map[string]struct {
+		code, attempts int
+		failure        string
+	}{
+		"Paid": {0, 1, ""}, "BusyThenPaid": {0, 3, ""}, "Declined": {1, 1, "Payment.Declined"},
+	} {
+		d, code := newWorld(t).run(t, folder, "--input", "@"+filepath.Join(folder, "order.json"), "--time", "virtual",
+			"--mocks", filepath.Join(folder, "mocks.json")+"#"+name)
+		if code != want.code || d.Run.Error.Name != want.failure || d.step(t, "Charge").Attempts != want.attempts {
+			t.Errorf("%s: exit code %d, error %q, %d attempts to charge", name, code, d.Run.Error.Name, d.step(t, "Charge").Attempts)
+		}
+	}
+}
