@@ -9,6 +9,7 @@ import (
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/local"
+	"github.com/regie-dev/regie/internal/resources"
 	"github.com/regie-dev/regie/internal/server"
 	"github.com/regie-dev/regie/internal/suite"
 )
@@ -41,7 +42,7 @@ func pages() []page {
 	cfg := config()
 	return []page{
 		{"schema/regie.schema.json", native.Schema(cfg).Indent() + "\n"},
-		{"docs/reference.md", native.Reference(cfg) + "\n" + descriptor.Markdown(suite.Describe())},
+		{"docs/reference.md", native.Reference(cfg) + "\n" + descriptor.Markdown(suite.Describe()) + "\n" + descriptor.Markdown(resources.Describe())},
 		{"docs/configuration.md", configuration + descriptor.Markdown(server.Describe())},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/local"
+	"github.com/regie-dev/regie/internal/resources"
 	"github.com/regie-dev/regie/internal/suite"
 	"github.com/regie-dev/regie/internal/value"
 )
@@ -19,13 +20,18 @@ func (c *cli) schemaCommand() *cobra.Command {
 		Short: "Print the JSON Schema of definitions",
 		Long: `Prints the JSON Schema (2020-12) that editors use to check and complete
 definitions: of everything, or of one kind, such as Workflow, Connection, step
-or http.request; test is the kind of *.test.yaml.`,
+or http.request; test is the kind of *.test.yaml, resources that of
+resources.yaml.`,
 		Example: `  regie schema > regie.schema.json
   regie schema Workflow`,
 		GroupID: groupWrite,
 		Args:    arguments(0, 1, "KIND"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return append(schemaNames(native.Schema(local.Native(local.Languages()))), suite.Describe().Name), cobra.ShellCompDirectiveNoFileComp
+			names := schemaNames(native.Schema(local.Native(local.Languages())))
+			for _, beside := range besideDefinitions() {
+				names = append(names, beside.Name)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			schema := native.Schema(local.Native(local.Languages()))
@@ -33,9 +39,11 @@ or http.request; test is the kind of *.test.yaml.`,
 				c.printJSON(schema)
 				return nil
 			}
-			if test := suite.Describe(); strings.EqualFold(args[0], test.Name) {
-				c.printJSON(descriptor.Schema(test, schemaID(test.Name)))
-				return nil
+			for _, beside := range besideDefinitions() {
+				if strings.EqualFold(args[0], beside.Name) {
+					c.printJSON(descriptor.Schema(beside, schemaID(beside.Name)))
+					return nil
+				}
 			}
 			one, err := schemaOf(schema, args[0])
 			if err != nil {
@@ -45,6 +53,11 @@ or http.request; test is the kind of *.test.yaml.`,
 			return nil
 		},
 	}
+}
+
+// besideDefinitions are the files beside definitions that have a schema.
+func besideDefinitions() []*descriptor.Object {
+	return []*descriptor.Object{suite.Describe(), resources.Describe()}
 }
 
 func schemaNames(schema value.Value) []string {

@@ -51,7 +51,8 @@ States:
     Parameters: {FunctionName: "1:function:f:live", Payload.$: $.pass}
     ResultSelector: {status.$: $.StatusCode, payload.$: $.Payload}
     Catch: [{ErrorEquals: [Declined], Next: Caught}]
-    Next: Direct
+    Next: Empty
+  Empty: {Type: Task, Resource: "arn:aws:states:::lambda:invoke", Parameters: {FunctionName: f}, ResultPath: $.empty, Next: Direct}
   Direct: {Type: Task, Resource: "arn:aws:lambda:eu-west-1:1:function:f", End: true}
   Caught: {Type: Pass, End: true}
 `))
@@ -71,12 +72,12 @@ States:
 		}
 	}()
 	for pass, want := range map[string]string{
-		`{"n":1}`:   `succeeded [{"status":200,"payload":[{"n":1}]}]`,
+		`{"n":1}`:   `succeeded [{"status":200,"payload":[{"n":1}],"empty":{"ExecutedVersion":"$LATEST","Payload":[{}],"StatusCode":200}}]`,
 		`"raise"`:   `succeeded {"Error":"Declined","Cause":"{\"errorType\":\"Declined\",\"errorMessage\":\"no funds\",\"stackTrace\":[]}"}`,
 		`["crash"]`: `failed Crashed {"errorType":"Crashed","errorMessage":"oops"}`,
 		`"away"`:    `failed http.503`,
 	} {
-		id, err := r.Submit(t.Context(), local.Request{Program: set.Workflows[0].Program, Input: value.MustParse(`{"pass":`+pass+`}`), Actor: "test"})
+		id, err := r.Submit(t.Context(), local.Request{Program: set.Workflows[0].Program, Input: value.MustParse(`{"pass":` + pass + `}`), Actor: "test"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -154,7 +154,7 @@ func (c *compiler) data(n *yamldoc.Node, o *descriptor.Object) filler {
 	places := map[*yamldoc.Node]descriptor.Text{}
 	descriptor.Texts(n, o, func(t descriptor.Text) { places[t.Node] = t })
 	whole := c.node(n, places)
-	return func(passed workflow.Data) workflow.Data { return bound(whole, passed.Expr.Bind[0].From) }
+	return func(passed workflow.Data) workflow.Data { return bound(whole, passed.Expr.Bind[0]) }
 }
 
 // node compiles a value. Expressions in it bind input to nothing yet.
@@ -226,8 +226,8 @@ func (c *compiler) problems(n *yamldoc.Node, offset int, src string, problems []
 	}
 }
 
-// bound is the data whose expressions read input from a source.
-func bound(d workflow.Data, from workflow.Source) workflow.Data {
+// bound is the data whose expressions read input as the binding says.
+func bound(d workflow.Data, from workflow.Binding) workflow.Data {
 	d.Expr = boundExpr(d.Expr, from)
 	d.Text, d.List, d.Object = slices.Clone(d.Text), slices.Clone(d.List), slices.Clone(d.Object)
 	for i := range d.Text {
@@ -242,11 +242,12 @@ func bound(d workflow.Data, from workflow.Source) workflow.Data {
 	return d
 }
 
-func boundExpr(e *workflow.Expr, from workflow.Source) *workflow.Expr {
+func boundExpr(e *workflow.Expr, from workflow.Binding) *workflow.Expr {
 	if e == nil {
 		return nil
 	}
 	out := *e
-	out.Bind = []workflow.Binding{{Path: []string{rootInput}, From: from}}
+	from.Path = []string{rootInput}
+	out.Bind = []workflow.Binding{from}
 	return &out
 }

@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 	"github.com/regie-dev/regie/internal/yamldoc"
 )
@@ -32,11 +33,7 @@ var subjects = map[string]string{
 // states:startExecution starts.
 func (s *State) Calls() Resource {
 	r := s.Task.Resource
-	arguments := s.Arguments
-	if arguments == nil {
-		arguments = s.Parameters
-	}
-	n := arguments.Get(subjects[r.Service+":"+r.Action])
+	n := s.arguments().Get(subjects[r.Service+":"+r.Action])
 	if n == nil || n.Kind != yamldoc.String {
 		return r
 	}
@@ -44,6 +41,14 @@ func (s *State) Calls() Resource {
 		r.Subject, r.SubjectPos = n.Text, n.Pos
 	}
 	return r
+}
+
+// arguments is the template of a Task's arguments, nil if it has none.
+func (s *State) arguments() *yamldoc.Node {
+	if s.Arguments != nil {
+		return s.Arguments
+	}
+	return s.Parameters
 }
 
 // target is what a task calls, with the target for it: for what its arguments
@@ -68,14 +73,24 @@ func (r *Resource) Invokes() bool {
 	return r.Kind == Integration && r.Service == "lambda" && r.Action == "invoke" && r.Subject != ""
 }
 
-// passed is what a task passes to what it calls.
+// passed is what a task passes to what it calls: an expression that reads one
+// source, or the empty object that a function gets which is invoked without a
+// payload.
 func (e *emitter) passed(r *Resource) workflow.Data {
 	from := workflow.Source{Root: workflow.RootEffective}
-	if r.Invokes() {
-		from.Name = "Payload"
+	if !r.Invokes() {
+		return *e.data(from)
 	}
-	return *e.data(from)
+	from.Name = memberPayload
+	out := e.data(from)
+	if arguments := e.s.arguments(); arguments.Get(memberPayload) == nil && arguments.Get(memberPayload+dynamic) == nil {
+		out.Expr.Bind = []workflow.Binding{{Path: []string{bindInput}, Const: value.Object()}}
+	}
+	return *out
 }
+
+// memberPayload is the argument of lambda:invoke that the function gets.
+const memberPayload = "Payload"
 
 // unmapped refuses a resource that nobody has mapped.
 func (e *emitter) unmapped(r *Resource) {
