@@ -49,7 +49,8 @@ func TestLinks(t *testing.T) {
 	for _, page := range []string{
 		"../README.md", "../docs/getting-started.md", "../docs/examples.md", "../docs/server.md", "../docs/api.md",
 		"../docs/configuration.md", "../deploy/README.md", "../CONTRIBUTING.md",
-		"repo-report/README.md", "nightly-settlement/README.md", "deliveries/README.md",
+		"../docs/coming-from-step-functions.md",
+		"repo-report/README.md", "nightly-settlement/README.md", "deliveries/README.md", "step-functions/README.md",
 	} {
 		text, err := os.ReadFile(page)
 		if err != nil {

@@ -186,6 +186,19 @@ func (w *world) run(t *testing.T, args ...string) (*document, int) {
 	return d, code
 }
 
+// regie calls regie, and returns its exit code and all that it printed.
+func (w *world) regie(t *testing.T, args ...string) (code int, out string) {
+	t.Helper()
+	var both bytes.Buffer
+	code = cli.Main(t.Context(), cli.World{
+		Args: args, Stdin: strings.NewReader(""), Stdout: &both, Stderr: &both, Terminal: noTerminal,
+		LookupEnv: func(name string) (string, bool) { text, ok := w.env[name]; return text, ok },
+		Environ:   w.environ, Getwd: func() (string, error) { return w.dir, nil },
+		Pid: os.Getpid(), Clock: clock.Real{}, Random: rand.Reader,
+	})
+	return code, both.String()
+}
+
 func (w *world) environ() []string {
 	var out []string
 	for name, text := range w.env {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/mock"
 	"github.com/regie-dev/regie/internal/project"
@@ -82,7 +83,14 @@ func (f *dialectFlags) chosen(p *project.Project, folder bool) {
 }
 
 // mapped refuses a program with tasks that nobody can make: their resource is
-// not mapped, and no mock stands in for them.
+// not mapped, and no mock stands in for them. Where others are mocked the run may
+// never come to them: then it is a warning, and they fail.
 func (c *cli) mapped(d *definitions, p *workflow.Program, mocks *mock.Set) error {
-	return c.usable(&definitions{problems: d.set.Refused(p, mocks.Answers), texts: d.texts})
+	problems := d.set.Refused(p, mocks.Answers)
+	for i := range problems {
+		if mocks != nil {
+			problems[i].Severity = diag.Warning
+		}
+	}
+	return c.usable(&definitions{problems: problems, texts: d.texts})
 }
