@@ -66,14 +66,14 @@ func (c *cli) applyCommand() *cobra.Command {
 const reasonHelp = "`WHY`, for the audit log"
 
 func (c *cli) apply(ctx context.Context, f *applyFlags, paths []string) error {
-	if err := f.dialectFlags.check(); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	r, err := c.connect(&f.remoteFlags)
 	if err != nil {
 		return err
 	}
-	d, err := c.loadAs(local.Languages(), &f.dialectFlags, paths...)
+	d, err := c.load(local.Languages(), &f.dialectFlags, paths...)
 	if err != nil {
 		return err
 	}

@@ -34,14 +34,9 @@ type definitions struct {
 	beside    map[string]string
 }
 
-// load reads and checks the definitions of files and folders. Paths in what
-// comes back are as they were named.
-func (c *cli) load(languages map[string]expr.Language, paths ...string) (*definitions, error) {
-	return c.loadAs(languages, &dialectFlags{}, paths...)
-}
-
-// loadAs is load with what flags say about the definitions.
-func (c *cli) loadAs(languages map[string]expr.Language, f *dialectFlags, paths ...string) (*definitions, error) {
+// load reads and checks the definitions of files and folders, as flags say. Paths
+// in what comes back are as they were named.
+func (c *cli) load(languages map[string]expr.Language, f *dialectFlags, paths ...string) (*definitions, error) {
 	d := &definitions{texts: map[string]string{}, absolute: map[string]string{}, bundles: map[string][]workflow.File{}, beside: map[string]string{}}
 	cfg := local.Definitions(languages)
 	if err := f.apply(c, &cfg, d); err != nil {

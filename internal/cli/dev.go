@@ -198,7 +198,7 @@ func (w *changes) learn() {
 	for _, name := range w.named {
 		add(name)
 	}
-	if d, err := w.c.loadAs(local.Languages(), &w.how, w.path); err == nil {
+	if d, err := w.c.load(local.Languages(), &w.how, w.path); err == nil {
 		for shown := range d.texts {
 			if abs, err := w.c.abs(shown); err == nil {
 				add(abs)

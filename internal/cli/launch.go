@@ -91,9 +91,9 @@ func (c *cli) vars(file string, names []string) (value.Value, error) {
 }
 
 // mocks reads the file of mocks.
-func (c *cli) mocks(flag, workflow string, l *local.Launch) error {
+func (c *cli) mocks(flag, program string, l *local.Launch) error {
 	file, name := mockFile(flag)
-	which := mock.Which{Workflow: workflow, Case: name}
+	which := mock.Which{Workflow: program, Case: name}
 	text, err := c.readFile(file, yamldoc.MaxBytes)
 	if err != nil {
 		return err

@@ -133,7 +133,7 @@ func (c *cli) run(ctx context.Context, f *runFlags, path string) error {
 		return err
 	}
 	languages := local.Languages()
-	d, err := c.loadAs(languages, &f.dialectFlags, path)
+	d, err := c.load(languages, &f.dialectFlags, path)
 	if err != nil {
 		return err
 	}

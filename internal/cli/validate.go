@@ -67,7 +67,7 @@ func (c *cli) checkThere(ctx context.Context, f *remoteFlags, how *dialectFlags,
 	if err != nil {
 		return nil, err
 	}
-	d, err := c.loadAs(local.Languages(), how, paths...)
+	d, err := c.load(local.Languages(), how, paths...)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (c *cli) check(how *dialectFlags, paths []string) (*definitions, error) {
 		}
 	}
 	if len(named) > 0 {
-		d, err := c.loadAs(languages, how, named...)
+		d, err := c.load(languages, how, named...)
 		if err != nil {
 			return nil, err
 		}

@@ -140,14 +140,13 @@ func pick(n *yamldoc.Node, name, what string, l *diag.List) *yamldoc.Node {
 	if len(n.Entries) > 0 {
 		there = "there are " + strings.Join(keys(n), ", ")
 	}
-	switch {
-	case name == "":
+	if name == "" {
 		l.Errorf(n.Pos, "mocks_case", "which %s is meant? there are %d", what, len(n.Entries)).WithHint("name it: --mocks FILE#CASE; %s", there)
-	default:
-		d := l.Errorf(n.Pos, "mocks_case", "there is no %s %q", what, name)
-		if d.Hint = diag.DidYouMean(name, keys(n)); d.Hint == "" {
-			d.Hint = there
-		}
+		return nil
+	}
+	d := l.Errorf(n.Pos, "mocks_case", "there is no %s %q", what, name)
+	if d.Hint = diag.DidYouMean(name, keys(n)); d.Hint == "" {
+		d.Hint = there
 	}
 	return nil
 }

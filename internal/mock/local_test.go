@@ -20,7 +20,7 @@ const localMocks = `{
   "MockedResponses": {
     "Charged": {"0": {"Return": {"StatusCode": 200, "Payload": {"ok": true}}}},
     "Shipped": {"0-2": {"Return": "shipped"}, "3": {"Throw": {"Error": "Late", "Cause": "no truck"}}},
-    "ChargedLate": {"1-2": {"Throw": {"Error": "Busy"}}, "0": {"Throw": {"Error": "Down", "Cause": "x"}}, "3": {"Return": null}}
+    "ChargedLate": {"1-2": {"Throw": {"Error": "Busy", "Cause": "again"}}, "0": {"Throw": {"Error": "Down", "Cause": "x"}}, "3": {"Return": null}}
   }
 }`
 
@@ -35,7 +35,7 @@ func TestLocal(t *testing.T) {
 	}{
 		{mock.Which{Workflow: "order", Case: "Happy"}, "Charge", `{"StatusCode":200,"Payload":{"ok":true}} States.Runtime`},
 		{mock.Which{Workflow: "Order", Case: "Happy"}, "Ship", `"shipped" "shipped" "shipped" Late:no truck States.Runtime`},
-		{mock.Which{Workflow: "order", Case: "Retried"}, "Charge", `Down:x Busy: Busy: null States.Runtime`},
+		{mock.Which{Workflow: "order", Case: "Retried"}, "Charge", "Down:x" + strings.Repeat(" Busy:again", 2) + " null States.Runtime"},
 		{mock.Which{Workflow: "other"}, "Look", `{"StatusCode":200,"Payload":{"ok":true}} States.Runtime`},
 	} {
 		set, problems := mock.Parse("m.json", []byte(localMocks), c.which)

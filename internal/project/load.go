@@ -89,11 +89,11 @@ func (s *Set) Lacking() []diag.Diagnostic {
 	for _, u := range s.Unmapped {
 		d := u.Problem
 		if !u.Listed {
-			if key := (once{d.File, d.Message}); told[key] {
+			key := once{d.File, d.Message}
+			if told[key] {
 				continue
-			} else {
-				told[key] = true
 			}
+			told[key] = true
 			d.Severity = diag.Warning
 		}
 		out = append(out, d)

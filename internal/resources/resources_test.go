@@ -6,17 +6,31 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/regie-dev/regie/internal/connector/all"
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/dialect/asl"
+	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/expr/cel"
-	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/resources"
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
+// connectors are two, with some fields of those that there are.
+func connectors() []native.Connector {
+	field := func(name string, kind descriptor.Kind) descriptor.Field {
+		return descriptor.Field{Name: name, Type: descriptor.Type{Kind: kind}, Template: true}
+	}
+	channel, text := field("channel", descriptor.Name), field("text", descriptor.String)
+	channel.Required, text.Required = true, true
+	return []native.Connector{
+		{Name: "http.request", Connections: []string{"http"}, Input: &descriptor.Object{Name: "http.request", Fields: []descriptor.Field{
+			field("url", descriptor.String), field("connection", descriptor.Name), field("path", descriptor.String), field("body", descriptor.Any),
+		}}},
+		{Name: "notify.send", Channel: true, Input: &descriptor.Object{Name: "notify.send", Fields: []descriptor.Field{channel, text}}},
+	}
+}
+
 func parse(text string) (*resources.File, string) {
-	cfg := resources.Config{Expr: cel.New(), Connectors: project.Connectors(all.Describe())}
+	cfg := resources.Config{Expr: cel.New(), Connectors: connectors()}
 	file, problems := resources.Parse(cfg, "r.yaml", []byte(text))
 	var out []string
 	for _, p := range problems {
