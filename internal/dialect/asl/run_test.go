@@ -41,7 +41,7 @@ func testTarget(r asl.Resource) (asl.Target, bool) {
 		return workflow.Data{Object: []workflow.DataMember{
 			{Key: "resource", Data: workflow.Data{Const: value.String(r.Text)}}, {Key: "input", Data: arguments},
 		}}
-	}}, r.Name != "unmapped"
+	}}, r.Name != "unmapped" && r.Subject == "" // functions that are named get the whole arguments, too
 }
 
 // compile links a machine; what the configuration leaves out is that of tests.

@@ -11,7 +11,8 @@ type Target struct {
 	// Uses names the executor or connector.
 	Uses string
 	// With makes its input of what the task passes: the arguments of the state,
-	// or the payload of a function that it invokes; nil: as it is.
+	// or the payload of a function that it invokes; nil: the arguments, whatever
+	// it calls.
 	With func(passed workflow.Data) workflow.Data
 	// Idempotent and AtMostOnce are those of the task; Reply says how what comes
 	// back becomes its result.
