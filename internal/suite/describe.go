@@ -28,7 +28,7 @@ func Describe() *descriptor.Object {
 		Name: "test",
 		Doc:  "A file `*.test.yaml`: cases that `regie test` runs and compares with what is expected.",
 		Fields: []descriptor.Field{
-			{Name: "workflow", Type: text(), Doc: "Name of the workflow that is tested; needed if there are several in `files`."},
+			{Name: "workflow", Type: text(), Doc: "Name of the workflow that is tested, or the file of a state machine; needed if there are several in `files`."},
 			{
 				Name: "files", Type: list(text()),
 				Doc: "Files and folders with the definitions, relative to the test file. By default the folder of the test file.",

@@ -237,6 +237,9 @@ func pick(f *File, set *native.Set, l *diag.List) *workflow.Program {
 		if w := set.Workflow(n.Text); w != nil {
 			return w.Program
 		}
+		if w := set.Workflow(project.MachineName(n.Text)); w != nil && filepath.Base(w.Pos.File) == filepath.Base(n.Text) {
+			return w.Program
+		}
 		d := l.Errorf(n.Pos, "test_workflow", "there is no workflow %q", n.Text).WithLength(n.Length())
 		if d.Hint = diag.DidYouMean(n.Text, names); d.Hint == "" {
 			d.WithHint("there is %s", strings.Join(names, ", "))
