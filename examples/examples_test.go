@@ -152,7 +152,7 @@ func TestMain(m *testing.M) {
 	os.Exit(cli.Main(context.Background(), cli.World{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: noTerminal, LookupEnv: os.LookupEnv, Environ: os.Environ, Getwd: os.Getwd,
-		Pid: os.Getpid(), Clock: clock.Real{}, Random: rand.Reader,
+		Clock: clock.Real{}, Random: rand.Reader,
 	}))
 }
 
@@ -177,7 +177,7 @@ func (w *world) run(t *testing.T, args ...string) (*document, int) {
 		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Terminal: noTerminal,
 		LookupEnv: func(name string) (string, bool) { text, ok := w.env[name]; return text, ok },
 		Environ:   w.environ, Getwd: func() (string, error) { return w.dir, nil },
-		Pid: os.Getpid(), Clock: clock.Real{}, Random: rand.Reader,
+		Clock: clock.Real{}, Random: rand.Reader,
 	})
 	d := &document{}
 	if err := json.Unmarshal(out.Bytes(), d); err != nil || d.Run.State == "" {
@@ -194,7 +194,7 @@ func (w *world) regie(t *testing.T, args ...string) (code int, out string) {
 		Args: args, Stdin: strings.NewReader(""), Stdout: &both, Stderr: &both, Terminal: noTerminal,
 		LookupEnv: func(name string) (string, bool) { text, ok := w.env[name]; return text, ok },
 		Environ:   w.environ, Getwd: func() (string, error) { return w.dir, nil },
-		Pid: os.Getpid(), Clock: clock.Real{}, Random: rand.Reader,
+		Clock: clock.Real{}, Random: rand.Reader,
 	})
 	return code, both.String()
 }
