@@ -16,9 +16,9 @@ const maxStateFile = 16 << 20
 
 // aslCommand is `regie asl`.
 func (c *cli) aslCommand() *cobra.Command {
-	return family("asl", "Try definitions in the Amazon States Language",
-		"Tries definitions in the Amazon States Language, the language of AWS Step Functions.", groupWrite,
-		c.testStateCommand())
+	return family("asl", "Test states of state machines, show executions",
+		"Tests states of definitions in the Amazon States Language, the language of AWS Step\nFunctions, and shows what their executions did.", groupWrite,
+		c.testStateCommand(), c.aslHistoryCommand())
 }
 
 // testStateFlags are the flags of `regie asl test-state`, as written.

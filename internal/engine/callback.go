@@ -187,5 +187,9 @@ func (d *decider) expiredError(a *Activation, kind TimerKind) *Error {
 	if kind == TimerHeartbeat {
 		return d.m.engineError(ErrHeartbeat, fmt.Sprintf("%s was silent for longer than its heartbeat (%s)", a.Path, a.Heartbeat.Round(time.Millisecond)))
 	}
-	return d.m.engineError(ErrTimeout, fmt.Sprintf("%s took longer than its timeout", a.Path))
+	what := a.Path
+	if what == "" {
+		what = "the run"
+	}
+	return d.m.engineError(ErrTimeout, what+" took longer than its timeout")
 }

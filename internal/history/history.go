@@ -79,6 +79,7 @@ type Builder struct {
 	state   *engine.Run
 	run     *Run
 	acts    map[engine.ActID]*Step
+	events  []engine.Event // so far, of a program that is told in another way too
 }
 
 // NewBuilder begins with no events.
@@ -118,6 +119,9 @@ func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
 	if err := b.machine.Apply(b.state, ev); err != nil {
 		return nil, fmt.Errorf("read history of run %s: %w", b.run.ID, err)
 	}
+	if b.machine.Program().Definition != nil {
+		b.events = append(b.events, *ev)
+	}
 	switch ev.Kind {
 	case engine.EvAccepted:
 		b.run.State, b.run.Input, b.run.StartedAt = engine.Running, ev.Input, ev.At
@@ -128,7 +132,7 @@ func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
 		return nil, nil
 	case engine.EvRunEnded:
 		b.run.State, b.run.Reason, b.run.EndedAt = b.state.State, b.state.Reason, ev.At
-		b.run.Output, b.run.Error = b.state.Output, b.state.Err
+		b.run.Output, b.run.Error = b.state.Output, failure(b.machine.Program(), b.events, b.state.Err)
 		return nil, nil
 	case engine.EvRetryAsked:
 		b.run.State, b.run.Reason, b.run.EndedAt, b.run.CancelReason = b.state.State, b.state.Reason, b.state.EndedAt, ""
@@ -142,7 +146,7 @@ func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
 	case engine.EvNotEntered:
 		return b.notEntered(ev), nil
 	case engine.EvEntered:
-		return []*Step{b.entered(ev)}, nil
+		return b.entered(ev), nil
 	default:
 	}
 	s := b.acts[ev.Act]
@@ -157,8 +161,13 @@ func (b *Builder) node(f *engine.Frame, id workflow.NodeID) *workflow.Node {
 	return &b.machine.Program().Bodies[f.Body].Nodes[id]
 }
 
-func (b *Builder) entered(ev *engine.Event) *Step {
+// entered adds the step of an activation; one without a path is the run as a
+// whole, and no step.
+func (b *Builder) entered(ev *engine.Event) []*Step {
 	a := b.state.Acts[ev.Act]
+	if a.Path == "" {
+		return nil
+	}
 	f := b.state.Frames[a.Frame]
 	s := &Step{
 		Act: a.ID, Path: a.Path, Parent: b.parent(f), Kind: kindOf(b.node(f, a.Node)), Name: b.node(f, a.Node).ID,
@@ -169,7 +178,7 @@ func (b *Builder) entered(ev *engine.Event) *Step {
 	}
 	b.acts[a.ID] = s
 	b.run.Steps = append(b.run.Steps, s)
-	return s
+	return []*Step{s}
 }
 
 // held marks the step that an operator holds or releases; one that nobody has

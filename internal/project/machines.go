@@ -71,6 +71,7 @@ func (l *machines) machine(s *Source) {
 		}
 		l.set.Unmapped = append(l.set.Unmapped, Unmapped{Program: program, State: p.State, Listed: file != nil, Problem: p.Diag()})
 	}
+	program.Definition = &workflow.Definition{File: filepath.Base(s.Path), Text: string(s.Text)}
 	l.finish(program, file, used)
 	l.set.Workflows = append(l.set.Workflows, &native.Compiled{Program: program, Pos: m.Pos})
 }

@@ -43,6 +43,9 @@ type Program struct {
 	// Pipelined lets the next step start before the previous result is on
 	// disk (docs/engine.md §4).
 	Pipelined bool `json:"pipelined,omitempty"`
+	// Definition is what the program was compiled of, where the read side of its
+	// language needs it.
+	Definition *Definition `json:"definition,omitempty"`
 	// Files is the bundle: what is put into the working directory of tasks.
 	Files []File `json:"files,omitempty"`
 	// Vars are the names of namespace variables that the program reads; they
@@ -101,6 +104,12 @@ type Input struct {
 	Default     *Data         `json:"default,omitempty"`
 	Enum        []value.Value `json:"enum,omitempty"`
 	Description string        `json:"description,omitempty"`
+}
+
+// Definition is the text of a workflow as it was written.
+type Definition struct {
+	File string `json:"file"` // name without folders
+	Text string `json:"text"`
 }
 
 // File is one file of the bundle, by content.

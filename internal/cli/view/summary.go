@@ -46,7 +46,7 @@ func Summary(run *history.Run, o SummaryOptions) string {
 		field("step", text)
 	}
 	if run.Error != nil && run.State != engine.Canceled {
-		for i, line := range strings.Split(strings.TrimRight(run.Error.Name+": "+run.Error.Message, "\n "), "\n") {
+		for i, line := range strings.Split(strings.TrimRight(run.Error.Name+": "+run.Error.Message, ":\n "), "\n") {
 			field([]string{"error", ""}[min(i, 1)], diag.Visible(strings.TrimRight(line, "\r")))
 		}
 	}
