@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/local"
 	"github.com/regie-dev/regie/internal/mock"
+	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
@@ -59,8 +61,8 @@ func compile(text string) (*workflow.Program, error) {
 }
 
 // once runs a workflow to its end.
-func once(ctx context.Context, r *local.Regie, p *workflow.Program) error {
-	id, err := r.Submit(ctx, local.Request{Program: p, Actor: "bench"})
+func once(ctx context.Context, r *local.Regie, p *workflow.Program, input value.Value) error {
+	id, err := r.Submit(ctx, local.Request{Program: p, Actor: "bench", Input: input})
 	if err != nil {
 		return err
 	}
@@ -75,11 +77,11 @@ func once(ctx context.Context, r *local.Regie, p *workflow.Program) error {
 }
 
 // timed runs a workflow a few times and returns the median.
-func timed(ctx context.Context, r *local.Regie, p *workflow.Program) (time.Duration, error) {
+func timed(ctx context.Context, r *local.Regie, p *workflow.Program, input value.Value) (time.Duration, error) {
 	var all []time.Duration
 	for range 3 {
 		begin := time.Now()
-		if err := once(ctx, r, p); err != nil {
+		if err := once(ctx, r, p, input); err != nil {
 			return 0, err
 		}
 		all = append(all, time.Since(begin))
@@ -97,7 +99,11 @@ func (b *run) sequence(ctx context.Context) error {
 		for range steps {
 			text.WriteString("  - run: 'true'\n")
 		}
-		took, err := b.median(ctx, "w1-"+durability, text.String())
+		p, err := compile(text.String())
+		if err != nil {
+			return err
+		}
+		took, err := b.median(ctx, "w1-"+durability, p, value.Undefined)
 		if err != nil {
 			return err
 		}
@@ -106,22 +112,42 @@ func (b *run) sequence(ctx context.Context) error {
 			limit = b.machine.sync.Seconds() * float64(steps)
 		}
 		b.add("W1", fmt.Sprintf("%d sequential no-op steps, %s", steps, durability), took.Seconds(), "s", limit)
+		if err := b.states(ctx, durability, steps, took); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// median compiles a definition and runs it with no-op steps.
-func (b *run) median(ctx context.Context, name, text string) (took time.Duration, err error) {
-	p, err := compile(text)
-	if err != nil {
-		return 0, err
+// states is W1 as a state machine, whose limit is what the native form took in
+// the same run: with tasks, and with states that only pass on.
+func (b *run) states(ctx context.Context, durability string, n int, native time.Duration) error {
+	kind := asl.Standard
+	if durability == "pipelined" {
+		kind = asl.Express
 	}
+	for _, of := range []state{{"Type": "Task", "Resource": resource}, {"Type": "Pass"}} {
+		p, err := compileMachine("sequence", kind, chain(n, of))
+		if err != nil {
+			return err
+		}
+		took, err := b.median(ctx, fmt.Sprintf("w1-%s-%s", of["Type"], durability), p, value.Object())
+		if err != nil {
+			return err
+		}
+		b.add("W1", fmt.Sprintf("%d sequential %s states of a state machine, %s", n, of["Type"], durability), took.Seconds(), "s", native.Seconds())
+	}
+	return nil
+}
+
+// median runs a program with no-op steps.
+func (b *run) median(ctx context.Context, name string, p *workflow.Program, input value.Value) (took time.Duration, err error) {
 	r, err := b.open(ctx, name, true, 0)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	return timed(ctx, r, p)
+	return timed(ctx, r, p, input)
 }
 
 // burst is W2: runs of one step, started by many callers at once, each
@@ -148,7 +174,7 @@ func (b *run) burst(ctx context.Context) (err error) {
 	for range burstCallers {
 		group.Go(func() {
 			for range work {
-				if err := once(ctx, r, p); err != nil {
+				if err := once(ctx, r, p, value.Undefined); err != nil {
 					failures <- err
 					return
 				}
@@ -173,11 +199,27 @@ func (b *run) fanOut(ctx context.Context) error {
 	n := b.size(fanItems)
 	text := fmt.Sprintf("kind: Workflow\nname: fan\ninputs:\n  items: {type: list, default: [%s]}\n", strings.TrimSuffix(strings.Repeat("0,", n), ",")) +
 		"graph:\n  each: {foreach: inputs.items, run: 'true'}\n  join: {needs: [each], run: 'true'}\n"
-	took, err := b.median(ctx, "w3", text)
+	p, err := compile(text)
 	if err != nil {
 		return err
 	}
-	b.add("W3", fmt.Sprintf("fan-out over %d no-op steps and join", n), took.Seconds(), "s", 0)
+	native, err := b.median(ctx, "w3", p, value.Undefined)
+	if err != nil {
+		return err
+	}
+	b.add("W3", fmt.Sprintf("fan-out over %d no-op steps and join", n), native.Seconds(), "s", 0)
+	if p, err = compileMachine("fan", asl.Standard, fan(n)); err != nil {
+		return err
+	}
+	items := make([]value.Value, n)
+	for i := range items {
+		items[i] = value.Int(0)
+	}
+	took, err := b.median(ctx, "w3-map", p, value.Object(value.M("items", value.List(items...))))
+	if err != nil {
+		return err
+	}
+	b.add("W3", fmt.Sprintf("Map over %d items and join in a state machine", n), took.Seconds(), "s", native.Seconds())
 	return nil
 }
 
@@ -194,7 +236,7 @@ func (b *run) processes(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	begin := time.Now()
-	if err := once(ctx, r, p); err != nil {
+	if err := once(ctx, r, p, value.Undefined); err != nil {
 		return err
 	}
 	b.add("W5", fmt.Sprintf("%d processes with captured output", n), perSecond(n, time.Since(begin)), "/s", b.machine.starts)
