@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/expr/jsonata"
@@ -20,10 +21,7 @@ type state map[string]any
 func chain(n int, of state) map[string]any {
 	states := make(map[string]any, n)
 	for i := range n {
-		s := state{}
-		for key, v := range of {
-			s[key] = v
-		}
+		s := maps.Clone(of)
 		if i+1 < n {
 			s["Next"] = fmt.Sprintf("S%d", i+1)
 		} else {
@@ -34,8 +32,8 @@ func chain(n int, of state) map[string]any {
 	return map[string]any{"StartAt": "S0", "States": states}
 }
 
-// fan is a state machine that goes over n items at once, then joins.
-func fan(n int) map[string]any {
+// fan is a state machine that goes over its items at once, then joins.
+func fan() map[string]any {
 	task := func(end state) state {
 		end["Type"], end["Resource"] = "Task", resource
 		return end

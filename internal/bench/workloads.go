@@ -121,7 +121,7 @@ func (b *run) sequence(ctx context.Context) error {
 
 // states is W1 as a state machine, whose limit is what the native form took in
 // the same run: with tasks, and with states that only pass on.
-func (b *run) states(ctx context.Context, durability string, n int, native time.Duration) error {
+func (b *run) states(ctx context.Context, durability string, n int, limit time.Duration) error {
 	kind := asl.Standard
 	if durability == "pipelined" {
 		kind = asl.Express
@@ -135,7 +135,7 @@ func (b *run) states(ctx context.Context, durability string, n int, native time.
 		if err != nil {
 			return err
 		}
-		b.add("W1", fmt.Sprintf("%d sequential %s states of a state machine, %s", n, of["Type"], durability), took.Seconds(), "s", native.Seconds())
+		b.add("W1", fmt.Sprintf("%d sequential %s states of a state machine, %s", n, of["Type"], durability), took.Seconds(), "s", limit.Seconds())
 	}
 	return nil
 }
@@ -203,12 +203,12 @@ func (b *run) fanOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	native, err := b.median(ctx, "w3", p, value.Undefined)
+	limit, err := b.median(ctx, "w3", p, value.Undefined)
 	if err != nil {
 		return err
 	}
-	b.add("W3", fmt.Sprintf("fan-out over %d no-op steps and join", n), native.Seconds(), "s", 0)
-	if p, err = compileMachine("fan", asl.Standard, fan(n)); err != nil {
+	b.add("W3", fmt.Sprintf("fan-out over %d no-op steps and join", n), limit.Seconds(), "s", 0)
+	if p, err = compileMachine("fan", asl.Standard, fan()); err != nil {
 		return err
 	}
 	items := make([]value.Value, n)
@@ -219,7 +219,7 @@ func (b *run) fanOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.add("W3", fmt.Sprintf("Map over %d items and join in a state machine", n), took.Seconds(), "s", native.Seconds())
+	b.add("W3", fmt.Sprintf("Map over %d items and join in a state machine", n), took.Seconds(), "s", limit.Seconds())
 	return nil
 }
 

@@ -73,11 +73,11 @@ func (c *cli) aslHistory(ctx context.Context, run, data string) error {
 // historyLine is an event in one line: number, the number of the one before, time
 // in the execution, type, and what it is about.
 func historyLine(e *aslhistory.Event) string {
-	line := fmt.Sprintf("%4d %4d  %s  %s", e.ID, e.Previous, e.At.UTC().Format("15:04:05.000"), e.Type)
+	parts := []string{fmt.Sprintf("%4d %4d", e.ID, e.Previous), e.At.UTC().Format("15:04:05.000"), e.Type}
 	for _, key := range []string{"name", "index", "resource", "error", "cause"} {
 		if text := e.Details.Get(key).Text(); text != "" {
-			line += "  " + diag.Visible(strings.ReplaceAll(text, "\n", " "))
+			parts = append(parts, diag.Visible(strings.ReplaceAll(text, "\n", " ")))
 		}
 	}
-	return line
+	return strings.Join(parts, "  ")
 }

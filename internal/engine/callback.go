@@ -38,8 +38,8 @@ type Answer struct {
 func Token(run *Run, a *Activation, attempt int) string {
 	text := run.ID + "/" + strconv.FormatUint(uint64(a.ID), 10)
 	words := binary.BigEndian.AppendUint64(nil, run.Seed)
-	words = binary.BigEndian.AppendUint64(words, uint64(a.Generation)) //nolint:gosec // counts from 0
-	words = binary.BigEndian.AppendUint64(words, uint64(attempt))      //nolint:gosec // same
+	words = binary.BigEndian.AppendUint64(words, uint64(a.Generation))
+	words = binary.BigEndian.AppendUint64(words, uint64(attempt))
 	sum := sha256.Sum256(append(words, text...))
 	return base64.RawURLEncoding.EncodeToString([]byte(text)) + "." + base64.RawURLEncoding.EncodeToString(sum[:18])
 }

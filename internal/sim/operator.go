@@ -185,13 +185,13 @@ func errorText(err error) string {
 
 // check wants what is acknowledged to be on disk.
 func (o *operators) check(q *order, m *model, e runtime.Reply) {
-	switch q.action.(type) {
+	switch in := q.action.(type) {
 	case engine.Hold:
 		if m.holds == 0 {
 			o.s.violatef(Outbox, "hold of run %s is acknowledged before it is on disk", q.run)
 		}
 	case engine.Callback:
-		if a := m.acts[q.act]; !q.action.(engine.Callback).Beat && (len(a.attempts) < q.attempt || a.attempts[q.attempt-1].answer == "") {
+		if a := m.acts[q.act]; !in.Beat && (len(a.attempts) < q.attempt || a.attempts[q.attempt-1].answer == "") {
 			o.s.violatef(Outbox, "a message to run %s is acknowledged before it is on disk", q.run)
 		}
 	case engine.Retry:
