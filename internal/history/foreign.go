@@ -22,6 +22,22 @@ func Execution(p *workflow.Program, events []engine.Event) ([]aslhistory.Event, 
 	return aslhistory.Of(machine, p, events) //nolint:wrapcheck // the error says whose it is
 }
 
+// maxKept is how many events of a run of a state machine are kept in memory to
+// tell its error. AWS ends an execution with 25,000 events of its own.
+const maxKept = 50_000
+
+// keep keeps an event for telling the run in another way; of a run with too many
+// events none is kept, and its error is told as it is.
+func (b *Builder) keep(ev *engine.Event) {
+	switch p := b.machine.Program(); {
+	case p.Definition == nil || b.toldAsItIs:
+	case len(b.events) == maxKept:
+		b.events, b.toldAsItIs = nil, true
+	default:
+		b.events = append(b.events, *ev)
+	}
+}
+
 // failure is the error of a run in the words of its language: that of a state
 // machine is told with the state and the number of its event.
 func failure(p *workflow.Program, events []engine.Event, e *engine.Error) *engine.Error {
@@ -29,7 +45,7 @@ func failure(p *workflow.Program, events []engine.Event, e *engine.Error) *engin
 		return nil
 	}
 	told, err := Execution(p, events)
-	if err != nil || told == nil {
+	if err != nil || len(told) == 0 {
 		return e
 	}
 	name, cause := aslhistory.Failure(told)

@@ -79,7 +79,10 @@ type Builder struct {
 	state   *engine.Run
 	run     *Run
 	acts    map[engine.ActID]*Step
-	events  []engine.Event // so far, of a program that is told in another way too
+	// events are those so far of a program that is told in another way too,
+	// unless there are too many.
+	events     []engine.Event
+	toldAsItIs bool
 }
 
 // NewBuilder begins with no events.
@@ -119,9 +122,7 @@ func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
 	if err := b.machine.Apply(b.state, ev); err != nil {
 		return nil, fmt.Errorf("read history of run %s: %w", b.run.ID, err)
 	}
-	if b.machine.Program().Definition != nil {
-		b.events = append(b.events, *ev)
-	}
+	b.keep(ev)
 	switch ev.Kind {
 	case engine.EvAccepted:
 		b.run.State, b.run.Input, b.run.StartedAt = engine.Running, ev.Input, ev.At
