@@ -62,10 +62,15 @@ const (
 	DoesRepeat  Does = "repeat" // a finally part that ran, and will run again
 	DoesAnswer  Does = "answer" // its work ends with a message
 	DoesBeat    Does = "beat"   // the time of its next heartbeat begins
+	DoesTake    Does = "take"   // a worker has its work from now on
 )
 
 // ErrRefused is wrapped by every [Refusal].
 var ErrRefused = errors.New("refused")
+
+// ErrNoWork is the refusal of a message whose token names no work that waits. It
+// does not tell a token that never was from one of work that has ended.
+var ErrNoWork = refusef("", "no work waits for this token: it has ended, or another attempt has taken its place")
 
 // Refusal says why an action cannot be done. The state is as it was.
 type Refusal struct { //nolint:errname // an answer to an operator, and named as one

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -32,7 +33,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvAttempt, EvAttemptEnded, EvAnswered, EvMapOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
+	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvMapOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
@@ -340,13 +341,15 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		if ev.Attempt != a.Attempt+1 {
 			return fmt.Errorf("%w: attempt %d after %d", ErrProtocol, ev.Attempt, a.Attempt)
 		}
-		a.Attempt, a.Fence = ev.Attempt, ev.Fence
+		a.Attempt, a.Fence, a.Taker, a.TakenAt = ev.Attempt, ev.Fence, "", time.Time{}
 		if ev.Attempt == 1 || !ev.Input.IsUndefined() {
 			a.Secrets, a.Timeout, a.Heartbeat = ev.Secrets, ev.Timeout, ev.Heartbeat
 		}
 		a.Phase, a.State, a.Reason, a.Err, a.RuleAt = PhaseAttempt, Queued, ReasonNone, nil, 0
 	case EvAttemptEnded:
 		m.applyAttemptEnded(run, a, ev)
+	case EvTaken:
+		a.Taker, a.TakenAt = ev.Taker, ev.At
 	case EvAnswered:
 		applyAnswered(run, a, ev)
 	case EvMapOpened:

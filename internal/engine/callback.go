@@ -2,6 +2,7 @@ package engine
 
 import (
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -14,15 +15,18 @@ import (
 )
 
 // Callback is a message from outside for the work that its token names: that it
-// has ended, or with Beat only that it goes on. Decide refuses one for work that
-// has ended, or that a later attempt has taken the place of.
+// has ended, with Beat only that it goes on, or with Taker that a worker has it
+// from now on. Decide refuses one for work that has ended, or that a later
+// attempt has taken the place of, with [ErrNoWork].
 type Callback struct {
 	Token string
 	// Output is the result; or Error says that the work failed.
 	Output value.Value
 	Error  *Error
 	Beat   bool
-	Actor  string
+	// Taker is the worker that takes work which is offered. Nobody else can.
+	Taker string
+	Actor string
 }
 
 func (Callback) input() {}
@@ -75,18 +79,59 @@ func (d *decider) tokenFact(a *Activation) value.Value {
 func (m *Machine) planCallback(run *Run, in *Callback) (*Activation, []Affected, error) {
 	_, id, _ := splitToken(in.Token)
 	a := run.Acts[id]
-	if a == nil || a.Phase != PhaseAttempt && a.Phase != PhaseMessage || a.CancelAsked || a.Answer != nil || Token(run, a, a.Attempt) != in.Token {
-		return nil, nil, refusef("", "no work waits for this token: it has ended, or another attempt has taken its place")
+	if a == nil || a.Phase != PhaseAttempt && a.Phase != PhaseMessage || a.CancelAsked || a.Answer != nil || !sameToken(Token(run, a, a.Attempt), in.Token) {
+		return nil, nil, ErrNoWork
 	}
+	does := DoesAnswer
 	switch {
-	case in.Beat && a.Heartbeat == 0:
+	case in.Taker != "":
+		if err := m.takeable(run, a); err != nil {
+			return nil, nil, err
+		}
+		does = DoesTake
+	case in.Beat && a.Beat == 0:
 		return a, nil, nil
 	case in.Beat:
-		return a, []Affected{{Path: a.Path, Does: DoesBeat, Attempt: a.Attempt}}, nil
+		does = DoesBeat
 	case m.node(run.Frames[a.Frame], a.Node).Task.Finish == workflow.FinishResult:
 		return nil, nil, refusef(a.Path, "step %s ends with its own result, not with a message", a.Path)
 	}
-	return a, []Affected{{Path: a.Path, Does: DoesAnswer, Attempt: a.Attempt}}, nil
+	return a, []Affected{{Path: a.Path, Does: does, Attempt: a.Attempt}}, nil
+}
+
+// sameToken compares in a time that does not tell how much is the same.
+func sameToken(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// Offered reports whether the activation's work is there to be taken: it is
+// offered, nobody has taken it, and no hold keeps it from beginning.
+func (m *Machine) Offered(run *Run, a *Activation) bool { return m.takeable(run, a) == nil }
+
+// Activity names the work that a task offers, empty if it offers none.
+func (m *Machine) Activity(run *Run, a *Activation) string {
+	if !m.offers(run, a) {
+		return ""
+	}
+	return a.Input.Get("activity").Text()
+}
+
+func (m *Machine) takeable(run *Run, a *Activation) error {
+	switch {
+	case !m.offers(run, a):
+		return refusef(a.Path, "step %s offers its work to nobody", a.Path)
+	case a.Phase != PhaseMessage:
+		return refusef(a.Path, "step %s does not offer its work now", a.Path)
+	case a.Taker != "":
+		return refusef(a.Path, "worker %s has taken the work of step %s", a.Taker, a.Path)
+	case run.HoldOf(a.Path) != nil:
+		return refusef(a.Path, "step %s is held", a.Path)
+	}
+	return nil
+}
+
+// offers reports whether the activation is a task whose work is offered.
+func (m *Machine) offers(run *Run, a *Activation) bool {
+	t := m.node(run.Frames[a.Frame], a.Node).Task
+	return t != nil && t.Finish == workflow.FinishOffer
 }
 
 // callback takes a message for work that is out, or was handed over.
@@ -101,6 +146,8 @@ func (d *decider) callback(in Callback) error {
 		return nil
 	case in.Beat:
 		return d.beat(a)
+	case in.Taker != "":
+		return d.take(a, &in)
 	}
 	ev := Event{Kind: EvAnswered, Act: a.ID, Attempt: a.Attempt, Outcome: OutcomeSucceeded, Output: nullIfUndefined(in.Output), Actor: in.Actor}
 	if in.Error != nil {
@@ -148,10 +195,22 @@ func takeAnswer(a *Activation) {
 	a.Answer = nil
 }
 
+// take gives the work to a worker: its time begins.
+func (d *decider) take(a *Activation, in *Callback) error {
+	if err := d.emit(Event{Kind: EvTaken, Act: a.ID, Attempt: a.Attempt, Taker: in.Taker, Actor: in.Actor}); err != nil {
+		return err
+	}
+	return d.watch(a, workflow.FinishMessage)
+}
+
 // watch sets the timers of an attempt: that of its heartbeat, and for work that
-// ends with a message that of its timeout, which no worker keeps.
-func (d *decider) watch(a *Activation, n *workflow.Node) error {
-	if n.Task.Finish != workflow.FinishResult && a.Timeout > 0 {
+// ends with a message that of its timeout, which no worker keeps. Those of work
+// that is offered begin when it is taken.
+func (d *decider) watch(a *Activation, finish workflow.Finish) error {
+	if finish == workflow.FinishOffer {
+		return nil
+	}
+	if finish != workflow.FinishResult && a.Timeout > 0 {
 		if err := d.timer(a, TimerTimeout, d.ctx.Now.Add(a.Timeout), value.Undefined); err != nil {
 			return err
 		}

@@ -195,6 +195,7 @@ func appendControl(b []byte, ev *Event, withTime bool) []byte {
 	o.text("business_date", ev.BusinessDate)
 	o.uint("seed", ev.Seed)
 	o.text("actor", ev.Actor)
+	o.text("taker", ev.Taker)
 	o.text("trigger", ev.Trigger)
 	o.int("count", int64(ev.Count))
 	o.int("max_parallel", int64(ev.MaxParallel))

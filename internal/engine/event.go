@@ -20,6 +20,7 @@ const (
 	EvNotEntered   EventKind = "not_entered"   // nodes that will not run
 	EvAttempt      EventKind = "attempt"       // an attempt is handed out
 	EvAttemptEnded EventKind = "attempt_ended" //
+	EvTaken        EventKind = "taken"         // a worker took the work that was offered
 	EvAnswered     EventKind = "answered"      // a message said how the work ended
 	EvMapOpened    EventKind = "map_opened"    // items are known
 	EvResult       EventKind = "result"        // a node that is no task has its result
@@ -80,6 +81,7 @@ type Event struct {
 	BusinessDate string `json:"business_date,omitempty"`
 	Seed         uint64 `json:"seed,omitempty"`
 	Actor        string `json:"actor,omitempty"`
+	Taker        string `json:"taker,omitempty"` // worker outside that took the work
 	Trigger      string `json:"trigger,omitempty"`
 	Count        int    `json:"count,omitempty"`
 	MaxParallel  int    `json:"max_parallel,omitempty"`

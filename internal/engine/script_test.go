@@ -135,6 +135,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	message PATH [JSON]        a message ends the work, with this result
 //	message-fail PATH NAME     it says that the work failed
 //	beat PATH                  it says that the work goes on
+//	take PATH WORKER           a worker takes the work that is offered
 //	message-old PATH           it names the attempt before
 //	final PATH [JSON]          the attempt ends the work, though a message should
 //	advance DURATION           time passes; timers fire when due
@@ -176,7 +177,7 @@ func (w *world) do(line string) {
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeCanceled})
 	case "advance":
 		w.advance(rest)
-	case "message", "message-fail", "message-old", "beat":
+	case "message", "message-fail", "message-old", "beat", "take":
 		w.message(word, path, arg)
 	case "final":
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: value.MustParse(arg), Final: true})
@@ -223,6 +224,8 @@ func (w *world) message(word, path, arg string) {
 		switch {
 		case word == "message-fail":
 			in.Error = &engine.Error{Name: arg, Message: "it said so"}
+		case word == "take":
+			in.Taker = arg
 		case word == "message-old":
 			in.Token = engine.Token(w.run, a, a.Attempt-1)
 		case arg != "":
@@ -469,6 +472,8 @@ func (w *world) tell(ev *engine.Event) {
 		say("run %s %s output=%s error=%v", w.run.State, w.run.Reason, w.run.Output, w.run.Err)
 	case engine.EvUnknown:
 		say("unknown %s", path)
+	case engine.EvTaken:
+		say("taken %s by worker %s", path, ev.Taker)
 	case engine.EvAnswered:
 		say("answered %s %s by %s", path, ev.Outcome, ev.Actor)
 	case engine.EvHeld, engine.EvReleased:

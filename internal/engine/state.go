@@ -319,6 +319,10 @@ type Activation struct {
 	Heartbeat time.Duration
 	// Answer is what a message said while the attempt was out.
 	Answer *Answer
+	// Taker is the worker outside that took the work of the attempt, at TakenAt;
+	// empty while nobody has.
+	Taker   string
+	TakenAt time.Time
 
 	// Open are the frames that live, Closed those that did not end well and are
 	// kept for a retry; both in order.

@@ -44,7 +44,7 @@ func (d *decider) startAttempt(a *Activation, ev Event) error {
 		return err
 	}
 	d.command(Dispatch{Task: d.taskOf(a)})
-	return d.watch(a, d.m.node(d.run.Frames[a.Frame], a.Node))
+	return d.watch(a, d.m.node(d.run.Frames[a.Frame], a.Node).Task.Finish)
 }
 
 // taskOf describes the current attempt of an activation.

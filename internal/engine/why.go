@@ -29,7 +29,8 @@ type Condition struct {
 	Met  bool          `json:"met"`
 	// Text is the condition as a sentence in English.
 	Text string `json:"text"`
-	// Subject is who or what it is about: a step's path, or an actor.
+	// Subject is who or what it is about: a step's path, an actor, or the worker
+	// that took the work.
 	Subject string `json:"subject,omitempty"`
 	// State and Reason are the subject's.
 	State  State  `json:"state,omitempty"`
@@ -288,10 +289,7 @@ func (w *whyer) waits(a *Activation) []Condition {
 			Text: fmt.Sprintf("Attempt %d was handed out at %s and has not ended.", a.Attempt, stamp(a.Since)),
 		}}
 	case PhaseMessage:
-		return []Condition{{
-			Kind: ConditionMessage, State: a.State, Since: a.Since, Attempt: a.Attempt, Limit: w.limit(a), Due: w.latest(a),
-			Text: fmt.Sprintf("Attempt %d handed its work over at %s; a message that names its token ends it.", a.Attempt, stamp(a.Since)),
-		}}
+		return []Condition{w.message(a)}
 	case PhaseTimer, PhaseRetry:
 		return []Condition{w.timer(a)}
 	case PhaseFrames, PhaseUnwinding, PhasePredicate:
@@ -312,6 +310,22 @@ func (w *whyer) waits(a *Activation) []Condition {
 		return []Condition{{Kind: ConditionRoom, Since: a.Since, Text: "Its map is busy with as many items as it may have at once."}}
 	}
 	return nil
+}
+
+// message says who is to end work that a message ends.
+func (w *whyer) message(a *Activation) Condition {
+	c := Condition{Kind: ConditionMessage, State: a.State, Since: a.Since, Attempt: a.Attempt, Limit: w.limit(a), Due: w.latest(a)}
+	activity := w.m.Activity(w.run, a)
+	switch {
+	case !w.m.offers(w.run, a):
+		c.Text = fmt.Sprintf("Attempt %d handed its work over at %s; a message that names its token ends it.", a.Attempt, stamp(a.Since))
+	case a.Taker == "":
+		c.Text = fmt.Sprintf("Attempt %d is offered to the workers of activity %s since %s; none has taken it.", a.Attempt, activity, stamp(a.Since))
+	default:
+		c.Since, c.Subject = a.TakenAt, a.Taker
+		c.Text = fmt.Sprintf("Worker %s took attempt %d from activity %s at %s and has not ended it.", a.Taker, a.Attempt, activity, stamp(a.TakenAt))
+	}
+	return c
 }
 
 // latest is when the activation's time is up, zero if it has no bound.

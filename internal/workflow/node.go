@@ -197,6 +197,10 @@ type Finish string
 const (
 	FinishResult  Finish = ""
 	FinishMessage Finish = "message"
+	// FinishOffer is a message too, of whoever took the work: the attempt offers
+	// it to the workers of the activity that its input names in the member
+	// "activity", and its timeout and heartbeat begin when one takes it.
+	FinishOffer Finish = "offer"
 )
 
 // Reply says how what an executor or connector gave becomes a task's result.
