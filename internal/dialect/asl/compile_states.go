@@ -112,6 +112,9 @@ func (e *emitter) task() *workflow.Task {
 		with := target.With(passed)
 		out.With = &with
 	}
+	if out.Uses == "activity.offer" { // its time begins when a worker takes it
+		out.Finish = workflow.FinishOffer
+	}
 	return out
 }
 
