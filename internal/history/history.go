@@ -58,6 +58,9 @@ type Step struct {
 	// Items is the number of items of a foreach; Done how many ended, and Failed
 	// how many of these failed.
 	Items, Done, Failed int
+	// Activity is what a step offers its work to, and Taker the worker that has
+	// taken the work of the last attempt; empty for others.
+	Activity, Taker string
 }
 
 // Attempt is one try of a task.
@@ -245,6 +248,7 @@ func (b *Builder) judgedAgain(ev *engine.Event) {
 func (b *Builder) change(s *Step, ev *engine.Event) {
 	if a := b.state.Acts[ev.Act]; a != nil {
 		s.State, s.Reason, s.Tries = a.State, a.Reason, a.Attempt
+		s.Activity, s.Taker = b.machine.Activity(b.state, a), a.Taker
 	}
 	if !ev.Input.IsUndefined() {
 		s.Input = ev.Input

@@ -37,11 +37,18 @@ func New() *Offer {
 // Describe returns the descriptor of activity.offer.
 func (o *Offer) Describe() *connector.Descriptor { return o.descriptor }
 
+// MaxActivity is the longest name of an activity, in bytes.
+const MaxActivity = 1000
+
 // Call checks the input; there is nothing to do until somebody asks.
 func (o *Offer) Call(ctx context.Context, call connector.Call) (connector.Result, error) {
 	if _, err := connector.Prepare(ctx, o.descriptor, call); err != nil {
 		return connector.Result{}, err
 	}
-	call.Log("offered to the workers of " + call.Input.Get("activity").Text())
+	activity := call.Input.Get("activity").Text()
+	if len(activity) > MaxActivity {
+		return connector.Result{}, connector.Errorf(connector.InvalidInput, "the name of the activity has %d bytes, more than %d", len(activity), MaxActivity)
+	}
+	call.Log("offered to the workers of " + activity)
 	return connector.Result{Output: value.Object()}, nil
 }

@@ -17,6 +17,10 @@ func TestOffer(t *testing.T) {
 	if err != nil || result.Output.String() != "{}" || !strings.Contains(said, "pack") {
 		t.Errorf("%s, %v, said %q", result.Output, err, said)
 	}
+	call.Input = value.Object(value.M("activity", value.String(strings.Repeat("a", offer.MaxActivity+1))))
+	if _, err := offer.New().Call(t.Context(), call); err == nil || !strings.Contains(err.Error(), "1001 bytes") {
+		t.Errorf("with a name that is too long: %v", err)
+	}
 	call.Input = value.Object()
 	if _, err := offer.New().Call(t.Context(), call); err == nil || !strings.Contains(err.Error(), "activity") {
 		t.Errorf("without an activity: %v", err)
