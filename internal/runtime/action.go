@@ -249,6 +249,18 @@ func (s *Service) Cancel(ctx context.Context, o Order) (Done, error) {
 	return Done{Position: reply.Position}, err
 }
 
+// Callback gives a run a message for the work that its token names, and returns
+// once what it does is recorded. Errors: *engine.Refusal, which is
+// engine.ErrNoWork also for a run that is not live; ErrQuarantined, ErrBusy,
+// ErrStopping; ErrUnknown, and the error of ctx, mean that it may have been done.
+func (s *Service) Callback(ctx context.Context, run store.RunID, in engine.Callback, entries []store.Entry) (Done, error) {
+	done, err := s.act(ctx, Order{Run: run, Entries: entries}, in)
+	if errors.Is(err, ErrNotLive) {
+		err = engine.ErrNoWork
+	}
+	return done, err
+}
+
 // checkEntries refuses entries that no store takes.
 func (s *Service) checkEntries(entries []store.Entry) error {
 	if len(entries) == 0 {

@@ -36,6 +36,7 @@ type part struct {
 	events   []engine.Event
 	accepted bool
 	ended    *engine.RunEnded
+	offers   bool // see Publish
 }
 
 // stored is the row of a new run as readers see it once the batch is durable.

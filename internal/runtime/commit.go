@@ -108,7 +108,7 @@ func (r *Reactor) committed() {
 	}
 	r.release(b.out, b.sequence, b.parts)
 	for _, p := range b.order {
-		r.do(Publish{Run: p.live.id, First: p.first, Events: p.events, Ended: p.ended})
+		r.do(Publish{Run: p.live.id, First: p.first, Events: p.events, Ended: p.ended, Offers: p.offers})
 	}
 }
 

@@ -238,12 +238,30 @@ func (r *Reactor) decide(l *live, in engine.Input) bool {
 		r.keepRow(l, decision.Events)
 		p := r.building.add(l, before+1, decision.Events)
 		p.ended = ended
+		p.offers = p.offers || offers(l, decision.Events)
 	}
 	if ended != nil {
 		l.ended = true
 		r.dropTimers(l, true)
 	}
 	return true
+}
+
+// offers reports whether the events may have left work that can be taken: an
+// attempt that ended by offering it, or a hold that was taken back.
+func offers(l *live, events []engine.Event) bool {
+	for i := range events {
+		switch ev := &events[i]; ev.Kind {
+		case engine.EvReleased:
+			return true
+		case engine.EvAttemptEnded:
+			if a := l.run.Acts[ev.Act]; a != nil && l.machine.Offered(l.run, a) {
+				return true
+			}
+		default:
+		}
+	}
+	return false
 }
 
 // ask calls the engine; a panic of it is an error here.

@@ -82,6 +82,8 @@ type Publish struct {
 	Events []engine.Event
 	// Ended is set with the last events of a run.
 	Ended *engine.RunEnded
+	// Offers says that work may be there for workers outside that was not before.
+	Offers bool
 }
 
 // Quarantined says that a run was set aside. Reason wraps ErrQuarantined.

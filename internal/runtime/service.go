@@ -81,6 +81,7 @@ type Service struct {
 	hub      hub
 	gauge    gauge
 	tide     tide
+	offers   bell
 	pool     *pool
 	storage  chan func() // one goroutine calls the store's writer
 
@@ -279,6 +280,7 @@ func (s *Service) turn(ctx context.Context, msgs []Message) (halted bool) {
 			return true
 		}
 		s.hub.reread()
+		s.offers.ring()
 	}
 }
 
@@ -360,6 +362,9 @@ func (s *Service) perform(ctx context.Context, e Effect) {
 			s.cfg.Observe(e.Events)
 		}
 		s.hub.publish(e)
+		if e.Offers {
+			s.offers.ring()
+		}
 	case Quarantined:
 		s.log.ErrorContext(ctx, "run is quarantined", "run", e.Run, "error", e.Reason, "stack", string(e.Stack))
 		s.hub.quarantine(e.Run, e.Reason)
