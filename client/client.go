@@ -73,6 +73,7 @@ type Client struct {
 	Identities regiev1connect.IdentityServiceClient
 	Audit      regiev1connect.AuditServiceClient
 	System     regiev1connect.SystemServiceClient
+	Tasks      regiev1connect.TaskServiceClient
 
 	cfg      Config
 	http     *http.Client
@@ -115,6 +116,7 @@ func New(cfg Config) (*Client, error) {
 	c.Identities = regiev1connect.NewIdentityServiceClient(c.http, base, options)
 	c.Audit = regiev1connect.NewAuditServiceClient(c.http, base, options)
 	c.System = regiev1connect.NewSystemServiceClient(c.http, base, options)
+	c.Tasks = regiev1connect.NewTaskServiceClient(c.http, base, options)
 	return c, nil
 }
 

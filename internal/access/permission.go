@@ -35,6 +35,7 @@ const (
 	SystemRead
 	SystemManage // back up, verify, drain
 	MetricsRead
+	TasksWork   // take work of steps that is done outside, and end it
 	permissions // how many there are
 )
 
@@ -49,7 +50,7 @@ var permissionNames = [permissions]string{
 	NamespacesManage: "namespaces.manage",
 	IdentitiesRead:   "identities.read", IdentitiesManage: "identities.manage",
 	AuditRead: "audit.read", SystemRead: "system.read", SystemManage: "system.manage",
-	MetricsRead: "metrics.read",
+	MetricsRead: "metrics.read", TasksWork: "tasks.work",
 }
 
 // String is the name, such as runs.start.

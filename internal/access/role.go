@@ -18,6 +18,7 @@ const (
 	Approver Role = "approver" // a viewer who decides on approvals
 	Admin    Role = "admin"    // everything but deciding on approvals
 	Auditor  Role = "auditor"  // reads everything, also the audit log
+	Worker   Role = "worker"   // does the work of steps outside, and sees no more than that
 )
 
 const (
@@ -26,8 +27,8 @@ const (
 	operating = viewing | 1<<RunsStart | 1<<RunsOperate | 1<<SchedulesOperate | 1<<AlertsOperate
 )
 
-// roles is the table of roles. What two roles have in common is a role too; see
-// common.
+// roles is the table of roles. What two roles have in common is a role too, or
+// nothing; see common.
 var roles = []struct {
 	role Role
 	may  set
@@ -38,6 +39,7 @@ var roles = []struct {
 	{Approver, viewing | 1<<ApprovalsDecide},
 	{Admin, everything &^ (1 << ApprovalsDecide)},
 	{Auditor, reads},
+	{Worker, 1 << TasksWork},
 }
 
 // Roles are all roles.
@@ -108,8 +110,9 @@ func narrowed(grants, scopes []Grant) []Grant {
 	return ordered(out)
 }
 
-// common is the role that has exactly what both have. Of two known roles there
-// always is one, which a test sees to.
+// common is the role that has exactly what both have; false if they have nothing
+// in common. Of two known roles that do there always is one, which a test sees
+// to.
 func common(a, b Role) (Role, bool) {
 	both := a.set() & b.set()
 	for _, r := range roles {

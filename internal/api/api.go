@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
@@ -69,6 +70,9 @@ type API struct {
 	// heavy holds a token for each thing at one time that takes room or time as
 	// the whole store does: a backup, a verification.
 	heavy chan struct{}
+	// desk has the work for workers outside; takers counts those who wait there.
+	desk   desk
+	takers atomic.Int64
 }
 
 // New returns an API that needs Begin before anything else but Tables.

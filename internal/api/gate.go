@@ -76,7 +76,8 @@ func (g *gate) Authorize(ctx context.Context, route *routes.Route, namespace str
 	identity := identityOf(ctx)
 	permission := access.Permission(route.Permission)
 	if route.Many && namespace == "-" {
-		if all, names := identity.Namespaces(permission); all || len(names) > 0 {
+		all, names := identity.Namespaces(permission)
+		if (all || len(names) > 0) && !(route.Write && identity.ReadOnly) {
 			return nil
 		}
 		namespace = ""

@@ -265,6 +265,9 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 			at.StartedAt, at.EndedAt = ev.StartedAt, ev.EndedAt
 		}
 		s.Error, s.Warning, s.Output = ev.Error, ev.Warning, ev.Output
+		b.answered(s)
+	case engine.EvAnswered:
+		b.answered(s)
 	case engine.EvError:
 		s.Error = ev.Error
 	case engine.EvMapOpened:
@@ -280,13 +283,27 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 	case engine.EvResult:
 		s.Output = ev.Output
 	case engine.EvRetry, engine.EvTimerSet:
-		if !ev.Due.IsZero() && ev.TimerKind != engine.TimerTimeout {
+		if !ev.Due.IsZero() && (ev.TimerKind == engine.TimerRetry || ev.TimerKind == engine.TimerWait) {
 			s.WaitsUntil = ev.Due
 		}
 	case engine.EvEnded:
 		b.ended(s, ev)
 	case engine.EvReopened:
 		s.EndedAt, s.Handled = time.Time{}, false
+	default:
+	}
+}
+
+// answered shows what a message said of the work, not what the attempt gave that
+// handed it over.
+func (b *Builder) answered(s *Step) {
+	switch a := b.state.Acts[s.Act]; a.Phase {
+	case engine.PhaseMessage:
+		s.Output = value.Undefined
+	case engine.PhaseResult:
+		s.Output, s.Error = a.Result, nil
+	case engine.PhaseError:
+		s.Error = a.Err
 	default:
 	}
 }

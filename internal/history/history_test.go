@@ -76,6 +76,57 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// TestOffered shows work that is offered, taken, and ended by a message: what the
+// message says is the step's, be the attempt still out or not.
+func TestOffered(t *testing.T) {
+	t.Parallel()
+	p := program()
+	for i := range p.Bodies[0].Nodes {
+		p.Bodies[0].Nodes[i].Task.Finish = workflow.FinishOffer
+		p.Bodies[0].Nodes[i].Task.Heartbeat = workflow.Constant(value.String("30s"))
+		p.Bodies[0].Nodes[i].Task.With = &workflow.Data{Object: []workflow.DataMember{{Key: "activity", Data: *workflow.Constant(value.String("pack"))}}}
+	}
+	m, err := engine.Prepare(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, b := engine.NewRun("r1"), history.NewBuilder("r1", m)
+	feed := func(in engine.Input) *history.Step {
+		t.Helper()
+		d, err := m.Decide(run, in, engine.Context{Now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last *history.Step
+		for i := range d.Events {
+			steps, err := b.Add(&d.Events[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(steps) > 0 && last == nil {
+				last = steps[0]
+			}
+		}
+		return last
+	}
+	token := func(act engine.ActID) string { return engine.Token(run, run.Acts[act], 1) }
+	sent := engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: value.String("sent")}
+	feed(engine.Accept{})
+	if s := feed(engine.TaskEnded{Act: 1, Attempt: 1, Outcome: sent}); s.Activity != "pack" || s.Taker != "" || s.Reason != engine.ReasonMessage || !s.Output.IsUndefined() {
+		t.Errorf("offered: %+v", s)
+	}
+	if s := feed(engine.Callback{Token: token(1), Taker: "w1"}); s.Taker != "w1" || !s.WaitsUntil.IsZero() {
+		t.Errorf("taken: %+v", s)
+	}
+	if s := feed(engine.Callback{Token: token(1), Output: value.Int(7)}); s.State != engine.Succeeded || s.Output.String() != "7" {
+		t.Errorf("completed: %+v", s)
+	}
+	feed(engine.Callback{Token: token(2), Error: &engine.Error{Name: "Broken"}})
+	if s := feed(engine.TaskEnded{Act: 2, Attempt: 1, Outcome: sent}); s.State != engine.Failed || s.Error == nil || s.Error.Name != "Broken" {
+		t.Errorf("failed while the attempt was out: %+v", s)
+	}
+}
+
 // TestHeld shows that holds are marks of steps, also of those that were held
 // before anybody reached them.
 func TestHeld(t *testing.T) {

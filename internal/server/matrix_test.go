@@ -37,6 +37,7 @@ const (
 	readers   = "viewer operator author approver admin auditor"
 	operators = "operator admin"
 	authors   = "author admin"
+	workers   = "worker admin"
 )
 
 // rules are written out here, and not taken from the product: the tables must
@@ -123,6 +124,10 @@ var rules = map[string]rule{
 	"regie.v1.IdentityService/DeleteNamespace": {roles: "admin", installation: true, write: true,
 		request: `{"name":"empty"}`, harmless: `{"name":"none"}`, code: "not_found"},
 
+	"regie.v1.TaskService/TakeTask":      {roles: workers, write: true, request: `{"namespace":"@NS@","activity":"none"}`},
+	"regie.v1.TaskService/CompleteTask":  {roles: workers, write: true, request: `{"namespace":"@NS@","token":"@WORK@"}`, harmless: `{"namespace":"@NS@","token":"none"}`, code: "not_found"},
+	"regie.v1.TaskService/HeartbeatTask": {roles: workers, write: true, request: `{"namespace":"@NS@","token":"@WORK@"}`, harmless: `{"namespace":"@NS@","token":"none"}`, code: "not_found"},
+
 	"regie.v1.AuditService/ListEntries":   {roles: "admin auditor", installation: true, request: `{"page_size":1}`},
 	"regie.v1.AuditService/GetCheckpoint": {roles: "admin auditor", installation: true, request: `{}`},
 	"regie.v1.AuditService/Prove":         {roles: "admin auditor", installation: true, request: `{"run":"@RUN@"}`},
@@ -197,6 +202,8 @@ func newStage(t *testing.T) *stage {
 	for _, name := range []string{"here", "there", "empty"} {
 		w.namespace(t, name)
 	}
+	w.release(t, "here", w.held(t, offering("here", "packing", "pack"), offering("here", "packed", "packed"))...)
+	work := w.admin.take(t, "here", "packed", "")
 	w.apply(t, "here", stageDefinition)
 	run := w.begun(t, &regiev1.StartRunRequest{Namespace: "here", Workflow: "good"})
 	w.ended(t, "here", run.GetId())
@@ -224,7 +231,7 @@ func newStage(t *testing.T) *stage {
 	alert := w.alert(t, "here")
 	s.texts = strings.NewReplacer("@RUN@", run.GetId(), "@SCHEDULE@", schedules.GetSchedules()[0].GetId(), "@ALERT@", alert.GetId(), "@FAILED@", alert.GetRun(),
 		"@SILENCE@", silence.GetSilence().GetId(), "@TOKEN@", token.GetToken().GetId(), "@BASE64@", base64Of(otherDefinition),
-		"@FAR@", far().AsTime().Format(time.RFC3339))
+		"@FAR@", far().AsTime().Format(time.RFC3339), "@WORK@", work.GetToken())
 	s.cast(t)
 	return s
 }
@@ -258,7 +265,7 @@ func (s *stage) cast(t *testing.T) {
 		s.callers = append(s.callers, caller{name: name, token: s.newToken(t, q), known: true, readOnly: readOnly, limited: readOnly || scopes != "", grants: strings.Fields(effective)})
 	}
 	add("without roles", false, "", "")
-	for role := range strings.FieldsSeq(readers) {
+	for role := range strings.FieldsSeq(readers + " worker") {
 		for _, namespace := range []string{"here", "there", "*"} {
 			g := role + "@" + namespace
 			add(g, false, "", g, g)

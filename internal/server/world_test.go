@@ -231,6 +231,7 @@ type client struct {
 	identities regiev1connect.IdentityServiceClient
 	audit      regiev1connect.AuditServiceClient
 	system     regiev1connect.SystemServiceClient
+	tasks      regiev1connect.TaskServiceClient
 }
 
 // bearer adds a token to requests.
@@ -255,7 +256,7 @@ func (w *world) as(token string, options ...connect.ClientOption) *client {
 		runs: regiev1connect.NewRunServiceClient(h, w.url, options...), workflows: regiev1connect.NewWorkflowServiceClient(h, w.url, options...),
 		schedules: regiev1connect.NewScheduleServiceClient(h, w.url, options...), alerts: regiev1connect.NewAlertServiceClient(h, w.url, options...),
 		identities: regiev1connect.NewIdentityServiceClient(h, w.url, options...), audit: regiev1connect.NewAuditServiceClient(h, w.url, options...),
-		system: regiev1connect.NewSystemServiceClient(h, w.url, options...),
+		system: regiev1connect.NewSystemServiceClient(h, w.url, options...), tasks: regiev1connect.NewTaskServiceClient(h, w.url, options...),
 	}
 }
 

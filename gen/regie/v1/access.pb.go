@@ -59,6 +59,8 @@ const (
 	// Back up, verify, drain.
 	Permission_PERMISSION_SYSTEM_MANAGE Permission = 19
 	Permission_PERMISSION_METRICS_READ  Permission = 20
+	// Take work of steps that is done outside, and end it.
+	Permission_PERMISSION_TASKS_WORK Permission = 21
 )
 
 // Enum value maps for Permission.
@@ -85,6 +87,7 @@ var (
 		18: "PERMISSION_SYSTEM_READ",
 		19: "PERMISSION_SYSTEM_MANAGE",
 		20: "PERMISSION_METRICS_READ",
+		21: "PERMISSION_TASKS_WORK",
 	}
 	Permission_value = map[string]int32{
 		"PERMISSION_UNSPECIFIED":       0,
@@ -108,6 +111,7 @@ var (
 		"PERMISSION_SYSTEM_READ":       18,
 		"PERMISSION_SYSTEM_MANAGE":     19,
 		"PERMISSION_METRICS_READ":      20,
+		"PERMISSION_TASKS_WORK":        21,
 	}
 )
 
@@ -244,7 +248,7 @@ const file_regie_v1_access_proto_rawDesc = "" +
 	"permission\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04many\x18\x03 \x01(\bR\x04many\x12\x14\n" +
-	"\x05write\x18\x04 \x01(\bR\x05write*\xf2\x04\n" +
+	"\x05write\x18\x04 \x01(\bR\x05write*\x8d\x05\n" +
 	"\n" +
 	"Permission\x12\x1a\n" +
 	"\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -268,7 +272,8 @@ const file_regie_v1_access_proto_rawDesc = "" +
 	"\x15PERMISSION_AUDIT_READ\x10\x11\x12\x1a\n" +
 	"\x16PERMISSION_SYSTEM_READ\x10\x12\x12\x1c\n" +
 	"\x18PERMISSION_SYSTEM_MANAGE\x10\x13\x12\x1b\n" +
-	"\x17PERMISSION_METRICS_READ\x10\x14:J\n" +
+	"\x17PERMISSION_METRICS_READ\x10\x14\x12\x19\n" +
+	"\x15PERMISSION_TASKS_WORK\x10\x15:J\n" +
 	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18\xf1\x8c\x03 \x01(\v2\x10.regie.v1.AccessR\x06accessB1Z/github.com/regie-dev/regie/gen/regie/v1;regiev1b\x06proto3"
 
 var (

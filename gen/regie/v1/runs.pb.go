@@ -321,9 +321,12 @@ type Step struct {
 	// What a waiting step waits for, if it is an instant.
 	WaitsUntil *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=waits_until,json=waitsUntil,proto3" json:"waits_until,omitempty"`
 	// Of a foreach: how many items there are, have ended, and of these failed.
-	Items         uint32 `protobuf:"varint,16,opt,name=items,proto3" json:"items,omitempty"`
-	ItemsDone     uint32 `protobuf:"varint,17,opt,name=items_done,json=itemsDone,proto3" json:"items_done,omitempty"`
-	ItemsFailed   uint32 `protobuf:"varint,18,opt,name=items_failed,json=itemsFailed,proto3" json:"items_failed,omitempty"`
+	Items       uint32 `protobuf:"varint,16,opt,name=items,proto3" json:"items,omitempty"`
+	ItemsDone   uint32 `protobuf:"varint,17,opt,name=items_done,json=itemsDone,proto3" json:"items_done,omitempty"`
+	ItemsFailed uint32 `protobuf:"varint,18,opt,name=items_failed,json=itemsFailed,proto3" json:"items_failed,omitempty"`
+	// What it offers its work to, and the worker that has taken it.
+	Activity      string `protobuf:"bytes,19,opt,name=activity,proto3" json:"activity,omitempty"`
+	TakenBy       string `protobuf:"bytes,20,opt,name=taken_by,json=takenBy,proto3" json:"taken_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -482,6 +485,20 @@ func (x *Step) GetItemsFailed() uint32 {
 		return x.ItemsFailed
 	}
 	return 0
+}
+
+func (x *Step) GetActivity() string {
+	if x != nil {
+		return x.Activity
+	}
+	return ""
+}
+
+func (x *Step) GetTakenBy() string {
+	if x != nil {
+		return x.TakenBy
+	}
+	return ""
 }
 
 type StartRunRequest struct {
@@ -2703,7 +2720,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\vquarantined\x18\x16 \x01(\tR\vquarantined\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd9\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x90\x05\n" +
 	"\x04Step\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -2729,7 +2746,9 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x05items\x18\x10 \x01(\rR\x05items\x12\x1d\n" +
 	"\n" +
 	"items_done\x18\x11 \x01(\rR\titemsDone\x12!\n" +
-	"\fitems_failed\x18\x12 \x01(\rR\vitemsFailed\"\xeb\x01\n" +
+	"\fitems_failed\x18\x12 \x01(\rR\vitemsFailed\x12\x1a\n" +
+	"\bactivity\x18\x13 \x01(\tR\bactivity\x12\x19\n" +
+	"\btaken_by\x18\x14 \x01(\tR\atakenBy\"\xeb\x01\n" +
 	"\x0fStartRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12$\n" +

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
@@ -188,6 +189,9 @@ func fill(t *testing.T, desc protoreflect.MessageDescriptor, depth int) protoref
 	switch m := m.Interface().(type) {
 	case *regiev1.Json:
 		m.Text = `{"any":[1.50,null]}`
+		return m.ProtoReflect()
+	case *durationpb.Duration:
+		m.Seconds, m.Nanos = 90, 500_000_000
 		return m.ProtoReflect()
 	case *timestamppb.Timestamp:
 		m.Seconds, m.Nanos = 1_700_000_000, 5

@@ -72,6 +72,7 @@ type Services struct {
 	Identities regiev1connect.IdentityServiceHandler
 	Audit      regiev1connect.AuditServiceHandler
 	System     regiev1connect.SystemServiceHandler
+	Tasks      regiev1connect.TaskServiceHandler
 }
 
 // Config is what a Handler is made of.
@@ -163,6 +164,9 @@ func (h *Handler) mount(s Services) {
 	}
 	if s.System != nil {
 		put(regiev1connect.NewSystemServiceHandler(s.System, options))
+	}
+	if s.Tasks != nil {
+		put(regiev1connect.NewTaskServiceHandler(s.Tasks, options))
 	}
 }
 

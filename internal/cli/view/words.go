@@ -71,6 +71,7 @@ var reasonWords = map[engine.Reason]string{
 	engine.ReasonRetry:             "waits for the next attempt",
 	engine.ReasonTimer:             "waits",
 	engine.ReasonEvaluation:        "evaluates an expression",
+	engine.ReasonMessage:           "waits for a message",
 	engine.ReasonOutcomeUnknown:    "outcome unknown: a person must say what happened",
 }
 
@@ -142,6 +143,10 @@ func facts(s *history.Step, now time.Time) []string {
 		add("retry in %s", until(s.WaitsUntil, now))
 	case s.State == engine.Waiting && !s.WaitsUntil.IsZero():
 		add("%s to go", until(s.WaitsUntil, now))
+	case s.Reason == engine.ReasonMessage && s.Taker != "":
+		add("worker %s has it, from activity %s", oneLine(s.Taker), oneLine(s.Activity))
+	case s.Reason == engine.ReasonMessage && s.Activity != "":
+		add("waits for a worker of activity %s", oneLine(s.Activity))
 	case s.State == engine.Skipped || s.State == engine.Canceled || s.State == engine.Waiting:
 		if words := reasonWords[s.Reason]; words != "" {
 			add("%s", words)
