@@ -12,9 +12,12 @@ const maxInputFile = 64 << 20
 // inputHelp says what --input takes.
 const inputHelp = "input as `JSON`, or @FILE to read it from a file (@- for standard input)"
 
-// inputValue reads what stands after --input: JSON, or @ and the name of a file
-// that holds it. This is the only place where @ names a file.
-func (c *cli) inputValue(text string) (value.Value, error) {
+// inputValue reads what stands after --input.
+func (c *cli) inputValue(text string) (value.Value, error) { return c.jsonOrFile("input", text) }
+
+// jsonOrFile reads the value of a flag: JSON, or @ and the name of a file that
+// holds it. This is the only place where @ names a file.
+func (c *cli) jsonOrFile(flag, text string) (value.Value, error) {
 	if text == "" {
 		return value.Undefined, nil
 	}
@@ -23,9 +26,9 @@ func (c *cli) inputValue(text string) (value.Value, error) {
 	var err error
 	switch {
 	case !isFile:
-		name, source = "--input", []byte(text)
+		name, source = "--"+flag, []byte(text)
 	case name == "":
-		return value.Undefined, usagef("--input @ names no file").withHint("write --input @FILE, or @- for standard input")
+		return value.Undefined, usagef("--%s @ names no file", flag).withHint("write --%s @FILE, or @- for standard input", flag)
 	case name == "-":
 		name = "standard input"
 		source, err = readAll(name, c.Stdin, maxInputFile)
@@ -39,7 +42,7 @@ func (c *cli) inputValue(text string) (value.Value, error) {
 	if err != nil {
 		f := failf(exitInvalid, "input_invalid", "%s is not valid JSON: %w", name, err)
 		if !isFile {
-			f = f.withHint(`give JSON such as --input '{"name": "value"}', or --input @FILE`)
+			f = f.withHint(`give JSON such as --%[1]s '{"name": "value"}', or --%[1]s @FILE`, flag)
 		}
 		return value.Undefined, f
 	}

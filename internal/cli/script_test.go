@@ -44,6 +44,8 @@ var update = flag.Bool("update", false, "rewrite what scripts compare with")
 //	               says "server stop" or "server kill"; SERVER and ADDRESS are
 //	               where it is, FINGERPRINT is that of its certificate, ADMIN_TOKEN
 //	               what it said at its first start
+//	offered DIR A  a held run comes to the server's folder whose step offers work
+//	               to the activity A; settoken VAR is the token that take printed
 //	setrun VAR     the variable becomes the ID of the run in standard output, or
 //	               of the newest run
 func TestScripts(t *testing.T) {
@@ -61,7 +63,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"regie": func(ts *testscript.TestScript, neg bool, args []string) { runRegie(t.Context(), ts, neg, args) },
-			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server,
+			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server, "offered": offered, "settoken": setToken,
 		},
 	})
 }
