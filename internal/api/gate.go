@@ -77,7 +77,7 @@ func (g *gate) Authorize(ctx context.Context, route *routes.Route, namespace str
 	permission := access.Permission(route.Permission)
 	if route.Many && namespace == "-" {
 		all, names := identity.Namespaces(permission)
-		if (all || len(names) > 0) && !(route.Write && identity.ReadOnly) {
+		if (all || len(names) > 0) && (!route.Write || !identity.ReadOnly) {
 			return nil
 		}
 		namespace = ""

@@ -15,8 +15,8 @@ import (
 // wherever stands for the namespace of the run that a token is of.
 const wherever = "-"
 
-// tokenHelp says how commands are given the token of work.
-const tokenHelp = `
+// workHelp says how commands are given the token of work.
+const workHelp = `
 
 TOKEN is what take printed, or what the step sent; - reads it from standard
 input, where others on this machine do not see it.`
@@ -71,7 +71,7 @@ func (c *cli) completeTaskCommand() *cobra.Command {
 	var failure regiev1.TaskError
 	cmd := &cobra.Command{
 		Use: "complete TOKEN", Short: "End work, with its result or an error",
-		Long: "Ends the work that the token is of: with its result, or with --error. It is on\nrecord once the command has ended." + tokenHelp,
+		Long: "Ends the work that the token is of: with its result, or with --error. It is on\nrecord once the command has ended." + workHelp,
 		Example: `  regie task complete TOKEN --result '{"parcels": 3}'
   regie task complete TOKEN --error Busy --message "no room until noon"`,
 		Args: arguments(1, 1, "TOKEN"),
@@ -116,7 +116,7 @@ func (c *cli) heartbeatTaskCommand() *cobra.Command {
 	var f remoteFlags
 	cmd := &cobra.Command{
 		Use: "heartbeat TOKEN", Short: "Say that work goes on",
-		Long: "Says that the work goes on: the time until the next heartbeat is due begins anew." + tokenHelp,
+		Long: "Says that the work goes on: the time until the next heartbeat is due begins anew." + workHelp,
 		Args: arguments(1, 1, "TOKEN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			token, err := c.taskToken(args[0])

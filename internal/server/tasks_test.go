@@ -179,6 +179,10 @@ func TestWorkOutside(t *testing.T) {
 	_, err = worker.runs.GetRun(ctx, &regiev1.GetRunRequest{Namespace: "work", Run: runs[0]})
 	checkError(t, err, connect.CodePermissionDenied, "permission_denied")
 
+	if a := w.rest(t, worker.token, "POST", "/v1/namespaces/-/tasks:heartbeat", `{"token":"`+task.GetToken()+`"}`); a.status != 200 {
+		t.Errorf("heartbeat by REST: %v", a)
+	}
+
 	// An error that is retried makes the token void, and another is given.
 	if _, err := worker.tasks.HeartbeatTask(ctx, &regiev1.HeartbeatTaskRequest{Namespace: "-", Token: task.GetToken()}); err != nil {
 		t.Error(err)
