@@ -113,11 +113,12 @@ func (d *driver) erased(t *testing.T, name string, m *asl.Machine, whole []histo
 	}
 }
 
-// callbacks takes messages of a test: beats, outputs and errors.
+// callbacks takes messages of a test: who takes the work, beats, outputs and
+// errors.
 func callbacks(list value.Value) []engine.Callback {
 	var out []engine.Callback
 	for _, m := range list.Items() {
-		c := engine.Callback{Output: m.Get("output"), Beat: !m.Get("beat").IsUndefined()}
+		c := engine.Callback{Output: m.Get("output"), Beat: !m.Get("beat").IsUndefined(), Taker: m.Get("take").Text()}
 		if e := m.Get("error"); !e.IsUndefined() {
 			c.Error = &engine.Error{Name: e.Text(), Message: "it said " + e.Text()}
 		}

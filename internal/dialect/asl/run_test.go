@@ -136,7 +136,7 @@ func (d *driver) dispatch(t engine.Task) {
 	if t.Timeout > 0 && takes > t.Timeout {
 		out.Kind, out.Error = engine.OutcomeFailed, &engine.Error{Name: engine.ErrTimeout}
 	}
-	if d.messages == nil || t.Node.Task.Finish != workflow.FinishMessage {
+	if d.messages == nil || t.Node.Task.Finish == workflow.FinishResult {
 		d.queue = append(d.queue, engine.TaskEnded{Act: t.Act, Attempt: t.Attempt, Outcome: out})
 		return
 	}

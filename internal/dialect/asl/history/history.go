@@ -87,9 +87,10 @@ type act struct {
 	// spawn is the event that the next iteration follows.
 	spawn int
 	// out says that a task's work is told and its end is not; handed that the
-	// attempt has ended. An answer that came before is told then.
-	out, handed bool
-	answer      *engine.Event
+	// attempt has ended, begun that a worker has taken it. An answer that came
+	// before is told then.
+	out, handed, begun bool
+	answer             *engine.Event
 }
 
 // emit adds an event to a thread.
@@ -131,7 +132,7 @@ func (h *history) event(ev *engine.Event) error {
 func (h *history) actEvent(ev *engine.Event) error {
 	a := h.acts[ev.Act]
 	switch ev.Kind {
-	case engine.EvAttempt, engine.EvAttemptEnded, engine.EvAnswered, engine.EvMapOpened, engine.EvResult, engine.EvError, engine.EvRetry, engine.EvEnded,
+	case engine.EvAttempt, engine.EvAttemptEnded, engine.EvTaken, engine.EvAnswered, engine.EvMapOpened, engine.EvResult, engine.EvError, engine.EvRetry, engine.EvEnded,
 		engine.EvStopping, engine.EvReopened:
 		if a == nil {
 			return fmt.Errorf("activation %d is not there", ev.Act)
@@ -154,6 +155,8 @@ func (h *history) actEvent(ev *engine.Event) error {
 		h.attempt(a, ev)
 	case engine.EvAttemptEnded:
 		h.attemptEnded(a, ev)
+	case engine.EvTaken:
+		h.taken(a, ev)
 	case engine.EvAnswered:
 		h.answered(a, ev)
 	case engine.EvMapOpened:

@@ -65,7 +65,7 @@ func (h *history) attempt(a *act, ev *engine.Event) {
 // scheduled tells that work is handed out: to an activity's queue, where
 // nobody has taken it yet, or to a service.
 func (h *history) scheduled(a *act, ev *engine.Event, arguments value.Value) {
-	a.out, a.handed, a.answer = true, false, nil
+	a.out, a.handed, a.begun, a.answer = true, false, false, nil
 	members := a.resource()
 	switch service := a.service(); service {
 	case taskService:
@@ -86,7 +86,7 @@ func (h *history) scheduled(a *act, ev *engine.Event, arguments value.Value) {
 // message will tell. Of one that was told to stop, and of one whose outcome is
 // not known, more follows.
 func (h *history) attemptEnded(a *act, ev *engine.Event) {
-	message := a.node.Task != nil && a.node.Task.Finish == workflow.FinishMessage && !ev.Same
+	message := a.node.Task != nil && a.node.Task.Finish != workflow.FinishResult && !ev.Same
 	a.handed = true
 	switch {
 	case ev.Outcome == engine.OutcomeSucceeded && message:
@@ -129,12 +129,19 @@ func (h *history) answered(a *act, ev *engine.Event) {
 }
 
 // taken tells that a worker has taken the work of an activity, or that a service
-// has answered that its job has begun. When that was is not known: it is told
-// with the end.
+// has answered that its job has begun. When that was is not always known: then it
+// is told with the end.
 func (h *history) taken(a *act, ev *engine.Event) {
 	switch {
 	case a.service() == activityService:
-		h.tell(a, ev, "ActivityStarted", value.Undefined)
+		if !a.begun {
+			worker := value.Undefined
+			if ev.Taker != "" {
+				worker = details(text("workerName", ev.Taker))
+			}
+			h.tell(a, ev, "ActivityStarted", worker)
+		}
+		a.begun = true
 	case a.goesOn():
 		h.tell(a, ev, "TaskSubmitted", details(a.resource()...))
 	}
