@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -44,8 +45,7 @@ var update = flag.Bool("update", false, "rewrite what scripts compare with")
 //	               says "server stop" or "server kill"; SERVER and ADDRESS are
 //	               where it is, FINGERPRINT is that of its certificate, ADMIN_TOKEN
 //	               what it said at its first start
-//	offered DIR A  a held run comes to the server's folder whose step offers work
-//	               to the activity A; settoken VAR is the token that take printed
+//	settoken VAR   the variable becomes the token in the JSON of standard output
 //	setrun VAR     the variable becomes the ID of the run in standard output, or
 //	               of the newest run
 func TestScripts(t *testing.T) {
@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"regie": func(ts *testscript.TestScript, neg bool, args []string) { runRegie(t.Context(), ts, neg, args) },
-			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server, "offered": offered, "settoken": setToken,
+			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server, "settoken": setToken,
 		},
 	})
 }
@@ -163,6 +163,14 @@ func normalize(ts *testscript.TestScript, _ bool, _ []string) {
 		text = v.form.ReplaceAllString(text, v.text)
 	}
 	_, _ = io.WriteString(ts.Stdout(), text)
+}
+
+func setToken(ts *testscript.TestScript, _ bool, args []string) {
+	var task struct {
+		Token string `json:"token"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.Value(stageKey{}).(*stage).stdout), &task))
+	ts.Setenv(args[0], task.Token)
 }
 
 func setRun(ts *testscript.TestScript, _ bool, args []string) {
