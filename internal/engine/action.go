@@ -122,8 +122,8 @@ func (r *Run) Status() (State, Reason) {
 	if r.lastFrame == 0 {
 		return Pending, ReasonHeld
 	}
-	for id := ActID(1); id <= r.lastAct; id++ {
-		if a := r.Acts[id]; a != nil && a.Phase == PhaseAttempt {
+	for _, id := range inOrder(r.Acts) {
+		if r.Acts[id].Phase == PhaseAttempt {
 			return r.State, r.Reason
 		}
 	}
@@ -216,6 +216,12 @@ func (m *Machine) holdable(run *Run, path string) error {
 		if a.Phase == PhaseEnded {
 			return refusef(path, "step %s cannot begin any more: %s is %s", path, at, a.State)
 		}
+		if l := a.Loop; l != nil {
+			i, ok := itemOf(path, at)
+			if ok && (i < 1 || l.Max > 0 && i > l.last() || i <= l.Turn && !m.itemLives(run, a, i)) {
+				return refusef(path, "step %s cannot begin any more: turn %d of %s is not to come", path, i, at)
+			}
+		}
 		if a.Map != nil {
 			if i, ok := itemOf(path, at); ok && (i >= len(a.Map.Items) || i < a.Map.Next && !m.itemLives(run, a, i)) {
 				return refusef(path, "step %s cannot begin any more: %s has %d items, and item %d is not to come", path, at, len(a.Map.Items), i)
@@ -227,7 +233,11 @@ func (m *Machine) holdable(run *Run, path string) error {
 }
 
 func (m *Machine) itemLives(run *Run, a *Activation, index int) bool {
-	for _, id := range append(a.Open.all(), a.Map.Parked...) {
+	frames := a.Open.all()
+	if a.Map != nil {
+		frames = append(frames, a.Map.Parked...)
+	}
+	for _, id := range frames {
 		if f := run.Frames[id]; f != nil && f.Role == RoleBody && f.Index == index {
 			return true
 		}
@@ -302,7 +312,7 @@ func (d *decider) resume() error {
 		}
 		return d.openMain()
 	}
-	for id := TimerID(1); id <= d.run.lastTimer; id++ {
+	for _, id := range inOrder(d.run.Timers) {
 		if t := d.run.Timers[id]; t != nil && t.heldBack() && !d.ctx.Now.Before(t.At) {
 			d.command(ClearTimer{Timer: id}) // it may be on its way; here it fires
 			if err := d.timerDue(id); err != nil {
@@ -310,8 +320,8 @@ func (d *decider) resume() error {
 			}
 		}
 	}
-	for id := ActID(1); id <= d.run.lastAct; id++ {
-		if a := d.run.Acts[id]; a != nil && a.Phase == PhaseEntered {
+	for _, id := range inOrder(d.run.Acts) {
+		if d.run.Acts[id].Phase == PhaseEntered {
 			d.add(task{kind: taskBegin, act: id})
 		}
 	}
@@ -348,9 +358,9 @@ func (m *Machine) applyAction(run *Run, ev *Event) error {
 // actAt is the activation at a path, nil if there is none. No two have the same
 // path.
 func (r *Run) actAt(path string) *Activation {
-	for id := ActID(1); id <= r.lastAct; id++ {
-		if a := r.Acts[id]; a != nil && a.Path == path {
-			return a
+	for _, id := range inOrder(r.Acts) {
+		if r.Acts[id].Path == path {
+			return r.Acts[id]
 		}
 	}
 	return nil
@@ -359,9 +369,9 @@ func (r *Run) actAt(path string) *Activation {
 // nodeAt is the node of a frame that has the path and was not entered, nil if
 // there is none.
 func (m *Machine) nodeAt(run *Run, path string) (*Frame, workflow.NodeID) {
-	for id := FrameID(1); id <= run.lastFrame; id++ {
+	for _, id := range inOrder(run.Frames) {
 		f := run.Frames[id]
-		if f == nil || f.Path != "" && !covers(f.Path, path) {
+		if f.Path != "" && !covers(f.Path, path) {
 			continue
 		}
 		for i := range f.Nodes {

@@ -33,7 +33,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvMapOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
+	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
@@ -142,9 +142,14 @@ func (m *Machine) openOwned(run *Run, f *Frame, ev *Event) error {
 		}
 		f.Path += "[" + strconv.Itoa(f.Index) + "]"
 	}
-	if a.Map == nil {
+	switch {
+	case a.Loop != nil:
+		if err := a.openedTurn(f); err != nil {
+			return err
+		}
+	case a.Map == nil:
 		f.Path = tried(a)
-	} else if a.Attempt > 1 {
+	case a.Attempt > 1:
 		f.Path += "~" + strconv.Itoa(a.Attempt)
 	}
 	if n.Fork != nil {
@@ -152,7 +157,7 @@ func (m *Machine) openOwned(run *Run, f *Frame, ev *Event) error {
 			f.Path = join(f.Path, escape(name))
 		}
 	}
-	for len(a.Outputs) <= f.Branch && a.Map == nil {
+	for len(a.Outputs) <= f.Branch && a.Map == nil && a.Loop == nil {
 		a.Outputs = append(a.Outputs, value.Undefined)
 	}
 	if a.Phase != PhaseFrames {
@@ -281,8 +286,10 @@ func (m *Machine) settled(f *Frame, n workflow.NodeID) {
 func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
 	f.Phase = FrameEnded
 	f.Outcome = &Outcome{State: ev.State, Reason: ev.Reason, Output: ev.Output, Error: ev.Error}
+	a := run.Acts[f.Owner]
 	kept := ev.State != Succeeded && f.Role != RolePredicate
-	if !kept {
+	tolerated := ev.State == Failed && f.Role == RoleBody && tolerates(m.node(run.Frames[a.Frame], a.Node))
+	if !kept || tolerated {
 		m.forgetFrame(run, f)
 	}
 	switch f.Role {
@@ -293,18 +300,21 @@ func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
 		return
 	case RoleBody, RoleCatch, RolePredicate:
 	}
-	a := run.Acts[f.Owner]
 	if a == nil {
 		return
 	}
 	a.Open.remove(f.ID)
-	if kept {
+	if kept && !tolerated {
 		a.Closed.add(f.ID)
 	}
 	switch f.Role {
 	case RolePredicate:
 		a.Phase = PhaseError
 	case RoleBody:
+		if tolerated {
+			a.Loop.Output = value.Null
+			return
+		}
 		recordFrame(a, f, ev)
 	case RoleCatch, RoleMain, RoleFinally:
 	}
@@ -319,7 +329,12 @@ func recordFrame(a *Activation, f *Frame, ev *Event) {
 			a.FirstErr = ev.Error
 		}
 	}
-	if a.Map != nil {
+	switch {
+	case a.Loop != nil:
+		if ok {
+			a.Loop.Output = ev.Output
+		}
+	case a.Map != nil:
 		a.Map.Done++
 		a.Map.Ok[f.Index] = ok
 		if a.Map.Ends != nil {
@@ -329,7 +344,7 @@ func recordFrame(a *Activation, f *Frame, ev *Event) {
 		if ok {
 			a.Map.Outputs[f.Index] = ev.Output
 		}
-	} else if ok {
+	case ok:
 		a.Outputs[f.Branch] = ev.Output
 	}
 }
@@ -360,6 +375,9 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		if m.node(run.Frames[a.Frame], a.Node).Map.Gather == workflow.GatherOutcomes {
 			a.Map.Ends = make([]ItemEnd, ev.Count)
 		}
+		a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
+	case EvLoopOpened:
+		a.Loop = &LoopState{Max: ev.Count, Output: value.Null, BeganAt: ev.At}
 		a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
 	case EvResult:
 		dropTimer(run, a, &a.Timer)
@@ -453,6 +471,9 @@ func applyTimer(run *Run, a *Activation, ev *Event) error {
 			a.Beat = 0
 		case TimerRetry:
 			a.Timer, a.Phase, a.State, a.Reason = 0, PhaseEntered, Pending, ReasonNone
+		case TimerTurn:
+			a.Timer, a.Phase, a.State, a.Reason = 0, PhaseFrames, Running, ReasonNone
+			a.Loop.Due = true
 		case TimerWait:
 			a.Timer = 0
 		}
@@ -469,7 +490,7 @@ func applyTimer(run *Run, a *Activation, ev *Event) error {
 	case TimerHeartbeat:
 		dropTimer(run, a, &a.Beat)
 		a.Beat = ev.Timer
-	case TimerWait:
+	case TimerWait, TimerTurn:
 		a.Timer, a.Phase, a.State, a.Reason = ev.Timer, PhaseTimer, Waiting, ReasonTimer
 	case TimerRetry:
 		a.Timer, a.Phase, a.State, a.Reason = ev.Timer, PhaseRetry, Waiting, ReasonRetry
@@ -500,7 +521,7 @@ func (m *Machine) applyRetry(run *Run, a *Activation, ev *Event) {
 	a.RuleAt = 0
 	if n := m.node(run.Frames[a.Frame], a.Node); n.Kind != workflow.KindTask {
 		a.Attempt++
-		a.Outputs, a.Map, a.Fails, a.FirstErr, a.Stopped, a.Winner = nil, nil, 0, nil, false, 0
+		a.Outputs, a.Map, a.Loop, a.Fails, a.FirstErr, a.Stopped, a.Winner = nil, nil, nil, 0, nil, false, 0
 		m.forgetClosed(run, a)
 	}
 	a.Phase, a.State, a.Reason = PhaseEntered, Pending, ReasonNone
@@ -526,7 +547,7 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 	}
 	a.Open, a.Result = OpenFrames{}, value.Undefined
 	if a.State == Succeeded || a.Handled { // what only a retry needs leaves memory
-		a.Map, a.Outputs, a.Secrets, a.Checkpoint = nil, nil, nil, nil
+		a.Map, a.Loop, a.Outputs, a.Secrets, a.Checkpoint = nil, nil, nil, nil, nil
 		m.forgetClosed(run, a)
 	}
 	f := run.Frames[a.Frame]

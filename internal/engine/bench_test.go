@@ -54,6 +54,14 @@ func each(n int) *workflow.Program {
 	}}
 }
 
+// loop is a loop of n turns without tasks.
+func loop(n int) *workflow.Program {
+	return &workflow.Program{Format: workflow.Format, Name: "loop", Bodies: []workflow.Body{
+		{Nodes: []workflow.Node{{ID: "loop", Kind: workflow.KindLoop, Loop: &workflow.Loop{Body: 1, Max: workflow.Constant(value.Int(int64(n)))}}}},
+		{Nodes: []workflow.Node{{Kind: workflow.KindPass}}},
+	}}
+}
+
 // drive runs the program to its end, every task succeeding at once, and
 // returns the events.
 func drive(b testing.TB, m *engine.Machine) (events int) {
@@ -88,10 +96,10 @@ func drive(b testing.TB, m *engine.Machine) (events int) {
 	return events
 }
 
-// BenchmarkRun shows the cost of a step, events encoded; it must not grow with
-// the number of steps.
+// BenchmarkRun shows the cost of a step or turn, events encoded; it must not grow
+// with their number.
 func BenchmarkRun(b *testing.B) {
-	for name, program := range map[string]func(int) *workflow.Program{"chain": chain, "fan": fan, "each": each} {
+	for name, program := range map[string]func(int) *workflow.Program{"chain": chain, "fan": fan, "each": each, "loop": loop} {
 		for _, n := range []int{1, 1000, 10_000} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				m, err := engine.Prepare(program(n), map[string]expr.Language{})

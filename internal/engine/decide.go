@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -43,6 +46,7 @@ type task struct {
 	frame FrameID
 	node  workflow.NodeID
 	act   ActID
+	turn  int // that ended last, of taskTurn: what was begun for an earlier one is void
 }
 
 type taskKind uint8
@@ -55,6 +59,7 @@ const (
 	taskError                      // try the handlers of the error
 	taskJudge                      // judge the frame
 	taskVars                       // set the variables of a new frame
+	taskTurn                       // judge whether a loop goes on, and begin its next turn
 )
 
 // suspension is work that waits for an evaluation.
@@ -156,6 +161,8 @@ func (d *decider) do(t task, s *suspension) error {
 		err = d.judge(t.frame)
 	case taskVars:
 		err = d.initVars(t.frame)
+	case taskTurn:
+		err = d.turn(t.act, t.turn)
 	}
 	if errors.Is(err, errSuspended) {
 		return nil
@@ -269,16 +276,11 @@ func (d *decider) cancelRun(in Cancel) error {
 // recover goes through the state in order and does again what may not have
 // been done.
 func (d *decider) recover() error {
-	for id := TimerID(1); id <= d.run.lastTimer; id++ {
-		if t := d.run.Timers[id]; t != nil {
-			d.command(SetTimer{Timer: id, At: t.At})
-		}
+	for _, id := range inOrder(d.run.Timers) {
+		d.command(SetTimer{Timer: id, At: d.run.Timers[id].At})
 	}
-	for id := ActID(1); id <= d.run.lastAct; id++ {
+	for _, id := range inOrder(d.run.Acts) {
 		a := d.run.Acts[id]
-		if a == nil {
-			continue
-		}
 		switch a.Phase {
 		case PhaseEntered:
 			d.add(task{kind: taskBegin, act: id})
@@ -296,11 +298,8 @@ func (d *decider) recover() error {
 		case PhaseMessage, PhaseTimer, PhaseRetry, PhasePredicate, PhaseUnwinding, PhaseUnknown, PhaseEnded:
 		}
 	}
-	for id := FrameID(1); id <= d.run.lastFrame; id++ {
+	for _, id := range inOrder(d.run.Frames) {
 		f := d.run.Frames[id]
-		if f == nil {
-			continue
-		}
 		if f.Phase == FrameOpening {
 			d.add(task{kind: taskVars, frame: id})
 		}
@@ -315,6 +314,10 @@ func (d *decider) recover() error {
 	}
 	return nil
 }
+
+// inOrder lists what is in memory by number. The numbers of a long run go far
+// beyond what is left of it.
+func inOrder[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 // inParked reports whether the work lies in a frame that waits for room.
 func (d *decider) inParked(t task) bool {
@@ -355,6 +358,9 @@ func (d *decider) timerDue(id TimerID) error {
 		return d.setResult(a, value.Null, value.Undefined)
 	case TimerRetry:
 		return d.again(a)
+	case TimerTurn:
+		d.nextTurn(a)
+		return nil
 	case TimerTimeout, TimerHeartbeat:
 		return d.timedOut(a, t.Kind)
 	}
@@ -363,7 +369,9 @@ func (d *decider) timerDue(id TimerID) error {
 
 // heldBack reports whether a hold keeps the timer from firing: one that begins
 // something, not one that bounds what runs.
-func (t *Timer) heldBack() bool { return t.Kind == TimerWait || t.Kind == TimerRetry }
+func (t *Timer) heldBack() bool {
+	return t.Kind == TimerWait || t.Kind == TimerRetry || t.Kind == TimerTurn
+}
 
 // timedOut ends work, a wait or the frames of an activation because its time is
 // up, or it was silent for too long.

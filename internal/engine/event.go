@@ -23,6 +23,7 @@ const (
 	EvTaken        EventKind = "taken"         // a worker took the work that was offered
 	EvAnswered     EventKind = "answered"      // a message said how the work ended
 	EvMapOpened    EventKind = "map_opened"    // items are known
+	EvLoopOpened   EventKind = "loop_opened"   // how many turns there may be is known
 	EvResult       EventKind = "result"        // a node that is no task has its result
 	EvError        EventKind = "error"         // a node has an error, handlers follow
 	EvTimerSet     EventKind = "timer_set"     //

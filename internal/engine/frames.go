@@ -161,6 +161,10 @@ func (d *decider) framesNext(id ActID) error {
 		return nil
 	}
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)
+	if a.Loop != nil {
+		d.nextTurn(a)
+		return nil
+	}
 	if a.Map == nil {
 		return d.framesDone(a, n)
 	}
@@ -211,6 +215,10 @@ func (d *decider) bodyDone(a *Activation, f *Frame, out Outcome) error {
 		if a.living() == 0 {
 			return d.unwound(a)
 		}
+		return nil
+	}
+	if a.Loop != nil {
+		d.nextTurn(a)
 		return nil
 	}
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)

@@ -100,6 +100,7 @@ const (
 	ErrCanceled        = "canceled"
 	ErrAttemptLost     = "attempt_lost"
 	ErrTooManyFailures = "too_many_failures"
+	ErrTooManyTurns    = "too_many_turns"
 	ErrNoChoice        = "no_choice"
 	ErrInputInvalid    = "input_invalid"
 	ErrFailed          = "failed"

@@ -267,7 +267,9 @@ func (d *decider) beginKind(a *Activation, n *workflow.Node, p *place) error {
 			}
 		}
 		return d.beginFrames(a, n, p, []opening{{body: n.Call.Body, index: -1, raw: raw}})
-	case workflow.KindLoop, workflow.KindChild:
+	case workflow.KindLoop:
+		return d.beginLoop(a, n, p)
+	case workflow.KindChild:
 	}
 	return fmt.Errorf("%w: node kind %s", ErrProtocol, n.Kind)
 }

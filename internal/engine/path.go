@@ -18,7 +18,8 @@ func around(path string) string {
 	return path[:i]
 }
 
-// itemOf is the index of the item of a map that a path inside it lies in.
+// itemOf is the index of the item of a map, or the number of the turn of a loop,
+// that a path inside it lies in.
 func itemOf(path, of string) (int, bool) {
 	rest, ok := strings.CutPrefix(path, of+"[")
 	if !ok {
@@ -49,7 +50,7 @@ func (m *Machine) leads(id workflow.BodyID, segments []string, depth int) bool {
 		switch {
 		case n.ID == "" && m.leadsFrom(n, segments, depth):
 			return true
-		case n.ID == "" || escape(n.ID) != name || indexed && n.Map == nil:
+		case n.ID == "" || escape(n.ID) != name || indexed && n.Map == nil && n.Loop == nil:
 			continue
 		case len(rest) == 0 || m.leadsFrom(n, rest, depth):
 			return true
@@ -76,6 +77,8 @@ func (m *Machine) leadsFrom(n *workflow.Node, segments []string, depth int) bool
 	switch {
 	case n.Map != nil:
 		return m.leads(n.Map.Body, segments, depth)
+	case n.Loop != nil:
+		return m.leads(n.Loop.Body, segments, depth)
 	case n.Call != nil:
 		return m.leads(n.Call.Body, segments, depth)
 	case n.Choice != nil:
@@ -99,7 +102,7 @@ func (m *Machine) leadsFrom(n *workflow.Node, segments []string, depth int) bool
 	return false
 }
 
-// plainSegment is a segment without item, try and visit.
+// plainSegment is a segment without item or turn, try and visit.
 func plainSegment(s string) (name string, indexed bool) {
 	if i := strings.IndexAny(s, "[~#"); i >= 0 {
 		return s[:i], s[i] == '['

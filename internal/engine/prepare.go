@@ -159,7 +159,6 @@ func (l *linker) kind(src *workflow.Body, n *workflow.Node) {
 		l.faultf("kind %q has no description of what it does", n.Kind)
 		return
 	}
-	l.refuse(n.Kind == workflow.KindLoop, "loops")
 	l.refuse(n.Kind == workflow.KindChild, "child runs")
 	switch n.Kind {
 	case workflow.KindTask:
@@ -196,7 +195,9 @@ func (l *linker) kind(src *workflow.Body, n *workflow.Node) {
 	case workflow.KindCall:
 		l.bodyRef(&n.Call.Body)
 		l.data(n.Call.With)
-	case workflow.KindAssign, workflow.KindPass, workflow.KindLoop, workflow.KindChild:
+	case workflow.KindLoop:
+		l.loop(n.Loop)
+	case workflow.KindAssign, workflow.KindPass, workflow.KindChild:
 	}
 }
 
@@ -218,6 +219,21 @@ func (l *linker) mapNode(m *workflow.Map) {
 	l.rule(&m.Rule, false)
 	l.refuse(m.Items == nil || m.Reader != nil, "a reader of items")
 	l.refuse(m.ChildRuns, "items as runs")
+}
+
+func (l *linker) loop(loop *workflow.Loop) {
+	l.bodyRef(&loop.Body)
+	l.expr(loop.While)
+	l.expr(loop.Until)
+	l.data(loop.Max)
+	l.data(loop.Delay)
+	l.data(loop.Grid)
+	if loop.While == nil && loop.Until == nil && loop.Max == nil {
+		l.faultf("a loop needs one of while, until and max")
+	}
+	if loop.Delay != nil && loop.Grid != nil {
+		l.faultf("delay and grid exclude each other")
+	}
 }
 
 func (l *linker) rule(r *workflow.Rule, ofBody bool) {

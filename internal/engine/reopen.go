@@ -40,7 +40,7 @@ func (m *Machine) forgetClosed(run *Run, a *Activation) {
 
 // begun reports whether the activation has opened the frames of its try, so
 // that it goes on with them instead of beginning anew.
-func (a *Activation) begun() bool { return a.Map != nil || len(a.Outputs) > 0 }
+func (a *Activation) begun() bool { return a.Map != nil || a.Loop != nil || len(a.Outputs) > 0 }
 
 // applyReopened lets an activation go on that had ended: with its handler, with
 // its frames, or from the beginning.
@@ -59,6 +59,9 @@ func (m *Machine) applyReopened(run *Run, a *Activation, ev *Event) error {
 	if ev.Role == RoleCatch {
 		a.Phase, a.State, a.Stopped = PhaseFrames, Running, true
 		return nil
+	}
+	if a.Loop != nil {
+		a.Loop.reopened(a.Err)
 	}
 	a.Err = nil
 	a.Reopened++

@@ -734,7 +734,7 @@ func isData(x map[string]any) bool {
 var dataKeys = map[string]bool{
 	"max_attempts": true, "initial": true, "factor": true, "max": true, "items": true, "max_parallel": true, "max_failures": true,
 	"max_failed_percent": true, "timeout": true, "for": true, "delay": true, "default": true, "value": true, "details": true,
-	"heartbeat": true,
+	"heartbeat": true, "grid": true,
 }
 
 func (l *loader) ref(name string, in map[string]int) int {

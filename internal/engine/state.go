@@ -175,8 +175,8 @@ type Frame struct {
 	Of    FrameID
 	// Outer is the frame lexically around it: that of the owner, or Of.
 	Outer FrameID
-	// Branch is the index of branch or case, Index the map item's or turn's
-	// (-1 for none), Attempt the frame attempt of the owner, from 1.
+	// Branch is the index of branch or case, Index the map item's, from 0, or the
+	// number of the turn, from 1 (-1 for none), Attempt the frame attempt of the owner, from 1.
 	Branch  int
 	Index   int
 	Attempt int
@@ -312,7 +312,7 @@ type Activation struct {
 	// Expired is the timer because of which it stops, which its handlers will
 	// see; empty: it stops because of what happens around it.
 	Expired  TimerKind
-	Timer    TimerID // retry, wait
+	Timer    TimerID // retry, wait, turn
 	Deadline TimerID // timeout of frames, of a wait, or of work that a message ends
 	Beat     TimerID // heartbeat
 	// Heartbeat is the longest silence of an attempt, 0 for none.
@@ -329,6 +329,7 @@ type Activation struct {
 	Open   OpenFrames
 	Closed OpenFrames
 	Map    *MapState
+	Loop   *LoopState
 	// Outputs are the outputs of a fork's branches.
 	Outputs []value.Value
 	// Fails counts failed frames of a fork or map; FirstErr is the first's.
@@ -365,6 +366,31 @@ type ItemEnd struct {
 	EndedAt  time.Time
 }
 
+// LoopState is the progress of a loop. Of its turns the current one alone is in
+// memory.
+type LoopState struct {
+	Max int // turns; 0: no bound
+	// Turn is the number of the turn that began last, 0 before the first.
+	Turn int
+	// Base is how many turns do not count for Max: those before a person retried
+	// the loop after it had too many.
+	Base int
+	// Output is that of the turn that ended last, null before the first one.
+	Output value.Value
+	// Due says that the next turn is decided, and that what it waited for is over.
+	Due bool
+	// BeganAt is when the loop began.
+	BeganAt time.Time
+}
+
+// last is the number of the last turn that there may be, 0 for no bound.
+func (l *LoopState) last() int {
+	if l.Max == 0 {
+		return 0
+	}
+	return l.Base + l.Max
+}
+
 // TimerKind says what a timer is for.
 type TimerKind string
 
@@ -373,6 +399,8 @@ const (
 	TimerWait    TimerKind = "wait"
 	TimerRetry   TimerKind = "retry"
 	TimerTimeout TimerKind = "timeout"
+	// TimerTurn lets the next turn of a loop begin.
+	TimerTurn TimerKind = "turn"
 	// TimerHeartbeat ends work that is silent for too long.
 	TimerHeartbeat TimerKind = "heartbeat"
 )

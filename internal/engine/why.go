@@ -274,6 +274,10 @@ func (w *whyer) activation(a *Activation) Explanation {
 			e.Conditions = append(e.Conditions, evaluation())
 		}
 	}
+	if a.Loop != nil && w.evaluates(task{kind: taskTurn, act: a.ID, turn: a.Loop.Turn}) {
+		e.Reason = ReasonEvaluation
+		e.Conditions = append(e.Conditions, evaluation())
+	}
 	if a.CancelAsked {
 		e.Conditions = append(e.Conditions, Condition{Kind: ConditionChildren, Reason: a.Why, Text: "It was told to stop (" + string(a.Why) + ") and has not stopped yet."})
 	}
@@ -297,6 +301,9 @@ func (w *whyer) waits(a *Activation) []Condition {
 		if a.Map != nil {
 			c.Text = fmt.Sprintf("%d of %d items have ended.", a.Map.Done, len(a.Map.Items))
 			c.Attempt, c.Limit = 0, len(a.Map.Items)
+		}
+		if a.Loop != nil && a.Open.Live > 0 {
+			c.Text, c.Limit = turnText(a.Loop)+" has not ended.", a.Loop.last()
 		}
 		return []Condition{c}
 	case PhaseUnknown:
@@ -355,6 +362,11 @@ func (w *whyer) timer(a *Activation) Condition {
 		c.Met = true
 		when = "since " + stamp(c.Due)
 	}
+	if a.Phase == PhaseTimer && a.Loop != nil {
+		c.Limit = a.Loop.last()
+		c.Text = turnText(a.Loop) + " has ended; the next is due " + when + "."
+		return c
+	}
 	if a.Phase == PhaseTimer {
 		c.Text = "It waits for an instant, which comes " + when + "."
 		if c.Met {
@@ -373,6 +385,14 @@ func (w *whyer) timer(a *Activation) Condition {
 	}
 	c.Text += "."
 	return c
+}
+
+// turnText names the last turn of a loop that has had one.
+func turnText(l *LoopState) string {
+	if l.Max == 0 {
+		return "Turn " + strconv.Itoa(l.Turn)
+	}
+	return fmt.Sprintf("Turn %d of at most %d", l.Turn, l.last())
 }
 
 // limit is the most attempts that the first retry rule of a node gives, counted

@@ -62,9 +62,9 @@ const (
 	// failures, lost, retries by its rules, entered_at, and the token that
 	// messages for it name.
 	RootAttempt Root = "attempt"
-	RootItem    Root = "item"    // the map item of the frame Up
+	RootItem    Root = "item"    // the map item of the frame Up, or the output of the loop's turn before it
 	RootElement Root = "element" // same, as it was before Map.Select
-	RootIndex   Root = "index"   // its index, or the loop's turn
+	RootIndex   Root = "index"   // its index, from 0, or the loop's turn, from 1
 	RootVar     Root = "var"     // variable Name, seen from here
 	RootVars    Root = "vars"    // all variables, as an object
 	// RootNode is fact Name of a node: output, state, reason, error, input and

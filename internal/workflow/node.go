@@ -288,17 +288,33 @@ type Case struct {
 	Assign *Assignment `json:"assign,omitempty"`
 }
 
-// Loop opens one frame of Body a turn.
+// Loop opens one frame of Body a turn, one after the other. Turns are numbered
+// from 1. The result is the output of the last turn, null if there was none.
+//
+// While, Until, Delay and Grid are judged as if inside the frame of a turn
+// (Source.Up counts it): RootIndex is the number of the turn, RootItem the
+// output of the turn that ended last.
 type Loop struct {
 	Body BodyID `json:"body"`
-	// While is judged before a turn, Until after it; Max bounds the turns.
+	// Until is judged when a turn has ended, and ends the loop when it holds.
+	// While is judged before a turn, before the first too and before the wait for
+	// it, and ends the loop when it does not hold. One of While, Until and Max
+	// must be there.
 	While *Expr `json:"while,omitempty"`
 	Until *Expr `json:"until,omitempty"`
-	Max   *Data `json:"max,omitempty"`
-	// Delay is waited between turns; Grid are absolute instants of turns.
+	// Max bounds the turns; nil: no bound. A loop that would go on beyond it fails
+	// with the engine's error "too_many_turns". Without While and Until it is how
+	// many turns there are.
+	Max *Data `json:"max,omitempty"`
+	// Delay is waited between turns, from the end of one: duration, evaluated
+	// when the turn has ended. Grid, instead, is the distance of the instants at
+	// which turns begin, from the begin of the loop: the first one after the end of a
+	// turn is taken.
 	Delay *Data `json:"delay,omitempty"`
 	Grid  *Data `json:"grid,omitempty"`
-	// FailedTurn says whether a failed turn ends the loop.
+	// FailedTurn says whether a failed turn ends the loop: with the empty value it
+	// counts as a turn with the output null; with any other, the loop fails with
+	// its error.
 	FailedTurn Reaction `json:"failed_turn,omitempty"`
 }
 
