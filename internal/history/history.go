@@ -55,8 +55,8 @@ type Step struct {
 	Attempts   []Attempt
 	// Tries counts attempts of a task, or how often a group was begun.
 	Tries int
-	// Items is the number of items of a foreach; Done how many ended, and Failed
-	// how many of these failed.
+	// Items is the number of items of a foreach, 0 for a repeat; Done how many
+	// items or turns ended, and Failed how many of these failed.
 	Items, Done, Failed int
 	// Activity is what a step offers its work to, and Taker the worker that has
 	// taken the work of the last attempt; empty for others.
@@ -273,6 +273,8 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 	case engine.EvMapOpened:
 		s.Items, s.Done, s.Failed = ev.Count, 0, 0
 		s.Input = ev.Items
+	case engine.EvLoopOpened:
+		s.Done, s.Failed = 0, 0
 	case engine.EvFrameEnded:
 		if ev.Role == engine.RoleBody && ev.Index >= 0 {
 			s.Done++
@@ -283,8 +285,10 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 	case engine.EvResult:
 		s.Output = ev.Output
 	case engine.EvRetry, engine.EvTimerSet:
-		if !ev.Due.IsZero() && (ev.TimerKind == engine.TimerRetry || ev.TimerKind == engine.TimerWait) {
+		switch ev.TimerKind {
+		case engine.TimerRetry, engine.TimerWait, engine.TimerTurn:
 			s.WaitsUntil = ev.Due
+		case engine.TimerTimeout, engine.TimerHeartbeat:
 		}
 	case engine.EvEnded:
 		b.ended(s, ev)

@@ -216,8 +216,8 @@ type walk struct {
 	out     []line
 }
 
-// maxItems is how many failed items of a foreach are shown; the other items that
-// have ended are counted.
+// maxItems is how many failed items of a foreach, or turns of a repeat, are shown;
+// the others that have ended are counted.
 const maxItems = 5
 
 // below adds the lines of the steps within a step.
@@ -229,7 +229,8 @@ func (w *walk) below(parent string, depth int) {
 	}
 	var rest tally
 	failed := 0
-	items := !w.whole && len(nodes) > maxItems && w.forest.byPath[parent] != nil && w.forest.byPath[parent].Items > 0
+	owner := w.forest.byPath[parent]
+	items := !w.whole && len(nodes) > maxItems && owner != nil && owner.Items+owner.Done > 0
 	for _, n := range nodes {
 		s := n.step
 		if bad(s) {

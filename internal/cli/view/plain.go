@@ -20,6 +20,7 @@ type Plain struct {
 type told struct {
 	state engine.State
 	tries int
+	turns int // that had ended when it began to wait for the next
 }
 
 // NewPlain returns a Plain that shows times in the zone.
@@ -30,7 +31,10 @@ func NewPlain(zone *time.Location) *Plain {
 // Step returns the line for a step that has changed, "" if there is nothing new
 // to say.
 func (p *Plain) Step(s *history.Step, now time.Time) string {
-	next := told{s.State, s.Tries}
+	next := told{state: s.State, tries: s.Tries}
+	if s.State == engine.Waiting && s.Items == 0 {
+		next.turns = s.Done
+	}
 	if p.last[s] == next || s.State == engine.Queued || s.State == engine.Pending {
 		return ""
 	}
@@ -94,6 +98,8 @@ func endText(s *history.Step) string {
 	}
 	if s.Items > 0 {
 		text += ", " + items(s.Items)
+	} else if s.Done > 0 {
+		text += ", " + turns(s.Done)
 	}
 	if s.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", s.Failed)

@@ -278,6 +278,55 @@ eod  run r1  for 2026-03-02
 	}
 }
 
+// The turns of a repeat that have ended are counted once there are more than a
+// few; the wait for the next one is shown.
+func TestTreeRepeat(t *testing.T) {
+	t.Parallel()
+	loop := workflow.Node{ID: "poll", Kind: workflow.KindLoop, Origin: workflow.Origin{Kind: "repeat"}, Loop: &workflow.Loop{
+		Body: 1, Max: workflow.Constant(value.Int(7)), Delay: workflow.Constant(value.String("10s")),
+	}}
+	s := newStage(t, &workflow.Program{Bodies: []workflow.Body{{Nodes: []workflow.Node{loop}}, {Nodes: []workflow.Node{task("")}}}})
+	s.play(`
+		accept 2026-03-02
+		ok poll[1]
+		after 4s`)
+	s.want(80, 24, `
+eod  run r1  for 2026-03-02
+◷ poll       4.0s  1 turn  6.0s to go
+  ✓ poll[1]  0ms
+`)
+	s.play(`
+		after 6s
+		ok poll[2]
+		after 10s
+		fail poll[3] exit.1
+		after 10s
+		ok poll[4]
+		after 10s
+		ok poll[5]
+		after 10s
+		begin poll[6]`)
+	s.want(80, 24, `
+eod  run r1  for 2026-03-02
+⠋ poll       50s  5 turns  1 failed
+  ✗ poll[3]  0ms  exit.1
+  ⠋ poll[6]  0ms
+  … 4 done
+`)
+	s.play(`
+		ok poll[6]
+		after 10s
+		ok poll[7]`)
+	s.want(80, 24, `
+eod  run r1  for 2026-03-02
+✓ poll       1m00s  7 turns  1 failed
+  ✗ poll[3]  0ms  exit.1
+`)
+	if n := strings.Count(s.lines, " poll: waits 10s\n"); n != 6 {
+		t.Errorf("%d waits between 7 turns in:\n%s", n, s.lines)
+	}
+}
+
 func TestTreeFolds(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, settlement(40))

@@ -107,11 +107,17 @@ func until(at, now time.Time) string {
 	return "0s"
 }
 
-func items(n int) string {
+func items(n int) string { return counted(n, "item") }
+
+// turns counts those of a repeat that have ended, of which there is no number
+// known before.
+func turns(n int) string { return counted(n, "turn") }
+
+func counted(n int, what string) string {
 	if n == 1 {
-		return "1 item"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d items", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // facts are what is worth saying about a step beside its name and state, most
@@ -122,10 +128,13 @@ func facts(s *history.Step, now time.Time) []string {
 	if s.State != engine.Skipped && s.State != engine.Pending {
 		add("%s", Duration(elapsed(s, now)))
 	}
-	if s.Items > 0 && !s.State.Final() {
+	switch {
+	case s.Items > 0 && !s.State.Final():
 		add("%d/%d", s.Done, s.Items)
-	} else if s.Items > 0 {
+	case s.Items > 0:
 		add("%s", items(s.Items))
+	case s.Done > 0:
+		add("%s", turns(s.Done))
 	}
 	if s.Failed > 0 {
 		add("%d failed", s.Failed)

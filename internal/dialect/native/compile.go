@@ -100,29 +100,12 @@ func (c *compiler) notYet(n *yamldoc.Node, what, capability string) {
 // allVariables lists the variables of the whole workflow, with those of items.
 func (c *compiler) allVariables() {
 	c.isVar = map[string]bool{}
-	visited := map[*yamldoc.Node]bool{}
-	var walk func(n *yamldoc.Node)
-	walk = func(n *yamldoc.Node) {
-		if n == nil || visited[n] {
-			return
+	assignments(c.doc, func(key *yamldoc.Node) {
+		if name := key.Text; !c.isVar[name] {
+			c.isVar[name] = true
+			c.varNames = append(c.varNames, name)
 		}
-		visited[n] = true
-		for _, e := range n.Entries {
-			if e.Key.Text == "assign" {
-				for _, v := range e.Value.Entries {
-					if name := v.Key.Text; !c.isVar[name] {
-						c.isVar[name] = true
-						c.varNames = append(c.varNames, name)
-					}
-				}
-			}
-			walk(e.Value)
-		}
-		for _, item := range n.Items {
-			walk(item)
-		}
-	}
-	walk(c.doc)
+	})
 }
 
 // declareVars declares the variables that live in a scope and sets them to

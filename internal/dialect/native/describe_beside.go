@@ -52,12 +52,14 @@ func (d *language) describeWaits() {
 		}},
 	}}
 	d.repeat = &descriptor.Object{
-		Name: "repeat", Doc: "Does the step again and again.", Example: "until: result.done\ndelay: 30s\nmax: 20",
+		Name: "repeat", Doc: "Does the step again and again, in turns.", Example: "until: result.done\ndelay: 30s\nmax: 20",
 		Fields: []descriptor.Field{
-			{Name: "while", Type: kind(descriptor.Expression), Doc: "Condition, judged before each turn."},
-			{Name: "until", Type: kind(descriptor.Expression), Doc: "Condition over `result`, judged after each turn."},
-			{Name: "delay", Type: kind(descriptor.Duration), Template: true, Doc: "Wait between turns."},
-			{Name: "max", Type: atLeast(1), Template: true, Doc: "Most turns."},
+			{Name: "while", Type: kind(descriptor.Expression), Doc: "Condition, judged before each turn, the first too, and before the wait for it: `turn` is the number of the turn that would begin, `previous` the output of the one before. If it does not hold, the step has succeeded."},
+			{Name: "until", Type: kind(descriptor.Expression), Doc: "Condition, judged after each turn: `turn` is its number, `result` its output. If it holds, the step has succeeded."},
+			{Name: "delay", Type: kind(descriptor.Duration), Template: true, Doc: "Wait between turns, from the end of one. It may read `turn` and `result` of that turn."},
+			{Name: "max", Type: atLeast(1), Template: true, Doc: "Most turns. A step that would go on beyond them fails with the error `too_many_turns`. Without it: no bound."},
+			{Name: "timeout", Type: kind(descriptor.Duration), Template: true, Doc: "Longest duration of all turns and waits together; then the step fails with the error `timeout`."},
+			{Name: "continue_on_error", Type: kind(descriptor.Boolean), Default: value.False, Doc: "Goes on after a turn that failed, as if its output were null. Otherwise the step fails with the error of the turn."},
 		},
 		OneOfGroups: []descriptor.Group{{Fields: []string{"while", "until"}, Needed: true, What: "when it ends"}},
 	}

@@ -127,6 +127,9 @@ func (d *language) stepMap() []descriptor.Field {
 		{Name: "fail_fast", Type: kind(descriptor.Boolean), Doc: "Whether a failure that is not tolerated cancels what else runs in the `foreach` or `parallel`. Default: true for `foreach`, false for `parallel`."},
 		{Name: "max_failures", Type: atLeast(0), Template: true, Doc: "How many items may fail without failing the step."},
 		{Name: "max_failed_percent", Type: ranged(kind(descriptor.Number), 0, 100), Template: true, Doc: "How many percent of the items may fail. With `max_failures`, both must hold."},
+		{Name: "repeat", Type: object(d.repeat), Doc: "Does the step again and again, one turn after the other. The output is that of the last turn, null if there was none. `retry`, `timeout` and `outputs` of the step are those of each turn; " +
+			"with `foreach`, each item is repeated by itself. Turns are numbered from 1: those of a step `poll` have the paths `poll[1]`, `poll[2]`, … Expressions in the step read the number as `turn`, and as `previous` the output of the turn before, null in the first.",
+			Example: "steps: [{id: ask, uses: http.request, with: {connection: bank, path: /batch}}]\nrepeat: {until: result.body.done, delay: 30s, max: 60}"},
 	}
 }
 
@@ -155,7 +158,6 @@ func (d *language) stepFailure() []descriptor.Field {
 
 func (d *language) stepLater() []descriptor.Field {
 	return []descriptor.Field{
-		{Name: "repeat", Type: object(d.repeat), Later: "repeated steps", Doc: "Does the step again and again."},
 		{Name: "compensate", Type: object(d.compensation), Later: "steps that undo others", Doc: "Undoes the step when the run fails later."},
 		{Name: "limits", Type: list(oneOf(text(), object(d.limitUse))), Template: true, Later: "limits and locks", Doc: "Limits of which the step takes a share while it runs."},
 		{Name: "priority", Type: kind(descriptor.Integer), Template: true, Later: "priorities", Doc: "Steps with a higher number start first."},

@@ -109,8 +109,8 @@ func (c *compiler) foreach(st *step, v *view, node *workflow.Node) expr.Type {
 	node.Kind, node.Map = workflow.KindMap, m
 
 	item := workflow.Node{Origin: c.origin(st)}
-	item.Origin.Kind = innerForm(n)
-	out := c.do(n, inner.view(), &item)
+	item.Origin.Kind = repeatedForm(n)
+	out := c.turns(inner, inner.view(), &item)
 	body := &c.prog.Bodies[s.body]
 	body.Nodes = []workflow.Node{item}
 	body.Output = c.reference(workflow.Source{Root: workflow.RootNode, Name: "output"}, out)

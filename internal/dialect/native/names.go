@@ -24,10 +24,14 @@ const (
 	rootAttempt = "attempt"
 	rootResult  = "result"
 	rootGroup   = "group"
+
+	rootTurn     = "turn"
+	rootPrevious = "previous"
 )
 
 var reservedRoots = []string{
 	rootInputs, rootSteps, rootRun, rootVars, rootSecrets, rootNeeds, rootError, rootIndex, rootAttempt, rootResult, rootGroup,
+	rootTurn, rootPrevious,
 }
 
 // errorType is the type of `error` and of the errors of steps.
@@ -138,7 +142,14 @@ func (n *names) env() *expr.Env {
 	if v.result != nil {
 		result = *v.result
 	}
-	add(rootResult, result, unless(v.result != nil, "`result` can be read in `outputs` only, where the step is no group"))
+	add(rootResult, result, unless(v.result != nil, "`result` can be read in `outputs` of a step that is no group, and in `until` and `delay` of `repeat`"))
+	turn := v.enclosing(roleTurn)
+	add(rootTurn, typ(expr.Int), unless(turn != nil, "`turn` can be read in `repeat` and what it repeats only"))
+	why := "`previous` can be read in what is repeated and in `while` only"
+	if v.turnEnded {
+		why = "`previous` cannot be read behind a turn: its output is `result`"
+	}
+	add(rootPrevious, nullable(expr.Type{}), unless(turn != nil && !v.turnEnded, why))
 	group := v.finallyGroup()
 	add(rootGroup, closed(expr.Field{Name: "state", Type: typ(expr.String)}, expr.Field{Name: "error", Type: nullable(errorType())}),
 		unless(group != nil, "`group` can be read in the `finally` of a group only"))
@@ -197,13 +208,16 @@ func (v *view) outputType(st *step) expr.Type {
 }
 
 // needing is the step whose needs can be read, with its view: that of the
-// place itself or, within foreach, of the step that has the items.
+// place itself or, within foreach and repeat, of the step that has the items or
+// turns.
 func (v *view) needing() (*step, *view) {
-	if v.at != nil && v.at.needsWritten() {
-		return v.at, v
-	}
-	if outer := v.scope.outer; v.scope.role == roleItem && outer != nil && outer.at != nil && outer.at.needsWritten() {
-		return outer.at, outer
+	for ; v != nil; v = v.scope.outer {
+		if v.at != nil && v.at.needsWritten() {
+			return v.at, v
+		}
+		if v.scope.role != roleItem && v.scope.role != roleTurn {
+			break
+		}
 	}
 	return nil, nil
 }
@@ -299,8 +313,16 @@ func (n *names) read(r []string) {
 		n.add(r[:1], workflow.Source{Root: workflow.RootAttempt, Name: "number"}, typ(expr.Int))
 	case rootIndex:
 		n.add(r[:1], workflow.Source{Root: workflow.RootIndex, Up: n.up(v.enclosing(roleItem))}, typ(expr.Int))
+	case rootTurn:
+		n.add(r[:1], workflow.Source{Root: workflow.RootIndex, Up: n.up(v.enclosing(roleTurn))}, typ(expr.Int))
+	case rootPrevious:
+		n.add(r[:1], workflow.Source{Root: workflow.RootItem, Up: n.up(v.enclosing(roleTurn))}, nullable(expr.Type{}))
 	case rootResult:
-		n.add(r[:1], workflow.Source{Root: workflow.RootResult}, *v.result)
+		from := workflow.Source{Root: workflow.RootResult}
+		if v.turnEnded {
+			from.Root = workflow.RootItem
+		}
+		n.add(r[:1], from, *v.result)
 	case rootGroup:
 		n.readFacts(r, 1, []expr.Field{{Name: "state", Type: typ(expr.String)}, {Name: "error", Type: nullable(errorType())}},
 			workflow.Source{Root: workflow.RootFrame, Up: n.up(v.finallyGroup())})

@@ -42,19 +42,22 @@ by its place; only a step with an ` + "`id`" + ` can be read by others. The item
 | ` + "`vars.NAME`" + ` | a variable of the namespace | everywhere |
 | ` + "`secrets.NAME`" + ` | a secret | in ` + "`env`" + `, headers and connection fields, alone in its ` + "`${{ }}`" + ` |
 | the name in ` + "`as`" + `, ` + "`index`" + ` | the item of a ` + "`foreach`" + ` and its position, from 0 | within the items |
+| ` + "`turn`" + ` | number of the turn of a ` + "`repeat`" + `, from 1 | in what is repeated, and in ` + "`while`, `until` and `delay`" + ` |
+| ` + "`previous`" + ` | output of the turn before, null in the first | in what is repeated, and in ` + "`while`" + ` |
 | a variable | what ` + "`assign`" + ` has set | in steps after it |
 | ` + "`error.name`, `.message`, `.details`" + ` | the error | in ` + "`on_error`" + ` and ` + "`retry`" + ` |
 | ` + "`attempt`" + ` | number of the attempt that failed, from 1 | in ` + "`retry`" + ` |
 | ` + "`result`" + ` | what the output would be | in ` + "`outputs`" + ` of a step that is no group |
+| ` + "`result`" + ` | the output of a turn that has ended | in ` + "`until` and `delay`" + ` of ` + "`repeat`" + ` |
 
 The output of a step that may have been skipped, not run, or failed with
 ` + "`continue_on_error`" + ` may be null: reading a member of it needs a guard, such as
 ` + "`steps.a.output != null && steps.a.output.total > 0`" + `.
 
-## Which fields stand where with foreach
+## Which fields stand where with foreach and repeat
 
 ` + "`if`, `needs`, `join`, `on_error`, `continue_on_error` and `default`" + ` concern the
 step as a whole. All others, such as ` + "`retry`, `timeout`, `env` and `outputs`" + `, concern
-each item and can read it.
+each item or turn and can read it.
 
 `

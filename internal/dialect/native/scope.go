@@ -22,6 +22,10 @@ type scope struct {
 	itemType expr.Type
 	// Of an item scope and the main scope: variables that live in it.
 	vars map[string]*variable
+	// Of a turn scope: the variables that a turn sets, and whether the step may end
+	// without a turn that succeeds.
+	carries map[string]bool
+	maySkip bool
 	// env are the variables for run steps, from the outermost inwards.
 	env []envEntry
 }
@@ -37,6 +41,7 @@ const (
 	roleCatch
 	roleFinally
 	roleParallel
+	roleTurn
 )
 
 // A step is a node of a scope.
@@ -78,8 +83,11 @@ type view struct {
 	ownError bool       // `error` is that of the step itself
 	attempt  bool       // `attempt` can be read
 	result   *expr.Type // of `result`, nil where it cannot be read
-	noInputs bool       // nothing of the run is known but its facts
-	noSteps  bool       // nothing has run yet
+	// turnEnded: the place is behind the turn that its scope is, and `result` is
+	// the output of that.
+	turnEnded bool
+	noInputs  bool // nothing of the run is known but its facts
+	noSteps   bool // nothing has run yet
 	// set are variables that the same assign step set already.
 	set []string
 }

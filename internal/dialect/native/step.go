@@ -24,7 +24,7 @@ func (c *compiler) step(st *step) workflow.Node {
 		st.out = c.foreach(st, v, &node)
 	} else {
 		c.onlyWithForeach(n)
-		st.out = c.do(n, v, &node)
+		st.out = c.turns(st, v, &node)
 	}
 	c.catches(n, v, &node, &st.out)
 	if node.Default != nil {
@@ -63,6 +63,14 @@ func (c *compiler) path(s *scope, id string) string {
 func form(n *yamldoc.Node) string {
 	if n.Get("foreach") != nil {
 		return "foreach"
+	}
+	return repeatedForm(n)
+}
+
+// repeatedForm says what is done once, or for each item.
+func repeatedForm(n *yamldoc.Node) string {
+	if n.Get("repeat") != nil {
+		return "repeat"
 	}
 	return innerForm(n)
 }
@@ -227,8 +235,6 @@ func (c *compiler) laterFields(n *yamldoc.Node, v *view) {
 		switch f.Name {
 		case "compensate":
 			c.compensation(e.Value, v)
-		case "repeat":
-			c.repeat(e.Value, v)
 		default:
 			c.field(n, c.lang.step, f.Name, v)
 		}
@@ -241,16 +247,6 @@ func (c *compiler) laterFields(n *yamldoc.Node, v *view) {
 		}
 		c.workflowName(name)
 	}
-}
-
-// repeat checks how often a step is repeated.
-func (c *compiler) repeat(n *yamldoc.Node, v *view) {
-	w := *v
-	w.result = new(expr.Type)
-	c.condition(n.Get("while"), v)
-	c.condition(n.Get("until"), &w)
-	c.field(n, c.lang.repeat, "delay", v)
-	c.field(n, c.lang.repeat, "max", v)
 }
 
 // workflowName checks NAME or NAMESPACE/NAME.

@@ -133,6 +133,10 @@ func (s *summary) kind(n *workflow.Node, part func(name, text string)) {
 		r := n.Map.Rule
 		part("map", fmt.Sprintf("body %d items=%s%s", n.Map.Body, data(n.Map.Items), words(" max_parallel=", data(n.Map.MaxParallel),
 			" on_failure=", string(r.OnFailure), " max_failures=", data(r.MaxFailures), " max_failed_percent=", data(r.MaxFailedPercent))))
+	case n.Loop != nil:
+		l := n.Loop
+		part("loop", fmt.Sprintf("body %d%s", l.Body, words(" while=", expression(l.While), " until=", expression(l.Until), " max=", data(l.Max),
+			" delay=", data(l.Delay), " failed_turn=", string(l.FailedTurn))))
 	case n.Choice != nil:
 		for _, c := range n.Choice.Cases {
 			part("case", fmt.Sprintf("body %d%s", *c.Body, words(" if ", expression(c.If))))

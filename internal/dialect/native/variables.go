@@ -53,6 +53,9 @@ func (v *view) variable(name string) (t expr.Type, set bool) {
 		}
 		set = true
 	}
+	if v.carried(name) { // to what, is not known yet
+		t, set = expr.Type{}, true
+	}
 	if !sure {
 		t = nullable(t)
 	}
@@ -73,7 +76,7 @@ func (v *view) setBefore(st *step) (before, certain bool) {
 		if s.outer == nil {
 			return false, false
 		}
-		certain = certain && s.role != roleItem && s.role != roleCase && s.role != roleCatch && s.role != roleFinally && st.starts && !st.maySkip()
+		certain = certain && !s.maySkip && s.role != roleItem && s.role != roleCase && s.role != roleCatch && s.role != roleFinally && st.starts && !st.maySkip()
 		outer := s.outer
 		if s.role == roleFinally { // it belongs to the end of the group
 			outer = outer.scope.outer
