@@ -143,12 +143,18 @@ func (a *Activation) openedTurn(f *Frame) error {
 	return nil
 }
 
-// reopened lets a loop go on that ended with the error: one that had too many
-// turns may have as many again.
-func (l *LoopState) reopened(e *Error) {
+// failedWith notes whether the error of a loop is its own: a failed turn may have
+// brought that of a loop inside.
+func (a *Activation) failedWith(e *Error) {
+	a.Loop.Exhausted = a.Fails == 0 && e.Engine == ErrTooManyTurns
+}
+
+// reopened lets a loop go on that a person retried: one that had too many turns
+// may have as many again.
+func (l *LoopState) reopened() {
 	l.Due = false
-	if e != nil && e.Engine == ErrTooManyTurns {
-		l.Base = l.Turn
+	if l.Exhausted {
+		l.Base, l.Exhausted = l.Turn, false
 	}
 }
 

@@ -61,7 +61,7 @@ func (m *Machine) applyReopened(run *Run, a *Activation, ev *Event) error {
 		return nil
 	}
 	if a.Loop != nil {
-		a.Loop.reopened(a.Err)
+		a.Loop.reopened()
 	}
 	a.Err = nil
 	a.Reopened++

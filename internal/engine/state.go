@@ -375,6 +375,8 @@ type LoopState struct {
 	// Base is how many turns do not count for Max: those before a person retried
 	// the loop after it had too many.
 	Base int
+	// Exhausted says that it had too many.
+	Exhausted bool
 	// Output is that of the turn that ended last, null before the first one.
 	Output value.Value
 	// Due says that the next turn is decided, and that what it waited for is over.

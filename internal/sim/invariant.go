@@ -28,5 +28,6 @@ const (
 	NoHalt        Invariant = "no halt"                 // store and memory never contradict each other
 	Held          Invariant = "held"                    // what is held starts no attempt
 	NoRerun       Invariant = "no rerun"                // a retry reopens nothing that ended well
+	Turns         Invariant = "turns"                   // of a loop: one after the other, counted, spaced, bounded
 	PublishedOnce Invariant = "published once"          // watchers see each event once, in order
 )

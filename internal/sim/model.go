@@ -66,6 +66,7 @@ type actModel struct {
 	unknown  bool
 	retries  int
 	retryAt  time.Time // not before
+	loop     *loopModel
 }
 
 type timerModel struct {
@@ -183,6 +184,7 @@ func (m *model) frameOpened(ev *engine.Event) {
 		m.violatef(Structure, "frame %d", ev.Frame)
 		return
 	}
+	m.turnOpened(ev)
 	n := len(m.program.Bodies[ev.Body].Nodes)
 	m.frames[ev.Frame] = &frameModel{
 		body: ev.Body, role: ev.Role, owner: ev.Act, of: ev.Of, ends: make([]workflow.Ends, n), entered: make([]bool, n),
@@ -199,6 +201,7 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 		f.verdict = true
 	case engine.EvFrameEnded:
 		f.ended, f.state = true, ev.State
+		m.turnEnded(ev)
 		if !f.verdict {
 			m.checkCounter(ev)
 			m.checkSuccess(f, ev)
@@ -288,7 +291,10 @@ func (m *model) notEntered(f *frameModel, ev *engine.Event) {
 }
 
 func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
+	m.loopEvent(a, ev)
 	switch ev.Kind {
+	case engine.EvLoopOpened:
+		m.loopOpened(a, ev)
 	case engine.EvAttempt:
 		m.attempt(a, ev, b)
 	case engine.EvAttemptEnded:

@@ -29,6 +29,7 @@ func (m *model) frameReopened(ev *engine.Event) {
 		f.verdict = ev.Same
 	}
 	f.ended = false
+	m.turnReopened(f, ev.Frame)
 	for _, n := range ev.Nodes {
 		if f.entered[n] || f.ends[n] == 0 {
 			m.violatef(NoRerun, "node %d of frame %d is judged again", n, ev.Frame)
@@ -47,6 +48,7 @@ func (m *model) reopened(ev *engine.Event) {
 	}
 	a.ended, a.failed, a.stopping, a.failures, a.lost, a.retries = false, false, false, 0, 0, 0
 	a.retryAt = time.Time{} // a person does not wait for a backoff
+	a.loop.reopened()
 	m.live++
 	f := m.frames[a.frame]
 	f.live++

@@ -34,6 +34,9 @@ type generator struct {
 	// last is above 0 in finally parts, which no cancel reaches: nothing there
 	// may wait for one.
 	last int
+	// loops is how many loops lie around; what is waited for inside is short, so
+	// that everything ends while it is calm.
+	loops int
 }
 
 // maxNodes bounds the nodes of a program; maxNesting its bodies in bodies.
@@ -179,7 +182,7 @@ func (g *generator) node(id string) workflow.Node {
 	g.nodes++
 	n := workflow.Node{ID: id}
 	nested := g.depth <= maxNesting && g.nodes < maxNodes
-	kind := g.r.IntN(16)
+	kind := g.r.IntN(18)
 	switch {
 	case kind < 8 || !nested:
 		g.task(&n)
@@ -195,6 +198,8 @@ func (g *generator) node(id string) workflow.Node {
 		g.choice(&n)
 	case kind == 14:
 		n.Kind, n.Call = workflow.KindCall, &workflow.Call{Body: g.body(id+"c", 1+g.r.IntN(2))}
+	case kind == 15, kind == 16:
+		g.loop(&n)
 	default:
 		g.other(&n)
 	}
@@ -216,8 +221,11 @@ func (g *generator) node(id string) workflow.Node {
 	return n
 }
 
-// length is a constant of some seconds to hours.
+// length is a constant of some seconds to hours; in loops, to minutes.
 func (g *generator) length() *workflow.Data {
+	if g.loops > 0 {
+		return workflow.Constant(value.String(pick(g.r, "1s", "5s", "20s", "90s")))
+	}
 	return workflow.Constant(value.String(pick(g.r, "1s", "5s", "20s", "45s", "90s", "5m", "20m", "2h")))
 }
 
@@ -337,6 +345,37 @@ func (g *generator) mapping(n *workflow.Node) {
 	if g.r.chance(0.4) {
 		n.Map.Rule.MaxFailures = workflow.Constant(value.Int(int64(g.r.IntN(3))))
 	}
+	g.around(n)
+}
+
+// loop draws a loop that ends: of its own, or by its bound.
+func (g *generator) loop(n *workflow.Node) {
+	g.loops++
+	defer func() { g.loops-- }()
+	l := &workflow.Loop{
+		Body: g.body(n.ID+"t", 1+g.r.IntN(2)), FailedTurn: pick(g.r, workflow.GoOn, workflow.GoOn, workflow.StartNoMore, workflow.CancelRest),
+	}
+	bounded := true
+	switch g.r.IntN(7) {
+	case 0:
+		l.Until, bounded = g.truth(true), g.r.chance(0.5)
+	case 1:
+		l.While, bounded = g.truth(false), g.r.chance(0.5)
+	case 2:
+		l.Until = g.truth(false)
+	case 3:
+		l.While = g.truth(true)
+	}
+	if bounded {
+		l.Max = workflow.Constant(value.Int(int64(1 + g.r.IntN(3))))
+	}
+	switch g.r.IntN(5) {
+	case 0, 1:
+		l.Delay = g.length()
+	case 2:
+		l.Grid = workflow.Constant(value.String(pick(g.r, "30s", "4m")))
+	}
+	n.Kind, n.Loop = workflow.KindLoop, l
 	g.around(n)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
@@ -49,6 +50,15 @@ func TestTeeth(t *testing.T) {
 		{"holds are forgotten at a restart", onRecovery(forgetHolding), []Invariant{Held, FoldIsState}},
 		{"a retry takes what succeeded for failed", onRuntime(func(r *brokenRuntime) { r.before = spoilSuccess }), []Invariant{NoRerun, FoldIsState}},
 		{"a retry leaves out what was canceled", onRuntime(func(r *brokenRuntime) { r.before = forgetCanceled }), []Invariant{Order, Structure, Liveness, FoldIsState}},
+		{"turns are counted in memory only", onRecovery(forgetTurns), []Invariant{Turns, FoldIsState}},
+		{"waits between turns end with a restart", onRecovery(forgetDelays), []Invariant{Turns, Timers, FoldIsState}},
+		{"a loop has a turn too many", onLoops(func(l *workflow.Loop) {
+			if l.Max != nil {
+				l.Max = workflow.Constant(value.Int(int64(whole(l.Max) + 1)))
+			}
+		}), []Invariant{Turns}},
+		{"failed turns are forgiven", onLoops(func(l *workflow.Loop) { l.FailedTurn = workflow.GoOn }), []Invariant{Turns, FoldIsState}},
+		{"turns do not wait", onLoops(func(l *workflow.Loop) { l.Delay = nil }), []Invariant{Turns}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -291,6 +301,46 @@ func onRecovery(forget func(*engine.Run)) func(*product) {
 func forgetRetries(run *engine.Run) {
 	for _, a := range run.Acts {
 		a.Retries = nil
+	}
+}
+
+func forgetTurns(run *engine.Run) {
+	for _, a := range run.Acts {
+		if a.Loop != nil {
+			a.Loop.Turn = 0
+		}
+	}
+}
+
+// forgetDelays lets the next turn of every loop begin that waits for it.
+func forgetDelays(run *engine.Run) {
+	for _, a := range run.Acts {
+		if a.Loop != nil && a.Timer != 0 {
+			delete(run.Timers, a.Timer)
+			a.Timer, a.Phase, a.State, a.Reason, a.Loop.Due = 0, engine.PhaseFrames, engine.Running, engine.ReasonNone, true
+		}
+	}
+}
+
+// onLoops changes the loops of what is compiled.
+func onLoops(change func(*workflow.Loop)) func(*product) {
+	return func(p *product) {
+		p.compile = func(program *workflow.Program) *workflow.Program {
+			changed := *program
+			changed.Bodies = slices.Clone(program.Bodies)
+			for i := range changed.Bodies {
+				b := &changed.Bodies[i]
+				b.Nodes = slices.Clone(b.Nodes)
+				for j := range b.Nodes {
+					if b.Nodes[j].Loop != nil {
+						l := *b.Nodes[j].Loop
+						change(&l)
+						b.Nodes[j].Loop = &l
+					}
+				}
+			}
+			return &changed
+		}
 	}
 }
 
