@@ -451,8 +451,12 @@ func (d *decider) goOnWithin(f *Frame) {
 	d.goOnWithin(d.run.Frames[f.Finally])
 }
 
-// goOn queues what is to be done in a frame.
+// goOn queues what is to be done in a frame; of one that waits for room in its
+// map, that the map looks for it.
 func (d *decider) goOn(f *Frame) {
+	if f.Phase == FrameParked {
+		d.add(task{kind: taskFrames, act: f.Owner})
+	}
 	if f.Phase == FrameOpening {
 		d.add(task{kind: taskVars, frame: f.ID})
 		return
