@@ -126,7 +126,7 @@ func (d *decider) turnDue(loop *workflow.Loop, l *LoopState, ended *place) (time
 }
 
 func (d *decider) openTurn(a *Activation, n *workflow.Node) error {
-	return d.open(opening{role: RoleBody, owner: a.ID, body: n.Loop.Body, index: a.Loop.Turn + 1, attempt: a.Attempt, raw: a.Input})
+	return d.open(opening{role: RoleBody, owner: a.ID, body: n.Loop.Body, index: a.Loop.Turn + 1, attempt: a.Attempt})
 }
 
 // openedTurn links the frame of a turn to its loop.
@@ -135,7 +135,7 @@ func (a *Activation) openedTurn(f *Frame) error {
 		return fmt.Errorf("%w: turn %d of %s after %d", ErrProtocol, f.Index, a.Path, a.Loop.Turn)
 	}
 	a.Loop.Turn, a.Loop.Due = f.Index, false
-	f.Item = a.Loop.Output
+	f.Item, f.Raw = a.Loop.Output, a.Input // both are on record
 	f.Path += "[" + strconv.Itoa(f.Index) + "]"
 	if a.Attempt > 1 {
 		f.Path += "~" + strconv.Itoa(a.Attempt)

@@ -320,7 +320,8 @@ type Step struct {
 	Handled bool `protobuf:"varint,14,opt,name=handled,proto3" json:"handled,omitempty"`
 	// What a waiting step waits for, if it is an instant.
 	WaitsUntil *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=waits_until,json=waitsUntil,proto3" json:"waits_until,omitempty"`
-	// Of a foreach: how many items there are, have ended, and of these failed.
+	// Of a foreach: how many items there are, have ended, and of these failed. Of
+	// a repeat: no items, how many turns have ended, and of these failed.
 	Items       uint32 `protobuf:"varint,16,opt,name=items,proto3" json:"items,omitempty"`
 	ItemsDone   uint32 `protobuf:"varint,17,opt,name=items_done,json=itemsDone,proto3" json:"items_done,omitempty"`
 	ItemsFailed uint32 `protobuf:"varint,18,opt,name=items_failed,json=itemsFailed,proto3" json:"items_failed,omitempty"`
