@@ -377,8 +377,7 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		}
 		a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
 	case EvLoopOpened:
-		a.Loop = &LoopState{Max: ev.Count, Output: value.Null, BeganAt: ev.At}
-		a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
+		a.openedLoop(ev)
 	case EvResult:
 		dropTimer(run, a, &a.Timer)
 		dropTimer(run, a, &a.Deadline)
@@ -390,9 +389,7 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		dropTimer(run, a, &a.Timer)
 		dropTimer(run, a, &a.Deadline)
 		dropTimer(run, a, &a.Beat)
-		if a.Loop != nil && ev.Error != nil {
-			a.failedWith(ev.Error)
-		}
+		a.failedWith(ev.Error)
 		a.Err, a.Phase, a.State, a.RuleAt = ev.Error, PhaseError, Running, 0
 		a.CancelAsked, a.Why, a.Expired = false, ReasonNone, ""
 	case EvTimerSet, EvTimerFired:

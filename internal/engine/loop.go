@@ -129,6 +129,12 @@ func (d *decider) openTurn(a *Activation, n *workflow.Node) error {
 	return d.open(opening{role: RoleBody, owner: a.ID, body: n.Loop.Body, index: a.Loop.Turn + 1, attempt: a.Attempt})
 }
 
+// openedLoop begins with no turn.
+func (a *Activation) openedLoop(ev *Event) {
+	a.Loop = &LoopState{Max: ev.Count, Output: value.Null, BeganAt: ev.At}
+	a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
+}
+
 // openedTurn links the frame of a turn to its loop.
 func (a *Activation) openedTurn(f *Frame) error {
 	if f.Index != a.Loop.Turn+1 || a.Open.Live != 1 {
@@ -146,6 +152,9 @@ func (a *Activation) openedTurn(f *Frame) error {
 // failedWith notes whether the error of a loop is its own: a failed turn may have
 // brought that of a loop inside.
 func (a *Activation) failedWith(e *Error) {
+	if a.Loop == nil || e == nil {
+		return
+	}
 	a.Loop.Exhausted = a.Fails == 0 && e.Engine == ErrTooManyTurns
 }
 
