@@ -356,7 +356,7 @@ func (r *Reactor) dropTimers(l *live, rows bool) {
 			r.timers.take(store.TimerID{Run: l.id, ID: uint64(id)})
 		}
 	}
-	l.timers = nil
+	clear(l.timers) // an action that waits may reopen the run
 }
 
 // mayOvertake reports whether the task may leave before the batch that records
