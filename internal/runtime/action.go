@@ -62,6 +62,8 @@ func (r *Reactor) act(m Act) {
 		r.waiting[m.Run] = append(r.waiting[m.Run], m)
 	case reopens && l == nil && r.draining:
 		r.reply(Reply{Caller: m.Caller, Run: m.Run, Err: ErrStopping})
+	case reopens && l == nil && r.removing(m.Run):
+		r.building.after(m.Run, Reply{Caller: m.Caller, Run: m.Run, Err: ErrErased})
 	case reopens && l == nil:
 		if len(r.waiting[m.Run]) == 0 {
 			r.do(Reload{Incarnation: r.lease.Incarnation, Run: m.Run})

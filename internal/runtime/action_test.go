@@ -238,11 +238,9 @@ func TestErasedRunsStay(t *testing.T) {
 		if _, err := s.Wait(t.Context(), run); err != nil {
 			t.Fatal(err)
 		}
-		disk.mu.Lock()
-		for i := range disk.records[run] {
-			disk.records[run][i].Payload = nil
+		if _, err := s.Remove(t.Context(), runtime.Removal{Erase: []store.RunID{run}}); err != nil {
+			t.Fatal(err)
 		}
-		disk.mu.Unlock()
 		if _, err := s.Retry(t.Context(), runtime.Order{Run: run, Action: orderOf()}); !errors.Is(err, runtime.ErrErased) {
 			t.Errorf("error %v", err)
 		}

@@ -32,6 +32,8 @@ func (r *Reactor) decideMessage(m Message) {
 		r.inspect(m)
 	case Write:
 		r.write(m)
+	case Remove:
+		r.remove(m)
 	case TaskEnded:
 		r.taskEnded(m)
 	case TaskFound:

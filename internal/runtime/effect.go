@@ -56,7 +56,7 @@ type Evaluate struct {
 // for before; zero: none is needed.
 type WakeAt struct{ At time.Time }
 
-// Reply answers a Submit, Cancel, Act, Write, Inspect or Survey.
+// Reply answers a Submit, Cancel, Act, Write, Remove, Inspect or Survey.
 type Reply struct {
 	Caller Caller
 	// Run is the run that was started or found; Existing says that it is that

@@ -19,6 +19,8 @@ var (
 	// ErrQuarantined: the run was set aside because deciding it failed; the
 	// error wraps the reason.
 	ErrQuarantined = errors.New("run is quarantined")
+	// ErrLive: the run has not ended, or goes on again.
+	ErrLive = errors.New("run has not ended")
 	// ErrErased: the data of the run was erased, and it cannot go on.
 	ErrErased = errors.New("data of the run was erased")
 	// ErrRunExists: a run with this ID exists.

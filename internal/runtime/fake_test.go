@@ -112,6 +112,14 @@ func (m *memory) write(b *store.Batch) {
 		r.Batch = b.Sequence
 		m.records[r.Run] = append(m.records[r.Run], r)
 	}
+	for _, id := range b.Erase {
+		row := m.rows[id]
+		row.Erased = b.Sequence
+		m.rows[id] = row
+		for i := range m.records[id] {
+			m.records[id][i].Payload = nil
+		}
+	}
 	for _, t := range b.SetTimers {
 		m.timers[t.TimerID] = t.At
 	}
@@ -323,6 +331,9 @@ func show(effects []runtime.Effect) []string {
 			}
 			for _, t := range e.Batch.ClearTimers {
 				parts = append(parts, fmt.Sprintf("no timer %s/%d", t.Run, t.ID))
+			}
+			for _, id := range e.Batch.Erase {
+				parts = append(parts, "erase "+string(id))
 			}
 			add("commit %d: %s", e.Batch.Sequence, strings.Join(parts, ", "))
 		case runtime.ReadSequence:

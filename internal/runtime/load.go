@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -180,18 +179,14 @@ func LoadEnded(ctx context.Context, s store.Reader, machines *Machines, id store
 		m.Err = fmt.Errorf("%w: run %s is %s on disk", ErrNotLive, id, row.State)
 		return m
 	}
+	if row.Erased > 0 {
+		m.Err = fmt.Errorf("run %s: %w", id, ErrErased)
+		return m
+	}
 	if m.Machine, m.Err = machines.Stored(ctx, s, row.Program); m.Err != nil {
 		return m
 	}
-	records, err := s.Events(ctx, id, 1)
-	switch {
-	case err != nil:
-		m.Err = fmt.Errorf("read events of run %s: %w", id, err)
-	case !slices.ContainsFunc(records, func(r store.Record) bool { return r.Payload != nil }):
-		m.Err = fmt.Errorf("run %s: %w", id, ErrErased) // the first event always has the input
-	default:
-		m.Run, m.Err = foldAll(m.Machine, id, records)
-	}
+	m.Run, m.Err = Fold(ctx, s, m.Machine, id)
 	return m
 }
 

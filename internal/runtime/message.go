@@ -8,7 +8,7 @@ import (
 )
 
 // Message is something that the reactor is told: Loaded, Submit, Cancel, Act, Write,
-// Inspect, Survey, Reloaded, TaskEnded, TaskFound, Evaluated, CommitDone, SequenceRead, Drain or
+// Remove, Inspect, Survey, Reloaded, TaskEnded, TaskFound, Evaluated, CommitDone, SequenceRead, Drain or
 // Stop. That time has passed needs no message: every call of Handle says it.
 type Message interface{ message() }
 

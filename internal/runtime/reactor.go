@@ -157,6 +157,8 @@ func callerOf(m Message) (caller Caller, ok bool) {
 		return m.Caller, true
 	case Write:
 		return m.Caller, true
+	case Remove:
+		return m.Caller, true
 	}
 	return 0, false
 }

@@ -96,6 +96,8 @@ type Service struct {
 	done     chan struct{} // closed when the loop has ended
 	reason   error         // why it has, nil after Stop; set before done is closed
 
+	removing sync.Mutex // held by one removal from its look at the store on
+
 	mu      sync.Mutex
 	callers map[Caller]chan Reply
 	last    Caller

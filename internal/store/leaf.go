@@ -97,8 +97,8 @@ func (p *Program) ItemHash() audit.Hash {
 	return audit.ItemHash(append(audit.AppendItem(nil, itemProgram), p.Hash[:]...))
 }
 
-// ItemHash is the hash of the row's item: its fields in order but for Batch and
-// Events, the program's hash without a length, Held as one byte, Attempts as
+// ItemHash is the hash of the row's item: its fields in order but for Batch,
+// Events and Erased, the program's hash without a length, Held as one byte, Attempts as
 // four, a time that is zero as the smallest signed integer.
 func (r *RunRow) ItemHash() audit.Hash {
 	item := audit.AppendItem(make([]byte, 0, 256), itemRun)

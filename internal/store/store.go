@@ -280,6 +280,9 @@ type RunRow struct {
 	// and passed over when it is written, so that a row that says nothing new
 	// need not be sent with each record.
 	Events uint64
+	// Erased is the batch that erased the run, 0: none did. Like Events it is
+	// found when the row is read.
+	Erased uint64
 }
 
 // Follows returns ErrInvalid, wrapped, if the row cannot come after another one

@@ -248,7 +248,7 @@ func (d *Disk) writeRows(b *store.Batch, salts store.Salts) {
 	}
 	for _, r := range b.Runs {
 		r.AcceptedAt, r.StartedAt, r.EndedAt = store.Time(r.AcceptedAt), store.Time(r.StartedAt), store.Time(r.EndedAt)
-		r.Due, r.Events, r.Batch = store.Time(r.Due), 0, b.Sequence
+		r.Due, r.Events, r.Erased, r.Batch = store.Time(r.Due), 0, 0, b.Sequence
 		if has, there := d.rows[r.ID]; there && has.ItemHash() == r.ItemHash() {
 			continue // says nothing new
 		}

@@ -71,7 +71,7 @@ func (d *Disk) ids() []store.RunID { return slices.Sorted(maps.Keys(d.rows)) }
 
 func (d *Disk) row(id store.RunID) store.RunRow {
 	r := d.rows[id]
-	r.Events = d.events(id)
+	r.Events, r.Erased = d.events(id), d.erased[id]
 	return r
 }
 

@@ -59,7 +59,8 @@ const (
 
 const runColumns = `id, namespace, workflow, program, state, reason, business_date, accepted_at, started_at, ended_at,
 	actor, trigger, held, attempts, due, batch,
-	coalesce((SELECT first + count - 1 FROM events WHERE run = runs.id ORDER BY first DESC LIMIT 1), 0)`
+	coalesce((SELECT first + count - 1 FROM events WHERE run = runs.id ORDER BY first DESC LIMIT 1), 0),
+	coalesce((SELECT erased FROM run_keys WHERE run = runs.id), 0)`
 
 const objectColumns = `kind, namespace, name, revision, data, salt, batch, (SELECT at FROM batches WHERE sequence = batch)`
 

@@ -152,7 +152,7 @@ func runRow(s *sqlite3.Stmt) (store.RunRow, error) {
 		State: s.ColumnText(4), Reason: s.ColumnText(5), BusinessDate: s.ColumnText(6),
 		AcceptedAt: timeOf(s, 7), StartedAt: timeOf(s, 8), EndedAt: timeOf(s, 9),
 		Actor: s.ColumnText(10), Trigger: s.ColumnText(11), Held: s.ColumnInt64(12) != 0, Attempts: uint32(s.ColumnInt64(13)),
-		Due: timeOf(s, 14), Batch: uint64(s.ColumnInt64(15)), Events: uint64(s.ColumnInt64(16)),
+		Due: timeOf(s, 14), Batch: uint64(s.ColumnInt64(15)), Events: uint64(s.ColumnInt64(16)), Erased: uint64(s.ColumnInt64(17)),
 	}
 	return row, readHash(&row.Program, s, 3)
 }

@@ -391,8 +391,13 @@ func testErase(t *testing.T, h Harness) {
 		if b := must[[]store.Record](t)(s.Events(ctx, "b", 1)); len(b) != 2 || string(b[1].Payload) != "payload b 2" {
 			t.Errorf("other run: %+v", b)
 		}
-		if run := must[store.RunRow](t)(s.Run(ctx, "a")); run.Events != 3 {
+		if run := must[store.RunRow](t)(s.Run(ctx, "a")); run.Events != 3 || run.Erased != 3 {
 			t.Errorf("row: %+v", run)
+		}
+		for _, run := range must[[]store.RunRow](t)(s.Runs(ctx, store.RunQuery{})) {
+			if (run.Erased == 3) != (run.ID == "a") {
+				t.Errorf("row in a list: %+v", run)
+			}
 		}
 		if k := must[store.Key](t)(s.Key(ctx, "n", "k")); k.Run != "a" {
 			t.Errorf("key: %+v", k)

@@ -39,11 +39,11 @@ func testRows(t *testing.T, h Harness) {
 	w.Commit(store.Batch{Runs: []store.RunRow{row, Row("c"), Row("a")}, Records: []store.Record{Record("b", 1, 4)}})
 	row.Batch, row.Events = 1, 4
 	same(t, "accepted", must[store.RunRow](t)(h.Store.Run(ctx, "b")), row)
-	// Batch and Events are found, whatever the row says.
-	row.State, row.Reason, row.StartedAt, row.Batch, row.Events = "running", "", Start.Add(time.Second), 99, 99
+	// Batch, Events and Erased are found, whatever the row says.
+	row.State, row.Reason, row.StartedAt, row.Batch, row.Events, row.Erased = "running", "", Start.Add(time.Second), 99, 99, 99
 	row.Actor, row.Trigger, row.Held, row.Attempts, row.Due = "user/ada", "manual", true, math.MaxUint32, Start.Add(time.Hour)
 	w.Commit(store.Batch{Runs: []store.RunRow{row}, Records: []store.Record{Record("b", 5, 1)}})
-	row.Batch, row.Events = 2, 5
+	row.Batch, row.Events, row.Erased = 2, 5, 0
 	same(t, "started", must[store.RunRow](t)(h.Store.Run(ctx, "b")), row)
 	w.Commit(store.Batch{Records: []store.Record{Record("b", 6, 2)}})
 	row.Events = 7
