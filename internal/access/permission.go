@@ -36,6 +36,7 @@ const (
 	SystemManage // back up, verify, drain
 	MetricsRead
 	TasksWork   // take work of steps that is done outside, and end it
+	RunsErase   // destroy inputs, outputs, results and logs of runs that have ended
 	permissions // how many there are
 )
 
@@ -50,7 +51,7 @@ var permissionNames = [permissions]string{
 	NamespacesManage: "namespaces.manage",
 	IdentitiesRead:   "identities.read", IdentitiesManage: "identities.manage",
 	AuditRead: "audit.read", SystemRead: "system.read", SystemManage: "system.manage",
-	MetricsRead: "metrics.read", TasksWork: "tasks.work",
+	MetricsRead: "metrics.read", TasksWork: "tasks.work", RunsErase: "runs.erase",
 }
 
 // String is the name, such as runs.start.

@@ -19,6 +19,7 @@ const (
 	Admin    Role = "admin"    // everything but deciding on approvals
 	Auditor  Role = "auditor"  // reads everything, also the audit log
 	Worker   Role = "worker"   // does the work of steps outside, and sees no more than that
+	Privacy  Role = "privacy"  // a viewer who erases the data of runs
 )
 
 const (
@@ -40,6 +41,7 @@ var roles = []struct {
 	{Admin, everything &^ (1 << ApprovalsDecide)},
 	{Auditor, reads},
 	{Worker, 1 << TasksWork},
+	{Privacy, viewing | 1<<RunsErase},
 }
 
 // Roles are all roles.

@@ -17,6 +17,7 @@ import (
 	"github.com/regie-dev/regie/internal/history"
 	"github.com/regie-dev/regie/internal/notify"
 	"github.com/regie-dev/regie/internal/registry"
+	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/value"
@@ -33,6 +34,7 @@ type Config struct {
 	Starter  Starter
 	Workers  Workers
 	Logs     Logs
+	Eraser   Eraser
 	// Timetable, Alerts, Audit, Backup and System are parts of the server.
 	Timetable Timetable
 	Alerts    *notify.Service
@@ -48,6 +50,11 @@ type Config struct {
 // nothing.
 type Logs interface {
 	Log(run store.RunID, act engine.ActID, attempt int) (*os.File, error)
+}
+
+// Eraser destroys the data of runs.
+type Eraser interface {
+	Erase(ctx context.Context, o retention.Order) (retention.Erased, error)
 }
 
 // Workers tells where attempts are.
@@ -129,7 +136,8 @@ func (a *API) reached(ctx context.Context, position uint64) error {
 	return failure(err)
 }
 
-// history folds the events of a run. Erased says that its payload is gone.
+// history folds the events of a run. Erased says that its payload is gone, maybe
+// since the row was read.
 func (a *API) history(ctx context.Context, row *store.RunRow) (run *history.Run, erased bool, err error) {
 	machine, err := a.cfg.Machines.Stored(ctx, a.cfg.Store, row.Program)
 	if err != nil {

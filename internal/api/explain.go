@@ -63,6 +63,12 @@ func (a *API) Explain(ctx context.Context, m *regiev1.ExplainRequest) (*regiev1.
 		})
 		out.Text = explanationText("the run", string(why.state), out.Conditions)
 	}
+	if row.Erased > 0 {
+		out.Conditions = append(out.Conditions, &regiev1.Condition{
+			Kind: "erased", Met: true, Text: "Its data and logs were erased: what it was about cannot be told any more.",
+		})
+		out.Text = explanationText("the run", string(why.state), out.Conditions)
+	}
 	if out.Text == "" {
 		out.Text = explanationText("the run", string(why.state), out.Conditions)
 	}

@@ -53,8 +53,16 @@ func (a *API) openLog(ctx context.Context, namespace, run, path string, attempt 
 	if err := a.record(ctx, "log.read", l.row.Namespace, "run/"+string(l.row.ID)); err != nil {
 		return nil, failure(err)
 	}
-	l.file, err = a.openAttempt(l.row.ID, l.step.Act, l.attempt)
+	if l.row.Erased > 0 {
+		return nil, erasedLog(l.row.ID)
+	}
+	l.file, err = a.openAttempt(ctx, l.row.ID, l.step.Act, l.attempt)
 	return l, err
+}
+
+// erasedLog says that nothing is left to be read.
+func erasedLog(run store.RunID) error {
+	return refuse(connect.CodeFailedPrecondition, "run_erased", fmt.Sprintf("the data and logs of run %s were erased", run), "`regie audit list --object run/"+string(run)+"` says by whom and why")
 }
 
 // lookedFor puts on record that somebody asked for a log that is not there:
@@ -95,13 +103,25 @@ func noStep(run store.RunID, path string) error {
 	return refuse(connect.CodeNotFound, "step_not_found", fmt.Sprintf("run %s has no step %q", run, path), "`regie show RUN` lists them")
 }
 
-// openAttempt opens a log; nil if there is none.
-func (a *API) openAttempt(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
+// openAttempt opens a log; nil if there is none. That of a run that was erased
+// meanwhile is not shown, though its file may still be there.
+func (a *API) openAttempt(ctx context.Context, run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
 	f, err := a.cfg.Logs.Log(run, act, attempt)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return f, failure(err)
+	if err != nil {
+		return nil, failure(err)
+	}
+	row, err := a.cfg.Store.Run(ctx, run)
+	if err == nil && row.Erased > 0 {
+		err = erasedLog(run)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, failure(err)
+	}
+	return f, nil
 }
 
 func (l *logOf) close() {
@@ -224,6 +244,9 @@ func (a *API) WatchLog(ctx context.Context, m *regiev1.WatchLogRequest, stream *
 	}
 	if err := a.record(ctx, "log.read", row.Namespace, "run/"+string(row.ID)); err != nil {
 		return failure(err)
+	}
+	if row.Erased > 0 {
+		return erasedLog(row.ID)
 	}
 	w := &logWatch{api: a, row: &row, req: m, stream: stream, begun: map[attemptKey]func(){}}
 	return w.run(ctx)
@@ -360,7 +383,7 @@ func (w *logWatch) await(ctx context.Context, act engine.ActID, attempt int) (*o
 	defer looks.Stop()
 	for {
 		over := ctx.Err() != nil
-		file, err := w.api.openAttempt(w.row.ID, act, attempt)
+		file, err := w.api.openAttempt(context.WithoutCancel(ctx), w.row.ID, act, attempt)
 		if file != nil || err != nil || over {
 			return file, err
 		}

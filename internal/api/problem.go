@@ -69,6 +69,8 @@ func failure(err error) error {
 		return refuse(connect.CodeFailedPrecondition, "run_ended", "the run has ended", "")
 	case errors.Is(err, runtime.ErrQuarantined):
 		return refuse(connect.CodeFailedPrecondition, "run_quarantined", err.Error(), "the run goes on when the server starts again")
+	case errors.Is(err, runtime.ErrLive):
+		return refuse(connect.CodeFailedPrecondition, "run_live", err.Error(), "wait for its end, or end it with `regie cancel RUN`")
 	case errors.Is(err, runtime.ErrErased), errors.Is(err, store.ErrErased):
 		return refuse(connect.CodeFailedPrecondition, "run_erased", "the data of the run was erased, and it cannot go on", "start another run")
 	case errors.Is(err, catalog.ErrNotFound):

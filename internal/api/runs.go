@@ -235,7 +235,7 @@ func (a *API) run(ctx context.Context, row *store.RunRow) *regiev1.Run {
 		State: row.State, Reason: row.Reason, BusinessDate: row.BusinessDate,
 		AcceptedAt: timeOf(row.AcceptedAt), StartedAt: timeOf(row.StartedAt), EndedAt: timeOf(row.EndedAt), DueAt: timeOf(row.Due),
 		Actor: row.Actor, Trigger: row.Trigger, Held: row.Held, Late: late(row, a.cfg.Now()), Attempts: row.Attempts,
-		Events: row.Events, Position: row.Batch,
+		Events: row.Events, Position: row.Batch, Erased: row.Erased > 0,
 	}
 	about := a.about(ctx, row.Program)
 	out.Folder, out.Owner, out.Labels = about["folder"], about["owner"], labelsOf(about)

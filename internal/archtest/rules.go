@@ -102,7 +102,7 @@ func Regie() Rules {
 			{Name: "api", Packages: []string{"internal/api/...", "web/..."}, Neighbours: true},
 			{Name: "service", Neighbours: true, Packages: []string{
 				"internal/runtime/...", "internal/dispatch/...", "internal/trigger/...",
-				"internal/worker/...", "internal/report/...", "internal/notify/...", "internal/telemetry", "internal/registry", "internal/access", "internal/auditlog/...", "internal/catalog",
+				"internal/worker/...", "internal/report/...", "internal/notify/...", "internal/telemetry", "internal/registry", "internal/access", "internal/auditlog/...", "internal/catalog", "internal/retention",
 			}},
 			// Code that is generated from the API definition.
 			{Name: "generated", Packages: []string{"gen/..."}, Neighbours: true},

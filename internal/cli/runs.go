@@ -58,6 +58,7 @@ func (c *cli) runsCommand() *cobra.Command {
 	f.define(c, cmd)
 	cmd.Flags().IntVar(&f.limit, "limit", defaultRuns, "list at most so many")
 	f.defineAll(cmd)
+	cmd.AddCommand(c.eraseCommand())
 	return cmd
 }
 
@@ -156,6 +157,7 @@ func runNote(run *regiev1.Run) string {
 		}
 	}
 	add(run.GetQuarantined() != "", "set aside")
+	add(run.GetErased(), "erased")
 	add(run.GetHeld(), "held")
 	add(run.GetLate(), "late")
 	switch reason := run.GetReason(); reason {

@@ -57,6 +57,9 @@ func (c *cli) showRemote(ctx context.Context, r *remote, id string, events bool)
 	} else {
 		printf(c.Stdout, "%s\n", whatNext(seen.run))
 	}
+	if seen.run.GetErased() {
+		c.note("Its inputs, outputs, messages and logs were erased; `regie audit list --object run/" + run.ID + "` says by whom and why.")
+	}
 	if withheld != nil {
 		c.note("Inputs, outputs and messages are not shown: " + withheld.Error())
 	}

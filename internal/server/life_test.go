@@ -27,8 +27,6 @@ import (
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/server"
-	"github.com/regie-dev/regie/internal/server/home"
-	"github.com/regie-dev/regie/internal/store"
 )
 
 // shifted is the machine's clock, so much ahead.
@@ -363,58 +361,4 @@ func newKey(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-}
-
-// TestErasedRuns: a run whose data was erased is shown with what is left, and
-// does not go on.
-func TestErasedRuns(t *testing.T) {
-	t.Parallel()
-	w := start(t, options{})
-	w.namespace(t, "erased")
-	w.apply(t, "erased", "kind: Workflow\nname: fails\nsteps: [{id: a, run: exit 1, retry: {max_attempts: 1}}]\n")
-	run := w.begun(t, &regiev1.StartRunRequest{Namespace: "erased", Workflow: "fails"}).GetId()
-	w.ended(t, "erased", run)
-	if err := w.end(); err != nil {
-		t.Fatal(err)
-	}
-	eraseRun(t, filepath.Join(w.dir, "data"), store.RunID(run))
-	again, err := open(options{dir: w.dir, with: w})
-	if err != nil {
-		t.Fatal(err)
-	}
-	*w = *again
-	if a, err := w.admin.runs.GetRun(t.Context(), &regiev1.GetRunRequest{Namespace: "erased", Run: run, Steps: true}); err != nil || len(a.GetSteps()) != 1 || a.GetRun().GetState() != "failed" {
-		t.Errorf("the run: %v, %v", a, err)
-	}
-	if a, err := w.admin.runs.GetRunData(t.Context(), &regiev1.GetRunDataRequest{Namespace: "erased", Run: run, Steps: true}); err != nil || !a.GetErased() || a.GetInput() != nil || len(a.GetSteps()) != 0 {
-		t.Errorf("its data: %v, %v", a, err)
-	}
-	a, err := w.admin.runs.Act(t.Context(), &regiev1.ActRequest{Namespace: "erased", Run: run, Action: regiev1.Action_ACTION_RETRY})
-	if err != nil || a.GetResults()[0].GetCode() != "run_erased" {
-		t.Errorf("retried: %v, %v", a, err)
-	}
-	for _, path := range []string{"/events", "/why"} {
-		if a := w.rest(t, w.token, "GET", "/v1/namespaces/erased/runs/"+run+path, ""); a.status >= 500 {
-			t.Errorf("%s: status %d: %s", path, a.status, a.body)
-		}
-	}
-}
-
-// eraseRun erases the data of a run in a folder that no server has.
-func eraseRun(t *testing.T, dir string, run store.RunID) {
-	t.Helper()
-	folder, err := home.Open(t.Context(), dir, home.Owner("test", time.Now()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	lease, err := folder.Store.Acquire(t.Context(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := folder.Store.Commit(t.Context(), &store.Batch{
-		Sequence: lease.LastSequence + 1, Incarnation: lease.Incarnation, At: store.Time(time.Now()), Erase: []store.RunID{run},
-	}); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -34,7 +34,7 @@ type rule struct {
 }
 
 const (
-	readers   = "viewer operator author approver admin auditor"
+	readers   = "viewer operator author approver admin auditor privacy"
 	operators = "operator admin"
 	authors   = "author admin"
 	workers   = "worker admin"
@@ -63,6 +63,10 @@ var rules = map[string]rule{
 	"regie.v1.RunService/Act": {roles: operators, write: true,
 		request:  `{"namespace":"@NS@","action":"ACTION_CANCEL","filter":"held"}`,
 		harmless: `{"namespace":"@NS@","action":"ACTION_CANCEL","filter":"held","dry_run":true}`, code: "ok"},
+
+	"regie.v1.RunService/EraseRun": {roles: "admin privacy", write: true,
+		request:  `{"namespace":"@NS@","run":"@RUN@","reason":"request 1"}`,
+		harmless: `{"namespace":"@NS@","run":"@RUN@","reason":"request 1","dry_run":true}`, code: "ok failed_precondition"},
 
 	"regie.v1.WorkflowService/Apply": {roles: authors, write: true,
 		request:  `{"namespace":"@NS@","files":[{"path":"w.yaml","content":"@BASE64@","definition":true}]}`,

@@ -21,6 +21,7 @@ import (
 	"github.com/regie-dev/regie/internal/local"
 	"github.com/regie-dev/regie/internal/notify"
 	"github.com/regie-dev/regie/internal/registry"
+	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/server/home"
@@ -61,6 +62,7 @@ type Server struct {
 	audit     *auditlog.Service
 	notify    notify.Tables
 	alerts    *notify.Service
+	retention *retention.Service
 	// schedules is what is remembered of schedules; ticks starts their runs.
 	schedules *registry.Table[scheduled]
 	ticks     *schedule.Service

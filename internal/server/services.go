@@ -10,6 +10,7 @@ import (
 	"github.com/regie-dev/regie/internal/api"
 	"github.com/regie-dev/regie/internal/auditlog"
 	"github.com/regie-dev/regie/internal/notify"
+	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/trigger/schedule"
@@ -43,6 +44,10 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 	if err := s.openAlerts(ctx); err != nil {
 		return err
 	}
+	s.retention = retention.New(retention.Config{Store: s.home.Store, Runtime: s.runtime, Logs: s.home})
+	if err := s.retention.Start(ctx); err != nil {
+		return err
+	}
 	times := &timetable{
 		catalog: s.catalog, machines: s.machines, store: s.home.Store, registry: s.registry, table: s.schedules,
 		starter: s.starter, now: s.clock.Now, missed: s.metrics.TicksMissed, log: s.cfg.Log,
@@ -56,7 +61,7 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 	s.onClose(bounded(s.ticks.Stop))
 	s.api.Begin(api.Config{
 		Store: s.home.Store, Runtime: s.runtime, Machines: s.machines, Registry: s.registry, Catalog: s.catalog, Access: s.access,
-		Starter: s.starter, Workers: s.dispatch, Logs: logs{s.home}, Timetable: pokedTimetable{times, s.ticks}, Alerts: s.alerts,
+		Starter: s.starter, Workers: s.dispatch, Logs: logs{s.home}, Eraser: s.retention, Timetable: pokedTimetable{times, s.ticks}, Alerts: s.alerts,
 		Audit: auditAPI{s.audit}, Backup: s.home.Store, System: s, Now: s.clock.Now, Zone: time.Local, Log: s.cfg.Log,
 	})
 	s.warn()

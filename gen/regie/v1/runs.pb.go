@@ -109,7 +109,9 @@ type Run struct {
 	Owner    string            `protobuf:"bytes,20,opt,name=owner,proto3" json:"owner,omitempty"`
 	Labels   map[string]string `protobuf:"bytes,21,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Why the run was set aside, which only a restart or an operator undoes.
-	Quarantined   string `protobuf:"bytes,22,opt,name=quarantined,proto3" json:"quarantined,omitempty"`
+	Quarantined string `protobuf:"bytes,22,opt,name=quarantined,proto3" json:"quarantined,omitempty"`
+	// Its data and logs were destroyed.
+	Erased        bool `protobuf:"varint,23,opt,name=erased,proto3" json:"erased,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -296,6 +298,13 @@ func (x *Run) GetQuarantined() string {
 		return x.Quarantined
 	}
 	return ""
+}
+
+func (x *Run) GetErased() bool {
+	if x != nil {
+		return x.Erased
+	}
+	return false
 }
 
 // A step in a run: one for each item of a foreach.
@@ -2688,11 +2697,159 @@ func (x *ActResult) GetSteps() []string {
 	return nil
 }
 
+type EraseRunRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Run       string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	// Why, for the audit log; it must be given, and name nobody.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Say what would be destroyed, and do nothing.
+	DryRun        bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseRunRequest) Reset() {
+	*x = EraseRunRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseRunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseRunRequest) ProtoMessage() {}
+
+func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
+func (*EraseRunRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *EraseRunRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *EraseRunRequest) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *EraseRunRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *EraseRunRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type EraseRunResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Run   string                 `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	// It was erased before. Logs that were left are gone now all the same.
+	Existing bool `protobuf:"varint,2,opt,name=existing,proto3" json:"existing,omitempty"`
+	// How many events lose their data, and how many logs go.
+	Events        uint64 `protobuf:"varint,3,opt,name=events,proto3" json:"events,omitempty"`
+	Logs          uint32 `protobuf:"varint,4,opt,name=logs,proto3" json:"logs,omitempty"`
+	Position      uint64 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseRunResponse) Reset() {
+	*x = EraseRunResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseRunResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseRunResponse) ProtoMessage() {}
+
+func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
+func (*EraseRunResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *EraseRunResponse) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *EraseRunResponse) GetExisting() bool {
+	if x != nil {
+		return x.Existing
+	}
+	return false
+}
+
+func (x *EraseRunResponse) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *EraseRunResponse) GetLogs() uint32 {
+	if x != nil {
+		return x.Logs
+	}
+	return 0
+}
+
+func (x *EraseRunResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 var File_regie_v1_runs_proto protoreflect.FileDescriptor
 
 const file_regie_v1_runs_proto_rawDesc = "" +
 	"\n" +
-	"\x13regie/v1/runs.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\"\x84\x06\n" +
+	"\x13regie/v1/runs.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\"\x9c\x06\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x1a\n" +
@@ -2718,7 +2875,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x06folder\x18\x13 \x01(\tR\x06folder\x12\x14\n" +
 	"\x05owner\x18\x14 \x01(\tR\x05owner\x121\n" +
 	"\x06labels\x18\x15 \x03(\v2\x19.regie.v1.Run.LabelsEntryR\x06labels\x12 \n" +
-	"\vquarantined\x18\x16 \x01(\tR\vquarantined\x1a9\n" +
+	"\vquarantined\x18\x16 \x01(\tR\vquarantined\x12\x16\n" +
+	"\x06erased\x18\x17 \x01(\bR\x06erased\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x90\x05\n" +
@@ -2922,13 +3080,24 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x14\n" +
-	"\x05steps\x18\x05 \x03(\tR\x05steps*j\n" +
+	"\x05steps\x18\x05 \x03(\tR\x05steps\"r\n" +
+	"\x0fEraseRunRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\tR\x03run\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x17\n" +
+	"\adry_run\x18\x04 \x01(\bR\x06dryRun\"\x88\x01\n" +
+	"\x10EraseRunResponse\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\tR\x03run\x12\x1a\n" +
+	"\bexisting\x18\x02 \x01(\bR\bexisting\x12\x16\n" +
+	"\x06events\x18\x03 \x01(\x04R\x06events\x12\x12\n" +
+	"\x04logs\x18\x04 \x01(\rR\x04logs\x12\x1a\n" +
+	"\bposition\x18\x05 \x01(\x04R\bposition*j\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rACTION_CANCEL\x10\x01\x12\x0f\n" +
 	"\vACTION_HOLD\x10\x02\x12\x12\n" +
 	"\x0eACTION_RELEASE\x10\x03\x12\x10\n" +
-	"\fACTION_RETRY\x10\x042\x9b\f\n" +
+	"\fACTION_RETRY\x10\x042\xac\r\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
@@ -2944,7 +3113,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\vDownloadLog\x12\x1c.regie.v1.DownloadLogRequest\x1a\x14.google.api.HttpBody\"G\x8a\xe7\x18\r\b\a\x12\tnamespace\x82\xd3\xe4\x93\x020\x12./v1/namespaces/{namespace}/runs/{run}/log/text0\x01\x12V\n" +
 	"\bWatchLog\x12\x19.regie.v1.WatchLogRequest\x1a\x1a.regie.v1.WatchLogResponse\"\x11\x8a\xe7\x18\r\b\a\x12\tnamespace0\x01\x12\x85\x01\n" +
 	"\aExplain\x12\x18.regie.v1.ExplainRequest\x1a\x19.regie.v1.ExplainResponse\"E\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02+\x12)/v1/namespaces/{namespace}/runs/{run}/why\x90\x02\x01\x12\xa9\x01\n" +
-	"\x03Act\x12\x14.regie.v1.ActRequest\x1a\x15.regie.v1.ActResponse\"u\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02\\:\x01*Z2:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/actions\"#/v1/namespaces/{namespace}/runs:actB1Z/github.com/regie-dev/regie/gen/regie/v1;regiev1b\x06proto3"
+	"\x03Act\x12\x14.regie.v1.ActRequest\x1a\x15.regie.v1.ActResponse\"u\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02\\:\x01*Z2:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/actions\"#/v1/namespaces/{namespace}/runs:act\x12\x8e\x01\n" +
+	"\bEraseRun\x12\x19.regie.v1.EraseRunRequest\x1a\x1a.regie.v1.EraseRunResponse\"K\x8a\xe7\x18\x0f\b\x16\x12\tnamespace \x01\x82\xd3\xe4\x93\x022:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/erasureB1Z/github.com/regie-dev/regie/gen/regie/v1;regiev1b\x06proto3"
 
 var (
 	file_regie_v1_runs_proto_rawDescOnce sync.Once
@@ -2959,7 +3129,7 @@ func file_regie_v1_runs_proto_rawDescGZIP() []byte {
 }
 
 var file_regie_v1_runs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_regie_v1_runs_proto_goTypes = []any{
 	(Action)(0),                   // 0: regie.v1.Action
 	(*Run)(nil),                   // 1: regie.v1.Run
@@ -2994,50 +3164,52 @@ var file_regie_v1_runs_proto_goTypes = []any{
 	(*ActRequest)(nil),            // 30: regie.v1.ActRequest
 	(*ActResponse)(nil),           // 31: regie.v1.ActResponse
 	(*ActResult)(nil),             // 32: regie.v1.ActResult
-	nil,                           // 33: regie.v1.Run.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
-	(*Json)(nil),                  // 35: regie.v1.Json
-	(*durationpb.Duration)(nil),   // 36: google.protobuf.Duration
-	(*httpbody.HttpBody)(nil),     // 37: google.api.HttpBody
+	(*EraseRunRequest)(nil),       // 33: regie.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),      // 34: regie.v1.EraseRunResponse
+	nil,                           // 35: regie.v1.Run.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 36: google.protobuf.Timestamp
+	(*Json)(nil),                  // 37: regie.v1.Json
+	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
+	(*httpbody.HttpBody)(nil),     // 39: google.api.HttpBody
 }
 var file_regie_v1_runs_proto_depIdxs = []int32{
-	34, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
-	34, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	34, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
-	34, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
-	33, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
-	34, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
-	34, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	34, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
-	34, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
-	35, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
+	36, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
+	36, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	36, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
+	36, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
+	35, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
+	36, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
+	36, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	36, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
+	36, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
+	37, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
 	1,  // 10: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
 	1,  // 11: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
 	1,  // 12: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
 	2,  // 13: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
-	35, // 14: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
-	35, // 15: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
+	37, // 14: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
+	37, // 15: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
 	11, // 16: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
 	12, // 17: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
-	35, // 18: regie.v1.RunError.details:type_name -> regie.v1.Json
-	35, // 19: regie.v1.StepData.input:type_name -> regie.v1.Json
-	35, // 20: regie.v1.StepData.output:type_name -> regie.v1.Json
+	37, // 18: regie.v1.RunError.details:type_name -> regie.v1.Json
+	37, // 19: regie.v1.StepData.input:type_name -> regie.v1.Json
+	37, // 20: regie.v1.StepData.output:type_name -> regie.v1.Json
 	11, // 21: regie.v1.StepData.error:type_name -> regie.v1.RunError
-	34, // 22: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
-	36, // 23: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
+	36, // 22: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
+	38, // 23: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
 	13, // 24: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
 	13, // 25: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
 	2,  // 26: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
 	1,  // 27: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
 	1,  // 28: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
 	22, // 29: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
-	34, // 30: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
+	36, // 30: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
 	22, // 31: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
 	28, // 32: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
 	29, // 33: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
 	29, // 34: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
-	34, // 35: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	34, // 36: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
+	36, // 35: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	36, // 36: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
 	0,  // 37: regie.v1.ActRequest.action:type_name -> regie.v1.Action
 	32, // 38: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
 	3,  // 39: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
@@ -3052,20 +3224,22 @@ var file_regie_v1_runs_proto_depIdxs = []int32{
 	24, // 48: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
 	26, // 49: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
 	30, // 50: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	4,  // 51: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 52: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	8,  // 53: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	10, // 54: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	15, // 55: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	17, // 56: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	19, // 57: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	21, // 58: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	37, // 59: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	25, // 60: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	27, // 61: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	31, // 62: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	51, // [51:63] is the sub-list for method output_type
-	39, // [39:51] is the sub-list for method input_type
+	33, // 51: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
+	4,  // 52: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	6,  // 53: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	8,  // 54: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	10, // 55: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	15, // 56: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	17, // 57: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	19, // 58: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	21, // 59: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	39, // 60: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	25, // 61: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	27, // 62: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	31, // 63: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	34, // 64: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
+	52, // [52:65] is the sub-list for method output_type
+	39, // [39:52] is the sub-list for method input_type
 	39, // [39:39] is the sub-list for extension type_name
 	39, // [39:39] is the sub-list for extension extendee
 	0,  // [0:39] is the sub-list for field type_name
@@ -3084,7 +3258,7 @@ func file_regie_v1_runs_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_runs_proto_rawDesc), len(file_regie_v1_runs_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

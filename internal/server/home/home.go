@@ -129,7 +129,7 @@ const shardLetters = 7
 
 // LogName is the name of the log of an attempt in the folder.
 func LogName(run store.RunID, act engine.ActID, attempt int) string {
-	return path.Join(datadir.LogsName, string(run[:min(shardLetters, len(run))]), string(run)+"-"+worker.AttemptName(act, attempt))
+	return path.Join(shardOf(run), string(run)+"-"+worker.AttemptName(act, attempt))
 }
 
 // OpenLog opens the log of an attempt for writing.

@@ -57,3 +57,42 @@ func TestLogs(t *testing.T) {
 		t.Errorf("folders of logs: %v, %v", folders, err)
 	}
 }
+
+// TestRemoveLogs deletes the logs of one run, and none of another that is in the
+// same folder or whose ID begins with its.
+func TestRemoveLogs(t *testing.T) {
+	t.Parallel()
+	f, err := home.Open(t.Context(), t.TempDir(), home.Owner("test", time.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	runs := []store.RunID{"01k0000000aaaaaaaaaaaaaaaa", "01k0000000bbbbbbbbbbbbbbbb", "01k00000", "01k00000-1", "01k00000-1-1"}
+	for _, run := range runs {
+		for act := range engine.ActID(2) {
+			log, err := f.OpenLog(run, act+1, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := log.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i, run := range runs {
+		if n, err := f.RemoveLogs(run); err != nil || n != 2 {
+			t.Errorf("%s: %d logs deleted, %v", run, n, err)
+		}
+		if n, err := f.RemoveLogs(run); err != nil || n != 0 {
+			t.Errorf("%s: %d logs deleted again, %v", run, n, err)
+		}
+		for j, other := range runs {
+			if n, err := f.CountLogs(other); err != nil || (n == 2) != (j > i) {
+				t.Errorf("%s has %d logs after those of %s were deleted, %v", other, n, run, err)
+			}
+		}
+	}
+	if n, err := f.RemoveLogs("nobody"); err != nil || n != 0 {
+		t.Errorf("a run without logs: %d, %v", n, err)
+	}
+}

@@ -58,6 +58,8 @@ const (
 	RunServiceExplainProcedure = "/regie.v1.RunService/Explain"
 	// RunServiceActProcedure is the fully-qualified name of the RunService's Act RPC.
 	RunServiceActProcedure = "/regie.v1.RunService/Act"
+	// RunServiceEraseRunProcedure is the fully-qualified name of the RunService's EraseRun RPC.
+	RunServiceEraseRunProcedure = "/regie.v1.RunService/EraseRun"
 )
 
 // RunServiceClient is a client for the regie.v1.RunService service.
@@ -91,6 +93,10 @@ type RunServiceClient interface {
 	// Cancels, holds, releases or retries one, several, or all runs that a filter
 	// matches. Each has a result of its own.
 	Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error)
+	// Destroys the input, output, results and logs of a run that has ended, for
+	// good. That it ran, its states and times stay. To erase a run again changes
+	// nothing.
+	EraseRun(context.Context, *v1.EraseRunRequest) (*v1.EraseRunResponse, error)
 }
 
 // NewRunServiceClient constructs a client for the regie.v1.RunService service. By default, it uses
@@ -180,6 +186,12 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(runServiceMethods.ByName("Act")),
 			connect.WithClientOptions(opts...),
 		),
+		eraseRun: connect.NewClient[v1.EraseRunRequest, v1.EraseRunResponse](
+			httpClient,
+			baseURL+RunServiceEraseRunProcedure,
+			connect.WithSchema(runServiceMethods.ByName("EraseRun")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -197,6 +209,7 @@ type runServiceClient struct {
 	watchLog    *connect.Client[v1.WatchLogRequest, v1.WatchLogResponse]
 	explain     *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
 	act         *connect.Client[v1.ActRequest, v1.ActResponse]
+	eraseRun    *connect.Client[v1.EraseRunRequest, v1.EraseRunResponse]
 }
 
 // StartRun calls regie.v1.RunService.StartRun.
@@ -291,6 +304,15 @@ func (c *runServiceClient) Act(ctx context.Context, req *v1.ActRequest) (*v1.Act
 	return nil, err
 }
 
+// EraseRun calls regie.v1.RunService.EraseRun.
+func (c *runServiceClient) EraseRun(ctx context.Context, req *v1.EraseRunRequest) (*v1.EraseRunResponse, error) {
+	response, err := c.eraseRun.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // RunServiceHandler is an implementation of the regie.v1.RunService service.
 type RunServiceHandler interface {
 	// Starts a run and answers once it is on disk.
@@ -322,6 +344,10 @@ type RunServiceHandler interface {
 	// Cancels, holds, releases or retries one, several, or all runs that a filter
 	// matches. Each has a result of its own.
 	Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error)
+	// Destroys the input, output, results and logs of a run that has ended, for
+	// good. That it ran, its states and times stay. To erase a run again changes
+	// nothing.
+	EraseRun(context.Context, *v1.EraseRunRequest) (*v1.EraseRunResponse, error)
 }
 
 // NewRunServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -407,6 +433,12 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(runServiceMethods.ByName("Act")),
 		connect.WithHandlerOptions(opts...),
 	)
+	runServiceEraseRunHandler := connect.NewUnaryHandlerSimple(
+		RunServiceEraseRunProcedure,
+		svc.EraseRun,
+		connect.WithSchema(runServiceMethods.ByName("EraseRun")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/regie.v1.RunService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case RunServiceStartRunProcedure:
@@ -433,6 +465,8 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 			runServiceExplainHandler.ServeHTTP(w, r)
 		case RunServiceActProcedure:
 			runServiceActHandler.ServeHTTP(w, r)
+		case RunServiceEraseRunProcedure:
+			runServiceEraseRunHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -488,4 +522,8 @@ func (UnimplementedRunServiceHandler) Explain(context.Context, *v1.ExplainReques
 
 func (UnimplementedRunServiceHandler) Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.Act is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) EraseRun(context.Context, *v1.EraseRunRequest) (*v1.EraseRunResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.EraseRun is not implemented"))
 }

@@ -1,0 +1,137 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// ActionErase is the action of an erasure in the audit log. Its object is
+// run/ID.
+const ActionErase = "run.erase"
+
+// unfinished is how many of the last erasures are looked at by Start. One at a
+// time is done, so that a crash leaves one unfinished.
+const unfinished = 4
+
+// Runtime removes what the store has. [runtime.Service] does.
+type Runtime interface {
+	Remove(ctx context.Context, m runtime.Removal) (position uint64, err error)
+}
+
+// Logs are what attempts printed. Safe for concurrent use.
+type Logs interface {
+	// CountLogs is how many logs a run has.
+	CountLogs(run store.RunID) (int, error)
+	// RemoveLogs deletes the logs of a run, durably, and returns how many there
+	// were. To delete those of a run that has none is no error.
+	RemoveLogs(run store.RunID) (int, error)
+}
+
+// Config is what a service is made with. All is needed.
+type Config struct {
+	Store   store.Reader
+	Runtime Runtime
+	Logs    Logs
+}
+
+// Service takes away what runs have left. Safe for concurrent use.
+type Service struct {
+	cfg Config
+
+	erasing sync.Mutex // held by one erasure until its logs are gone
+}
+
+// New returns a service that Start must be called of.
+func New(cfg Config) *Service { return &Service{cfg: cfg} }
+
+// Start finishes what a crash interrupted.
+func (s *Service) Start(ctx context.Context) error {
+	last, err := s.cfg.Store.Entries(ctx, store.EntryQuery{Action: ActionErase, Limit: unfinished})
+	if err != nil {
+		return fmt.Errorf("read the last erasures: %w", err)
+	}
+	for i := range last {
+		if err := s.finish(ctx, store.RunID(strings.TrimPrefix(last[i].Object, "run/"))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish deletes the logs of a run if it was erased.
+func (s *Service) finish(ctx context.Context, id store.RunID) error {
+	row, err := s.cfg.Store.Run(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("finish the erasure of run %s: %w", id, err)
+	case row.Erased == 0:
+		return nil // the entry is of one that was refused
+	}
+	if _, err := s.cfg.Logs.RemoveLogs(id); err != nil {
+		return fmt.Errorf("finish the erasure of run %s: %w", id, err)
+	}
+	return nil
+}
+
+// Order asks for the erasure of a run.
+type Order struct {
+	Run store.RunID
+	// Entry says who asks for it and why, with [ActionErase] and run/ID.
+	Entry store.Entry
+	// DryRun only says what would be done.
+	DryRun bool
+}
+
+// Erased is what an erasure took away.
+type Erased struct {
+	// Existing: the run was erased before.
+	Existing bool
+	// Events is how many events have lost their data now, Logs how many logs are
+	// gone.
+	Events uint64
+	Logs   int
+	// Position is the batch of the erasure; 0 in a dry run.
+	Position uint64
+}
+
+// Erase destroys the data of a run that has ended: key and payloads first, then
+// its logs. To do so again is no error, and deletes logs that were left. Errors:
+// runtime.ErrLive, store.ErrNotFound, and those of [runtime.Service.Remove]; one
+// that names logs says that the rest was done.
+func (s *Service) Erase(ctx context.Context, o Order) (Erased, error) {
+	s.erasing.Lock()
+	defer s.erasing.Unlock()
+	row, err := s.cfg.Store.Run(ctx, o.Run)
+	if err != nil {
+		return Erased{}, fmt.Errorf("erase run %s: %w", o.Run, err)
+	}
+	if !row.Ended() {
+		return Erased{}, &runtime.LiveError{Run: o.Run}
+	}
+	out := Erased{Existing: row.Erased > 0, Position: row.Erased}
+	if !out.Existing {
+		out.Events = row.Events
+	}
+	if o.DryRun {
+		out.Logs, err = s.cfg.Logs.CountLogs(o.Run)
+		return out, err
+	}
+	if !out.Existing {
+		out.Position, err = s.cfg.Runtime.Remove(ctx, runtime.Removal{Erase: []store.RunID{o.Run}, Entries: []store.Entry{o.Entry}})
+		if err != nil {
+			return Erased{}, err
+		}
+	}
+	if out.Logs, err = s.cfg.Logs.RemoveLogs(o.Run); err != nil {
+		return out, fmt.Errorf("the data of run %s was erased, but not all of its logs; erase it again: %w", o.Run, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,92 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/regie-dev/regie/internal/datadir"
+	"github.com/regie-dev/regie/internal/store"
+)
+
+// shardOf is the folder that has the logs of a run.
+func shardOf(run store.RunID) string {
+	return path.Join(datadir.LogsName, string(run[:min(shardLetters, len(run))]))
+}
+
+// logOwner is the run that a log is of, by the name that LogName gives; empty if
+// it is none.
+func logOwner(name string) store.RunID {
+	for range 2 { // activation and attempt
+		end := strings.LastIndexByte(name, '-')
+		if end < 0 {
+			return ""
+		}
+		name = name[:end]
+	}
+	return store.RunID(name)
+}
+
+// CountLogs is how many logs a run has.
+func (f *Folder) CountLogs(run store.RunID) (int, error) {
+	names, err := f.logsOf(run)
+	return len(names), err
+}
+
+// RemoveLogs deletes the logs of a run and returns how many there were. When it
+// returns without an error, their names are gone from the disk.
+func (f *Folder) RemoveLogs(run store.RunID) (int, error) {
+	names, err := f.logsOf(run)
+	if err != nil || len(names) == 0 {
+		return 0, err
+	}
+	root := f.Dir.Root()
+	for i, name := range names {
+		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return i, fmt.Errorf("delete log: %w", err)
+		}
+	}
+	shard, err := root.Open(shardOf(run))
+	if err != nil {
+		return len(names), fmt.Errorf("delete logs: %w", err)
+	}
+	if err := errors.Join(shard.Sync(), shard.Close()); err != nil {
+		return len(names), fmt.Errorf("delete logs: %w", err)
+	}
+	return len(names), nil
+}
+
+// logsOf are the names of a run's logs in the data folder.
+func (f *Folder) logsOf(run store.RunID) ([]string, error) {
+	shard := shardOf(run)
+	entries, err := f.readDir(shard)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if logOwner(e.Name()) == run {
+			names = append(names, path.Join(shard, e.Name()))
+		}
+	}
+	return names, nil
+}
+
+// readDir lists a folder; one that is not there is empty.
+func (f *Folder) readDir(name string) ([]os.DirEntry, error) {
+	dir, err := f.Dir.Root().Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list logs: %w", err)
+	}
+	entries, err := dir.ReadDir(-1)
+	if err := errors.Join(err, dir.Close()); err != nil {
+		return nil, fmt.Errorf("list logs: %w", err)
+	}
+	return entries, nil
+}
