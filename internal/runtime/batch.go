@@ -21,6 +21,7 @@ type batch struct {
 	writes   []write
 	entries  []entry
 	erase    []store.RunID
+	prune    []store.Pruned
 	// out leaves once the batch is durable, in order.
 	out    []output
 	events int
@@ -63,7 +64,7 @@ func newBatch(sequence uint64) *batch {
 // empty reports whether there is nothing to write.
 func (b *batch) empty() bool {
 	return len(b.order) == 0 && len(b.programs) == 0 && len(b.keys) == 0 && len(b.timers) == 0 &&
-		len(b.writes) == 0 && len(b.entries) == 0 && len(b.erase) == 0
+		len(b.writes) == 0 && len(b.entries) == 0 && len(b.erase) == 0 && len(b.prune) == 0
 }
 
 // add puts the events of a decision into the batch.
@@ -164,7 +165,7 @@ func (b *batch) remove(run store.RunID) {
 // seal encodes the batch. If the events of a run cannot be stored, it returns
 // that run and the error.
 func (b *batch) seal(incarnation uint64, now time.Time, recordBytes int) (*live, error) {
-	sealed := &store.Batch{Sequence: b.sequence, Incarnation: incarnation, At: now, Programs: b.programs, Keys: b.keys, Erase: b.erase}
+	sealed := &store.Batch{Sequence: b.sequence, Incarnation: incarnation, At: now, Programs: b.programs, Keys: b.keys, Erase: b.erase, Prune: b.prune}
 	sealed.SetTimers, sealed.ClearTimers = b.timerRows()
 	b.sealWrites(sealed)
 	for _, p := range b.order {

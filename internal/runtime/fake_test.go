@@ -120,6 +120,10 @@ func (m *memory) write(b *store.Batch) {
 			m.records[id][i].Payload = nil
 		}
 	}
+	for _, p := range b.Prune {
+		delete(m.rows, p.Run)
+		delete(m.records, p.Run)
+	}
 	for _, t := range b.SetTimers {
 		m.timers[t.TimerID] = t.At
 	}

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/regie-dev/regie/internal/store"
@@ -12,6 +13,8 @@ import (
 type Remove struct {
 	// Erase names runs whose payloads and keys are destroyed.
 	Erase []store.RunID
+	// Prune names runs that are removed.
+	Prune []store.Pruned
 	// Entries are committed with it.
 	Entries []store.Entry
 	Caller  Caller
@@ -23,6 +26,10 @@ func (Remove) message() {}
 type Removal struct {
 	// Erase names runs that have ended and were not erased before, each once.
 	Erase []store.RunID
+	// Prune names runs that have ended and were erased before, each with all
+	// batches that have its records. Nothing is left of them but that they were
+	// there.
+	Prune []store.Pruned
 	// Entries are the audit records of it, committed in the same batch.
 	Entries []store.Entry
 }
@@ -51,7 +58,7 @@ func (e *ErasedError) Unwrap() error { return ErrErased }
 // the caller goes away: nobody else can erase a run between the look at its row
 // and the batch.
 func (s *Service) Remove(ctx context.Context, m Removal) (position uint64, err error) {
-	alone := store.Batch{Sequence: 1, Incarnation: 1, At: s.clock.Now(), Erase: m.Erase, Entries: m.Entries}
+	alone := store.Batch{Sequence: math.MaxInt64, Incarnation: 1, At: s.clock.Now(), Erase: m.Erase, Prune: m.Prune, Entries: m.Entries}
 	if err := alone.Check(); err != nil {
 		return 0, fmt.Errorf("remove what runs left: %w", err)
 	}
@@ -68,32 +75,61 @@ func (s *Service) Remove(ctx context.Context, m Removal) (position uint64, err e
 			return 0, &ErasedError{Run: id}
 		}
 	}
+	for i := range m.Prune {
+		if err := s.checkPrune(ctx, &m.Prune[i]); err != nil {
+			return 0, err
+		}
+	}
 	reply, err := s.call(context.WithoutCancel(ctx), func(c Caller) Message {
-		return Remove{Erase: slices.Clone(m.Erase), Entries: slices.Clone(m.Entries), Caller: c}
+		return Remove{Erase: slices.Clone(m.Erase), Prune: slices.Clone(m.Prune), Entries: slices.Clone(m.Entries), Caller: c}
 	})
 	return reply.Position, err
+}
+
+// checkPrune refuses what the store would.
+func (s *Service) checkPrune(ctx context.Context, p *store.Pruned) error {
+	row, err := s.cfg.Store.Run(ctx, p.Run)
+	if err != nil {
+		return fmt.Errorf("read run %s: %w", p.Run, err)
+	}
+	if !row.Ended() {
+		return &LiveError{Run: p.Run}
+	}
+	records, err := s.cfg.Store.Events(ctx, p.Run, 1)
+	if err != nil {
+		return fmt.Errorf("read events of run %s: %w", p.Run, err)
+	}
+	if row.Erased == 0 || !slices.EqualFunc(records, p.Batches, func(r store.Record, batch uint64) bool { return r.Batch == batch }) {
+		return fmt.Errorf("%w: run %s was not erased, or has records in other batches", store.ErrInvalid, p.Run)
+	}
+	return nil
 }
 
 // remove puts a removal into the batch, if none of its runs goes on: one that
 // was just reopened, or is being read to be.
 func (r *Reactor) remove(m Remove) {
-	for _, id := range m.Erase {
+	ids := slices.Clone(m.Erase)
+	for i := range m.Prune {
+		ids = append(ids, m.Prune[i].Run)
+	}
+	for _, id := range ids {
 		if r.live[id] != nil || len(r.waiting[id]) > 0 {
 			r.building.after(id, Reply{Caller: m.Caller, Run: id, Err: &LiveError{Run: id}})
 			return
 		}
 	}
 	b := r.building
+	b.prune = append(b.prune, m.Prune...)
 	b.erase = append(b.erase, m.Erase...)
 	for i := range m.Entries {
 		b.entries = append(b.entries, entry{Entry: m.Entries[i], caller: m.Caller})
 	}
-	b.events += len(m.Erase) + len(m.Entries)
+	b.events += len(ids) + len(m.Entries)
 	b.after("", Reply{Caller: m.Caller})
 }
 
-// removing reports whether a batch that is not durable takes something of the
-// run away.
+// removing reports whether a batch that is not durable erases the run. One that
+// prunes it needs no look: the run was erased before.
 func (r *Reactor) removing(id store.RunID) bool {
 	return slices.Contains(r.building.erase, id) || r.inflight != nil && slices.Contains(r.inflight.erase, id)
 }

@@ -74,9 +74,24 @@ func TestServiceRemoves(t *testing.T) {
 		if _, err := s.Remove(gone, runtime.Removal{Erase: []store.RunID{run}, Entries: noted("run.erase")}); err != nil {
 			t.Fatal(err)
 		}
+		for name, batches := range map[string][]uint64{"other batches": {1}, "none": nil} {
+			if _, err := s.Remove(t.Context(), runtime.Removal{Prune: []store.Pruned{{Run: run, Batches: batches}}}); !errors.Is(err, store.ErrInvalid) {
+				t.Errorf("pruned with %s: error %v", name, err)
+			}
+		}
 		var erased *runtime.ErasedError
 		if _, err := s.Remove(t.Context(), runtime.Removal{Erase: []store.RunID{run}}); !errors.As(err, &erased) || erased.Run != run || !errors.Is(err, runtime.ErrErased) {
 			t.Errorf("error %v", err)
+		}
+		var records []uint64
+		for _, r := range disk.records[run] {
+			records = append(records, r.Batch)
+		}
+		if _, err := s.Remove(t.Context(), runtime.Removal{Prune: []store.Pruned{{Run: run, Batches: records}}}); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Remove(t.Context(), runtime.Removal{Prune: []store.Pruned{{Run: run, Batches: records}}}); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("pruned again: error %v", err)
 		}
 	})
 }

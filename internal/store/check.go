@@ -116,7 +116,7 @@ func (b *Batch) checkHead() error {
 }
 
 func (b *Batch) checkRecords() error {
-	seen := make(map[RunID]struct{}, len(b.Records)+len(b.Erase))
+	seen := make(map[RunID]struct{}, len(b.Records)+len(b.Erase)+len(b.Prune))
 	for i := range b.Records {
 		r := &b.Records[i]
 		if err := checkRun(r.Run, seen); err != nil {
@@ -134,11 +134,30 @@ func (b *Batch) checkRecords() error {
 			return err
 		}
 	}
+	for i := range b.Prune {
+		p := &b.Prune[i]
+		if err := checkRun(p.Run, seen); err != nil {
+			return err
+		}
+		last := uint64(0)
+		for _, batch := range p.Batches {
+			if batch <= last || batch >= b.Sequence {
+				return fmt.Errorf("run %s to prune: batch %d does not follow %d, or is not an earlier one", p.Run, batch, last)
+			}
+			last = batch
+		}
+		if last == 0 {
+			return fmt.Errorf("run %s to prune has no batches", p.Run)
+		}
+	}
 	return nil
 }
 
 func (b *Batch) checkRuns() error {
-	seen := make(map[RunID]struct{}, len(b.Runs))
+	seen := make(map[RunID]struct{}, len(b.Runs)+len(b.Prune))
+	for i := range b.Prune {
+		seen[b.Prune[i].Run] = struct{}{}
+	}
 	for i := range b.Runs {
 		r := &b.Runs[i]
 		if err := checkRun(r.ID, seen); err != nil {

@@ -22,6 +22,7 @@ const (
 	itemForget
 	itemObject
 	itemEntry
+	itemPrune
 )
 
 // Leaf returns the audit leaf of the batch whose records and items have the
@@ -53,11 +54,11 @@ func (b *Batch) NewSalts(random func(salt []byte)) Salts {
 }
 
 // ItemHashes returns the hashes of the items of the batch: programs, runs,
-// keys, timers set, timers cleared, erasures, entries forgotten, objects,
-// entries, each in the order of the batch.
+// keys, timers set, timers cleared, erasures, prunings, entries forgotten,
+// objects, entries, each in the order of the batch.
 func (b *Batch) ItemHashes(salts Salts) []audit.Hash {
 	n := len(b.Programs) + len(b.Runs) + len(b.Keys) + len(b.SetTimers) + len(b.ClearTimers) + len(b.Erase) +
-		len(b.Forget) + len(b.Objects) + len(b.Entries)
+		len(b.Prune) + len(b.Forget) + len(b.Objects) + len(b.Entries)
 	if n == 0 {
 		return nil
 	}
@@ -79,6 +80,9 @@ func (b *Batch) ItemHashes(salts Salts) []audit.Hash {
 	}
 	for _, id := range b.Erase {
 		hashes = append(hashes, id.EraseHash())
+	}
+	for i := range b.Prune {
+		hashes = append(hashes, b.Prune[i].ItemHash())
 	}
 	for _, id := range b.Forget {
 		hashes = append(hashes, id.ForgetHash())
@@ -149,6 +153,16 @@ func (id *TimerID) append(kind uint8) []byte {
 // EraseHash is the hash of the item of the run's erasure: its ID.
 func (id RunID) EraseHash() audit.Hash {
 	return audit.ItemHash(audit.AppendString(audit.AppendItem(nil, itemErase), string(id)))
+}
+
+// ItemHash is the hash of the item of the run's pruning: its ID, then the
+// sequences of the batches that had its records, in order.
+func (p *Pruned) ItemHash() audit.Hash {
+	item := audit.AppendString(audit.AppendItem(make([]byte, 0, 64+8*len(p.Batches)), itemPrune), string(p.Run))
+	for _, batch := range p.Batches {
+		item = audit.AppendUint64(item, batch)
+	}
+	return audit.ItemHash(item)
 }
 
 // ForgetHash is the hash of the item that says that the text of the entry was

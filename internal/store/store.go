@@ -36,6 +36,8 @@ var (
 	ErrRevision = errors.New("object was changed in between")
 	// ErrNotFound: there is no such run, program, key, object or leaf.
 	ErrNotFound = errors.New("not found")
+	// ErrPruned: the run was there, and was removed. It is an ErrNotFound.
+	ErrPruned = fmt.Errorf("%w: it was removed", ErrNotFound)
 	// ErrErased: a record or an erasure names a run that was erased before;
 	// nothing was written. A fault of the caller.
 	ErrErased = errors.New("run was erased")
@@ -112,7 +114,7 @@ type Writer interface {
 	// Commit writes the batch durably (synced) or not at all. Committing the
 	// same batch again after a definite failure is allowed. Errors: ErrUnknown,
 	// ErrLeaseLost, ErrSequence, ErrKeyTaken, ErrRevision, ErrInvalid, ErrErased,
-	// ErrNotFound (of a run to erase or an entry to forget), ErrCorrupt,
+	// ErrNotFound (of a run to erase or prune or an entry to forget), ErrCorrupt,
 	// ErrClosed; any other error means that certainly nothing was written and that
 	// trying again may help (disk full). The batch is not kept: its slices may be
 	// used again.
@@ -137,7 +139,7 @@ type Lease struct {
 type Reader interface {
 	// LiveRuns lists the runs that have not ended, in the order of acceptance.
 	LiveRuns(ctx context.Context) ([]RunRow, error)
-	// Run reads one row, or ErrNotFound.
+	// Run reads one row, or ErrNotFound, which is ErrPruned if the run was removed.
 	Run(ctx context.Context, id RunID) (RunRow, error)
 	// Runs lists the runs that match, newest first or by batch. A list that no
 	// index fits reads many rows: bound it by ctx.
@@ -145,7 +147,7 @@ type Reader interface {
 	// Events reads the records of a run in order, those that begin at first
 	// (from 1) or later; none is no error. The data is checked against its
 	// commitment: ErrCorrupt names what is damaged. Records of an erased run
-	// have no Payload.
+	// have no Payload; of a run that was pruned there is none.
 	Events(ctx context.Context, id RunID, first uint64) ([]Record, error)
 	// Program reads a stored program by its hash, or ErrNotFound.
 	Program(ctx context.Context, hash [32]byte) ([]byte, error)
@@ -221,6 +223,19 @@ type Batch struct {
 	// records in the same batch cannot be erased by it, and nothing can be
 	// recorded for a run after its erasure. Backups made before keep their keys.
 	Erase []RunID
+	// Prune names runs whose rows and records are removed. Each has ended and was
+	// erased by an earlier batch; otherwise the commit fails with ErrInvalid. Its
+	// ID stays taken, and the log says which batches had its records, so that
+	// they are not missed. To prune a run again is ErrNotFound.
+	Prune []Pruned
+}
+
+// Pruned is a run that is removed, or was.
+type Pruned struct {
+	Run RunID
+	// Batches are those that have the run's records, in order: all of them, or
+	// the commit fails with ErrInvalid.
+	Batches []uint64
 }
 
 // Program is a compiled program, named by the hash of its bytes.

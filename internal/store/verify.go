@@ -12,7 +12,7 @@ const leavesKept = 256
 
 // Verifier checks stored data against its audit log. Implementations feed it
 // with what they have: first every batch in order, then every record in the
-// order of run and first event, every entry in the order of its ID, and every
+// order of run and first event, every run that was pruned, every entry in the order of its ID, and every
 // other row in any order; at last they call Finish. Every error is ErrCorrupt,
 // wrapped, and names the fault.
 //
@@ -100,6 +100,21 @@ func (v *Verifier) Item(batch uint64, hash audit.Hash, what string) error {
 	}
 	if !slices.Contains(leaf.ItemHashes, hash) {
 		return corrupt("%s is not what batch %d wrote", what, batch)
+	}
+	return nil
+}
+
+// Pruned checks what is left of a run that was removed by the batch: its records
+// are not missing.
+func (v *Verifier) Pruned(p *Pruned, batch uint64) error {
+	if err := v.Item(batch, p.ItemHash(), "pruning of run "+string(p.Run)); err != nil {
+		return err
+	}
+	for _, b := range p.Batches {
+		if b == 0 || b > uint64(len(v.missing)) {
+			return corrupt("pruning of run %s: there is no batch %d", p.Run, b)
+		}
+		v.missing[b-1]--
 	}
 	return nil
 }

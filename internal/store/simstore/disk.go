@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -24,12 +25,19 @@ type Disk struct {
 	batches  []batch
 	records  map[store.RunID][]record
 	erased   map[store.RunID]uint64 // batch of the erasure
+	pruned   map[store.RunID]pruned
 	rows     map[store.RunID]store.RunRow
 	keys     map[keyName]key
 	timers   map[store.TimerID]timer
 	programs map[[32]byte]program
 	objects  map[store.ObjectID]object
 	entries  []entry // in the order of their IDs
+}
+
+type pruned struct {
+	store.Pruned
+
+	batch uint64
 }
 
 type batch struct {
@@ -83,6 +91,7 @@ func NewDisk() *Disk {
 		format:   store.Format,
 		records:  map[store.RunID][]record{},
 		erased:   map[store.RunID]uint64{},
+		pruned:   map[store.RunID]pruned{},
 		rows:     map[store.RunID]store.RunRow{},
 		keys:     map[keyName]key{},
 		timers:   map[store.TimerID]timer{},
@@ -111,7 +120,7 @@ func (d *Disk) last() uint64 { return uint64(len(d.batches)) }
 // write checks the batch against what is there and writes it whole, or returns
 // why not.
 func (d *Disk) write(b *store.Batch) error {
-	for _, check := range []func(*store.Batch) error{d.checkRecords, d.checkRows, d.checkKeys, d.checkErase, d.checkForget, d.checkObjects} {
+	for _, check := range []func(*store.Batch) error{d.checkRecords, d.checkRows, d.checkKeys, d.checkErase, d.checkPrune, d.checkForget, d.checkObjects} {
 		if err := check(b); err != nil {
 			return err
 		}
@@ -138,6 +147,13 @@ func (d *Disk) write(b *store.Batch) error {
 			r.Payload, r.salt = nil, [audit.SaltSize]byte{}
 		}
 	}
+	for _, p := range b.Prune {
+		p.Batches = slices.Clone(p.Batches)
+		d.pruned[p.Run] = pruned{Pruned: p, batch: b.Sequence}
+		delete(d.records, p.Run)
+		delete(d.rows, p.Run)
+		maps.DeleteFunc(d.timers, func(id store.TimerID, _ timer) bool { return id.Run == p.Run })
+	}
 	return nil
 }
 
@@ -148,7 +164,7 @@ func (d *Disk) checkRecords(b *store.Batch) error {
 		return strings.Compare(string(a.Run), string(b.Run))
 	}) {
 		have := d.records[r.Run]
-		if r.First == 1 && len(have) > 0 {
+		if _, gone := d.pruned[r.Run]; r.First == 1 && (len(have) > 0 || gone) {
 			return &store.KeyTakenError{Run: r.Run}
 		}
 		if _, gone := d.erased[r.Run]; gone {
@@ -214,11 +230,29 @@ func (d *Disk) checkKeys(b *store.Batch) error {
 
 func (d *Disk) checkErase(b *store.Batch) error {
 	for _, id := range b.Erase {
+		if _, gone := d.erased[id]; gone {
+			return fmt.Errorf("%w: %s", store.ErrErased, id)
+		}
 		if len(d.records[id]) == 0 {
 			return fmt.Errorf("%w: run %s", store.ErrNotFound, id)
 		}
-		if _, gone := d.erased[id]; gone {
-			return fmt.Errorf("%w: %s", store.ErrErased, id)
+	}
+	return nil
+}
+
+func (d *Disk) checkPrune(b *store.Batch) error {
+	for i := range b.Prune {
+		p := &b.Prune[i]
+		records := d.records[p.Run]
+		if len(records) == 0 {
+			return fmt.Errorf("%w: run %s", store.ErrNotFound, p.Run)
+		}
+		row, there := d.rows[p.Run]
+		if _, gone := d.erased[p.Run]; !gone || there && !row.Ended() {
+			return fmt.Errorf("%w: run %s to prune was not erased, or goes on", store.ErrInvalid, p.Run)
+		}
+		if !slices.EqualFunc(records, p.Batches, func(r record, batch uint64) bool { return r.Batch == batch }) {
+			return fmt.Errorf("%w: run %s to prune has records in other batches", store.ErrInvalid, p.Run)
 		}
 	}
 	return nil

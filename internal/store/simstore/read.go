@@ -35,7 +35,11 @@ func (s *Store) Run(ctx context.Context, id store.RunID) (store.RunRow, error) {
 		return store.RunRow{}, err
 	}
 	defer s.unlock()
-	if _, ok := s.disk.rows[id]; !ok {
+	_, there := s.disk.rows[id]
+	if _, gone := s.disk.pruned[id]; gone && !there {
+		return store.RunRow{}, fmt.Errorf("run %s: %w", id, store.ErrPruned)
+	}
+	if !there {
 		return store.RunRow{}, fmt.Errorf("%w: run %s", store.ErrNotFound, id)
 	}
 	return s.disk.row(id), nil
@@ -210,6 +214,12 @@ func (s *Store) Verify(ctx context.Context) error {
 			if err := v.Record(&r.Record, r.position, r.commitment); err != nil {
 				return err
 			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.pruned)) {
+		p := d.pruned[id]
+		if err := v.Pruned(&p.Pruned, p.batch); err != nil {
+			return err
 		}
 	}
 	for i := range d.entries {

@@ -96,6 +96,10 @@ func tamper(t *testing.T, d *Disk, what storetest.Tampering) {
 		for i := range records {
 			records[i].Payload = nil
 		}
+	case storetest.ForgePruning:
+		delete(d.records, run)
+		d.erased[run] = 2
+		d.pruned[run] = pruned{Pruned: store.Pruned{Run: run, Batches: []uint64{1, 2, 3}}, batch: 3}
 	default:
 		tamperMore(t, d, what)
 	}

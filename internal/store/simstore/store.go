@@ -195,6 +195,10 @@ func clone(b *store.Batch) *store.Batch {
 	c.SetTimers = slices.Clone(b.SetTimers)
 	c.ClearTimers = slices.Clone(b.ClearTimers)
 	c.Erase = slices.Clone(b.Erase)
+	c.Prune = slices.Clone(b.Prune)
+	for i := range c.Prune {
+		c.Prune[i].Batches = slices.Clone(c.Prune[i].Batches)
+	}
 	c.Forget = slices.Clone(b.Forget)
 	c.Objects = slices.Clone(b.Objects)
 	for i := range c.Objects {

@@ -53,7 +53,7 @@ func (w *writer) commit(b *store.Batch) error {
 	// too.
 	_ = writeMark(w.mark, mark{sequence: b.Sequence, incarnation: b.Incarnation, leaf: t.leaf})
 	w.trim()
-	w.truncate = w.truncate || len(b.Erase) > 0 || len(b.Forget) > 0
+	w.truncate = w.truncate || len(b.Erase) > 0 || len(b.Prune) > 0 || len(b.Forget) > 0
 	w.cutWAL()
 	return nil
 }
@@ -106,6 +106,7 @@ func (t *transaction) write() error {
 		func() error { return t.keys(salts.Keys) },
 		t.timers,
 		t.erase,
+		t.prune,
 		t.forget,
 		func() error { return t.objects(salts.Objects) },
 		func() error { return t.entries(salts.Entries) },

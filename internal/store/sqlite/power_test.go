@@ -103,6 +103,7 @@ func record(t *testing.T, setup string) recording {
 			b.Runs = append(b.Runs, storetest.Row(id))
 			b.Entries = append(b.Entries, storetest.Entry("user/ada", "run.start", "run/"+string(id)))
 		}
+		removing(&b, n)
 		b.Objects = []store.Object{storetest.Object("n", "a", n+1)}
 		rec.batches = append(rec.batches, w.Fill(b))
 		w.Commit(b)
@@ -113,6 +114,22 @@ func record(t *testing.T, setup string) recording {
 		rec.acked = append(rec.acked, ack{ops: len(rec.ops), batch: n + 1, mark: mark})
 	}
 	return rec
+}
+
+// removing has a run come, go on, end, be erased and be pruned.
+func removing(b *store.Batch, n uint64) {
+	switch n {
+	case 1, 3:
+		b.Records = append(b.Records, storetest.Record("gone", (n+1)/2, 1))
+	case 5:
+		row := storetest.Row("gone")
+		row.State, row.EndedAt = "failed", storetest.Start
+		b.Runs = append(b.Runs, row)
+	case 7:
+		b.Erase = []store.RunID{"gone"}
+	case 10:
+		b.Prune = []store.Pruned{{Run: "gone", Batches: []uint64{2, 4}}}
+	}
 }
 
 // image writes the files as a power cut before operation at leaves them: of
@@ -189,6 +206,12 @@ func (rec *recording) check(ctx context.Context, path string, acked ack) error {
 		for _, r := range b.Records {
 			records[r.Run]++
 		}
+		for _, p := range b.Prune {
+			records[p.Run] = 0
+		}
+	}
+	if err := checkRemoved(ctx, s, lease.LastSequence); err != nil {
+		return err
 	}
 	for id, want := range records {
 		events, err := s.Events(ctx, id, 1)
@@ -281,4 +304,22 @@ func TestPowerCutsFindWeakSettings(t *testing.T) {
 			t.Log(err)
 		})
 	}
+}
+
+// checkRemoved: no half of a run that was erased or pruned is there.
+func checkRemoved(ctx context.Context, s *sqlite.Store, last uint64) error {
+	row, err := s.Run(ctx, "gone")
+	switch {
+	case last < 6:
+		return nil
+	case last >= 11 && !errors.Is(err, store.ErrPruned), last < 11 && (err != nil || (row.Erased == 8) != (last >= 8)):
+		return fmt.Errorf("after %d batches the run to be pruned is %+v, %w", last, row, err)
+	}
+	records, err := s.Events(ctx, "gone", 1)
+	for i := range records {
+		if (records[i].Payload == nil) != (last >= 8) {
+			return fmt.Errorf("after %d batches a payload of the run to be erased is %q", last, records[i].Payload)
+		}
+	}
+	return err
 }

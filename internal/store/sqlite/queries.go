@@ -30,6 +30,12 @@ const (
 	qInsertProgram
 	qEraseKey
 	qErasePayloads
+	qRemoved
+	qRecordBatches
+	qPruneEvents
+	qPruneRun
+	qPruneTimers
+	qPrune
 	qForget
 	qInsertObject
 	qUpdateObject
@@ -52,6 +58,7 @@ const (
 	qAllTimers
 	qAllPrograms
 	qAllErased
+	qAllPruned
 	qAllObjects
 	qAllEntries
 	queryCount
@@ -115,6 +122,12 @@ func queryText(q query) string {
 		qInsertProgram: `INSERT INTO programs (hash, data, batch) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING`,
 		qEraseKey:      `UPDATE run_keys SET wrapped = NULL, erased = ? WHERE run = ?`,
 		qErasePayloads: `UPDATE events SET payload = NULL WHERE run = ?`,
+		qRemoved:       `SELECT erased, pruned FROM run_keys WHERE run = ?`,
+		qRecordBatches: `SELECT batch FROM events WHERE run = ? ORDER BY first`,
+		qPruneEvents:   `DELETE FROM events WHERE run = ?`,
+		qPruneRun:      `DELETE FROM runs WHERE id = ?`,
+		qPruneTimers:   `DELETE FROM timers WHERE run = ?`,
+		qPrune:         `UPDATE run_keys SET pruned = ?, batches = ? WHERE run = ?`,
 
 		qLiveRuns: `SELECT ` + runColumns + ` FROM runs WHERE ended_at IS NULL ORDER BY id`,
 		qRun:      `SELECT ` + runColumns + ` FROM runs WHERE id = ?`,
@@ -147,6 +160,7 @@ func queryText(q query) string {
 		qAllTimers:   `SELECT run, id, at, batch FROM timers ORDER BY run, id`,
 		qAllPrograms: `SELECT hash, data, batch FROM programs ORDER BY hash`,
 		qAllErased:   `SELECT run, erased FROM run_keys WHERE erased IS NOT NULL ORDER BY run`,
+		qAllPruned:   `SELECT run, pruned, batches FROM run_keys WHERE pruned IS NOT NULL ORDER BY run`,
 		qAllObjects:  `SELECT ` + objectColumns + ` FROM objects ORDER BY kind, namespace, name`,
 		qAllEntries:  `SELECT ` + entryColumns + ` FROM entries ORDER BY batch, position`,
 	}[q]

@@ -111,10 +111,20 @@ func (s *Store) Run(ctx context.Context, id store.RunID) (store.RunRow, error) {
 	if err != nil {
 		return store.RunRow{}, err
 	}
-	if len(rows) == 0 {
-		return store.RunRow{}, fmt.Errorf("%w: run %s", store.ErrNotFound, id)
+	if len(rows) > 0 {
+		return rows[0], nil
 	}
-	return rows[0], nil
+	var gone removed
+	if err := s.read(ctx, "read run "+string(id), func(c *conn) (err error) {
+		gone, err = c.removed(id)
+		return err
+	}); err != nil {
+		return store.RunRow{}, err
+	}
+	if gone.pruned > 0 {
+		return store.RunRow{}, fmt.Errorf("run %s: %w", id, store.ErrPruned)
+	}
+	return store.RunRow{}, fmt.Errorf("%w: run %s", store.ErrNotFound, id)
 }
 
 // Runs lists the runs that match.
@@ -181,6 +191,10 @@ func (c *conn) events(kek cipher.AEAD, id store.RunID, first uint64) ([]store.Re
 	var records []store.Record
 	leaves := leafReader{conn: c}
 	if aead == nil {
+		gone, err := c.removed(id)
+		if err != nil || gone.pruned > 0 {
+			return nil, err
+		}
 		if err := c.erasure(id, &leaves); err != nil {
 			return nil, err
 		}

@@ -188,6 +188,8 @@ func tampering(t *testing.T, what storetest.Tampering) string {
 		storetest.ChangeProgram: "UPDATE programs SET data = CAST('q' AS BLOB)",
 		storetest.ForgeErasure: `UPDATE events SET payload = NULL WHERE run = 'tampered';
 			UPDATE run_keys SET wrapped = NULL, erased = 3 WHERE run = 'tampered'`,
+		storetest.ForgePruning: `DELETE FROM events WHERE run = 'tampered';
+			UPDATE run_keys SET wrapped = NULL, erased = 2, pruned = 3, batches = x'010101' WHERE run = 'tampered'`,
 		storetest.ChangeObject:   "UPDATE objects SET data = '{}' WHERE name = 'a'",
 		storetest.ChangeRevision: "UPDATE objects SET revision = revision + 1 WHERE name = 'a'",
 		storetest.ReviveObject:   "UPDATE objects SET data = '{}' WHERE name = 'gone'",

@@ -24,7 +24,7 @@ func (c *conn) verify(kek cipher.AEAD) error {
 	leaves := leafReader{conn: c}
 	v.Leaf = leaves.leaf
 	for _, check := range []func() error{
-		v.pages, v.batches, v.events, v.entries, v.objects, v.runs, v.keys, v.timers, v.programs, v.erased, v.Finish,
+		v.pages, v.batches, v.events, v.pruned, v.entries, v.objects, v.runs, v.keys, v.timers, v.programs, v.erased, v.Finish,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -83,6 +83,16 @@ func (v *verification) events() error {
 			return err
 		}
 		return v.Record(&e.record, e.position, e.commitment)
+	})
+}
+
+func (v *verification) pruned() error {
+	return v.rows(qAllPruned, nil, func(s *sqlite3.Stmt) (err error) {
+		p := store.Pruned{Run: store.RunID(s.ColumnText(0))}
+		if p.Batches, err = readBatches(s.ColumnRawBlob(2)); err != nil {
+			return fmt.Errorf("%w: pruning of run %s: %w", store.ErrCorrupt, p.Run, err)
+		}
+		return v.Pruned(&p, uint64(s.ColumnInt64(1)))
 	})
 }
 

@@ -178,8 +178,32 @@ func (m *machine) batch(t *rapid.T) *store.Batch {
 			b.Erase = append(b.Erase, id)
 		}
 	}
+	if rapid.IntRange(0, 3).Draw(t, "prune") == 0 {
+		m.prune(t, b)
+	}
 	m.more(t, b)
 	return b
+}
+
+// prune adds a run to prune that may be live or not erased, with the batches
+// that it has, or others.
+func (m *machine) prune(t *rapid.T, b *store.Batch) {
+	p := store.Pruned{Run: rapid.SampledFrom(poolRuns).Draw(t, "pruned run")}
+	records, err := m.sides[0].Store.Events(t.Context(), p.Run, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range records {
+		p.Batches = append(p.Batches, records[i].Batch)
+	}
+	if m.sequence > 0 && rapid.IntRange(0, 7).Draw(t, "misprune") == 0 {
+		p.Batches = []uint64{rapid.Uint64Range(1, m.sequence).Draw(t, "pruned batch")}
+	}
+	taken := slices.ContainsFunc(b.Records, func(r store.Record) bool { return r.Run == p.Run }) ||
+		slices.ContainsFunc(b.Runs, func(r store.RunRow) bool { return r.ID == p.Run })
+	if len(p.Batches) > 0 && !taken && !slices.Contains(b.Erase, p.Run) {
+		b.Prune = append(b.Prune, p)
+	}
 }
 
 // more adds objects that follow, entries, and entries to forget.

@@ -48,6 +48,7 @@ const (
 	ChangeTimer      Tampering = "move a timer"
 	ChangeProgram    Tampering = "change a program"
 	ForgeErasure     Tampering = "take a run's payloads and key away as an erasure would"
+	ForgePruning     Tampering = "remove a run as a pruning would"
 	ChangeObject     Tampering = "change the data of an object"
 	ChangeRevision   Tampering = "raise the revision of an object"
 	ReviveObject     Tampering = "give a deleted object data"
@@ -68,7 +69,7 @@ const (
 func Tamperings() []Tampering {
 	return []Tampering{
 		ChangeControl, ChangePayload, ChangeCommitment, SwapPayloads, ChangeCount, DeleteRecord, DeleteRun, InsertRecord,
-		DeleteBatch, ChangeTime, ChangeTree, ChangeHash, ChangeRow, ChangeKey, ChangeTimer, ChangeProgram, ForgeErasure,
+		DeleteBatch, ChangeTime, ChangeTree, ChangeHash, ChangeRow, ChangeKey, ChangeTimer, ChangeProgram, ForgeErasure, ForgePruning,
 		ChangeObject, ChangeRevision, ReviveObject, DeleteObject, ForgeObject, ChangeEntry, ChangeDetail, SwapEntries, DeleteEntry,
 		DeleteEntries, InsertEntry, HideEntries, ForgeForgetting, RestoreForgotten,
 	}

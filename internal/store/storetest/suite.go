@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"WholeBatches", testWholeBatches},
 		{"UnknownFormat", testUnknownFormat},
 		{"Erase", testErase},
+		{"Prune", testPrune},
 		{"Audit", testAudit},
 		{"Verify", testVerify},
 	} {

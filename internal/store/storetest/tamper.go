@@ -37,7 +37,7 @@ func setUpTampered(t *testing.T, s store.Store) {
 var named = map[Tampering]string{
 	ChangeObject: "user n/a", ChangeRevision: "user n/a", ReviveObject: "user n/gone", DeleteObject: "objects", ForgeObject: "user n/b",
 	ChangeEntry: "entry 1/1", ChangeDetail: "entry 1/1", SwapEntries: "entry 3/0", DeleteEntry: "entry 1/2", DeleteEntries: "entry 3/0",
-	InsertEntry: "entry 1/3", HideEntries: "batch 1", ForgeForgetting: "entry 1/1", RestoreForgotten: "entry 1/0",
+	InsertEntry: "entry 1/3", ForgePruning: "pruning of run tampered", HideEntries: "batch 1", ForgeForgetting: "entry 1/1", RestoreForgotten: "entry 1/0",
 }
 
 // testVerify: what was not tampered with is in order, at any time.

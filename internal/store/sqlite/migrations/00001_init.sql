@@ -29,12 +29,16 @@ CREATE TABLE batches (
   entries     INTEGER NOT NULL  -- and how many are entries
 ) STRICT;
 
--- The key of each run, wrapped. Erasing a run takes it away.
+-- The key of each run, wrapped. Erasing a run takes it away; pruning it leaves
+-- nothing but this row.
 CREATE TABLE run_keys (
   run     TEXT PRIMARY KEY,
   wrapped BLOB,
-  erased  INTEGER,
-  CHECK ((wrapped IS NULL) = (erased IS NOT NULL))
+  erased  INTEGER, -- the batch that erased it
+  pruned  INTEGER, -- the batch that pruned it
+  batches BLOB,    -- and which had its records: differences as varints
+  CHECK ((wrapped IS NULL) = (erased IS NOT NULL)),
+  CHECK ((pruned IS NULL) = (batches IS NULL) AND (pruned IS NULL OR erased < pruned))
 ) STRICT, WITHOUT ROWID;
 
 -- Records, clustered by run; no second index.
