@@ -36,12 +36,14 @@ type Namespace struct {
 	AlertChannels []string `json:"alert_channels,omitempty"`
 	// Environment is its name, such as prod; empty: that of the server.
 	Environment string `json:"environment,omitempty"`
+	// Retention is how long what runs have left is kept.
+	Retention Retention `json:"retention,omitzero"`
 }
 
 func viewNamespace(name string, n Namespace) Namespace {
 	return Namespace{
 		Name: name, Description: n.Description, Vars: maps.Clone(n.Vars), RunAs: slices.Clone(n.RunAs),
-		AlertChannels: slices.Clone(n.AlertChannels), Environment: n.Environment,
+		AlertChannels: slices.Clone(n.AlertChannels), Environment: n.Environment, Retention: n.Retention,
 	}
 }
 
@@ -78,7 +80,7 @@ func (s *Service) putNamespace(tx *registry.Tx, by Identity, n Namespace) {
 	// Values of variables may be large, and are nobody's business who only reads
 	// the audit log.
 	tx.Record(by.Done(Act{Action: "namespace.put", Namespace: n.Name, Object: "namespace/" + n.Name, Detail: map[string]any{
-		"vars": slices.Sorted(maps.Keys(n.Vars)), "run_as": n.RunAs, "alert_channels": n.AlertChannels, "environment": n.Environment,
+		"vars": slices.Sorted(maps.Keys(n.Vars)), "run_as": n.RunAs, "alert_channels": n.AlertChannels, "environment": n.Environment, "retention": n.Retention,
 	}}))
 }
 
@@ -153,6 +155,9 @@ func checkNamespace(n *Namespace) error {
 		}
 	}
 	if err := checkVars(n.Vars); err != nil {
+		return err
+	}
+	if _, err := n.Retention.Times(); err != nil {
 		return err
 	}
 	if len(n.RunAs) > MaxRunAs {

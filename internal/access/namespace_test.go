@@ -18,6 +18,7 @@ func TestNamespaces(t *testing.T) {
 		Name: "risk", Description: "Risk", Environment: "prod",
 		Vars:  map[string]string{"region": `"eu"`, "limits": `{"a":[1,2.50]}`},
 		RunAs: []string{"batch", "EXAMPLE.svc@corp"}, AlertChannels: []string{"ops"},
+		Retention: access.Retention{Runs: "90d", Payloads: "1w", Logs: "1h", Last: new(uint32(0))},
 	}
 	if _, err := p.PutNamespace(t.Context(), root, full); err != nil {
 		t.Fatal(err)
@@ -55,6 +56,10 @@ func TestNamespaces(t *testing.T) {
 		"odd channel":     {access.Namespace{AlertChannels: []string{"../x"}}, "not a name of a channel"},
 		"many channels":   {access.Namespace{AlertChannels: make([]string, access.MaxChannels+1)}, "more than 100"},
 		"odd environment": {access.Namespace{Environment: "Prod"}, `write "prod"`},
+		"short runs":      {access.Namespace{Retention: access.Retention{Runs: "29d"}}, "29d is less than 30d"},
+		"short data":      {access.Namespace{Retention: access.Retention{Payloads: "59m"}}, "59m is less than 1h"},
+		"odd time":        {access.Namespace{Retention: access.Retention{Logs: "a month"}}, "not a duration"},
+		"many kept":       {access.Namespace{Retention: access.Retention{Last: new(uint32(access.MaxKeepLast + 1))}}, "more than 1000"},
 		"odd description": {access.Namespace{Description: "a\x07"}, "does not print"},
 	} {
 		c.n.Name = "risk"

@@ -127,6 +127,9 @@ func (a *API) Prove(ctx context.Context, m *regiev1.ProveRequest) (*regiev1.Prov
 		proof, err = a.cfg.Audit.ProveEntry(ctx, store.EntryID{Batch: m.GetBatch(), Position: m.GetNumber()})
 	}
 	switch {
+	case errors.Is(err, store.ErrNotFound) && m.GetRun() != "" && a.wasRemoved(ctx, store.RunID(m.GetRun())):
+		return nil, refuse(connect.CodeNotFound, "run_removed", "run "+m.GetRun()+" was removed by retention: of its events nothing is left to be proven",
+			"a proof of it that was made before still verifies against any later checkpoint")
 	case errors.Is(err, store.ErrNotFound) && m.GetRun() != "":
 		return nil, notFound("not_found", "there is no run %s", m.GetRun())
 	case errors.Is(err, store.ErrNotFound):
@@ -135,6 +138,12 @@ func (a *API) Prove(ctx context.Context, m *regiev1.ProveRequest) (*regiev1.Prov
 		return nil, auditFailure(err)
 	}
 	return &regiev1.ProveResponse{Proof: string(proof)}, nil
+}
+
+// wasRemoved reports whether there was such a run, and it was pruned.
+func (a *API) wasRemoved(ctx context.Context, run store.RunID) bool {
+	_, err := a.cfg.Store.Run(ctx, run)
+	return errors.Is(err, store.ErrPruned)
 }
 
 // Export streams everything that is needed to verify the log elsewhere.

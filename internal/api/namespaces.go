@@ -12,7 +12,16 @@ import (
 func namespaceOf(n *access.Namespace) *regiev1.Namespace {
 	return &regiev1.Namespace{
 		Name: n.Name, Description: n.Description, Vars: n.Vars, RunAs: n.RunAs, AlertChannels: n.AlertChannels, Environment: n.Environment,
+		Retention: retentionOf(&n.Retention),
 	}
+}
+
+// retentionOf is nil if everything is kept for ever.
+func retentionOf(r *access.Retention) *regiev1.Retention {
+	if *r == (access.Retention{}) {
+		return nil
+	}
+	return &regiev1.Retention{KeepRuns: r.Runs, KeepPayloads: r.Payloads, KeepLogs: r.Logs, KeepLast: r.Last}
 }
 
 // ListNamespaces lists those in which the caller may do anything. Variables are
@@ -51,6 +60,9 @@ func (a *API) PutNamespace(ctx context.Context, m *regiev1.PutNamespaceRequest) 
 	n := access.Namespace{
 		Name: m.GetName(), Description: m.GetDescription(), Vars: m.GetVars(), RunAs: m.GetRunAs(), AlertChannels: m.GetAlertChannels(),
 		Environment: m.GetEnvironment(),
+	}
+	if r := m.GetRetention(); r != nil {
+		n.Retention = access.Retention{Runs: r.GetKeepRuns(), Payloads: r.GetKeepPayloads(), Logs: r.GetKeepLogs(), Last: r.KeepLast}
 	}
 	position, err := a.cfg.Access.PutNamespace(ctx, identityOf(ctx), n)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/auditlog"
+	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/store"
 )
 
@@ -45,6 +46,7 @@ type Info struct {
 	Started                            time.Time
 	Warnings                           []string
 	Draining                           bool
+	Usage                              retention.Usage
 }
 
 // GetInfo describes the server.
@@ -56,6 +58,9 @@ func (a *API) GetInfo(ctx context.Context, _ *regiev1.GetInfoRequest) (*regiev1.
 	}
 	if identityOf(ctx).May(access.SystemRead, "") {
 		out.Warnings = info.Warnings
+		if u := &info.Usage; !u.At.IsZero() {
+			out.Usage = &regiev1.Usage{DatabaseBytes: u.Database, LogsBytes: u.Logs, OtherBytes: u.Other, MeasuredAt: timeOf(u.At)}
+		}
 	}
 	return out, nil
 }

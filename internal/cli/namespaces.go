@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/cli/view"
 	"github.com/regie-dev/regie/internal/value"
 )
@@ -55,11 +57,11 @@ func (c *cli) listNamespacesCommand() *cobra.Command {
 				if c.output == outputJSON {
 					return c.printMessage(all)
 				}
-				t := view.Table{Head: []string{"NAME", "ENVIRONMENT", "RUN AS", "ALERT CHANNELS", "VARS", "DESCRIPTION"}}
+				t := view.Table{Head: []string{"NAME", "ENVIRONMENT", "RUN AS", "ALERT CHANNELS", "VARS", "KEEPS", "DESCRIPTION"}}
 				for _, n := range all.GetNamespaces() {
 					t.Add("", n.GetName(), cmp.Or(n.GetEnvironment(), "-"), cmp.Or(strings.Join(n.GetRunAs(), ", "), "-"),
 						cmp.Or(strings.Join(n.GetAlertChannels(), ", "), "-"),
-						cmp.Or(strings.Join(slices.Sorted(maps.Keys(n.GetVars())), ", "), "-"), n.GetDescription())
+						cmp.Or(strings.Join(slices.Sorted(maps.Keys(n.GetVars())), ", "), "-"), keeps(n.GetRetention()), n.GetDescription())
 				}
 				c.printList(&t, len(all.GetNamespaces()), "no namespaces in which you may do anything")
 				return nil
@@ -70,10 +72,27 @@ func (c *cli) listNamespacesCommand() *cobra.Command {
 	return cmd
 }
 
+// keeps says how long a namespace keeps what runs have left.
+func keeps(r *regiev1.Retention) string {
+	var parts []string
+	for _, p := range []struct{ what, time string }{{"runs", r.GetKeepRuns()}, {"data", r.GetKeepPayloads()}, {"logs", r.GetKeepLogs()}} {
+		if p.time != "" {
+			parts = append(parts, p.what+" "+p.time)
+		}
+	}
+	if r.GetKeepRuns() != "" && r.KeepLast != nil {
+		parts = append(parts, fmt.Sprintf("last %d", r.GetKeepLast()))
+	}
+	return cmp.Or(strings.Join(parts, ", "), "all")
+}
+
 // namespaceFlags are what `regie namespaces put` changes.
 type namespaceFlags struct {
 	vars, unset, runAs, channels []string
 	environment, description     string
+
+	keepRuns, keepPayloads, keepLogs string
+	keepLast                         uint32
 }
 
 func (c *cli) putNamespaceCommand() *cobra.Command {
@@ -86,6 +105,7 @@ it is. The value of a variable is JSON if it can be read as that, and text
 otherwise: --var retries=3 is a number, --var 'retries="3"' a text.`,
 		Example: `  regie namespaces put risk --description 'risk department' --environment prod
   regie namespaces put risk --var currency=EUR --var 'desks=["fx", "rates"]'
+  regie namespaces put risk --keep-runs 3650d --keep-payloads 90d --keep-logs 30d
   regie namespaces put risk --run-as riskbatch --alert-channel risk-oncall`,
 		Args: arguments(1, 1, "NAME"), ValidArgsFunction: c.completeNamespaces(&f),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.putNamespace(cmd, &f, &n, args[0]) },
@@ -97,6 +117,10 @@ otherwise: --var retries=3 is a number, --var 'retries="3"' a text.`,
 	flags.StringArrayVar(&n.channels, "alert-channel", nil, "`NAME` of a channel that alerts are sent to, in place of those that are; may be given again ('' for none)")
 	flags.StringVar(&n.environment, "environment", "", "`NAME` of what it is for, such as prod; '' for that of the server")
 	flags.StringVar(&n.description, "description", "", "`TEXT` about it")
+	flags.StringVar(&n.keepRuns, "keep-runs", "", "`TIME` that runs are kept after their end, such as 90d, 30d at least; '' for ever")
+	flags.StringVar(&n.keepPayloads, "keep-payloads", "", "`TIME` that inputs, outputs and results of runs are kept after their end; '' as long as the run")
+	flags.StringVar(&n.keepLogs, "keep-logs", "", "`TIME` that logs of runs are kept after their end; '' as long as their data")
+	flags.Uint32Var(&n.keepLast, "keep-last", access.DefaultKeepLast, "keep the last `N` runs of each workflow, however old they are, but for their data and logs")
 	f.defineServer(c, cmd)
 	return cmd
 }
@@ -116,6 +140,7 @@ func (c *cli) putNamespace(cmd *cobra.Command, f *remoteFlags, n *namespaceFlags
 			if has.GetName() == name {
 				m.Description, m.Vars, m.RunAs = has.GetDescription(), has.GetVars(), has.GetRunAs()
 				m.AlertChannels, m.Environment = has.GetAlertChannels(), has.GetEnvironment()
+				m.Retention = has.GetRetention()
 			}
 		}
 		if m.Vars == nil {
@@ -125,9 +150,14 @@ func (c *cli) putNamespace(cmd *cobra.Command, f *remoteFlags, n *namespaceFlags
 		for _, unset := range n.unset {
 			delete(m.Vars, unset)
 		}
+		if m.GetRetention() == nil {
+			m.Retention = &regiev1.Retention{}
+		}
 		for flag, set := range map[string]func(){
 			"run-as": func() { m.RunAs = given(n.runAs) }, "alert-channel": func() { m.AlertChannels = given(n.channels) },
 			"environment": func() { m.Environment = n.environment }, "description": func() { m.Description = n.description },
+			"keep-runs": func() { m.Retention.KeepRuns = n.keepRuns }, "keep-payloads": func() { m.Retention.KeepPayloads = n.keepPayloads },
+			"keep-logs": func() { m.Retention.KeepLogs = n.keepLogs }, "keep-last": func() { m.Retention.KeepLast = &n.keepLast },
 		} {
 			if cmd.Flags().Changed(flag) {
 				set()

@@ -41,6 +41,10 @@ func (c *cli) infoCommand() *cobra.Command {
 				c.printField("environment", m.GetEnvironment())
 				c.printField("started", c.when(m.GetStartedAt()))
 				c.printField("position", fmt.Sprint(m.GetPosition()))
+				if u := m.GetUsage(); u != nil {
+					c.printField("data", fmt.Sprintf("%s: database %s, logs %s; measured %s", byteText(u.GetDatabaseBytes()+u.GetLogsBytes()+u.GetOtherBytes()),
+						byteText(u.GetDatabaseBytes()), byteText(u.GetLogsBytes()), c.when(u.GetMeasuredAt())))
+				}
 				if m.GetDraining() {
 					c.printField("state", "draining: it takes no more runs")
 				}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"sync"
 
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
@@ -19,61 +17,15 @@ const ActionErase = "run.erase"
 // time is done, so that a crash leaves one unfinished.
 const unfinished = 4
 
-// Runtime removes what the store has. [runtime.Service] does.
-type Runtime interface {
-	Remove(ctx context.Context, m runtime.Removal) (position uint64, err error)
-}
-
-// Logs are what attempts printed. Safe for concurrent use.
-type Logs interface {
-	// CountLogs is how many logs a run has.
-	CountLogs(run store.RunID) (int, error)
-	// RemoveLogs deletes the logs of a run, durably, and returns how many there
-	// were. To delete those of a run that has none is no error.
-	RemoveLogs(run store.RunID) (int, error)
-}
-
-// Config is what a service is made with. All is needed.
-type Config struct {
-	Store   store.Reader
-	Runtime Runtime
-	Logs    Logs
-}
-
-// Service takes away what runs have left. Safe for concurrent use.
-type Service struct {
-	cfg Config
-
-	erasing sync.Mutex // held by one erasure until its logs are gone
-}
-
-// New returns a service that Start must be called of.
-func New(cfg Config) *Service { return &Service{cfg: cfg} }
-
-// Start finishes what a crash interrupted.
-func (s *Service) Start(ctx context.Context) error {
-	last, err := s.cfg.Store.Entries(ctx, store.EntryQuery{Action: ActionErase, Limit: unfinished})
-	if err != nil {
-		return fmt.Errorf("read the last erasures: %w", err)
-	}
-	for i := range last {
-		if err := s.finish(ctx, store.RunID(strings.TrimPrefix(last[i].Object, "run/"))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // finish deletes the logs of a run if it was erased.
 func (s *Service) finish(ctx context.Context, id store.RunID) error {
 	row, err := s.cfg.Store.Run(ctx, id)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil
+	case errors.Is(err, store.ErrPruned):
 	case err != nil:
 		return fmt.Errorf("finish the erasure of run %s: %w", id, err)
 	case row.Erased == 0:
-		return nil // the entry is of one that was refused
+		return nil
 	}
 	if _, err := s.cfg.Logs.RemoveLogs(id); err != nil {
 		return fmt.Errorf("finish the erasure of run %s: %w", id, err)

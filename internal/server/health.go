@@ -78,7 +78,7 @@ func (s *Server) isDraining() bool {
 func (s *Server) Info() api.Info {
 	return api.Info{
 		Version: s.cfg.Version, Installation: s.audit.Key().Origin(), Environment: s.cfg.Environment, Started: s.started,
-		Warnings: s.warnings, Draining: s.isDraining(),
+		Warnings: s.warnings, Draining: s.isDraining(), Usage: s.retention.Stats().Usage,
 	}
 }
 

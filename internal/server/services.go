@@ -10,7 +10,6 @@ import (
 	"github.com/regie-dev/regie/internal/api"
 	"github.com/regie-dev/regie/internal/auditlog"
 	"github.com/regie-dev/regie/internal/notify"
-	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/trigger/schedule"
@@ -44,8 +43,7 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 	if err := s.openAlerts(ctx); err != nil {
 		return err
 	}
-	s.retention = retention.New(retention.Config{Store: s.home.Store, Runtime: s.runtime, Logs: s.home})
-	if err := s.retention.Start(ctx); err != nil {
+	if err := s.openRetention(ctx); err != nil {
 		return err
 	}
 	times := &timetable{

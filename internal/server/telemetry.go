@@ -7,6 +7,7 @@ import (
 	"github.com/regie-dev/regie/internal/auditlog"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/notify"
+	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/telemetry"
 )
@@ -30,6 +31,8 @@ func (s *Server) openTelemetry() error {
 		Load:     func() dispatch.Load { return s.dispatch.Load() },
 		Alerts:   func() notify.Stats { return s.alerts.Stats() },
 		Audit:    func() auditlog.Status { return s.audit.Status() },
+
+		Retention: func() retention.Stats { return s.retention.Stats() },
 	}
 	if !endpoint.On() {
 		s.metrics = telemetry.NewMetrics(cfg)

@@ -16,6 +16,7 @@ import (
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/notify"
+	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/trigger/schedule"
@@ -46,6 +47,8 @@ type MetricsConfig struct {
 	Alerts   func() notify.Stats
 	Audit    func() auditlog.Status
 	Traces   func() TraceStats
+	// Retention counts what was taken away.
+	Retention func() retention.Stats
 
 	Log *slog.Logger // default: discarded
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/regie-dev/regie/internal/dispatch/match"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/notify"
+	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/telemetry"
@@ -107,6 +108,9 @@ func figures() telemetry.MetricsConfig {
 		Traces: func() telemetry.TraceStats {
 			return telemetry.TraceStats{Queued: 1, QueueFull: 2, Unreadable: 3, Sent: 4, TooMany: 5, NotSent: 6, Rejected: 7}
 		},
+		Retention: func() retention.Stats {
+			return retention.Stats{Erased: 8, Pruned: 9, Logs: 10, Failed: 11, Pass: signed, Usage: retention.Usage{Database: 12, Logs: 13, Other: 14, At: signed}}
+		},
 	}
 }
 
@@ -132,6 +136,9 @@ func TestFigures(t *testing.T) {
 		`regie_trace_runs_queued 1`, `regie_trace_runs_dropped_total{reason="queue_full"} 2`, `regie_trace_runs_dropped_total{reason="unreadable"} 3`,
 		`regie_trace_spans_sent_total 4`, `regie_trace_spans_dropped_total{reason="too_many"} 5`,
 		`regie_trace_spans_dropped_total{reason="not_sent"} 6`, `regie_trace_spans_dropped_total{reason="rejected"} 7`,
+		`regie_retention_removed_total{what="payloads"} 8`, `regie_retention_removed_total{what="runs"} 9`, `regie_retention_removed_total{what="logs"} 10`,
+		`regie_retention_failures_total 11`, `regie_retention_pass_timestamp_seconds 1.7724384005e+09`,
+		`regie_data_folder_bytes{part="database"} 12`, `regie_data_folder_bytes{part="logs"} 13`, `regie_data_folder_bytes{part="other"} 14`,
 	)
 	if !strings.Contains(got, `regie_build_info{goversion="go`) || !strings.Contains(got, `revision="abc",version="1.2.3"} 1`) {
 		t.Error("no build information")

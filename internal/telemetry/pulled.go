@@ -10,6 +10,7 @@ import (
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/dispatch/match"
 	"github.com/regie-dev/regie/internal/notify"
+	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
 )
 
@@ -77,6 +78,9 @@ func (c *MetricsConfig) pulled() []prometheus.Collector {
 	}
 	if c.Traces != nil {
 		all = append(all, traceFigures(c.Traces))
+	}
+	if c.Retention != nil {
+		all = append(all, retentionFigures(c.Retention))
 	}
 	return all
 }
@@ -198,6 +202,28 @@ func traceFigures(stats func() TraceStats) prometheus.Collector {
 		counter(out, spans, s.TooMany, "too_many")
 		counter(out, spans, s.NotSent, "not_sent")
 		counter(out, spans, s.Rejected, "rejected")
+	}
+	return p
+}
+
+func retentionFigures(stats func() retention.Stats) prometheus.Collector {
+	p := &pulled{}
+	taken := p.desc("regie_retention_removed_total", "What retention has taken away since the start of the process.", "what")
+	failed := p.desc("regie_retention_failures_total", "Passes of retention that ended early.")
+	pass := p.desc("regie_retention_pass_timestamp_seconds", "When the last pass of retention ended that did not end early; 0: none has.")
+	room := p.desc("regie_data_folder_bytes", "Room that the data folder takes, as it was measured last, each hour.", "part")
+	p.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		counter(out, taken, s.Erased, "payloads")
+		counter(out, taken, s.Logs, "logs")
+		counter(out, taken, s.Pruned, "runs")
+		counter(out, failed, s.Failed)
+		gauge(out, pass, at(s.Pass))
+		if u := &s.Usage; !u.At.IsZero() {
+			gauge(out, room, float64(u.Database), "database")
+			gauge(out, room, float64(u.Logs), "logs")
+			gauge(out, room, float64(u.Other), "other")
+		}
 	}
 	return p
 }

@@ -353,8 +353,9 @@ type Namespace struct {
 	// Channels that alerts of the namespace are sent to.
 	AlertChannels []string `protobuf:"bytes,5,rep,name=alert_channels,json=alertChannels,proto3" json:"alert_channels,omitempty"`
 	// Name of the environment, such as prod; empty: that of the server.
-	Environment   string   `protobuf:"bytes,6,opt,name=environment,proto3" json:"environment,omitempty"`
-	Permissions   []string `protobuf:"bytes,7,rep,name=permissions,proto3" json:"permissions,omitempty"` // those of the caller; in lists only
+	Environment   string     `protobuf:"bytes,6,opt,name=environment,proto3" json:"environment,omitempty"`
+	Permissions   []string   `protobuf:"bytes,7,rep,name=permissions,proto3" json:"permissions,omitempty"` // those of the caller; in lists only
+	Retention     *Retention `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -438,6 +439,89 @@ func (x *Namespace) GetPermissions() []string {
 	return nil
 }
 
+func (x *Namespace) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+// How long what runs have left is kept, each from the end of the run on, as a
+// length of time such as 90d; empty: for ever. What is too old goes within an hour.
+type Retention struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run itself; at least 30d, the life of idempotency keys. Its data and
+	// logs go with it at the latest.
+	KeepRuns string `protobuf:"bytes,1,opt,name=keep_runs,json=keepRuns,proto3" json:"keep_runs,omitempty"`
+	// Inputs, outputs and results; at least 1h. Logs go with them at the latest.
+	KeepPayloads string `protobuf:"bytes,2,opt,name=keep_payloads,json=keepPayloads,proto3" json:"keep_payloads,omitempty"`
+	// What tasks printed; at least 1h.
+	KeepLogs string `protobuf:"bytes,3,opt,name=keep_logs,json=keepLogs,proto3" json:"keep_logs,omitempty"`
+	// How many runs of each workflow are kept, the newest, however old they are:
+	// the runs, not their data and logs. Absent: 1; at most 1000.
+	KeepLast      *uint32 `protobuf:"varint,4,opt,name=keep_last,json=keepLast,proto3,oneof" json:"keep_last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retention) Reset() {
+	*x = Retention{}
+	mi := &file_regie_v1_identities_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retention) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retention) ProtoMessage() {}
+
+func (x *Retention) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_identities_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retention.ProtoReflect.Descriptor instead.
+func (*Retention) Descriptor() ([]byte, []int) {
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Retention) GetKeepRuns() string {
+	if x != nil {
+		return x.KeepRuns
+	}
+	return ""
+}
+
+func (x *Retention) GetKeepPayloads() string {
+	if x != nil {
+		return x.KeepPayloads
+	}
+	return ""
+}
+
+func (x *Retention) GetKeepLogs() string {
+	if x != nil {
+		return x.KeepLogs
+	}
+	return ""
+}
+
+func (x *Retention) GetKeepLast() uint32 {
+	if x != nil && x.KeepLast != nil {
+		return *x.KeepLast
+	}
+	return 0
+}
+
 type LoginRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	User     string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
@@ -450,7 +534,7 @@ type LoginRequest struct {
 
 func (x *LoginRequest) Reset() {
 	*x = LoginRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[5]
+	mi := &file_regie_v1_identities_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -462,7 +546,7 @@ func (x *LoginRequest) String() string {
 func (*LoginRequest) ProtoMessage() {}
 
 func (x *LoginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[5]
+	mi := &file_regie_v1_identities_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -475,7 +559,7 @@ func (x *LoginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginRequest.ProtoReflect.Descriptor instead.
 func (*LoginRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{5}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LoginRequest) GetUser() string {
@@ -512,7 +596,7 @@ type LoginResponse struct {
 
 func (x *LoginResponse) Reset() {
 	*x = LoginResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[6]
+	mi := &file_regie_v1_identities_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -524,7 +608,7 @@ func (x *LoginResponse) String() string {
 func (*LoginResponse) ProtoMessage() {}
 
 func (x *LoginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[6]
+	mi := &file_regie_v1_identities_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -537,7 +621,7 @@ func (x *LoginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginResponse.ProtoReflect.Descriptor instead.
 func (*LoginResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{6}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LoginResponse) GetUser() string {
@@ -577,7 +661,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[7]
+	mi := &file_regie_v1_identities_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +673,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[7]
+	mi := &file_regie_v1_identities_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +686,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{7}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LogoutRequest) GetEverywhere() bool {
@@ -620,7 +704,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[8]
+	mi := &file_regie_v1_identities_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -632,7 +716,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[8]
+	mi := &file_regie_v1_identities_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -645,7 +729,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{8}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{9}
 }
 
 type WhoAmIRequest struct {
@@ -656,7 +740,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[9]
+	mi := &file_regie_v1_identities_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +752,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[9]
+	mi := &file_regie_v1_identities_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +765,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{9}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{10}
 }
 
 type WhoAmIResponse struct {
@@ -697,7 +781,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[10]
+	mi := &file_regie_v1_identities_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +793,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[10]
+	mi := &file_regie_v1_identities_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +806,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{10}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WhoAmIResponse) GetUser() string {
@@ -770,7 +854,7 @@ type ChangePasswordRequest struct {
 
 func (x *ChangePasswordRequest) Reset() {
 	*x = ChangePasswordRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[11]
+	mi := &file_regie_v1_identities_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +866,7 @@ func (x *ChangePasswordRequest) String() string {
 func (*ChangePasswordRequest) ProtoMessage() {}
 
 func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[11]
+	mi := &file_regie_v1_identities_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +879,7 @@ func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordRequest.ProtoReflect.Descriptor instead.
 func (*ChangePasswordRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{11}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ChangePasswordRequest) GetOldPassword() string {
@@ -821,7 +905,7 @@ type ChangePasswordResponse struct {
 
 func (x *ChangePasswordResponse) Reset() {
 	*x = ChangePasswordResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[12]
+	mi := &file_regie_v1_identities_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +917,7 @@ func (x *ChangePasswordResponse) String() string {
 func (*ChangePasswordResponse) ProtoMessage() {}
 
 func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[12]
+	mi := &file_regie_v1_identities_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +930,7 @@ func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordResponse.ProtoReflect.Descriptor instead.
 func (*ChangePasswordResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{12}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChangePasswordResponse) GetPosition() uint64 {
@@ -866,7 +950,7 @@ type ListUsersRequest struct {
 
 func (x *ListUsersRequest) Reset() {
 	*x = ListUsersRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[13]
+	mi := &file_regie_v1_identities_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +962,7 @@ func (x *ListUsersRequest) String() string {
 func (*ListUsersRequest) ProtoMessage() {}
 
 func (x *ListUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[13]
+	mi := &file_regie_v1_identities_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +975,7 @@ func (x *ListUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsersRequest.ProtoReflect.Descriptor instead.
 func (*ListUsersRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{13}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListUsersRequest) GetPageSize() int32 {
@@ -918,7 +1002,7 @@ type ListUsersResponse struct {
 
 func (x *ListUsersResponse) Reset() {
 	*x = ListUsersResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[14]
+	mi := &file_regie_v1_identities_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -930,7 +1014,7 @@ func (x *ListUsersResponse) String() string {
 func (*ListUsersResponse) ProtoMessage() {}
 
 func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[14]
+	mi := &file_regie_v1_identities_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -943,7 +1027,7 @@ func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
 func (*ListUsersResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{14}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListUsersResponse) GetUsers() []*User {
@@ -973,7 +1057,7 @@ type CreateUserRequest struct {
 
 func (x *CreateUserRequest) Reset() {
 	*x = CreateUserRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[15]
+	mi := &file_regie_v1_identities_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1069,7 @@ func (x *CreateUserRequest) String() string {
 func (*CreateUserRequest) ProtoMessage() {}
 
 func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[15]
+	mi := &file_regie_v1_identities_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1082,7 @@ func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserRequest.ProtoReflect.Descriptor instead.
 func (*CreateUserRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{15}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CreateUserRequest) GetName() string {
@@ -1046,7 +1130,7 @@ type CreateUserResponse struct {
 
 func (x *CreateUserResponse) Reset() {
 	*x = CreateUserResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[16]
+	mi := &file_regie_v1_identities_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1058,7 +1142,7 @@ func (x *CreateUserResponse) String() string {
 func (*CreateUserResponse) ProtoMessage() {}
 
 func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[16]
+	mi := &file_regie_v1_identities_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1071,7 +1155,7 @@ func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserResponse.ProtoReflect.Descriptor instead.
 func (*CreateUserResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{16}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateUserResponse) GetUser() *User {
@@ -1100,7 +1184,7 @@ type UpdateUserRequest struct {
 
 func (x *UpdateUserRequest) Reset() {
 	*x = UpdateUserRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[17]
+	mi := &file_regie_v1_identities_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1196,7 @@ func (x *UpdateUserRequest) String() string {
 func (*UpdateUserRequest) ProtoMessage() {}
 
 func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[17]
+	mi := &file_regie_v1_identities_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1209,7 @@ func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{17}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UpdateUserRequest) GetName() string {
@@ -1166,7 +1250,7 @@ type UpdateUserResponse struct {
 
 func (x *UpdateUserResponse) Reset() {
 	*x = UpdateUserResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[18]
+	mi := &file_regie_v1_identities_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1262,7 @@ func (x *UpdateUserResponse) String() string {
 func (*UpdateUserResponse) ProtoMessage() {}
 
 func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[18]
+	mi := &file_regie_v1_identities_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1275,7 @@ func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserResponse.ProtoReflect.Descriptor instead.
 func (*UpdateUserResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{18}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UpdateUserResponse) GetUser() *User {
@@ -1217,7 +1301,7 @@ type DeleteUserRequest struct {
 
 func (x *DeleteUserRequest) Reset() {
 	*x = DeleteUserRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[19]
+	mi := &file_regie_v1_identities_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1313,7 @@ func (x *DeleteUserRequest) String() string {
 func (*DeleteUserRequest) ProtoMessage() {}
 
 func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[19]
+	mi := &file_regie_v1_identities_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1326,7 @@ func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUserRequest.ProtoReflect.Descriptor instead.
 func (*DeleteUserRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{19}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeleteUserRequest) GetName() string {
@@ -1261,7 +1345,7 @@ type DeleteUserResponse struct {
 
 func (x *DeleteUserResponse) Reset() {
 	*x = DeleteUserResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[20]
+	mi := &file_regie_v1_identities_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1273,7 +1357,7 @@ func (x *DeleteUserResponse) String() string {
 func (*DeleteUserResponse) ProtoMessage() {}
 
 func (x *DeleteUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[20]
+	mi := &file_regie_v1_identities_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1286,7 +1370,7 @@ func (x *DeleteUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUserResponse.ProtoReflect.Descriptor instead.
 func (*DeleteUserResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{20}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeleteUserResponse) GetPosition() uint64 {
@@ -1306,7 +1390,7 @@ type ListGroupsRequest struct {
 
 func (x *ListGroupsRequest) Reset() {
 	*x = ListGroupsRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[21]
+	mi := &file_regie_v1_identities_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1318,7 +1402,7 @@ func (x *ListGroupsRequest) String() string {
 func (*ListGroupsRequest) ProtoMessage() {}
 
 func (x *ListGroupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[21]
+	mi := &file_regie_v1_identities_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1415,7 @@ func (x *ListGroupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGroupsRequest.ProtoReflect.Descriptor instead.
 func (*ListGroupsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{21}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListGroupsRequest) GetPageSize() int32 {
@@ -1358,7 +1442,7 @@ type ListGroupsResponse struct {
 
 func (x *ListGroupsResponse) Reset() {
 	*x = ListGroupsResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[22]
+	mi := &file_regie_v1_identities_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1370,7 +1454,7 @@ func (x *ListGroupsResponse) String() string {
 func (*ListGroupsResponse) ProtoMessage() {}
 
 func (x *ListGroupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[22]
+	mi := &file_regie_v1_identities_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1383,7 +1467,7 @@ func (x *ListGroupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGroupsResponse.ProtoReflect.Descriptor instead.
 func (*ListGroupsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{22}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListGroupsResponse) GetGroups() []*Group {
@@ -1411,7 +1495,7 @@ type PutGroupRequest struct {
 
 func (x *PutGroupRequest) Reset() {
 	*x = PutGroupRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[23]
+	mi := &file_regie_v1_identities_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1507,7 @@ func (x *PutGroupRequest) String() string {
 func (*PutGroupRequest) ProtoMessage() {}
 
 func (x *PutGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[23]
+	mi := &file_regie_v1_identities_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1520,7 @@ func (x *PutGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutGroupRequest.ProtoReflect.Descriptor instead.
 func (*PutGroupRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PutGroupRequest) GetName() string {
@@ -1470,7 +1554,7 @@ type PutGroupResponse struct {
 
 func (x *PutGroupResponse) Reset() {
 	*x = PutGroupResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[24]
+	mi := &file_regie_v1_identities_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1566,7 @@ func (x *PutGroupResponse) String() string {
 func (*PutGroupResponse) ProtoMessage() {}
 
 func (x *PutGroupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[24]
+	mi := &file_regie_v1_identities_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1579,7 @@ func (x *PutGroupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutGroupResponse.ProtoReflect.Descriptor instead.
 func (*PutGroupResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PutGroupResponse) GetGroup() *Group {
@@ -1521,7 +1605,7 @@ type DeleteGroupRequest struct {
 
 func (x *DeleteGroupRequest) Reset() {
 	*x = DeleteGroupRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[25]
+	mi := &file_regie_v1_identities_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1617,7 @@ func (x *DeleteGroupRequest) String() string {
 func (*DeleteGroupRequest) ProtoMessage() {}
 
 func (x *DeleteGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[25]
+	mi := &file_regie_v1_identities_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1630,7 @@ func (x *DeleteGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteGroupRequest.ProtoReflect.Descriptor instead.
 func (*DeleteGroupRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DeleteGroupRequest) GetName() string {
@@ -1565,7 +1649,7 @@ type DeleteGroupResponse struct {
 
 func (x *DeleteGroupResponse) Reset() {
 	*x = DeleteGroupResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[26]
+	mi := &file_regie_v1_identities_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1577,7 +1661,7 @@ func (x *DeleteGroupResponse) String() string {
 func (*DeleteGroupResponse) ProtoMessage() {}
 
 func (x *DeleteGroupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[26]
+	mi := &file_regie_v1_identities_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1590,7 +1674,7 @@ func (x *DeleteGroupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteGroupResponse.ProtoReflect.Descriptor instead.
 func (*DeleteGroupResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeleteGroupResponse) GetPosition() uint64 {
@@ -1611,7 +1695,7 @@ type SetGrantRequest struct {
 
 func (x *SetGrantRequest) Reset() {
 	*x = SetGrantRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[27]
+	mi := &file_regie_v1_identities_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1707,7 @@ func (x *SetGrantRequest) String() string {
 func (*SetGrantRequest) ProtoMessage() {}
 
 func (x *SetGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[27]
+	mi := &file_regie_v1_identities_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1720,7 @@ func (x *SetGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetGrantRequest.ProtoReflect.Descriptor instead.
 func (*SetGrantRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SetGrantRequest) GetSubject() string {
@@ -1670,7 +1754,7 @@ type SetGrantResponse struct {
 
 func (x *SetGrantResponse) Reset() {
 	*x = SetGrantResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[28]
+	mi := &file_regie_v1_identities_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +1766,7 @@ func (x *SetGrantResponse) String() string {
 func (*SetGrantResponse) ProtoMessage() {}
 
 func (x *SetGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[28]
+	mi := &file_regie_v1_identities_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +1779,7 @@ func (x *SetGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetGrantResponse.ProtoReflect.Descriptor instead.
 func (*SetGrantResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetGrantResponse) GetGrants() []*Grant {
@@ -1723,7 +1807,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[29]
+	mi := &file_regie_v1_identities_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1735,7 +1819,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[29]
+	mi := &file_regie_v1_identities_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1748,7 +1832,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListTokensRequest) GetUser() string {
@@ -1782,7 +1866,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[30]
+	mi := &file_regie_v1_identities_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +1878,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[30]
+	mi := &file_regie_v1_identities_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +1891,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListTokensResponse) GetTokens() []*Token {
@@ -1838,7 +1922,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[31]
+	mi := &file_regie_v1_identities_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +1934,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[31]
+	mi := &file_regie_v1_identities_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +1947,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CreateTokenRequest) GetName() string {
@@ -1920,7 +2004,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[32]
+	mi := &file_regie_v1_identities_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1932,7 +2016,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[32]
+	mi := &file_regie_v1_identities_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1945,7 +2029,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CreateTokenResponse) GetToken() *Token {
@@ -1978,7 +2062,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[33]
+	mi := &file_regie_v1_identities_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2074,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[33]
+	mi := &file_regie_v1_identities_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2087,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -2022,7 +2106,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[34]
+	mi := &file_regie_v1_identities_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2118,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[34]
+	mi := &file_regie_v1_identities_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2131,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{34}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RevokeTokenResponse) GetPosition() uint64 {
@@ -2068,7 +2152,7 @@ type ListNamespacesRequest struct {
 
 func (x *ListNamespacesRequest) Reset() {
 	*x = ListNamespacesRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[35]
+	mi := &file_regie_v1_identities_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2164,7 @@ func (x *ListNamespacesRequest) String() string {
 func (*ListNamespacesRequest) ProtoMessage() {}
 
 func (x *ListNamespacesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[35]
+	mi := &file_regie_v1_identities_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2177,7 @@ func (x *ListNamespacesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNamespacesRequest.ProtoReflect.Descriptor instead.
 func (*ListNamespacesRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{35}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListNamespacesRequest) GetPageSize() int32 {
@@ -2127,7 +2211,7 @@ type ListNamespacesResponse struct {
 
 func (x *ListNamespacesResponse) Reset() {
 	*x = ListNamespacesResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[36]
+	mi := &file_regie_v1_identities_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2139,7 +2223,7 @@ func (x *ListNamespacesResponse) String() string {
 func (*ListNamespacesResponse) ProtoMessage() {}
 
 func (x *ListNamespacesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[36]
+	mi := &file_regie_v1_identities_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2152,7 +2236,7 @@ func (x *ListNamespacesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNamespacesResponse.ProtoReflect.Descriptor instead.
 func (*ListNamespacesResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{36}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListNamespacesResponse) GetNamespaces() []*Namespace {
@@ -2177,13 +2261,14 @@ type PutNamespaceRequest struct {
 	RunAs         []string               `protobuf:"bytes,4,rep,name=run_as,json=runAs,proto3" json:"run_as,omitempty"`
 	AlertChannels []string               `protobuf:"bytes,5,rep,name=alert_channels,json=alertChannels,proto3" json:"alert_channels,omitempty"`
 	Environment   string                 `protobuf:"bytes,6,opt,name=environment,proto3" json:"environment,omitempty"`
+	Retention     *Retention             `protobuf:"bytes,7,opt,name=retention,proto3" json:"retention,omitempty"` // absent: everything is kept for ever
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PutNamespaceRequest) Reset() {
 	*x = PutNamespaceRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[37]
+	mi := &file_regie_v1_identities_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2195,7 +2280,7 @@ func (x *PutNamespaceRequest) String() string {
 func (*PutNamespaceRequest) ProtoMessage() {}
 
 func (x *PutNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[37]
+	mi := &file_regie_v1_identities_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2208,7 +2293,7 @@ func (x *PutNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*PutNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{37}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PutNamespaceRequest) GetName() string {
@@ -2253,6 +2338,13 @@ func (x *PutNamespaceRequest) GetEnvironment() string {
 	return ""
 }
 
+func (x *PutNamespaceRequest) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
 type PutNamespaceResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     *Namespace             `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -2263,7 +2355,7 @@ type PutNamespaceResponse struct {
 
 func (x *PutNamespaceResponse) Reset() {
 	*x = PutNamespaceResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[38]
+	mi := &file_regie_v1_identities_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2367,7 @@ func (x *PutNamespaceResponse) String() string {
 func (*PutNamespaceResponse) ProtoMessage() {}
 
 func (x *PutNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[38]
+	mi := &file_regie_v1_identities_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2380,7 @@ func (x *PutNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*PutNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{38}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PutNamespaceResponse) GetNamespace() *Namespace {
@@ -2314,7 +2406,7 @@ type DeleteNamespaceRequest struct {
 
 func (x *DeleteNamespaceRequest) Reset() {
 	*x = DeleteNamespaceRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[39]
+	mi := &file_regie_v1_identities_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2326,7 +2418,7 @@ func (x *DeleteNamespaceRequest) String() string {
 func (*DeleteNamespaceRequest) ProtoMessage() {}
 
 func (x *DeleteNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[39]
+	mi := &file_regie_v1_identities_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2339,7 +2431,7 @@ func (x *DeleteNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*DeleteNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{39}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *DeleteNamespaceRequest) GetName() string {
@@ -2358,7 +2450,7 @@ type DeleteNamespaceResponse struct {
 
 func (x *DeleteNamespaceResponse) Reset() {
 	*x = DeleteNamespaceResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[40]
+	mi := &file_regie_v1_identities_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2370,7 +2462,7 @@ func (x *DeleteNamespaceResponse) String() string {
 func (*DeleteNamespaceResponse) ProtoMessage() {}
 
 func (x *DeleteNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[40]
+	mi := &file_regie_v1_identities_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2383,7 +2475,7 @@ func (x *DeleteNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*DeleteNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{40}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *DeleteNamespaceResponse) GetPosition() uint64 {
@@ -2427,7 +2519,7 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n" +
 	"\flast_used_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastUsedAt\"\xaf\x02\n" +
+	"lastUsedAt\"\xe2\x02\n" +
 	"\tNamespace\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x121\n" +
@@ -2435,10 +2527,18 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\x06run_as\x18\x04 \x03(\tR\x05runAs\x12%\n" +
 	"\x0ealert_channels\x18\x05 \x03(\tR\ralertChannels\x12 \n" +
 	"\venvironment\x18\x06 \x01(\tR\venvironment\x12 \n" +
-	"\vpermissions\x18\a \x03(\tR\vpermissions\x1a7\n" +
+	"\vpermissions\x18\a \x03(\tR\vpermissions\x121\n" +
+	"\tretention\x18\b \x01(\v2\x13.regie.v1.RetentionR\tretention\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"]\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9a\x01\n" +
+	"\tRetention\x12\x1b\n" +
+	"\tkeep_runs\x18\x01 \x01(\tR\bkeepRuns\x12#\n" +
+	"\rkeep_payloads\x18\x02 \x01(\tR\fkeepPayloads\x12\x1b\n" +
+	"\tkeep_logs\x18\x03 \x01(\tR\bkeepLogs\x12 \n" +
+	"\tkeep_last\x18\x04 \x01(\rH\x00R\bkeepLast\x88\x01\x01B\f\n" +
+	"\n" +
+	"_keep_last\"]\n" +
 	"\fLoginRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\x12\x1d\n" +
@@ -2557,14 +2657,15 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\n" +
 	"namespaces\x18\x01 \x03(\v2\x13.regie.v1.NamespaceR\n" +
 	"namespaces\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa1\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd4\x02\n" +
 	"\x13PutNamespaceRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12;\n" +
 	"\x04vars\x18\x03 \x03(\v2'.regie.v1.PutNamespaceRequest.VarsEntryR\x04vars\x12\x15\n" +
 	"\x06run_as\x18\x04 \x03(\tR\x05runAs\x12%\n" +
 	"\x0ealert_channels\x18\x05 \x03(\tR\ralertChannels\x12 \n" +
-	"\venvironment\x18\x06 \x01(\tR\venvironment\x1a7\n" +
+	"\venvironment\x18\x06 \x01(\tR\venvironment\x121\n" +
+	"\tretention\x18\a \x01(\v2\x13.regie.v1.RetentionR\tretention\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"e\n" +
@@ -2618,123 +2719,126 @@ func file_regie_v1_identities_proto_rawDescGZIP() []byte {
 	return file_regie_v1_identities_proto_rawDescData
 }
 
-var file_regie_v1_identities_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_regie_v1_identities_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_regie_v1_identities_proto_goTypes = []any{
 	(*Grant)(nil),                   // 0: regie.v1.Grant
 	(*User)(nil),                    // 1: regie.v1.User
 	(*Group)(nil),                   // 2: regie.v1.Group
 	(*Token)(nil),                   // 3: regie.v1.Token
 	(*Namespace)(nil),               // 4: regie.v1.Namespace
-	(*LoginRequest)(nil),            // 5: regie.v1.LoginRequest
-	(*LoginResponse)(nil),           // 6: regie.v1.LoginResponse
-	(*LogoutRequest)(nil),           // 7: regie.v1.LogoutRequest
-	(*LogoutResponse)(nil),          // 8: regie.v1.LogoutResponse
-	(*WhoAmIRequest)(nil),           // 9: regie.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),          // 10: regie.v1.WhoAmIResponse
-	(*ChangePasswordRequest)(nil),   // 11: regie.v1.ChangePasswordRequest
-	(*ChangePasswordResponse)(nil),  // 12: regie.v1.ChangePasswordResponse
-	(*ListUsersRequest)(nil),        // 13: regie.v1.ListUsersRequest
-	(*ListUsersResponse)(nil),       // 14: regie.v1.ListUsersResponse
-	(*CreateUserRequest)(nil),       // 15: regie.v1.CreateUserRequest
-	(*CreateUserResponse)(nil),      // 16: regie.v1.CreateUserResponse
-	(*UpdateUserRequest)(nil),       // 17: regie.v1.UpdateUserRequest
-	(*UpdateUserResponse)(nil),      // 18: regie.v1.UpdateUserResponse
-	(*DeleteUserRequest)(nil),       // 19: regie.v1.DeleteUserRequest
-	(*DeleteUserResponse)(nil),      // 20: regie.v1.DeleteUserResponse
-	(*ListGroupsRequest)(nil),       // 21: regie.v1.ListGroupsRequest
-	(*ListGroupsResponse)(nil),      // 22: regie.v1.ListGroupsResponse
-	(*PutGroupRequest)(nil),         // 23: regie.v1.PutGroupRequest
-	(*PutGroupResponse)(nil),        // 24: regie.v1.PutGroupResponse
-	(*DeleteGroupRequest)(nil),      // 25: regie.v1.DeleteGroupRequest
-	(*DeleteGroupResponse)(nil),     // 26: regie.v1.DeleteGroupResponse
-	(*SetGrantRequest)(nil),         // 27: regie.v1.SetGrantRequest
-	(*SetGrantResponse)(nil),        // 28: regie.v1.SetGrantResponse
-	(*ListTokensRequest)(nil),       // 29: regie.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),      // 30: regie.v1.ListTokensResponse
-	(*CreateTokenRequest)(nil),      // 31: regie.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),     // 32: regie.v1.CreateTokenResponse
-	(*RevokeTokenRequest)(nil),      // 33: regie.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),     // 34: regie.v1.RevokeTokenResponse
-	(*ListNamespacesRequest)(nil),   // 35: regie.v1.ListNamespacesRequest
-	(*ListNamespacesResponse)(nil),  // 36: regie.v1.ListNamespacesResponse
-	(*PutNamespaceRequest)(nil),     // 37: regie.v1.PutNamespaceRequest
-	(*PutNamespaceResponse)(nil),    // 38: regie.v1.PutNamespaceResponse
-	(*DeleteNamespaceRequest)(nil),  // 39: regie.v1.DeleteNamespaceRequest
-	(*DeleteNamespaceResponse)(nil), // 40: regie.v1.DeleteNamespaceResponse
-	nil,                             // 41: regie.v1.Namespace.VarsEntry
-	nil,                             // 42: regie.v1.PutNamespaceRequest.VarsEntry
-	(*timestamppb.Timestamp)(nil),   // 43: google.protobuf.Timestamp
+	(*Retention)(nil),               // 5: regie.v1.Retention
+	(*LoginRequest)(nil),            // 6: regie.v1.LoginRequest
+	(*LoginResponse)(nil),           // 7: regie.v1.LoginResponse
+	(*LogoutRequest)(nil),           // 8: regie.v1.LogoutRequest
+	(*LogoutResponse)(nil),          // 9: regie.v1.LogoutResponse
+	(*WhoAmIRequest)(nil),           // 10: regie.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),          // 11: regie.v1.WhoAmIResponse
+	(*ChangePasswordRequest)(nil),   // 12: regie.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),  // 13: regie.v1.ChangePasswordResponse
+	(*ListUsersRequest)(nil),        // 14: regie.v1.ListUsersRequest
+	(*ListUsersResponse)(nil),       // 15: regie.v1.ListUsersResponse
+	(*CreateUserRequest)(nil),       // 16: regie.v1.CreateUserRequest
+	(*CreateUserResponse)(nil),      // 17: regie.v1.CreateUserResponse
+	(*UpdateUserRequest)(nil),       // 18: regie.v1.UpdateUserRequest
+	(*UpdateUserResponse)(nil),      // 19: regie.v1.UpdateUserResponse
+	(*DeleteUserRequest)(nil),       // 20: regie.v1.DeleteUserRequest
+	(*DeleteUserResponse)(nil),      // 21: regie.v1.DeleteUserResponse
+	(*ListGroupsRequest)(nil),       // 22: regie.v1.ListGroupsRequest
+	(*ListGroupsResponse)(nil),      // 23: regie.v1.ListGroupsResponse
+	(*PutGroupRequest)(nil),         // 24: regie.v1.PutGroupRequest
+	(*PutGroupResponse)(nil),        // 25: regie.v1.PutGroupResponse
+	(*DeleteGroupRequest)(nil),      // 26: regie.v1.DeleteGroupRequest
+	(*DeleteGroupResponse)(nil),     // 27: regie.v1.DeleteGroupResponse
+	(*SetGrantRequest)(nil),         // 28: regie.v1.SetGrantRequest
+	(*SetGrantResponse)(nil),        // 29: regie.v1.SetGrantResponse
+	(*ListTokensRequest)(nil),       // 30: regie.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),      // 31: regie.v1.ListTokensResponse
+	(*CreateTokenRequest)(nil),      // 32: regie.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),     // 33: regie.v1.CreateTokenResponse
+	(*RevokeTokenRequest)(nil),      // 34: regie.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),     // 35: regie.v1.RevokeTokenResponse
+	(*ListNamespacesRequest)(nil),   // 36: regie.v1.ListNamespacesRequest
+	(*ListNamespacesResponse)(nil),  // 37: regie.v1.ListNamespacesResponse
+	(*PutNamespaceRequest)(nil),     // 38: regie.v1.PutNamespaceRequest
+	(*PutNamespaceResponse)(nil),    // 39: regie.v1.PutNamespaceResponse
+	(*DeleteNamespaceRequest)(nil),  // 40: regie.v1.DeleteNamespaceRequest
+	(*DeleteNamespaceResponse)(nil), // 41: regie.v1.DeleteNamespaceResponse
+	nil,                             // 42: regie.v1.Namespace.VarsEntry
+	nil,                             // 43: regie.v1.PutNamespaceRequest.VarsEntry
+	(*timestamppb.Timestamp)(nil),   // 44: google.protobuf.Timestamp
 }
 var file_regie_v1_identities_proto_depIdxs = []int32{
 	0,  // 0: regie.v1.User.grants:type_name -> regie.v1.Grant
-	43, // 1: regie.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	43, // 2: regie.v1.User.last_login_at:type_name -> google.protobuf.Timestamp
+	44, // 1: regie.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	44, // 2: regie.v1.User.last_login_at:type_name -> google.protobuf.Timestamp
 	0,  // 3: regie.v1.Group.grants:type_name -> regie.v1.Grant
 	0,  // 4: regie.v1.Token.scopes:type_name -> regie.v1.Grant
-	43, // 5: regie.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	43, // 6: regie.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	43, // 7: regie.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	41, // 8: regie.v1.Namespace.vars:type_name -> regie.v1.Namespace.VarsEntry
-	43, // 9: regie.v1.LoginResponse.expires_at:type_name -> google.protobuf.Timestamp
-	3,  // 10: regie.v1.LoginResponse.token:type_name -> regie.v1.Token
-	0,  // 11: regie.v1.WhoAmIResponse.grants:type_name -> regie.v1.Grant
-	43, // 12: regie.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	1,  // 13: regie.v1.ListUsersResponse.users:type_name -> regie.v1.User
-	0,  // 14: regie.v1.CreateUserRequest.grants:type_name -> regie.v1.Grant
-	1,  // 15: regie.v1.CreateUserResponse.user:type_name -> regie.v1.User
-	1,  // 16: regie.v1.UpdateUserResponse.user:type_name -> regie.v1.User
-	2,  // 17: regie.v1.ListGroupsResponse.groups:type_name -> regie.v1.Group
-	2,  // 18: regie.v1.PutGroupResponse.group:type_name -> regie.v1.Group
-	0,  // 19: regie.v1.SetGrantRequest.grant:type_name -> regie.v1.Grant
-	0,  // 20: regie.v1.SetGrantResponse.grants:type_name -> regie.v1.Grant
-	3,  // 21: regie.v1.ListTokensResponse.tokens:type_name -> regie.v1.Token
-	0,  // 22: regie.v1.CreateTokenRequest.scopes:type_name -> regie.v1.Grant
-	43, // 23: regie.v1.CreateTokenRequest.expires_at:type_name -> google.protobuf.Timestamp
-	3,  // 24: regie.v1.CreateTokenResponse.token:type_name -> regie.v1.Token
-	4,  // 25: regie.v1.ListNamespacesResponse.namespaces:type_name -> regie.v1.Namespace
-	42, // 26: regie.v1.PutNamespaceRequest.vars:type_name -> regie.v1.PutNamespaceRequest.VarsEntry
-	4,  // 27: regie.v1.PutNamespaceResponse.namespace:type_name -> regie.v1.Namespace
-	5,  // 28: regie.v1.IdentityService.Login:input_type -> regie.v1.LoginRequest
-	7,  // 29: regie.v1.IdentityService.Logout:input_type -> regie.v1.LogoutRequest
-	9,  // 30: regie.v1.IdentityService.WhoAmI:input_type -> regie.v1.WhoAmIRequest
-	11, // 31: regie.v1.IdentityService.ChangePassword:input_type -> regie.v1.ChangePasswordRequest
-	13, // 32: regie.v1.IdentityService.ListUsers:input_type -> regie.v1.ListUsersRequest
-	15, // 33: regie.v1.IdentityService.CreateUser:input_type -> regie.v1.CreateUserRequest
-	17, // 34: regie.v1.IdentityService.UpdateUser:input_type -> regie.v1.UpdateUserRequest
-	19, // 35: regie.v1.IdentityService.DeleteUser:input_type -> regie.v1.DeleteUserRequest
-	21, // 36: regie.v1.IdentityService.ListGroups:input_type -> regie.v1.ListGroupsRequest
-	23, // 37: regie.v1.IdentityService.PutGroup:input_type -> regie.v1.PutGroupRequest
-	25, // 38: regie.v1.IdentityService.DeleteGroup:input_type -> regie.v1.DeleteGroupRequest
-	27, // 39: regie.v1.IdentityService.SetGrant:input_type -> regie.v1.SetGrantRequest
-	29, // 40: regie.v1.IdentityService.ListTokens:input_type -> regie.v1.ListTokensRequest
-	31, // 41: regie.v1.IdentityService.CreateToken:input_type -> regie.v1.CreateTokenRequest
-	33, // 42: regie.v1.IdentityService.RevokeToken:input_type -> regie.v1.RevokeTokenRequest
-	35, // 43: regie.v1.IdentityService.ListNamespaces:input_type -> regie.v1.ListNamespacesRequest
-	37, // 44: regie.v1.IdentityService.PutNamespace:input_type -> regie.v1.PutNamespaceRequest
-	39, // 45: regie.v1.IdentityService.DeleteNamespace:input_type -> regie.v1.DeleteNamespaceRequest
-	6,  // 46: regie.v1.IdentityService.Login:output_type -> regie.v1.LoginResponse
-	8,  // 47: regie.v1.IdentityService.Logout:output_type -> regie.v1.LogoutResponse
-	10, // 48: regie.v1.IdentityService.WhoAmI:output_type -> regie.v1.WhoAmIResponse
-	12, // 49: regie.v1.IdentityService.ChangePassword:output_type -> regie.v1.ChangePasswordResponse
-	14, // 50: regie.v1.IdentityService.ListUsers:output_type -> regie.v1.ListUsersResponse
-	16, // 51: regie.v1.IdentityService.CreateUser:output_type -> regie.v1.CreateUserResponse
-	18, // 52: regie.v1.IdentityService.UpdateUser:output_type -> regie.v1.UpdateUserResponse
-	20, // 53: regie.v1.IdentityService.DeleteUser:output_type -> regie.v1.DeleteUserResponse
-	22, // 54: regie.v1.IdentityService.ListGroups:output_type -> regie.v1.ListGroupsResponse
-	24, // 55: regie.v1.IdentityService.PutGroup:output_type -> regie.v1.PutGroupResponse
-	26, // 56: regie.v1.IdentityService.DeleteGroup:output_type -> regie.v1.DeleteGroupResponse
-	28, // 57: regie.v1.IdentityService.SetGrant:output_type -> regie.v1.SetGrantResponse
-	30, // 58: regie.v1.IdentityService.ListTokens:output_type -> regie.v1.ListTokensResponse
-	32, // 59: regie.v1.IdentityService.CreateToken:output_type -> regie.v1.CreateTokenResponse
-	34, // 60: regie.v1.IdentityService.RevokeToken:output_type -> regie.v1.RevokeTokenResponse
-	36, // 61: regie.v1.IdentityService.ListNamespaces:output_type -> regie.v1.ListNamespacesResponse
-	38, // 62: regie.v1.IdentityService.PutNamespace:output_type -> regie.v1.PutNamespaceResponse
-	40, // 63: regie.v1.IdentityService.DeleteNamespace:output_type -> regie.v1.DeleteNamespaceResponse
-	46, // [46:64] is the sub-list for method output_type
-	28, // [28:46] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	44, // 5: regie.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	44, // 6: regie.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	44, // 7: regie.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	42, // 8: regie.v1.Namespace.vars:type_name -> regie.v1.Namespace.VarsEntry
+	5,  // 9: regie.v1.Namespace.retention:type_name -> regie.v1.Retention
+	44, // 10: regie.v1.LoginResponse.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 11: regie.v1.LoginResponse.token:type_name -> regie.v1.Token
+	0,  // 12: regie.v1.WhoAmIResponse.grants:type_name -> regie.v1.Grant
+	44, // 13: regie.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	1,  // 14: regie.v1.ListUsersResponse.users:type_name -> regie.v1.User
+	0,  // 15: regie.v1.CreateUserRequest.grants:type_name -> regie.v1.Grant
+	1,  // 16: regie.v1.CreateUserResponse.user:type_name -> regie.v1.User
+	1,  // 17: regie.v1.UpdateUserResponse.user:type_name -> regie.v1.User
+	2,  // 18: regie.v1.ListGroupsResponse.groups:type_name -> regie.v1.Group
+	2,  // 19: regie.v1.PutGroupResponse.group:type_name -> regie.v1.Group
+	0,  // 20: regie.v1.SetGrantRequest.grant:type_name -> regie.v1.Grant
+	0,  // 21: regie.v1.SetGrantResponse.grants:type_name -> regie.v1.Grant
+	3,  // 22: regie.v1.ListTokensResponse.tokens:type_name -> regie.v1.Token
+	0,  // 23: regie.v1.CreateTokenRequest.scopes:type_name -> regie.v1.Grant
+	44, // 24: regie.v1.CreateTokenRequest.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 25: regie.v1.CreateTokenResponse.token:type_name -> regie.v1.Token
+	4,  // 26: regie.v1.ListNamespacesResponse.namespaces:type_name -> regie.v1.Namespace
+	43, // 27: regie.v1.PutNamespaceRequest.vars:type_name -> regie.v1.PutNamespaceRequest.VarsEntry
+	5,  // 28: regie.v1.PutNamespaceRequest.retention:type_name -> regie.v1.Retention
+	4,  // 29: regie.v1.PutNamespaceResponse.namespace:type_name -> regie.v1.Namespace
+	6,  // 30: regie.v1.IdentityService.Login:input_type -> regie.v1.LoginRequest
+	8,  // 31: regie.v1.IdentityService.Logout:input_type -> regie.v1.LogoutRequest
+	10, // 32: regie.v1.IdentityService.WhoAmI:input_type -> regie.v1.WhoAmIRequest
+	12, // 33: regie.v1.IdentityService.ChangePassword:input_type -> regie.v1.ChangePasswordRequest
+	14, // 34: regie.v1.IdentityService.ListUsers:input_type -> regie.v1.ListUsersRequest
+	16, // 35: regie.v1.IdentityService.CreateUser:input_type -> regie.v1.CreateUserRequest
+	18, // 36: regie.v1.IdentityService.UpdateUser:input_type -> regie.v1.UpdateUserRequest
+	20, // 37: regie.v1.IdentityService.DeleteUser:input_type -> regie.v1.DeleteUserRequest
+	22, // 38: regie.v1.IdentityService.ListGroups:input_type -> regie.v1.ListGroupsRequest
+	24, // 39: regie.v1.IdentityService.PutGroup:input_type -> regie.v1.PutGroupRequest
+	26, // 40: regie.v1.IdentityService.DeleteGroup:input_type -> regie.v1.DeleteGroupRequest
+	28, // 41: regie.v1.IdentityService.SetGrant:input_type -> regie.v1.SetGrantRequest
+	30, // 42: regie.v1.IdentityService.ListTokens:input_type -> regie.v1.ListTokensRequest
+	32, // 43: regie.v1.IdentityService.CreateToken:input_type -> regie.v1.CreateTokenRequest
+	34, // 44: regie.v1.IdentityService.RevokeToken:input_type -> regie.v1.RevokeTokenRequest
+	36, // 45: regie.v1.IdentityService.ListNamespaces:input_type -> regie.v1.ListNamespacesRequest
+	38, // 46: regie.v1.IdentityService.PutNamespace:input_type -> regie.v1.PutNamespaceRequest
+	40, // 47: regie.v1.IdentityService.DeleteNamespace:input_type -> regie.v1.DeleteNamespaceRequest
+	7,  // 48: regie.v1.IdentityService.Login:output_type -> regie.v1.LoginResponse
+	9,  // 49: regie.v1.IdentityService.Logout:output_type -> regie.v1.LogoutResponse
+	11, // 50: regie.v1.IdentityService.WhoAmI:output_type -> regie.v1.WhoAmIResponse
+	13, // 51: regie.v1.IdentityService.ChangePassword:output_type -> regie.v1.ChangePasswordResponse
+	15, // 52: regie.v1.IdentityService.ListUsers:output_type -> regie.v1.ListUsersResponse
+	17, // 53: regie.v1.IdentityService.CreateUser:output_type -> regie.v1.CreateUserResponse
+	19, // 54: regie.v1.IdentityService.UpdateUser:output_type -> regie.v1.UpdateUserResponse
+	21, // 55: regie.v1.IdentityService.DeleteUser:output_type -> regie.v1.DeleteUserResponse
+	23, // 56: regie.v1.IdentityService.ListGroups:output_type -> regie.v1.ListGroupsResponse
+	25, // 57: regie.v1.IdentityService.PutGroup:output_type -> regie.v1.PutGroupResponse
+	27, // 58: regie.v1.IdentityService.DeleteGroup:output_type -> regie.v1.DeleteGroupResponse
+	29, // 59: regie.v1.IdentityService.SetGrant:output_type -> regie.v1.SetGrantResponse
+	31, // 60: regie.v1.IdentityService.ListTokens:output_type -> regie.v1.ListTokensResponse
+	33, // 61: regie.v1.IdentityService.CreateToken:output_type -> regie.v1.CreateTokenResponse
+	35, // 62: regie.v1.IdentityService.RevokeToken:output_type -> regie.v1.RevokeTokenResponse
+	37, // 63: regie.v1.IdentityService.ListNamespaces:output_type -> regie.v1.ListNamespacesResponse
+	39, // 64: regie.v1.IdentityService.PutNamespace:output_type -> regie.v1.PutNamespaceResponse
+	41, // 65: regie.v1.IdentityService.DeleteNamespace:output_type -> regie.v1.DeleteNamespaceResponse
+	48, // [48:66] is the sub-list for method output_type
+	30, // [30:48] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_identities_proto_init() }
@@ -2743,14 +2847,15 @@ func file_regie_v1_identities_proto_init() {
 		return
 	}
 	file_regie_v1_access_proto_init()
-	file_regie_v1_identities_proto_msgTypes[17].OneofWrappers = []any{}
+	file_regie_v1_identities_proto_msgTypes[5].OneofWrappers = []any{}
+	file_regie_v1_identities_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_identities_proto_rawDesc), len(file_regie_v1_identities_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

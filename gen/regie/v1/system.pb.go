@@ -685,15 +685,18 @@ func (*GetInfoRequest) Descriptor() ([]byte, []int) {
 }
 
 type GetInfoResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	Installation  string                 `protobuf:"bytes,2,opt,name=installation,proto3" json:"installation,omitempty"` // a name that stays
-	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	Environment   string                 `protobuf:"bytes,4,opt,name=environment,proto3" json:"environment,omitempty"`
-	Warnings      []string               `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	Position      uint64                 `protobuf:"varint,6,opt,name=position,proto3" json:"position,omitempty"`
-	Draining      bool                   `protobuf:"varint,7,opt,name=draining,proto3" json:"draining,omitempty"`
-	Now           *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=now,proto3" json:"now,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Version      string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	Installation string                 `protobuf:"bytes,2,opt,name=installation,proto3" json:"installation,omitempty"` // a name that stays
+	StartedAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	Environment  string                 `protobuf:"bytes,4,opt,name=environment,proto3" json:"environment,omitempty"`
+	Warnings     []string               `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Position     uint64                 `protobuf:"varint,6,opt,name=position,proto3" json:"position,omitempty"`
+	Draining     bool                   `protobuf:"varint,7,opt,name=draining,proto3" json:"draining,omitempty"`
+	Now          *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=now,proto3" json:"now,omitempty"`
+	// How much room the data folder takes, as it was measured last, each hour;
+	// with system.read.
+	Usage         *Usage `protobuf:"bytes,9,opt,name=usage,proto3" json:"usage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -784,6 +787,82 @@ func (x *GetInfoResponse) GetNow() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetInfoResponse) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+// Room in the data folder, in bytes.
+type Usage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DatabaseBytes int64                  `protobuf:"varint,1,opt,name=database_bytes,json=databaseBytes,proto3" json:"database_bytes,omitempty"`
+	LogsBytes     int64                  `protobuf:"varint,2,opt,name=logs_bytes,json=logsBytes,proto3" json:"logs_bytes,omitempty"`
+	OtherBytes    int64                  `protobuf:"varint,3,opt,name=other_bytes,json=otherBytes,proto3" json:"other_bytes,omitempty"`
+	MeasuredAt    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=measured_at,json=measuredAt,proto3" json:"measured_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_regie_v1_system_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_system_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_regie_v1_system_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Usage) GetDatabaseBytes() int64 {
+	if x != nil {
+		return x.DatabaseBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetLogsBytes() int64 {
+	if x != nil {
+		return x.LogsBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetOtherBytes() int64 {
+	if x != nil {
+		return x.OtherBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetMeasuredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MeasuredAt
+	}
+	return nil
+}
+
 type VerifyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -792,7 +871,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_regie_v1_system_proto_msgTypes[11]
+	mi := &file_regie_v1_system_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +883,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_system_proto_msgTypes[11]
+	mi := &file_regie_v1_system_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +896,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_system_proto_rawDescGZIP(), []int{11}
+	return file_regie_v1_system_proto_rawDescGZIP(), []int{12}
 }
 
 type VerifyResponse struct {
@@ -833,7 +912,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_regie_v1_system_proto_msgTypes[12]
+	mi := &file_regie_v1_system_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -845,7 +924,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_system_proto_msgTypes[12]
+	mi := &file_regie_v1_system_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -858,7 +937,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_system_proto_rawDescGZIP(), []int{12}
+	return file_regie_v1_system_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VerifyResponse) GetOk() bool {
@@ -904,7 +983,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_regie_v1_system_proto_msgTypes[13]
+	mi := &file_regie_v1_system_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +995,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_system_proto_msgTypes[13]
+	mi := &file_regie_v1_system_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1008,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_system_proto_rawDescGZIP(), []int{13}
+	return file_regie_v1_system_proto_rawDescGZIP(), []int{14}
 }
 
 type DrainRequest struct {
@@ -941,7 +1020,7 @@ type DrainRequest struct {
 
 func (x *DrainRequest) Reset() {
 	*x = DrainRequest{}
-	mi := &file_regie_v1_system_proto_msgTypes[14]
+	mi := &file_regie_v1_system_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1032,7 @@ func (x *DrainRequest) String() string {
 func (*DrainRequest) ProtoMessage() {}
 
 func (x *DrainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_system_proto_msgTypes[14]
+	mi := &file_regie_v1_system_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1045,7 @@ func (x *DrainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
 func (*DrainRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_system_proto_rawDescGZIP(), []int{14}
+	return file_regie_v1_system_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DrainRequest) GetSeconds() int32 {
@@ -984,7 +1063,7 @@ type DrainResponse struct {
 
 func (x *DrainResponse) Reset() {
 	*x = DrainResponse{}
-	mi := &file_regie_v1_system_proto_msgTypes[15]
+	mi := &file_regie_v1_system_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1075,7 @@ func (x *DrainResponse) String() string {
 func (*DrainResponse) ProtoMessage() {}
 
 func (x *DrainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_system_proto_msgTypes[15]
+	mi := &file_regie_v1_system_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,7 +1088,7 @@ func (x *DrainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
 func (*DrainResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_system_proto_rawDescGZIP(), []int{15}
+	return file_regie_v1_system_proto_rawDescGZIP(), []int{16}
 }
 
 var File_regie_v1_system_proto protoreflect.FileDescriptor
@@ -1069,7 +1148,7 @@ const file_regie_v1_system_proto_rawDesc = "" +
 	"\x05proof\x18\x01 \x01(\tR\x05proof\"#\n" +
 	"\rExportRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\"\x10\n" +
-	"\x0eGetInfoRequest\"\xae\x02\n" +
+	"\x0eGetInfoRequest\"\xd5\x02\n" +
 	"\x0fGetInfoResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\"\n" +
 	"\finstallation\x18\x02 \x01(\tR\finstallation\x129\n" +
@@ -1079,7 +1158,16 @@ const file_regie_v1_system_proto_rawDesc = "" +
 	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x12\x1a\n" +
 	"\bposition\x18\x06 \x01(\x04R\bposition\x12\x1a\n" +
 	"\bdraining\x18\a \x01(\bR\bdraining\x12,\n" +
-	"\x03now\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x03now\"\x0f\n" +
+	"\x03now\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12%\n" +
+	"\x05usage\x18\t \x01(\v2\x0f.regie.v1.UsageR\x05usage\"\xab\x01\n" +
+	"\x05Usage\x12%\n" +
+	"\x0edatabase_bytes\x18\x01 \x01(\x03R\rdatabaseBytes\x12\x1d\n" +
+	"\n" +
+	"logs_bytes\x18\x02 \x01(\x03R\tlogsBytes\x12\x1f\n" +
+	"\vother_bytes\x18\x03 \x01(\x03R\n" +
+	"otherBytes\x12;\n" +
+	"\vmeasured_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"measuredAt\"\x0f\n" +
 	"\rVerifyRequest\"~\n" +
 	"\x0eVerifyResponse\x12\x0e\n" +
 	"\x02ok\x18\x01 \x01(\bR\x02ok\x12\x14\n" +
@@ -1115,7 +1203,7 @@ func file_regie_v1_system_proto_rawDescGZIP() []byte {
 	return file_regie_v1_system_proto_rawDescData
 }
 
-var file_regie_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_regie_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_regie_v1_system_proto_goTypes = []any{
 	(*Entry)(nil),                 // 0: regie.v1.Entry
 	(*ListEntriesRequest)(nil),    // 1: regie.v1.ListEntriesRequest
@@ -1128,44 +1216,47 @@ var file_regie_v1_system_proto_goTypes = []any{
 	(*ExportRequest)(nil),         // 8: regie.v1.ExportRequest
 	(*GetInfoRequest)(nil),        // 9: regie.v1.GetInfoRequest
 	(*GetInfoResponse)(nil),       // 10: regie.v1.GetInfoResponse
-	(*VerifyRequest)(nil),         // 11: regie.v1.VerifyRequest
-	(*VerifyResponse)(nil),        // 12: regie.v1.VerifyResponse
-	(*BackupRequest)(nil),         // 13: regie.v1.BackupRequest
-	(*DrainRequest)(nil),          // 14: regie.v1.DrainRequest
-	(*DrainResponse)(nil),         // 15: regie.v1.DrainResponse
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*httpbody.HttpBody)(nil),     // 17: google.api.HttpBody
+	(*Usage)(nil),                 // 11: regie.v1.Usage
+	(*VerifyRequest)(nil),         // 12: regie.v1.VerifyRequest
+	(*VerifyResponse)(nil),        // 13: regie.v1.VerifyResponse
+	(*BackupRequest)(nil),         // 14: regie.v1.BackupRequest
+	(*DrainRequest)(nil),          // 15: regie.v1.DrainRequest
+	(*DrainResponse)(nil),         // 16: regie.v1.DrainResponse
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*httpbody.HttpBody)(nil),     // 18: google.api.HttpBody
 }
 var file_regie_v1_system_proto_depIdxs = []int32{
-	16, // 0: regie.v1.Entry.at:type_name -> google.protobuf.Timestamp
-	16, // 1: regie.v1.ListEntriesRequest.from:type_name -> google.protobuf.Timestamp
-	16, // 2: regie.v1.ListEntriesRequest.to:type_name -> google.protobuf.Timestamp
+	17, // 0: regie.v1.Entry.at:type_name -> google.protobuf.Timestamp
+	17, // 1: regie.v1.ListEntriesRequest.from:type_name -> google.protobuf.Timestamp
+	17, // 2: regie.v1.ListEntriesRequest.to:type_name -> google.protobuf.Timestamp
 	0,  // 3: regie.v1.ListEntriesResponse.entries:type_name -> regie.v1.Entry
 	5,  // 4: regie.v1.GetCheckpointResponse.anchored:type_name -> regie.v1.Anchored
-	16, // 5: regie.v1.Anchored.at:type_name -> google.protobuf.Timestamp
-	16, // 6: regie.v1.GetInfoResponse.started_at:type_name -> google.protobuf.Timestamp
-	16, // 7: regie.v1.GetInfoResponse.now:type_name -> google.protobuf.Timestamp
-	1,  // 8: regie.v1.AuditService.ListEntries:input_type -> regie.v1.ListEntriesRequest
-	3,  // 9: regie.v1.AuditService.GetCheckpoint:input_type -> regie.v1.GetCheckpointRequest
-	6,  // 10: regie.v1.AuditService.Prove:input_type -> regie.v1.ProveRequest
-	8,  // 11: regie.v1.AuditService.Export:input_type -> regie.v1.ExportRequest
-	9,  // 12: regie.v1.SystemService.GetInfo:input_type -> regie.v1.GetInfoRequest
-	11, // 13: regie.v1.SystemService.Verify:input_type -> regie.v1.VerifyRequest
-	13, // 14: regie.v1.SystemService.Backup:input_type -> regie.v1.BackupRequest
-	14, // 15: regie.v1.SystemService.Drain:input_type -> regie.v1.DrainRequest
-	2,  // 16: regie.v1.AuditService.ListEntries:output_type -> regie.v1.ListEntriesResponse
-	4,  // 17: regie.v1.AuditService.GetCheckpoint:output_type -> regie.v1.GetCheckpointResponse
-	7,  // 18: regie.v1.AuditService.Prove:output_type -> regie.v1.ProveResponse
-	17, // 19: regie.v1.AuditService.Export:output_type -> google.api.HttpBody
-	10, // 20: regie.v1.SystemService.GetInfo:output_type -> regie.v1.GetInfoResponse
-	12, // 21: regie.v1.SystemService.Verify:output_type -> regie.v1.VerifyResponse
-	17, // 22: regie.v1.SystemService.Backup:output_type -> google.api.HttpBody
-	15, // 23: regie.v1.SystemService.Drain:output_type -> regie.v1.DrainResponse
-	16, // [16:24] is the sub-list for method output_type
-	8,  // [8:16] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	17, // 5: regie.v1.Anchored.at:type_name -> google.protobuf.Timestamp
+	17, // 6: regie.v1.GetInfoResponse.started_at:type_name -> google.protobuf.Timestamp
+	17, // 7: regie.v1.GetInfoResponse.now:type_name -> google.protobuf.Timestamp
+	11, // 8: regie.v1.GetInfoResponse.usage:type_name -> regie.v1.Usage
+	17, // 9: regie.v1.Usage.measured_at:type_name -> google.protobuf.Timestamp
+	1,  // 10: regie.v1.AuditService.ListEntries:input_type -> regie.v1.ListEntriesRequest
+	3,  // 11: regie.v1.AuditService.GetCheckpoint:input_type -> regie.v1.GetCheckpointRequest
+	6,  // 12: regie.v1.AuditService.Prove:input_type -> regie.v1.ProveRequest
+	8,  // 13: regie.v1.AuditService.Export:input_type -> regie.v1.ExportRequest
+	9,  // 14: regie.v1.SystemService.GetInfo:input_type -> regie.v1.GetInfoRequest
+	12, // 15: regie.v1.SystemService.Verify:input_type -> regie.v1.VerifyRequest
+	14, // 16: regie.v1.SystemService.Backup:input_type -> regie.v1.BackupRequest
+	15, // 17: regie.v1.SystemService.Drain:input_type -> regie.v1.DrainRequest
+	2,  // 18: regie.v1.AuditService.ListEntries:output_type -> regie.v1.ListEntriesResponse
+	4,  // 19: regie.v1.AuditService.GetCheckpoint:output_type -> regie.v1.GetCheckpointResponse
+	7,  // 20: regie.v1.AuditService.Prove:output_type -> regie.v1.ProveResponse
+	18, // 21: regie.v1.AuditService.Export:output_type -> google.api.HttpBody
+	10, // 22: regie.v1.SystemService.GetInfo:output_type -> regie.v1.GetInfoResponse
+	13, // 23: regie.v1.SystemService.Verify:output_type -> regie.v1.VerifyResponse
+	18, // 24: regie.v1.SystemService.Backup:output_type -> google.api.HttpBody
+	16, // 25: regie.v1.SystemService.Drain:output_type -> regie.v1.DrainResponse
+	18, // [18:26] is the sub-list for method output_type
+	10, // [10:18] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_system_proto_init() }
@@ -1180,7 +1271,7 @@ func file_regie_v1_system_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_system_proto_rawDesc), len(file_regie_v1_system_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,5 +95,49 @@ func TestRemoveLogs(t *testing.T) {
 	}
 	if n, err := f.RemoveLogs("nobody"); err != nil || n != 0 {
 		t.Errorf("a run without logs: %d, %v", n, err)
+	}
+}
+
+// TestLogShards: logs are found by the beginnings of the IDs of their runs, and
+// measured.
+func TestLogShards(t *testing.T) {
+	t.Parallel()
+	f, err := home.Open(t.Context(), t.TempDir(), home.Owner("test", time.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if shards, err := f.LogShards(); err != nil || len(shards) > 0 {
+		t.Errorf("shards without logs: %v, %v", shards, err)
+	}
+	for _, run := range []store.RunID{"01k0000zzz-1", "01k0000aaa", "01k0001aaa"} {
+		log, err := f.OpenLog(run, 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(log.Write(executor.Chunk{At: time.Now(), Stream: executor.Stdout, Data: make([]byte, 100)}), log.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shards, err := f.LogShards()
+	if err != nil || !slices.Equal(shards, []string{"01k0000", "01k0001"}) {
+		t.Errorf("shards %v, %v", shards, err)
+	}
+	owners, err := f.LogOwners("01k0000")
+	if err != nil || !slices.Equal(owners, []store.RunID{"01k0000aaa", "01k0000zzz-1"}) {
+		t.Errorf("owners %v, %v", owners, err)
+	}
+	if _, err := f.RemoveLogs("01k0001aaa"); err != nil {
+		t.Error(err)
+	}
+	if owners, err := f.LogOwners("01k0001"); err != nil || len(owners) > 0 {
+		t.Errorf("owners in an empty shard: %v, %v", owners, err)
+	}
+	if shards, err := f.LogShards(); err != nil || !slices.Equal(shards, []string{"01k0000"}) {
+		t.Errorf("shards %v, %v", shards, err)
+	}
+	database, logs, other, err := f.Usage(t.Context())
+	if err != nil || database < 10_000 || logs < 200 || logs > 3000 || other == 0 {
+		t.Errorf("%d bytes of database, %d of logs, %d others, %v", database, logs, other, err)
 	}
 }

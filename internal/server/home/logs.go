@@ -1,11 +1,14 @@
 package home
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/regie-dev/regie/internal/datadir"
@@ -89,4 +92,79 @@ func (f *Folder) readDir(name string) ([]os.DirEntry, error) {
 		return nil, fmt.Errorf("list logs: %w", err)
 	}
 	return entries, nil
+}
+
+// LogShards are the names of the folders of logs, in order: the beginnings of
+// the IDs of the runs that have logs in them.
+func (f *Folder) LogShards() ([]string, error) {
+	entries, err := f.readDir(datadir.LogsName)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// LogOwners are the runs that have logs in a shard, in order. An empty shard is
+// removed, so that it is to be asked of those only in which no run begins.
+func (f *Folder) LogOwners(shard string) ([]store.RunID, error) {
+	entries, err := f.readDir(path.Join(datadir.LogsName, shard))
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		// It may have got a log just now: then it stays.
+		_ = f.Dir.Root().Remove(path.Join(datadir.LogsName, shard))
+	}
+	var owners []store.RunID
+	for _, e := range entries {
+		if owner := logOwner(e.Name()); owner != "" {
+			owners = append(owners, owner)
+		}
+	}
+	slices.Sort(owners)
+	return slices.Compact(owners), nil
+}
+
+// Usage is how much room the folder takes, in bytes: its database, its logs, and
+// all else.
+func (f *Folder) Usage(ctx context.Context) (database, logs, other int64, err error) {
+	base := filepath.Base(f.Dir.Database())
+	err = fs.WalkDir(f.Dir.Root().FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil || d.IsDir() {
+			return gone(err)
+		}
+		info, err := d.Info()
+		if err != nil {
+			return gone(err)
+		}
+		switch {
+		case strings.HasPrefix(name, datadir.LogsName+"/"):
+			logs += info.Size()
+		case strings.HasPrefix(name, base):
+			database += info.Size()
+		default:
+			other += info.Size()
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, 0, fmt.Errorf("measure the data folder: %w", err)
+	}
+	return database, logs, other, nil
+}
+
+// gone passes over what went while it was looked at, or is another user's.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
 }

@@ -1,0 +1,287 @@
+package retention_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/regie-dev/regie/internal/retention"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/store/simstore"
+	"github.com/regie-dev/regie/internal/store/storetest"
+)
+
+// shard is that of every log in these tests.
+const shard = "0"
+
+// place is a service on a simulated disk, with logs in memory.
+type place struct {
+	t        *testing.T
+	disk     *simstore.Disk
+	store    *simstore.Store
+	writer   *storetest.Writer
+	logs     map[store.RunID]int
+	policies map[string]retention.Policy
+	live     map[store.RunID]bool // refused as if they were retried
+	// stop, if not nil, ends the world before a step: it has the name of the step.
+	stop    func(step string)
+	now     time.Time
+	entries []store.Entry
+}
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	p := &place{
+		t: t, disk: simstore.NewDisk(), logs: map[store.RunID]int{}, policies: map[string]retention.Policy{}, live: map[store.RunID]bool{},
+		now: storetest.Start,
+	}
+	p.open()
+	return p
+}
+
+// open opens the disk, anew after a crash.
+func (p *place) open() {
+	p.t.Helper()
+	s, err := simstore.Open(p.disk, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.store, p.writer = s, storetest.Lead(p.t, s)
+}
+
+func (p *place) service() *retention.Service {
+	return retention.New(retention.Config{
+		Store: p.store, Runtime: p, Logs: p, Clock: at{p.now}, Log: slog.New(slog.DiscardHandler),
+		Policies: func() map[string]retention.Policy { return maps.Clone(p.policies) },
+		Measure:  func(context.Context) (retention.Usage, error) { return retention.Usage{}, nil },
+	})
+}
+
+// at is a clock that stands still.
+type at struct{ now time.Time }
+
+var _ clock.Clock = at{}
+
+func (a at) Now() time.Time                                 { return a.now }
+func (a at) AfterFunc(time.Time, func()) (stop func() bool) { return func() bool { return true } }
+func (a at) Begin()                                         {}
+func (a at) End()                                           {}
+
+func (p *place) stepf(format string, args ...any) {
+	if p.stop != nil {
+		p.stop(fmt.Sprintf(format, args...))
+	}
+}
+
+// Remove commits, as the runtime does.
+func (p *place) Remove(_ context.Context, m runtime.Removal) (uint64, error) {
+	for _, id := range m.Erase {
+		if p.live[id] {
+			return 0, &runtime.LiveError{Run: id}
+		}
+	}
+	p.stepf("remove")
+	p.writer.Commit(store.Batch{Erase: m.Erase, Prune: m.Prune, Entries: m.Entries})
+	return 1, nil
+}
+
+// Write commits entries.
+func (p *place) Write(_ context.Context, _ []store.Object, entries []store.Entry) (uint64, error) {
+	p.entries = append(p.entries, entries...)
+	p.writer.Commit(store.Batch{Entries: entries})
+	return 1, nil
+}
+
+func (p *place) CountLogs(run store.RunID) (int, error) { return p.logs[run], nil }
+
+func (p *place) RemoveLogs(run store.RunID) (int, error) {
+	p.stepf("logs of %s", run)
+	n := p.logs[run]
+	delete(p.logs, run)
+	return n, nil
+}
+
+func (p *place) LogShards() ([]string, error) { return []string{shard, "zzz"}, nil }
+
+func (p *place) LogOwners(name string) ([]store.RunID, error) {
+	if name != shard {
+		p.t.Errorf("shard %s, of runs that were accepted later, is looked at", name)
+	}
+	return slices.Sorted(maps.Keys(p.logs)), nil
+}
+
+// run makes a run with a log that ended so long ago; 0: it goes on.
+func (p *place) run(id store.RunID, namespace, workflow string, ago time.Duration) {
+	row := storetest.Row(id)
+	row.Namespace, row.Workflow = namespace, workflow
+	if ago > 0 {
+		row.State, row.EndedAt = "succeeded", p.now.Add(-ago)
+	}
+	p.writer.Commit(store.Batch{Runs: []store.RunRow{row}, Records: []store.Record{storetest.Record(id, 1, 2)}})
+	p.writer.Commit(store.Batch{Records: []store.Record{storetest.Record(id, 3, 1)}})
+	p.logs[id] = 1
+}
+
+// left says what is left of each run: whole, erased, or nothing; and its logs.
+func (p *place) left() map[string]string {
+	p.t.Helper()
+	out := map[string]string{}
+	rows, err := p.store.Runs(p.t.Context(), store.RunQuery{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for i := range rows {
+		state := "whole"
+		if rows[i].Erased > 0 {
+			state = "erased"
+		}
+		if p.logs[rows[i].ID] > 0 {
+			state += ", logs"
+		}
+		out[string(rows[i].ID)] = state
+	}
+	if err := p.store.Verify(p.t.Context()); err != nil {
+		p.t.Error(err)
+	}
+	return out
+}
+
+const day = 24 * time.Hour
+
+func TestPass(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.run("a1", "ns", "a", 100*day)
+	p.run("b1", "ns", "b", 100*day)
+	p.run("a2", "ns", "a", 60*day)
+	p.run("a3", "ns", "a", 60*day)
+	p.run("a4", "ns", "a", 20*day)
+	p.run("a5", "ns", "a", 5*day)
+	p.run("a6", "ns", "a", day)
+	p.run("a7", "ns", "a", 0)
+	p.run("o1", "other", "a", 1000*day)
+	p.live["a3"] = true // retried since the row was read
+	s := p.service()
+	before := p.left()
+	if err := s.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, p.left()); diff != "" {
+		t.Errorf("without a policy:\n%s", diff)
+	}
+	p.policies["ns"] = retention.Policy{Runs: 90 * day, Payloads: 10 * day, Logs: 2 * day, Last: 1}
+	for range 2 { // the second finds nothing
+		if err := s.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{
+			"b1": "erased", // the last of its workflow
+			"a2": "erased", "a3": "whole", "a4": "erased", "a5": "whole", "a6": "whole, logs", "a7": "whole, logs", "o1": "whole, logs",
+		}
+		if diff := cmp.Diff(want, p.left()); diff != "" {
+			t.Errorf("left (-want +got):\n%s", diff)
+		}
+	}
+	if len(p.entries) != 1 || p.entries[0].Actor != "system/retention" || p.entries[0].Namespace != "ns" ||
+		string(p.entries[0].Detail) != `{"erased":4,"logs_deleted":6,"removed":1}` {
+		t.Errorf("on record: %+v", p.entries)
+	}
+	if got := s.Stats(); got.Erased != 4 || got.Pruned != 1 || got.Logs != 6 {
+		t.Errorf("stats: %+v", got)
+	}
+	p.policies["ns"] = retention.Policy{Runs: 90 * day}
+	if err := s.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, there := p.left()["b1"]; there {
+		t.Error("the last run of a workflow stays though none is to be kept")
+	}
+}
+
+// TestPassOfMany goes through more runs than a page and a batch have.
+func TestPassOfMany(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for i := range 1203 {
+		id := store.RunID(fmt.Sprintf("r%05d", i))
+		row := storetest.Row(id)
+		row.Namespace, row.State, row.EndedAt = "ns", "failed", p.now.Add(-100*day)
+		p.writer.Commit(store.Batch{Runs: []store.RunRow{row}, Records: []store.Record{storetest.Record(id, 1, 1)}})
+	}
+	p.policies["ns"] = retention.Policy{Runs: 90 * day, Last: 2}
+	if err := p.service().Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"r01201": "erased", "r01202": "erased"}, p.left()); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// powerCut is what a step panics with.
+type powerCut struct{}
+
+// TestPowerCut cuts the power before each step of a pass: no run is left that
+// looks whole and is not, and the next pass ends what was begun.
+func TestPowerCut(t *testing.T) {
+	t.Parallel()
+	for cut := 0; ; cut++ {
+		p := newPlace(t)
+		p.run("a1", "ns", "a", 100*day)
+		p.run("a2", "ns", "a", 60*day)
+		p.run("a3", "ns", "a", day)
+		p.policies["ns"] = retention.Policy{Runs: 90 * day, Payloads: 10 * day, Last: 1}
+		steps := 0
+		p.stop = func(string) {
+			if steps++; steps > cut {
+				panic(powerCut{})
+			}
+		}
+		done := p.passUntilCut()
+		p.stop = nil
+		p.disk.Crash()
+		p.open()
+		for id, state := range p.left() {
+			if state == "whole" { // the logs go last
+				t.Errorf("cut before step %d: run %s has its data and no logs", cut+1, id)
+			}
+		}
+		if err := p.service().Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]string{"a2": "erased", "a3": "whole, logs"}, p.left()); diff != "" {
+			t.Errorf("cut before step %d, then a pass (-want +got):\n%s", cut+1, diff)
+		}
+		if len(p.logs) != 1 {
+			t.Errorf("cut before step %d: logs %v", cut+1, p.logs)
+		}
+		if done {
+			if cut < 4 {
+				t.Errorf("only %d steps", cut)
+			}
+			return
+		}
+	}
+}
+
+// passUntilCut reports whether the pass came to its end.
+func (p *place) passUntilCut() (done bool) {
+	defer func() {
+		if cut := recover(); cut != nil {
+			if _, ok := cut.(powerCut); !ok {
+				panic(cut)
+			}
+		}
+	}()
+	if err := p.service().Pass(p.t.Context()); err != nil {
+		p.t.Fatal(err)
+	}
+	return true
+}
