@@ -58,7 +58,7 @@ func (c *cli) runsCommand() *cobra.Command {
 	f.define(c, cmd)
 	cmd.Flags().IntVar(&f.limit, "limit", defaultRuns, "list at most so many")
 	f.defineAll(cmd)
-	cmd.AddCommand(c.eraseCommand())
+	cmd.AddCommand(c.eraseCommand(), c.exportCommand())
 	return cmd
 }
 
