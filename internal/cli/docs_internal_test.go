@@ -51,7 +51,7 @@ func checkCall(args []string) error {
 		return flagError(cmd, err)
 	}
 	rest = cmd.Flags().Args()
-	if len(rest) > 0 && cmd.HasSubCommands() {
+	if len(rest) > 0 && cmd.HasSubCommands() && !strings.Contains(cmd.Use, " ") { // a family takes no arguments
 		return unknownCommand(cmd, rest[0])
 	}
 	if err := cmd.ValidateFlagGroups(); err != nil {
