@@ -161,7 +161,7 @@ func asIs(m *asl.Machine) (*engine.Machine, error) {
 			return workflow.Data{Object: []workflow.DataMember{
 				{Key: "resource", Data: workflow.Data{Const: value.String(r.Text)}}, {Key: "input", Data: arguments},
 			}}
-		}}, true
+		}}, r.Subject == "" // functions that are named get the whole arguments, too
 	}
 	program, problems := asl.Compile(asl.CompileConfig{Name: "machine", JSONata: language(), Target: target}, m)
 	if asl.HasErrors(problems) {
