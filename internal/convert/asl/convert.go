@@ -205,7 +205,7 @@ func (c *converter) cycles(f *asl.Flow) {
 		for _, to := range g.next(s.Name) {
 			if g.back[edge{s.Name, to}] {
 				c.stuck = true
-				c.note(Lost, s.Pos, s.Name, "Next", "it goes back to %q, which makes a loop; native workflows have none yet. "+
+				c.note(Lost, s.Pos, s.Name, "Next", "it goes back to %q, which makes a loop, and loops are not made into `repeat`. "+
 					"Run the state machine as it is: regie run FILE", to)
 			}
 		}
