@@ -447,7 +447,9 @@ func (m *Machine) applyAttemptEnded(run *Run, a *Activation, ev *Event) {
 			a.Result, a.Phase = value.Undefined, PhaseEntered // it was told to stop
 		}
 	case OutcomeFailed:
-		a.Failures++
+		if a.Expired == "" { // else its error follows, and counts
+			a.Failures++
+		}
 		a.Phase, a.RuleAt = PhaseError, 0
 	case OutcomeLost:
 		if a.Expired == "" {

@@ -145,6 +145,9 @@ func (d *decider) callback(in Callback) error {
 	case len(affected) == 0:
 		return nil
 	case in.Beat:
+		if t := d.run.Timers[a.Beat]; t != nil && t.At.Sub(d.ctx.Now) > a.Heartbeat-a.Heartbeat/beatsKept {
+			return nil
+		}
 		return d.beat(a)
 	case in.Taker != "":
 		return d.take(a, &in)
@@ -220,6 +223,10 @@ func (d *decider) watch(a *Activation, finish workflow.Finish) error {
 	}
 	return d.timer(a, TimerHeartbeat, d.ctx.Now.Add(a.Heartbeat), value.Undefined)
 }
+
+// beatsKept is how many heartbeats are recorded at most in the time that one may
+// take to come: those in between change nothing.
+const beatsKept = 10
 
 // beat begins the time of the next heartbeat.
 func (d *decider) beat(a *Activation) error {

@@ -55,7 +55,7 @@ func (d *decider) eval(e *workflow.Expr, p *place) (value.Value, error) {
 			return a.value, nil
 		}
 	}
-	req := expr.Request{Bindings: d.bindings(link.roots, p), Cost: d.ctx.InlineCost, Now: d.ctx.Now, Seed: d.seed(p)}
+	req := expr.Request{Bindings: d.bindings(link.roots, p), Cost: d.ctx.InlineCost, Now: d.begunAt(), Seed: d.seed(p)}
 	if req.Cost == 0 {
 		req.Cost = expr.InlineCost
 	}
@@ -77,7 +77,19 @@ func (d *decider) seed(p *place) uint64 {
 	if p.a != nil {
 		act = p.a.ID
 	}
-	return mix(d.run.Seed, d.run.Sequence, uint64(p.f.ID), uint64(act), uint64(d.doing.node), uint64(d.ordinal))
+	sequence := d.run.Sequence
+	if d.cur != nil {
+		sequence = d.cur.sequence
+	}
+	return mix(d.run.Seed, sequence, uint64(p.f.ID), uint64(act), uint64(d.doing.node), uint64(d.ordinal))
+}
+
+// begunAt is when the work in hand was begun.
+func (d *decider) begunAt() time.Time {
+	if d.cur != nil {
+		return d.cur.now
+	}
+	return d.ctx.Now
 }
 
 // asError tells an error of the language, which handlers are offered, from a
@@ -127,7 +139,7 @@ func (d *decider) evalError(e *workflow.Expr, fault *Error) *Error {
 func (d *decider) suspend(link *linked, req expr.Request) {
 	s := d.cur
 	if s == nil {
-		s = &suspension{doing: d.doing, answers: map[int]answer{}}
+		s = &suspension{doing: d.doing, answers: map[int]answer{}, now: d.ctx.Now, sequence: d.run.Sequence}
 	}
 	d.run.lastEval++
 	id := d.run.lastEval
@@ -226,7 +238,6 @@ func (d *decider) source(s *workflow.Source, p *place) value.Value {
 		if f := d.outward(p, s.Up); f != nil {
 			return d.frameFact(f, s.Name)
 		}
-	case workflow.RootFacts:
 	}
 	return value.Undefined
 }

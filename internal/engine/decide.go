@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -71,7 +72,11 @@ type suspension struct {
 	vars    bool           // whether the answer depends on them
 	stale   int
 	holding bool
-	rest    []task // of a turn that was handed back
+	// now and sequence are those at which the work was begun: what it evaluates
+	// again shows the same clock and draws the same.
+	now      time.Time
+	sequence uint64
+	rest     []task // of a turn that was handed back
 }
 
 type answer struct {

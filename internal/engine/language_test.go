@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
@@ -9,7 +11,8 @@ import (
 
 // testLanguage is as little of a language as the engine's scripts need: JSON
 // literals, names that the environment declares, `a == b`, `a != b`, `a + b`
-// on integers, and `costly a`, which costs 1000 units.
+// on integers, `costly a`, which costs 1000 units, and `clock` and `drawn`, what
+// the evaluation's clock shows and its seed.
 type testLanguage struct{}
 
 func (testLanguage) Name() string { return "test" }
@@ -58,6 +61,12 @@ func (e testExpr) Eval(r expr.Request) (value.Value, error) {
 		return value.Int(i + j), nil
 	}
 	src = strings.TrimSpace(src)
+	switch src {
+	case "clock":
+		return value.String(r.Now.Format(time.TimeOnly)), nil
+	case "drawn":
+		return value.String(strconv.FormatUint(r.Seed, 16)), nil
+	}
 	if v, err := value.Parse([]byte(src)); err == nil {
 		return v, nil
 	}

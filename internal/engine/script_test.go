@@ -751,7 +751,7 @@ func (l *loader) expr(src string) *workflow.Expr {
 	e := &workflow.Expr{Language: "test", Source: src}
 	seen := map[string]bool{}
 	for _, name := range namePattern.FindAllString(src, -1) {
-		if !seen[name] && name != "true" && name != "false" && name != "null" && !strings.Contains(src, `"`+name+`"`) {
+		if !seen[name] && name != "true" && name != "false" && name != "null" && name != "clock" && name != "drawn" && !strings.Contains(src, `"`+name+`"`) {
 			seen[name] = true
 			e.Bind = append(e.Bind, workflow.Binding{Path: []string{name}, From: l.bindName(name)})
 		}

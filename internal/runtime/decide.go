@@ -254,7 +254,7 @@ func (r *Reactor) decide(l *live, in engine.Input) bool {
 func offers(l *live, events []engine.Event) bool {
 	for i := range events {
 		switch ev := &events[i]; ev.Kind {
-		case engine.EvReleased:
+		case engine.EvReleased, engine.EvCancelAsked:
 			return true
 		case engine.EvAttemptEnded:
 			if a := l.run.Acts[ev.Act]; a != nil && l.machine.Offered(l.run, a) {

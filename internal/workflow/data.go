@@ -74,7 +74,6 @@ const (
 	RootRun       Root = "run"       // fact Name of the run: id, workflow, business_date, accepted_at, state, error, …
 	RootFrame     Root = "frame"     // fact Name of the frame Up: state, reason, error, output, and its raw input
 	RootNamespace Root = "namespace" // namespace variable Name
-	RootFacts     Root = "facts"     // published fact Name of the node: token, url, address, …
 )
 
 // Which names an instance among several visits or turns.
