@@ -164,6 +164,17 @@ func TestLimitsBeyondIntegers(t *testing.T) {
 	}
 }
 
+// TestDistinctIsBounded: what is written to tell items apart is charged before
+// it is written.
+func TestDistinctIsBounded(t *testing.T) {
+	t.Parallel()
+	input := value.Object(value.M("s", value.String(strings.Repeat("x", mebi))))
+	got := measure(t, "($s := s; $l := [1..1000].($s); $distinct([{'a': $l}, 1]))", input)
+	if got.bytes < maxMemory-2*mebi || got.steps > 200*mebi/stepBytes {
+		t.Errorf("it cost %+v, and should have ended at the bound of memory (%d)", got, maxMemory)
+	}
+}
+
 // TestDistinctKeys: values of different kinds with alike texts stay apart.
 func TestDistinctKeys(t *testing.T) {
 	t.Parallel()

@@ -129,7 +129,6 @@ func fnDistinct(m *machine, c call) any {
 		if seen[string(w.out)] {
 			continue
 		}
-		m.text(len(w.out))
 		seen[string(w.out)] = true
 		out.put(m, item)
 	}
@@ -155,7 +154,9 @@ func (w *canonical) value(x any, depth int) {
 	case float64:
 		w.out = append(append(w.out, 'n'), formatFloat(x)...)
 	case exact:
-		w.out = append(append(w.out, 'e'), x.v.String()...)
+		digits := x.v.String()
+		w.m.text(len(digits))
+		w.out = append(append(w.out, 'e'), digits...)
 	case string:
 		w.text(x)
 	case *array:
@@ -190,7 +191,7 @@ func (w *canonical) object(x *object, depth int) {
 }
 
 func (w *canonical) text(s string) {
-	w.m.read(s)
+	w.m.text(len(s))
 	w.size('s', len(s))
 	w.out = append(w.out, s...)
 }

@@ -69,11 +69,15 @@ func fnEval(m *machine, c call) any {
 	}
 	nesting := m.nesting
 	defer func() {
-		if f, ok := recover().(*fault); ok {
+		switch f := recover().(type) {
+		case nil:
+		case *fault:
 			if f.code != expr.CostExceeded && f.code != "U1001" {
 				f = newFault("D3121", m.pos, f.message)
 			}
 			panic(f)
+		default:
+			panic(f) // a defect, which the caller tells from an error of the expression
 		}
 		m.nesting = nesting
 	}()
