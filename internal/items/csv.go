@@ -11,6 +11,10 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
+// MaxColumns is the most columns that delimited text may have: each row has a
+// field for every one of them, however short it is.
+const MaxColumns = 10_000
+
 // CSVOptions say how delimited text is read.
 type CSVOptions struct {
 	// Delimiter stands between fields; 0 means a comma. Not a quotation mark,
@@ -53,7 +57,7 @@ func CSV(r io.Reader, o CSVOptions) iter.Seq2[value.Value, error] {
 		o.Delimiter = ','
 	}
 	return func(yield func(value.Value, error) bool) {
-		rows := &rowReader{r: bufio.NewReader(r), delimiter: o.Delimiter, line: 1}
+		rows := &rowReader{r: bufio.NewReader(r), delimiter: o.Delimiter, line: 1, keep: MaxColumns + 1}
 		headers := o.Headers
 		if headers == nil {
 			var err error
@@ -64,6 +68,11 @@ func CSV(r io.Reader, o CSVOptions) iter.Seq2[value.Value, error] {
 				return
 			}
 		}
+		if len(headers) > MaxColumns {
+			yield(value.Undefined, fmt.Errorf("there are more than %d columns", MaxColumns))
+			return
+		}
+		rows.keep = len(headers)
 		if repeats(headers) {
 			yield(value.Undefined, ErrDuplicateHeaders)
 			return
@@ -115,6 +124,7 @@ type rowReader struct {
 	line      int  // number of the line that is read
 	size      int  // bytes of the row so far, its end with them
 	filled    bool // whether any of them is more than the end of the line
+	keep      int  // fields of a row that are kept
 }
 
 // next returns the next row that is not an empty line, io.EOF after the last.
@@ -141,7 +151,9 @@ func (c *rowReader) row() (row []string, end bool, err error) {
 		if end = errors.Is(err, io.EOF); err != nil && !end {
 			return nil, false, err
 		}
-		row = append(row, field)
+		if len(row) < c.keep {
+			row = append(row, field)
+		}
 		if end || after == '\n' {
 			return row, end, nil
 		}

@@ -65,6 +65,7 @@ func TestCSV(t *testing.T) {
 		"backslashes":            {text: `a,b` + "\n" + `c\,d,e\\f` + "\n" + `\"g\x,"\"h"` + "\n", want: `[{"a": "c,d", "b": "e\\f"}, {"a": "\"gx", "b": "\"h"}]`},
 		"pipe":                   {text: "a|b\n1,0|2\n", delimiter: '|', want: `[{"a": "1,0", "b": "2"}]`},
 		"tab":                    {text: "a\tb\n1\t2\n", delimiter: '\t', want: `[{"a": "1", "b": "2"}]`},
+		"as many columns":        {text: strings.Repeat(",", items.MaxColumns), wantErr: "more than 10000 columns"},
 		"duplicate headers":      {text: "a,a\n1,2\n", wantErr: "CSV headers cannot contain duplicates."},
 		"duplicates given":       {headers: []string{"H1", "H1", "H3"}, wantErr: "CSV headers cannot contain duplicates."},
 		"quotation without end":  {text: "a\n1\n\"2\n", wantErr: "row at line 3: a quoted field has no end"},

@@ -17,6 +17,9 @@ const (
 	MaxMaxBytes     = 256 << 20
 	// MaxItems is the most items, or listed objects, that a call returns.
 	MaxItems = 1_000_000
+	// MaxFields is the most members that the items of a call have together: a
+	// short row of a table has as many as the table has columns.
+	MaxFields = 2_000_000
 	// DefaultMaxObjects is how many objects object.list returns unless it is
 	// told otherwise.
 	DefaultMaxObjects = 1000

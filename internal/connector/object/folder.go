@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/regie-dev/regie/internal/connector"
+	"github.com/regie-dev/regie/internal/datadir"
 )
 
 // partial begins the names of files that are being written; keys cannot use
@@ -167,6 +168,9 @@ func (f *folderStore) put(ctx context.Context, at place, body []byte, _ string) 
 	info, err := f.write(part, body)
 	if err == nil {
 		err = f.root.Rename(part, name)
+	}
+	for dir := path.Dir(name); err == nil && dir != "."; dir = path.Dir(dir) {
+		err = datadir.SyncDir(f.root.Open, dir) // of folders too that were made for it
 	}
 	if err != nil {
 		_ = f.root.Remove(part)

@@ -23,6 +23,17 @@ func gzipped(t *testing.T, text string) string {
 	return b.String()
 }
 
+// wide is a table of short rows.
+func wide(columns, rows int) string {
+	var b strings.Builder
+	for i := range columns {
+		fmt.Fprintf(&b, "c%d,", i)
+	}
+	b.WriteString("last\n")
+	b.WriteString(strings.Repeat("x\n", rows))
+	return b.String()
+}
+
 func TestItems(t *testing.T) {
 	t.Parallel()
 	type test struct {
@@ -51,6 +62,7 @@ func TestItems(t *testing.T) {
 		{input: `{"key": "lines", "format": "jsonl", "max_bytes": 12}`, name: object.TooLarge, message: "more than 12 bytes"},
 		{input: `{"key": "lines", "format": "jsonl", "max_bytes": 13}`, want: `[{"a": 1}, [2]]`},
 		{input: `{"key": "bomb.gz", "format": "jsonl", "max_bytes": 100000}`, name: object.TooLarge, message: "more than 100000 bytes"},
+		{input: `{"key": "wide.csv", "format": "csv"}`, name: object.TooLarge, message: "more than 2000000 fields together"},
 		{input: `{"key": "half.gz", "format": "jsonl"}`, name: object.Invalid, message: "unexpected EOF"},
 		{input: `{"key": "none", "format": "json"}`, name: object.NotFound, message: "b/none"},
 		{input: `{"key": "list.json", "format": "json", "max_items": -1}`, name: connector.InvalidInput, message: "field MaxItems must be positive"},
@@ -72,7 +84,7 @@ func TestItems(t *testing.T) {
 		b := open(t)
 		for key, body := range map[string]string{
 			"list.json": `[1, {"a": 2}, null]`, "object.json": `{"x": {"y": [7, 8]}, "n": 1}`, "rows.csv": "h1,h2\n1,2\n3\n", "rows.csv.gz": gzipped(t, "h1,h2\n1,2\n3\n"),
-			"lines": "{\"a\": 1}\n[2]\n", "broken": "1\n{\n", "half.gz": gzipped(t, "1\n2\n")[:14], "bomb.gz": gzipped(t, strings.Repeat("1\n", 1_000_000)),
+			"lines": "{\"a\": 1}\n[2]\n", "broken": "1\n{\n", "half.gz": gzipped(t, "1\n2\n")[:14], "wide.csv": wide(1000, 2001), "bomb.gz": gzipped(t, strings.Repeat("1\n", 1_000_000)),
 			"parts/1": "1\n2\n", "parts/2.gz": gzipped(t, "3\n4\n"), "inv/1.csv.gz": gzipped(t, "\"b\",\"k1\",\"3\"\n\"b\",\"k2\",\"4\"\n"), "inv/2.csv": "b,k3\n",
 			"inventory.json": `{"destinationBucket": "arn:aws:s3:::b", "fileFormat": "CSV", "fileSchema": "Bucket, Key, Size", "files": [{"key": "inv/1.csv.gz"}, {"key": "inv/2.csv"}]}`,
 			"athena.csv":     "s3://b/parts/1\ns3://b/parts/2.gz\n", "foreign.csv": "s3://../x\n",

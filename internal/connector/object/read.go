@@ -37,6 +37,7 @@ type reading struct {
 	bytesIn  int64
 	keyed    bool
 	items    []value.Value
+	fields   int // members of the items so far
 }
 
 // readItems reads a list of items.
@@ -122,6 +123,12 @@ func (r *reading) add(at place, more ...value.Value) error {
 				return errorAt(TooLarge, at, "object %s: more than %d items", at, r.limit)
 			}
 			return errEnough
+		}
+		if item.Kind() == value.KindObject {
+			r.fields += item.Len()
+		}
+		if r.fields > MaxFields {
+			return errorAt(TooLarge, at, "object %s: its items have more than %d fields together", at, MaxFields)
 		}
 		r.items = append(r.items, item)
 	}

@@ -52,11 +52,7 @@ func (f *Folder) RemoveLogs(run store.RunID) (int, error) {
 			return i, fmt.Errorf("delete log: %w", err)
 		}
 	}
-	shard, err := root.Open(shardOf(run))
-	if err != nil {
-		return len(names), fmt.Errorf("delete logs: %w", err)
-	}
-	if err := errors.Join(shard.Sync(), shard.Close()); err != nil {
+	if err := datadir.SyncDir(root.Open, shardOf(run)); err != nil {
 		return len(names), fmt.Errorf("delete logs: %w", err)
 	}
 	return len(names), nil
