@@ -161,6 +161,7 @@ func errorTable() []workflow.ErrorMapping {
 	return []workflow.ErrorMapping{
 		{Engine: "evaluation", Name: errRuntime, Uncatchable: true, NoRetry: true},
 		{Engine: "evaluation", Code: errRuntime, Name: errRuntime, Uncatchable: true, NoRetry: true},
+		{Engine: "evaluation", Code: errDataLimit, Name: errDataLimit, Uncatchable: true, NoRetry: true},
 		{Engine: "evaluation", Code: errQuery, Name: errQuery},
 		{Engine: "evaluation", Code: errReader, Name: errReader},
 		{Engine: "evaluation", Code: jsonpath.ResultPathMatchFailure, Name: jsonpath.ResultPathMatchFailure},

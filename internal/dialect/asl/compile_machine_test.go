@@ -79,3 +79,33 @@ func TestOtherMachines(t *testing.T) {
 		}
 	}
 }
+
+// TestMachineThatStartsItself ends at the bound of depth; each execution quotes
+// the cause of the one inside it, and none of them grows beyond AWS's bound.
+func TestMachineThatStartsItself(t *testing.T) {
+	t.Parallel()
+	const definition = `{"StartAt": "Again", "States": {"Again": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync",
+		"Parameters": {"StateMachineArn": "arn:aws:states:eu-west-1:1:stateMachine:self"}, "End": true}}}`
+	lang := jsonata.New(jsonata.Config{AWS: true})
+	m, problems := asl.Read(config(asl.Standard), "self.asl.json", []byte(definition))
+	if asl.HasErrors(problems) {
+		t.Fatal(problems)
+	}
+	program, problems := asl.Compile(asl.CompileConfig{
+		Name: "self", JSONata: lang, Target: testTarget, Machines: []asl.Other{{ARN: "*:self", Name: "self", Machine: m}},
+	}, m)
+	if asl.HasErrors(problems) {
+		t.Fatal(problems)
+	}
+	machine, err := engine.Prepare(program, map[string]expr.Language{asl.Name: asl.NewLanguage(lang)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &driver{machine: machine}
+	if err := d.drive(value.Object()); err != nil {
+		t.Fatal(err)
+	}
+	if e := d.ended.Error; e == nil || e.Name != "States.TaskFailed" || len(e.Message) > 32_768 {
+		t.Errorf("ended with %d bytes: %.200v", len(e.Message), e)
+	}
+}

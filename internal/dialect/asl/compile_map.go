@@ -123,9 +123,7 @@ func (b *mapBody) read() *workflow.Data {
 	}
 	id := b.add(nodeRead, n)
 	b.failing(id, nodeUnread, errReader)
-	from := output(id)
-	from.Name = "output"
-	return b.made(Operation{Make: MakeMember, Field: "items"}, from)
+	return b.made(Operation{Make: MakeMember, Field: "items"}, output(id))
 }
 
 // readerFormat is the format in the words of object.items.

@@ -17,6 +17,8 @@ import (
 const (
 	errQuery   = "States.QueryEvaluationError" // of JSONata
 	errRuntime = "States.Runtime"              // of JSONPath; nobody catches it
+
+	errDataLimit = "States.DataLimitExceeded" // of what is too large; nobody catches it either
 )
 
 // Language is the language of expressions in programs: one of the query

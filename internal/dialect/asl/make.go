@@ -18,8 +18,7 @@ const (
 	MakeMember Make = "member"
 	// MakeBatches joins the items of {items, count, bytes, input} to batches.
 	MakeBatches Make = "batches"
-	// MakeCompact keeps a list of outputs, MakeFlatten joins the lists in it.
-	MakeCompact Make = "compact"
+	// MakeFlatten joins the lists in a list of outputs.
 	MakeFlatten Make = "flatten"
 	// MakeInput is the input of another state machine: {Input} of the arguments.
 	MakeInput Make = "input"
@@ -28,7 +27,7 @@ const (
 	// output or error, text}; with text, input and output are the text of their
 	// JSON.
 	MakeExecution Make = "execution"
-	// MakeText is the JSON of a value as text.
+	// MakeText is the JSON of a value as text, cut like a Cause.
 	MakeText Make = "text"
 )
 
@@ -39,8 +38,6 @@ func (o *operation) make(v value.Value, now time.Time) (value.Value, error) {
 		return v.Get(o.Field), nil
 	case MakeBatches:
 		return batches(v), nil
-	case MakeCompact:
-		return v, nil
 	case MakeFlatten:
 		var out []value.Value
 		for _, item := range v.Items() {
@@ -54,9 +51,12 @@ func (o *operation) make(v value.Value, now time.Time) (value.Value, error) {
 	case MakeInput:
 		return machineInput(v)
 	case MakeExecution:
+		if out, asText := v.Get("output"), v.Get("text"); value.Equal(asText, value.Bool(true)) && out.Size() > maxOutput {
+			return value.Undefined, fail(errDataLimit, "the output of the execution has more than %d MiB as text", maxOutput>>20)
+		}
 		return execution(v, now), nil
 	case MakeText:
-		return value.String(v.String()), nil
+		return value.String(cut(v.String(), maxCause)), nil
 	}
 	return value.Undefined, fail(expr.Internal, "there is nothing like %q to make", o.Make)
 }
@@ -119,6 +119,24 @@ func machineInput(arguments value.Value) (value.Value, error) {
 	return parsed, nil
 }
 
+// maxOutput is the largest output of a nested execution that is given as text, in
+// bytes: within a machine that starts itself each quotes the one inside it.
+const maxOutput = 4 << 20
+
+// maxCause is the longest Cause of Step Functions, in characters. That of a
+// nested execution holds those within it, each of them quoted once more.
+const maxCause = 32_768
+
+// cut shortens a text to n characters.
+func cut(s string, n int) string {
+	for i := range s {
+		if n--; n < 0 {
+			return s[:i]
+		}
+	}
+	return s
+}
+
 func execution(v value.Value, now time.Time) value.Value {
 	name := v.Get("run")
 	if named, ok := v.Get("arguments").Get("Name").Str(); ok {
@@ -140,7 +158,7 @@ func execution(v value.Value, now time.Time) value.Value {
 	members := []value.Member{}
 	add := func(name string, x value.Value) { members = append(members, value.M(name, x)) }
 	if isFailure {
-		add("Cause", failed.Get("message"))
+		add("Cause", value.String(cut(failed.Get("message").Text(), maxCause)))
 		add("Error", failed.Get("name"))
 	}
 	add("ExecutionArn", value.String(v.Get("execution").Text()+":"+name.Text()))
