@@ -37,7 +37,7 @@ simulate() {
 # mutant NAME FILE OLD NEW replaces OLD, which must be there exactly once.
 mutant() {
 	wanted "$1" || return 0
-	local name=$1 file=$2 old=$3 new=$4 text rest code=0 began=$SECONDS
+	local name=$1 file=$2 old=$3 new=$4 text rest found code=0 began=$SECONDS
 	count=$((count + 1))
 	text=$(<"$file")
 	rest=${text#*"$old"}
@@ -49,7 +49,13 @@ mutant() {
 	printf '{"Replace": {"%s": "%s"}}\n' "$PWD/$file" "$work/mutant.go" >"$work/overlay.json"
 	simulate "$work/overlay.json" || code=$?
 	case $code in
-	1) printf '%-28s %3ds  %s\n' "$name" $((SECONDS - began)) "$(grep -m 1 -o 'violated: .\{1,90\}' "$work/out")" ;;
+	1)
+		if found=$(grep -m 1 -o 'violated: .\{1,90\}' "$work/out"); then
+			printf '%-28s %3ds  %s\n' "$name" $((SECONDS - began)) "$found"
+		else
+			miss "$name" "the simulator failed without a violation: $(tail -n 1 "$work/out")"
+		fi
+		;;
 	0) miss "$name" "not found out within $seeds seeds" ;;
 	125) miss "$name" "it does not compile: $(tail -n 1 "$work/out")" ;;
 	124) miss "$name" "not found out within $limit seconds" ;;
