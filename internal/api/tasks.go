@@ -17,6 +17,7 @@ import (
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
 )
 
 // Bounds of requests about work that is done outside.
@@ -25,9 +26,8 @@ const (
 	MaxTaskWait = time.Minute
 	// MaxTakers is how many requests wait for work at once.
 	MaxTakers = 1000
-	// MaxActivity, MaxWorker, MaxErrorName and MaxErrorMessage are the longest
-	// texts of their kind, in bytes.
-	MaxActivity     = 1000
+	// MaxWorker, MaxErrorName and MaxErrorMessage are the longest texts of their
+	// kind, in bytes.
 	MaxWorker       = 200
 	MaxErrorName    = 256
 	MaxErrorMessage = 32 << 10
@@ -44,7 +44,7 @@ func (a *API) TakeTask(ctx context.Context, m *regiev1.TakeTaskRequest) (*regiev
 	if m.GetActivity() == "" {
 		return nil, invalid("activity", "it is missing")
 	}
-	if err := errors.Join(checkName("activity", m.GetActivity(), MaxActivity), checkName("worker", m.GetWorker(), MaxWorker)); err != nil {
+	if err := errors.Join(checkName("activity", m.GetActivity(), workflow.MaxActivity), checkName("worker", m.GetWorker(), MaxWorker)); err != nil {
 		return nil, err
 	}
 	t := &taker{api: a, namespace: m.GetNamespace(), activity: m.GetActivity(), worker: m.GetWorker()}

@@ -9,20 +9,16 @@ import (
 type tide struct {
 	mu       sync.Mutex
 	position uint64
-	risen    chan struct{} // closed at the next rise; nil if nobody waits
+	risen    bell
 }
 
 // rise says that everything up to the position is durable.
 func (t *tide) rise(position uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if position <= t.position {
-		return
-	}
-	t.position = position
-	if t.risen != nil {
-		close(t.risen)
-		t.risen = nil
+	if position > t.position {
+		t.position = position
+		t.risen.ring()
 	}
 }
 
@@ -30,10 +26,7 @@ func (t *tide) rise(position uint64) {
 func (t *tide) look() (uint64, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.risen == nil {
-		t.risen = make(chan struct{})
-	}
-	return t.position, t.risen
+	return t.position, t.risen.next()
 }
 
 // Position is the sequence of the last batch that is durable: readers see

@@ -203,6 +203,9 @@ const (
 	FinishOffer Finish = "offer"
 )
 
+// MaxActivity is the longest name of an activity, in bytes.
+const MaxActivity = 1000
+
 // Reply says how what an executor or connector gave becomes a task's result.
 type Reply string
 

@@ -6,6 +6,7 @@ import (
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
 )
 
 // Offer is the connector activity.offer.
@@ -37,17 +38,14 @@ func New() *Offer {
 // Describe returns the descriptor of activity.offer.
 func (o *Offer) Describe() *connector.Descriptor { return o.descriptor }
 
-// MaxActivity is the longest name of an activity, in bytes.
-const MaxActivity = 1000
-
 // Call checks the input; there is nothing to do until somebody asks.
 func (o *Offer) Call(ctx context.Context, call connector.Call) (connector.Result, error) {
 	if _, err := connector.Prepare(ctx, o.descriptor, call); err != nil {
 		return connector.Result{}, err
 	}
 	activity := call.Input.Get("activity").Text()
-	if len(activity) > MaxActivity {
-		return connector.Result{}, connector.Errorf(connector.InvalidInput, "the name of the activity has %d bytes, more than %d", len(activity), MaxActivity)
+	if len(activity) > workflow.MaxActivity {
+		return connector.Result{}, connector.Errorf(connector.InvalidInput, "the name of the activity has %d bytes, more than %d", len(activity), workflow.MaxActivity)
 	}
 	call.Log("offered to the workers of " + activity)
 	return connector.Result{Output: value.Object()}, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/connector/offer"
 	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
 )
 
 func TestOffer(t *testing.T) {
@@ -17,7 +18,7 @@ func TestOffer(t *testing.T) {
 	if err != nil || result.Output.String() != "{}" || !strings.Contains(said, "pack") {
 		t.Errorf("%s, %v, said %q", result.Output, err, said)
 	}
-	call.Input = value.Object(value.M("activity", value.String(strings.Repeat("a", offer.MaxActivity+1))))
+	call.Input = value.Object(value.M("activity", value.String(strings.Repeat("a", workflow.MaxActivity+1))))
 	if _, err := offer.New().Call(t.Context(), call); err == nil || !strings.Contains(err.Error(), "1001 bytes") {
 		t.Errorf("with a name that is too long: %v", err)
 	}
