@@ -50,7 +50,7 @@ func shorter(a, b time.Duration) time.Duration {
 	return a
 }
 
-// mark is how far a namespace's runs are erased.
+// mark is how far a namespace's runs are erased, without a gap.
 type mark struct {
 	keep  time.Duration // under which policy
 	batch uint64
@@ -70,13 +70,17 @@ type pass struct {
 	now      time.Time
 	policies map[string]Policy
 	taken    map[string]*taken
+	// kept are runs that are due, and could not be erased now.
+	kept map[store.RunID]bool
 }
 
 // Pass takes away what is too old now: data first, then logs, then the runs, in
 // each namespace the oldest first. What was done is on record, also when it ends
 // early with an error. It is not to be called while the service is started.
 func (s *Service) Pass(ctx context.Context) error {
-	p := pass{Service: s, now: s.cfg.Clock.Now(), policies: s.cfg.Policies(), taken: map[string]*taken{}}
+	p := pass{
+		Service: s, now: s.cfg.Clock.Now(), policies: s.cfg.Policies(), taken: map[string]*taken{}, kept: map[store.RunID]bool{},
+	}
 	err := p.run(ctx)
 	return errors.Join(err, p.record(context.WithoutCancel(ctx)))
 }
@@ -138,6 +142,7 @@ func (p *pass) erase(ctx context.Context, namespace string) error {
 	if from.keep != keep {
 		from = mark{keep: keep}
 	}
+	gap := false // whether a run was kept: the mark stays before it
 	return p.older(ctx, namespace, keep, from, func(rows []store.RunRow) error {
 		var ids []store.RunID
 		for i := range rows {
@@ -150,8 +155,12 @@ func (p *pass) erase(ctx context.Context, namespace string) error {
 				return err
 			}
 		}
-		end := &rows[len(rows)-1]
-		p.passed[namespace] = mark{keep: keep, batch: end.Batch, run: end.ID}
+		for i := range rows {
+			gap = gap || p.kept[rows[i].ID]
+			if !gap {
+				p.passed[namespace] = mark{keep: keep, batch: rows[i].Batch, run: rows[i].ID}
+			}
+		}
 		return nil
 	})
 }
@@ -170,7 +179,8 @@ func (p *pass) eraseRuns(ctx context.Context, namespace string, ids []store.RunI
 		var live *runtime.LiveError
 		var erased *runtime.ErasedError
 		switch {
-		case errors.As(err, &live): // it was retried
+		case errors.As(err, &live): // it was retried, or is being read to see whether it can be
+			p.kept[live.Run] = true
 			ids = slices.DeleteFunc(ids, func(id store.RunID) bool { return id == live.Run })
 		case errors.As(err, &erased):
 			ids = slices.DeleteFunc(ids, func(id store.RunID) bool { return id == erased.Run })
