@@ -13,8 +13,9 @@ import (
 	"github.com/regie-dev/regie/internal/store"
 )
 
-// ActionPass is the action of a pass in the audit log: one entry for each
-// namespace in which something was taken away.
+// ActionPass is the action of a pass in the audit log. Each batch that takes
+// away data or runs of a namespace has one such entry, which counts them; logs,
+// which are in no batch, have one of the namespace at the end of the pass.
 const ActionPass = "retention.pass"
 
 const (
@@ -57,8 +58,25 @@ type mark struct {
 	run   store.RunID
 }
 
-// taken counts what a pass took away in a namespace.
+// taken counts what was taken away in a namespace.
 type taken struct{ erased, pruned, logs uint64 }
+
+// entry puts it on record.
+func (t taken) entry(namespace string) store.Entry {
+	return access.System("retention").Done(access.Act{
+		Action: ActionPass, Namespace: namespace, Object: "namespace/" + namespace,
+		Detail: map[string]any{"erased": t.erased, "logs_deleted": t.logs, "removed": t.pruned},
+	})
+}
+
+// count adds to the statistics.
+func (s *Service) count(t taken) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Erased += t.erased
+	s.stats.Pruned += t.pruned
+	s.stats.Logs += t.logs
+}
 
 // ended are the states of runs that have ended.
 var ended = []string{"succeeded", "failed", "canceled", "skipped"}
@@ -69,17 +87,18 @@ type pass struct {
 
 	now      time.Time
 	policies map[string]Policy
-	taken    map[string]*taken
+	logs     map[string]uint64 // how many were deleted, by namespace
 	// kept are runs that are due, and could not be erased now.
 	kept map[store.RunID]bool
 }
 
 // Pass takes away what is too old now: data first, then logs, then the runs, in
-// each namespace the oldest first. What was done is on record, also when it ends
-// early with an error. It is not to be called while the service is started.
+// each namespace the oldest first. What was done is on record: data and runs in
+// the batch that takes them, logs at the end, also when it ends early with an
+// error. It is not to be called while the service is started.
 func (s *Service) Pass(ctx context.Context) error {
 	p := pass{
-		Service: s, now: s.cfg.Clock.Now(), policies: s.cfg.Policies(), taken: map[string]*taken{}, kept: map[store.RunID]bool{},
+		Service: s, now: s.cfg.Clock.Now(), policies: s.cfg.Policies(), logs: map[string]uint64{}, kept: map[store.RunID]bool{},
 	}
 	err := p.run(ctx)
 	return errors.Join(err, p.record(context.WithoutCancel(ctx)))
@@ -87,7 +106,6 @@ func (s *Service) Pass(ctx context.Context) error {
 
 func (p *pass) run(ctx context.Context) error {
 	for _, namespace := range slices.Sorted(maps.Keys(p.policies)) {
-		p.taken[namespace] = &taken{}
 		if err := p.erase(ctx, namespace); err != nil {
 			return fmt.Errorf("erase old runs of namespace %s: %w", namespace, err)
 		}
@@ -172,8 +190,10 @@ func (p *pass) eraseRuns(ctx context.Context, namespace string, ids []store.RunI
 	defer p.erasing.Unlock()
 	ids = slices.Clone(ids)
 	for len(ids) > 0 {
-		_, err := p.cfg.Runtime.Remove(ctx, runtime.Removal{Erase: ids})
+		t := taken{erased: uint64(len(ids))}
+		_, err := p.cfg.Runtime.Remove(ctx, runtime.Removal{Erase: ids, Entries: []store.Entry{t.entry(namespace)}})
 		if err == nil {
+			p.count(t)
 			break
 		}
 		var live *runtime.LiveError
@@ -188,11 +208,9 @@ func (p *pass) eraseRuns(ctx context.Context, namespace string, ids []store.RunI
 			return err
 		}
 	}
-	t := p.taken[namespace]
-	t.erased += uint64(len(ids))
 	for _, id := range ids {
 		n, err := p.cfg.Logs.RemoveLogs(id)
-		t.logs += uint64(n)
+		p.logs[namespace] += uint64(n)
 		if err != nil {
 			return err
 		}
@@ -246,7 +264,7 @@ func (p *pass) removeLogsOf(ctx context.Context, run store.RunID) error {
 		return nil
 	}
 	n, err := p.cfg.Logs.RemoveLogs(run)
-	p.taken[row.Namespace].logs += uint64(n)
+	p.logs[row.Namespace] += uint64(n)
 	return err
 }
 
@@ -317,7 +335,7 @@ func (p *pass) prunable(ctx context.Context, row *store.RunRow) (*store.Pruned, 
 		return nil, err
 	}
 	n, err := p.cfg.Logs.RemoveLogs(row.ID)
-	p.taken[row.Namespace].logs += uint64(n)
+	p.logs[row.Namespace] += uint64(n)
 	if err != nil {
 		return nil, err
 	}
@@ -332,36 +350,28 @@ func (p *pass) pruneRuns(ctx context.Context, namespace string, runs []store.Pru
 	if len(runs) == 0 {
 		return nil
 	}
-	if _, err := p.cfg.Runtime.Remove(ctx, runtime.Removal{Prune: runs}); err != nil {
+	t := taken{pruned: uint64(len(runs))}
+	if _, err := p.cfg.Runtime.Remove(ctx, runtime.Removal{Prune: runs, Entries: []store.Entry{t.entry(namespace)}}); err != nil {
 		return err
 	}
-	p.taken[namespace].pruned += uint64(len(runs))
+	p.count(t)
 	return ctx.Err()
 }
 
-// record counts what was taken away, and puts it on record.
+// record puts on record which logs were deleted.
 func (p *pass) record(ctx context.Context) error {
 	var entries []store.Entry
-	for _, namespace := range slices.Sorted(maps.Keys(p.taken)) {
-		t := p.taken[namespace]
-		if *t == (taken{}) {
-			continue
+	for _, namespace := range slices.Sorted(maps.Keys(p.logs)) {
+		if t := (taken{logs: p.logs[namespace]}); t.logs > 0 {
+			entries = append(entries, t.entry(namespace))
+			p.count(t)
 		}
-		entries = append(entries, access.System("retention").Done(access.Act{
-			Action: ActionPass, Namespace: namespace, Object: "namespace/" + namespace,
-			Detail: map[string]any{"erased": t.erased, "logs_deleted": t.logs, "removed": t.pruned},
-		}))
-		p.mu.Lock()
-		p.stats.Erased += t.erased
-		p.stats.Pruned += t.pruned
-		p.stats.Logs += t.logs
-		p.mu.Unlock()
 	}
 	if len(entries) == 0 {
 		return nil
 	}
 	if _, err := p.cfg.Runtime.Write(ctx, nil, entries); err != nil {
-		return fmt.Errorf("record a pass of retention: %w", err)
+		return fmt.Errorf("record which logs a pass of retention deleted: %w", err)
 	}
 	return nil
 }

@@ -2,10 +2,12 @@ package retention_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,9 +34,8 @@ type place struct {
 	policies map[string]retention.Policy
 	live     map[store.RunID]bool // refused as if they were retried
 	// stop, if not nil, ends the world before a step: it has the name of the step.
-	stop    func(step string)
-	now     time.Time
-	entries []store.Entry
+	stop func(step string)
+	now  time.Time
 }
 
 func newPlace(t *testing.T) *place {
@@ -95,7 +96,7 @@ func (p *place) Remove(_ context.Context, m runtime.Removal) (uint64, error) {
 
 // Write commits entries.
 func (p *place) Write(_ context.Context, _ []store.Object, entries []store.Entry) (uint64, error) {
-	p.entries = append(p.entries, entries...)
+	p.stepf("record")
 	p.writer.Commit(store.Batch{Entries: entries})
 	return 1, nil
 }
@@ -154,6 +155,25 @@ func (p *place) left() map[string]string {
 	return out
 }
 
+// recorded are the details of all passes on record, in order.
+func (p *place) recorded(namespace string) []string {
+	p.t.Helper()
+	entries, err := p.store.Entries(p.t.Context(), store.EntryQuery{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	slices.Reverse(entries) // the newest came first
+	var details []string
+	for i := range entries {
+		e := &entries[i]
+		if e.Actor != "system/retention" || e.Action != retention.ActionPass || e.Namespace != namespace || e.Object != "namespace/"+namespace {
+			p.t.Errorf("on record: %+v", e)
+		}
+		details = append(details, string(e.Detail))
+	}
+	return details
+}
+
 const day = 24 * time.Hour
 
 func TestPass(t *testing.T) {
@@ -193,9 +213,12 @@ func TestPass(t *testing.T) {
 			t.Errorf("left (-want +got):\n%s", diff)
 		}
 	}
-	if len(p.entries) != 2 || p.entries[0].Actor != "system/retention" || p.entries[0].Namespace != "ns" ||
-		string(p.entries[0].Detail) != `{"erased":4,"logs_deleted":6,"removed":1}` {
-		t.Errorf("on record: %+v", p.entries)
+	want := []string{
+		`{"erased":4,"logs_deleted":0,"removed":0}`, `{"erased":0,"logs_deleted":0,"removed":1}`, `{"erased":0,"logs_deleted":6,"removed":0}`,
+		`{"erased":1,"logs_deleted":0,"removed":0}`, // of the second pass
+	}
+	if diff := cmp.Diff(want, p.recorded("ns")); diff != "" {
+		t.Errorf("on record (-want +got):\n%s", diff)
 	}
 	if got := s.Stats(); got.Erased != 5 || got.Pruned != 1 || got.Logs != 6 {
 		t.Errorf("stats: %+v", got)
@@ -251,6 +274,7 @@ func TestPowerCut(t *testing.T) {
 		p.stop = nil
 		p.disk.Crash()
 		p.open()
+		p.accounted()
 		for id, state := range p.left() {
 			if state == "whole" { // the logs go last
 				t.Errorf("cut before step %d: run %s has its data and no logs", cut+1, id)
@@ -271,6 +295,31 @@ func TestPowerCut(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+// accounted wants as much on record as was taken away of the two old runs of
+// TestPowerCut.
+func (p *place) accounted() {
+	p.t.Helper()
+	erased, removed := 0, 0
+	for id, state := range p.left() {
+		if id != "a3" && strings.HasPrefix(state, "erased") {
+			erased++
+		}
+	}
+	if _, there := p.left()["a1"]; !there {
+		erased, removed = erased+1, 1
+	}
+	for _, detail := range p.recorded("ns") {
+		var counts struct{ Erased, Removed int }
+		if err := json.Unmarshal([]byte(detail), &counts); err != nil {
+			p.t.Fatal(err)
+		}
+		erased, removed = erased-counts.Erased, removed-counts.Removed
+	}
+	if erased != 0 || removed != 0 {
+		p.t.Errorf("%d erasures and %d removals are not on record", erased, removed)
 	}
 }
 

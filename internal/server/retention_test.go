@@ -50,7 +50,7 @@ func TestRetention(t *testing.T) {
 		t.Errorf("verified: %v, %v", a, err)
 	}
 	entries, err := w.admin.audit.ListEntries(t.Context(), &regiev1.ListEntriesRequest{Action: retention.ActionPass})
-	if err != nil || len(entries.GetEntries()) != 2 {
+	if err != nil || len(entries.GetEntries()) != 3 { // data, its logs, and the run
 		t.Errorf("on record: %v, %v", entries, err)
 	}
 	info, err := w.admin.system.GetInfo(t.Context(), &regiev1.GetInfoRequest{})
