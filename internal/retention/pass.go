@@ -23,6 +23,8 @@ const (
 	pageRuns = 500
 	// batchRuns is how many runs one batch takes something away of.
 	batchRuns = 100
+	// maxNamed is how many failures the error of a pass names; it counts others.
+	maxNamed = 10
 )
 
 // Policy is how long a namespace keeps what its runs have left, each from the
@@ -90,35 +92,65 @@ type pass struct {
 	logs     map[string]uint64 // how many were deleted, by namespace
 	// kept are runs that are due, and could not be erased now.
 	kept map[store.RunID]bool
+	// failures are those that ended no more than the work on one run, shard or
+	// namespace, at most maxNamed, and unnamed how many more there were.
+	failures []error
+	unnamed  int
 }
 
 // Pass takes away what is too old now: data first, then logs, then the runs, in
 // each namespace the oldest first. What was done is on record: data and runs in
-// the batch that takes them, logs at the end, also when it ends early with an
-// error. It is not to be called while the service is started.
+// the batch that takes them, logs at the end, also when it ends early. It goes
+// on with others where something fails, and returns all errors in the end; early
+// it ends with that of ctx and runtime.ErrStopping only. It is not to be called
+// while the service is started.
 func (s *Service) Pass(ctx context.Context) error {
 	p := pass{
 		Service: s, now: s.cfg.Clock.Now(), policies: s.cfg.Policies(), logs: map[string]uint64{}, kept: map[store.RunID]bool{},
 	}
 	err := p.run(ctx)
-	return errors.Join(err, p.record(context.WithoutCancel(ctx)))
+	if p.unnamed > 0 {
+		p.failures = append(p.failures, fmt.Errorf("and %d more errors", p.unnamed))
+	}
+	return errors.Join(errors.Join(p.failures...), err, p.record(context.WithoutCancel(ctx)))
 }
 
 func (p *pass) run(ctx context.Context) error {
 	for _, namespace := range slices.Sorted(maps.Keys(p.policies)) {
-		if err := p.erase(ctx, namespace); err != nil {
-			return fmt.Errorf("erase old runs of namespace %s: %w", namespace, err)
+		if err := p.goOn(ctx, "erase old runs of namespace "+namespace, p.erase(ctx, namespace)); err != nil {
+			return err
 		}
 	}
-	if err := p.removeLogs(ctx); err != nil {
-		return fmt.Errorf("delete old logs: %w", err)
+	if err := p.goOn(ctx, "delete old logs", p.removeLogs(ctx)); err != nil {
+		return err
 	}
 	for _, namespace := range slices.Sorted(maps.Keys(p.policies)) {
-		if err := p.prune(ctx, namespace); err != nil {
-			return fmt.Errorf("remove old runs of namespace %s: %w", namespace, err)
+		if err := p.goOn(ctx, "remove old runs of namespace "+namespace, p.prune(ctx, namespace)); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// goOn notes an error that ends nothing else than what was done, and returns one
+// that ends the pass.
+func (p *pass) goOn(ctx context.Context, what string, err error) error {
+	switch {
+	case err == nil:
+		return ctx.Err()
+	case ends(ctx, err):
+		return fmt.Errorf("%s: %w", what, err)
+	case len(p.failures) < maxNamed:
+		p.failures = append(p.failures, fmt.Errorf("%s: %w", what, err))
+	default:
+		p.unnamed++
+	}
+	return nil
+}
+
+// ends reports whether nothing more can be done after an error.
+func ends(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, runtime.ErrStopping)
 }
 
 // older lists runs of a namespace that ended at least keep ago, the oldest
@@ -162,13 +194,13 @@ func (p *pass) erase(ctx context.Context, namespace string) error {
 	}
 	gap := false // whether a run was kept: the mark stays before it
 	return p.older(ctx, namespace, keep, from, func(rows []store.RunRow) error {
-		var ids []store.RunID
+		var due []store.Pruned
 		for i := range rows {
 			if rows[i].Erased == 0 {
-				ids = append(ids, rows[i].ID)
+				due = append(due, store.Pruned{Run: rows[i].ID})
 			}
 		}
-		for batch := range slices.Chunk(ids, batchRuns) {
+		for batch := range slices.Chunk(due, batchRuns) {
 			if err := p.eraseRuns(ctx, namespace, batch); err != nil {
 				return err
 			}
@@ -183,39 +215,72 @@ func (p *pass) erase(ctx context.Context, namespace string) error {
 	})
 }
 
-// eraseRuns erases runs in one batch, but for those of which that has become
-// impossible, and then deletes their logs.
-func (p *pass) eraseRuns(ctx context.Context, namespace string, ids []store.RunID) error {
+// eraseRuns erases runs and then deletes their logs.
+func (p *pass) eraseRuns(ctx context.Context, namespace string, runs []store.Pruned) error {
 	p.erasing.Lock()
 	defer p.erasing.Unlock()
-	ids = slices.Clone(ids)
-	for len(ids) > 0 {
-		t := taken{erased: uint64(len(ids))}
-		_, err := p.cfg.Runtime.Remove(ctx, runtime.Removal{Erase: ids, Entries: []store.Entry{t.entry(namespace)}})
-		if err == nil {
-			p.count(t)
-			break
+	done, err := p.remove(ctx, namespace, runs, func(runs []store.Pruned) (m runtime.Removal, t taken) {
+		for i := range runs {
+			m.Erase = append(m.Erase, runs[i].Run)
 		}
+		return m, taken{erased: uint64(len(runs))}
+	})
+	for i := range done {
+		if failed := p.goOn(ctx, "delete the logs of an erased run", p.deleteLogs(namespace, done[i].Run)); failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
+// remove takes something of runs away, in one batch if that is possible, and
+// returns of which it has. Others are kept, but for those that are erased.
+func (p *pass) remove(
+	ctx context.Context, namespace string, runs []store.Pruned, removal func([]store.Pruned) (runtime.Removal, taken),
+) (done []store.Pruned, err error) {
+	runs = slices.Clone(runs)
+	for len(runs) > 0 {
+		m, t := removal(runs)
+		m.Entries = []store.Entry{t.entry(namespace)}
+		_, err := p.cfg.Runtime.Remove(ctx, m)
 		var live *runtime.LiveError
 		var erased *runtime.ErasedError
 		switch {
+		case err == nil:
+			p.count(t)
+			return runs, nil
 		case errors.As(err, &live): // it was retried, or is being read to see whether it can be
 			p.kept[live.Run] = true
-			ids = slices.DeleteFunc(ids, func(id store.RunID) bool { return id == live.Run })
+			runs = slices.DeleteFunc(runs, func(r store.Pruned) bool { return r.Run == live.Run })
 		case errors.As(err, &erased):
-			ids = slices.DeleteFunc(ids, func(id store.RunID) bool { return id == erased.Run })
-		default:
-			return err
+			runs = slices.DeleteFunc(runs, func(r store.Pruned) bool { return r.Run == erased.Run })
+		case len(runs) == 1 || ends(ctx, err):
+			for i := range runs {
+				p.kept[runs[i].Run] = true
+			}
+			return nil, p.goOn(ctx, fmt.Sprintf("take away run %s", runs[0].Run), err)
+		default: // it may be that of one run: each by itself
+			for one := range slices.Chunk(runs, 1) {
+				gone, err := p.remove(ctx, namespace, one, removal)
+				done = append(done, gone...)
+				if err != nil {
+					return done, err
+				}
+			}
+			return done, nil
 		}
 	}
-	for _, id := range ids {
-		n, err := p.cfg.Logs.RemoveLogs(id)
-		p.logs[namespace] += uint64(n)
-		if err != nil {
-			return err
-		}
+	return nil, nil
+}
+
+// deleteLogs deletes the logs of a run.
+func (p *pass) deleteLogs(namespace string, run store.RunID) error {
+	n, err := p.cfg.Logs.RemoveLogs(run)
+	p.logs[namespace] += uint64(n)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", run, err)
 	}
-	return ctx.Err()
+	return nil
 }
 
 // removeLogs deletes old logs, and those that a crash has left of runs that were
@@ -238,11 +303,11 @@ func (p *pass) removeLogs(ctx context.Context) error {
 			break // its runs were accepted later
 		}
 		owners, err := p.cfg.Logs.LogOwners(shard)
-		if err != nil {
+		if err := p.goOn(ctx, "look for old logs in "+shard, err); err != nil {
 			return err
 		}
 		for _, run := range owners {
-			if err := p.removeLogsOf(ctx, run); err != nil {
+			if err := p.goOn(ctx, "delete old logs", p.removeLogsOf(ctx, run)); err != nil {
 				return err
 			}
 		}
@@ -256,16 +321,14 @@ func (p *pass) removeLogsOf(ctx context.Context, run store.RunID) error {
 		return nil // of another database, such as before a restore
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("read run %s: %w", run, err)
 	}
 	policy := p.policies[row.Namespace]
 	keep := policy.logs()
 	if keep == 0 || !row.Ended() || row.Erased == 0 && row.EndedAt.After(p.now.Add(-keep)) {
 		return nil
 	}
-	n, err := p.cfg.Logs.RemoveLogs(run)
-	p.logs[row.Namespace] += uint64(n)
-	return err
+	return p.deleteLogs(row.Namespace, run)
 }
 
 // prune removes old runs of a namespace but for the last of each workflow. They
@@ -287,7 +350,7 @@ func (p *pass) prune(ctx context.Context, namespace string) error {
 				continue
 			}
 			pruned, err := p.prunable(ctx, &rows[i])
-			if err != nil {
+			if err := p.goOn(ctx, "remove an old run", err); err != nil {
 				return err
 			}
 			if pruned != nil {
@@ -332,11 +395,9 @@ func (p *pass) prunable(ctx context.Context, row *store.RunRow) (*store.Pruned, 
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read events of run %s: %w", row.ID, err)
 	}
-	n, err := p.cfg.Logs.RemoveLogs(row.ID)
-	p.logs[row.Namespace] += uint64(n)
-	if err != nil {
+	if err := p.deleteLogs(row.Namespace, row.ID); err != nil {
 		return nil, err
 	}
 	out := &store.Pruned{Run: row.ID}
@@ -347,15 +408,10 @@ func (p *pass) prunable(ctx context.Context, row *store.RunRow) (*store.Pruned, 
 }
 
 func (p *pass) pruneRuns(ctx context.Context, namespace string, runs []store.Pruned) error {
-	if len(runs) == 0 {
-		return nil
-	}
-	t := taken{pruned: uint64(len(runs))}
-	if _, err := p.cfg.Runtime.Remove(ctx, runtime.Removal{Prune: runs, Entries: []store.Entry{t.entry(namespace)}}); err != nil {
-		return err
-	}
-	p.count(t)
-	return ctx.Err()
+	_, err := p.remove(ctx, namespace, runs, func(runs []store.Pruned) (runtime.Removal, taken) {
+		return runtime.Removal{Prune: runs}, taken{pruned: uint64(len(runs))}
+	})
+	return err
 }
 
 // record puts on record which logs were deleted.

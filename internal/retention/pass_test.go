@@ -3,6 +3,7 @@ package retention_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -32,7 +33,9 @@ type place struct {
 	writer   *storetest.Writer
 	logs     map[store.RunID]int
 	policies map[string]retention.Policy
-	live     map[store.RunID]bool // refused as if they were retried
+	live     map[store.RunID]bool  // refused as if they were retried
+	broken   map[store.RunID]error // why something of it cannot be taken away
+	stuck    map[store.RunID]bool  // whose logs cannot be deleted
 	// stop, if not nil, ends the world before a step: it has the name of the step.
 	stop func(step string)
 	now  time.Time
@@ -42,6 +45,7 @@ func newPlace(t *testing.T) *place {
 	t.Helper()
 	p := &place{
 		t: t, disk: simstore.NewDisk(), logs: map[store.RunID]int{}, policies: map[string]retention.Policy{}, live: map[store.RunID]bool{},
+		broken: map[store.RunID]error{}, stuck: map[store.RunID]bool{},
 		now: storetest.Start,
 	}
 	p.open()
@@ -76,6 +80,9 @@ func (a at) AfterFunc(time.Time, func()) (stop func() bool) { return func() bool
 func (a at) Begin()                                         {}
 func (a at) End()                                           {}
 
+// errStuck is why a log cannot be deleted.
+var errStuck = errors.New("operation not permitted")
+
 func (p *place) stepf(format string, args ...any) {
 	if p.stop != nil {
 		p.stop(fmt.Sprintf(format, args...))
@@ -87,6 +94,15 @@ func (p *place) Remove(_ context.Context, m runtime.Removal) (uint64, error) {
 	for _, id := range m.Erase {
 		if p.live[id] {
 			return 0, &runtime.LiveError{Run: id}
+		}
+	}
+	runs := slices.Clone(m.Erase)
+	for i := range m.Prune {
+		runs = append(runs, m.Prune[i].Run)
+	}
+	for _, id := range runs {
+		if err := p.broken[id]; err != nil {
+			return 0, fmt.Errorf("read run: %w", err)
 		}
 	}
 	p.stepf("remove")
@@ -105,6 +121,9 @@ func (p *place) CountLogs(run store.RunID) (int, error) { return p.logs[run], ni
 
 func (p *place) RemoveLogs(run store.RunID) (int, error) {
 	p.stepf("logs of %s", run)
+	if p.stuck[run] {
+		return 0, errStuck
+	}
 	n := p.logs[run]
 	delete(p.logs, run)
 	return n, nil
@@ -229,6 +248,69 @@ func TestPass(t *testing.T) {
 	}
 	if _, there := p.left()["b1"]; there {
 		t.Error("the last run of a workflow stays though none is to be kept")
+	}
+}
+
+// TestPassGoesOn: what cannot be taken away hinders nothing else, and goes when
+// it can.
+func TestPassGoesOn(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	disk := errors.New("unreadable")
+	for _, namespace := range []string{"ns", "other"} {
+		for i := range 4 {
+			p.run(store.RunID(fmt.Sprintf("%s%d", namespace, i)), namespace, "a", 100*day)
+		}
+		p.policies[namespace] = retention.Policy{Runs: 90 * day}
+	}
+	p.broken["ns1"], p.stuck["ns2"] = disk, true
+	s := p.service()
+	for range 2 { // the second begins with them anew
+		if err := s.Pass(t.Context()); !errors.Is(err, disk) || !errors.Is(err, errStuck) || !strings.Contains(err.Error(), "ns1") || !strings.Contains(err.Error(), "ns2") {
+			t.Errorf("error %v", err)
+		}
+		if diff := cmp.Diff(map[string]string{"ns1": "whole", "ns2": "erased, logs"}, p.left()); diff != "" {
+			t.Errorf("left (-want +got):\n%s", diff)
+		}
+	}
+	clear(p.broken)
+	clear(p.stuck)
+	if err := s.Pass(t.Context()); err != nil || len(p.left()) > 0 || len(p.logs) > 0 {
+		t.Errorf("nothing is broken any more, and left are %v and logs %v (%v)", p.left(), p.logs, err)
+	}
+	if got := s.Stats(); got.Erased != 8 || got.Pruned != 8 || got.Logs != 8 {
+		t.Errorf("stats: %+v", got)
+	}
+}
+
+// TestPassEnds: nothing is tried any more in a process that is stopping.
+func TestPassEnds(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.run("a1", "a", "w", 100*day)
+	p.run("b1", "b", "w", 100*day)
+	p.broken["a1"] = runtime.ErrStopping
+	p.policies["a"], p.policies["b"] = retention.Policy{Payloads: day}, retention.Policy{Payloads: day}
+	if err := p.service().Pass(t.Context()); !errors.Is(err, runtime.ErrStopping) {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(map[string]string{"a1": "whole, logs", "b1": "whole, logs"}, p.left()); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// TestPassNamesFew: an error is read by people.
+func TestPassNamesFew(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for i := range 15 {
+		id := store.RunID(fmt.Sprintf("r%02d", i))
+		p.run(id, "ns", "w", 100*day)
+		p.stuck[id] = true
+	}
+	p.policies["ns"] = retention.Policy{Logs: day}
+	if err := p.service().Pass(t.Context()); err == nil || strings.Count(err.Error(), "\n") != 10 || !strings.Contains(err.Error(), "and 5 more errors") {
+		t.Errorf("error %v", err)
 	}
 }
 
