@@ -283,6 +283,30 @@ func TestPassGoesOn(t *testing.T) {
 	}
 }
 
+// TestStart: a log that cannot be deleted keeps no server from starting, and
+// another erasure that a crash interrupted is finished.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for _, id := range []store.RunID{"r1", "r2"} {
+		p.run(id, "ns", "w", day)
+		p.writer.Commit(store.Batch{Erase: []store.RunID{id}, Entries: []store.Entry{{
+			Actor: "user/dpo", Action: retention.ActionErase, Object: "run/" + string(id), Outcome: "done",
+		}}})
+	}
+	p.stuck["r2"] = true // looked at first
+	s := p.service()
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"r1": "erased", "r2": "erased, logs"}, p.left()); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
 // TestPassEnds: nothing is tried any more in a process that is stopping.
 func TestPassEnds(t *testing.T) {
 	t.Parallel()

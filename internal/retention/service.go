@@ -90,15 +90,20 @@ func New(cfg Config) *Service {
 	return &Service{cfg: cfg, passed: map[string]mark{}, done: make(chan struct{})}
 }
 
-// Start finishes what a crash interrupted, and begins with the first pass.
+// Start finishes what a crash interrupted, as far as that is possible, and begins
+// with the first pass.
 func (s *Service) Start(ctx context.Context) error {
 	last, err := s.cfg.Store.Entries(ctx, store.EntryQuery{Action: ActionErase, Limit: unfinished})
 	if err != nil {
 		return fmt.Errorf("read the last erasures: %w", err)
 	}
 	for i := range last {
-		if err := s.finish(ctx, store.RunID(strings.TrimPrefix(last[i].Object, "run/"))); err != nil {
-			return err
+		err := s.finish(ctx, store.RunID(strings.TrimPrefix(last[i].Object, "run/")))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			s.cfg.Log.WarnContext(ctx, "an erasure is not finished; erase the run again", "error", err)
 		}
 	}
 	s.started.Do(func() {
