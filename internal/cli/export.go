@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"strings"
@@ -36,7 +37,7 @@ as you keep the data. Reading data and logs is on record.
 Each line is an object with the members kind, run (the ID) and value, which the
 API's definition describes: run (Run), data (GetRunDataResponse), event (Event),
 log (LogLine). The lines of a run stand together, in this order; a run that was
-erased has no log lines.
+erased has no log lines. One that the server removes during the export is left out.
 
 ` + filterHelp,
 		Example: `  regie runs export --file 2026-03.jsonl until:2026-03-31
@@ -70,7 +71,7 @@ func (c *cli) export(ctx context.Context, r *remote, f *exportFlags, filter stri
 	defer cancel()
 	defer c.interrupted(ctx, func(int) { cancel() })()
 	n, err := c.writeNew(f.file, f.force, func(w io.Writer) error {
-		e := exporter{r: r, flags: f, out: bufio.NewWriter(w)}
+		e := exporter{r: r, flags: f, note: c.note, out: bufio.NewWriter(w)}
 		err := pages(func(token string) (string, error) { return e.page(ctx, filter, token) })
 		if err != nil {
 			return err
@@ -91,7 +92,9 @@ func (c *cli) export(ctx context.Context, r *remote, f *exportFlags, filter stri
 type exporter struct {
 	r     *remote
 	flags *exportFlags
+	note  func(text string)
 	out   *bufio.Writer
+	lines bytes.Buffer // of the run that is read
 }
 
 // page writes one page of runs.
@@ -104,13 +107,23 @@ func (e *exporter) page(ctx context.Context, filter, token string) (string, erro
 		if run.GetEndedAt() == nil {
 			continue
 		}
-		if err := e.run(ctx, run); err != nil {
+		e.lines.Reset()
+		err := e.run(ctx, run)
+		if code := problem.Of(err).GetCode(); code == "run_not_found" || code == "not_found" {
+			e.note("Run " + run.GetId() + " is left out: the server has removed it since the export began.")
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if _, err := e.lines.WriteTo(e.out); err != nil {
 			return "", err
 		}
 	}
 	return page.GetNextPageToken(), nil
 }
 
+// run reads all lines of a run.
 func (e *exporter) run(ctx context.Context, run *regiev1.Run) error {
 	if err := e.line("run", run.GetId(), run); err != nil {
 		return err
@@ -130,7 +143,14 @@ func (e *exporter) run(ctx context.Context, run *regiev1.Run) error {
 	if e.flags.noLogs || run.GetErased() {
 		return nil
 	}
-	return e.logs(ctx, run.GetId())
+	whole := e.lines.Len()
+	err := e.logs(ctx, run.GetId())
+	if problem.Of(err).GetCode() == "run_erased" {
+		e.lines.Truncate(whole)
+		e.note("Run " + run.GetId() + " has no log lines: it was erased since the export began.")
+		return nil
+	}
+	return err
 }
 
 func (e *exporter) events(ctx context.Context, run string) error {
@@ -151,7 +171,7 @@ func (e *exporter) events(ctx context.Context, run string) error {
 	}
 }
 
-// logs writes what the attempts of each step printed.
+// logs reads what the attempts of each step printed.
 func (e *exporter) logs(ctx context.Context, run string) error {
 	got, err := e.r.runs.GetRun(ctx, &regiev1.GetRunRequest{Namespace: e.r.namespace, Run: run, Steps: true})
 	if err != nil {
@@ -173,7 +193,7 @@ func (e *exporter) logs(ctx context.Context, run string) error {
 	return nil
 }
 
-// log writes what one attempt printed.
+// log reads what one attempt printed.
 func (e *exporter) log(ctx context.Context, in *regiev1.GetLogRequest) error {
 	for {
 		page, err := e.r.runs.GetLog(ctx, in)
@@ -192,7 +212,7 @@ func (e *exporter) log(ctx context.Context, in *regiev1.GetLogRequest) error {
 	}
 }
 
-// line writes one line.
+// line adds one line.
 func (e *exporter) line(kind, run string, m proto.Message) error {
 	text, err := codec.Marshal(m)
 	if err != nil {
@@ -202,6 +222,6 @@ func (e *exporter) line(kind, run string, m proto.Message) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.out.WriteString(value.Object(value.M("kind", value.String(kind)), value.M("run", value.String(run)), value.M("value", v)).String() + "\n")
+	_, err = e.lines.WriteString(value.Object(value.M("kind", value.String(kind)), value.M("run", value.String(run)), value.M("value", v)).String() + "\n")
 	return err
 }
