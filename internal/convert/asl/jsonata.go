@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/yamldoc"
@@ -66,29 +67,27 @@ func (p *jsonataParser) fail(why string) data {
 
 // next reads a token.
 func (p *jsonataParser) next() {
-	for p.pos < len(p.src) && unicode.IsSpace(rune(p.src[p.pos])) {
-		p.pos++
-	}
-	rest := p.src[p.pos:]
+	rest := strings.TrimLeft(p.src[p.pos:], " \t\n\v\r") // no other space is one in JSONata
+	p.pos = len(p.src) - len(rest)
 	p.token, p.sort = "", sign
 	if rest == "" {
 		return
 	}
-	length := 1
-	switch c := rest[0]; {
+	c, length := utf8.DecodeRuneInString(rest)
+	switch {
 	case c == '"' || c == '\'':
 		p.quoted(rest)
 		return
 	case c >= '0' && c <= '9':
 		p.sort = digits
 		length = spanOf(rest, func(r rune) bool { return r >= '0' && r <= '9' || r == '.' || r == 'e' || r == 'E' })
-	case c == '$' || c == '_' || unicode.IsLetter(rune(c)):
+	case c == '$' || c == '_' || unicode.IsLetter(c):
 		p.sort = word
-		length = 1 + spanOf(rest[1:], func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) })
+		length += spanOf(rest[length:], func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) })
 		if c == '$' {
 			p.sort = variableWord
 		}
-	case c >= 0x80 || c == '`':
+	case c >= utf8.RuneSelf || c == '`':
 		p.fail("it is not simple")
 		return
 	case len(rest) > 1 && slices.Contains(pairs, rest[:2]):
