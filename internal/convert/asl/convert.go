@@ -86,18 +86,21 @@ type converter struct {
 	inputs []string
 
 	taken   map[string]bool // IDs, variables and loop variables
+	tried   map[string]int  // how many numbers an ID was tried with
+	states  int             // of all flows
 	written map[string]int  // how often a state was written
-	total   int
+	total   int             // how often states were written
 	tasks   bool
 	stuck   bool // a part has no structure
 }
 
 func newConverter(cfg Config, m *asl.Machine) *converter {
-	c := &converter{cfg: cfg, machine: m, byName: true, taken: map[string]bool{}, written: map[string]int{}}
+	c := &converter{cfg: cfg, machine: m, byName: true, taken: map[string]bool{}, tried: map[string]int{}, written: map[string]int{}}
 	for _, name := range words {
 		c.taken[name] = true
 	}
 	c.taken[firstLoop] = true
+	m.Each(func(*asl.State) { c.states++ })
 	return c
 }
 
@@ -142,8 +145,9 @@ func (c *converter) id(name string) string {
 
 func (c *converter) unique(id string) string {
 	out := id
-	for n := 2; c.taken[out]; n++ {
-		out = fmt.Sprintf("%s_%d", id, n)
+	for c.taken[out] {
+		c.tried[id]++
+		out = fmt.Sprintf("%s_%d", id, c.tried[id]+1)
 	}
 	c.taken[out] = true
 	return out

@@ -40,8 +40,8 @@ const maxWritten = 8
 // what leaves the last one; live is false when the flow never gets there.
 func (e *emitter) sequence(b *block, from, to string, value data) (out data, live bool) {
 	for name := from; name != to; {
-		s := e.graph.flow.State(name)
-		if e.total++; e.total > maxWritten*e.states()+50 {
+		s := e.graph.states[name]
+		if e.total++; e.total > maxWritten*e.states+50 {
 			if !e.stuck {
 				e.note(Lost, s.Pos, s.Name, "Next", "too many ways share states without coming together again; run the state machine as it is: regie run FILE")
 			}
@@ -60,12 +60,6 @@ func (e *emitter) sequence(b *block, from, to string, value data) (out data, liv
 		name = next
 	}
 	return value, true
-}
-
-func (c *converter) states() int {
-	n := 0
-	c.machine.Each(func(*asl.State) { n++ })
-	return n
 }
 
 // jumpBack stands where the state machine goes back.

@@ -12,7 +12,8 @@ type edge struct{ from, to string }
 
 // graph is what is known of the jumps of a flow.
 type graph struct {
-	flow *asl.Flow
+	// states are those of the flow, by name.
+	states map[string]*asl.State
 	// back are the jumps that go back to a state that led here.
 	back map[edge]bool
 	// live are the states from which the flow can end well: without a Fail.
@@ -24,7 +25,10 @@ type graph struct {
 }
 
 func newGraph(f *asl.Flow) *graph {
-	g := &graph{flow: f, back: map[edge]bool{}, live: map[string]bool{exit: true}, join: map[string]string{}, depth: map[string]int{}}
+	g := &graph{states: make(map[string]*asl.State, len(f.States)), back: map[edge]bool{}, live: map[string]bool{exit: true}, join: map[string]string{}, depth: map[string]int{}}
+	for _, s := range f.States {
+		g.states[s.Name] = s
+	}
 	var order []string // each state behind those that it leads to
 	state := map[string]int{}
 	var visit func(name string)
@@ -51,7 +55,7 @@ func newGraph(f *asl.Flow) *graph {
 
 // next lists where a state can go on, handlers of errors included.
 func (g *graph) next(name string) []string {
-	s := g.flow.State(name)
+	s := g.states[name]
 	var out []string
 	switch {
 	case s.Choice != nil:

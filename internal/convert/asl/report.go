@@ -57,8 +57,10 @@ func (r Report) sorted() Report {
 		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
 	})
 	var out Report
+	known := map[Entry]bool{}
 	for _, e := range r {
-		if !slices.Contains(out, e) {
+		if !known[e] {
+			known[e] = true
 			out = append(out, e)
 		}
 	}

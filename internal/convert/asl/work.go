@@ -209,9 +209,9 @@ func (e *emitter) inside(f *asl.Flow) *emitter {
 	}
 }
 
-// flow writes a whole flow as the fields of a group.
-func (e *emitter) flow(f *asl.Flow, in data, name string) (b *block, outputs *yamldoc.Draft) {
-	e.note(Carried, f.StartAt.Pos, e.stateOf(f), "StartAt", "")
+// flow writes a whole flow of the state as the fields of a group.
+func (e *emitter) flow(s *asl.State, f *asl.Flow, in data, name string) (b *block, outputs *yamldoc.Draft) {
+	e.note(Carried, f.StartAt.Pos, s.Name, "StartAt", "")
 	b = &block{}
 	inner := e.inside(f)
 	end, live := inner.sequence(b, f.StartAt.Text, exit, in)
@@ -227,31 +227,13 @@ func (e *emitter) flow(f *asl.Flow, in data, name string) (b *block, outputs *ya
 	return b, outputs
 }
 
-// stateOf is the name of the state in which a flow stands.
-func (c *converter) stateOf(f *asl.Flow) string {
-	name := ""
-	c.machine.Each(func(s *asl.State) {
-		if s.Map != nil && s.Map.Processor == f {
-			name = s.Name
-		}
-		if s.Parallel != nil {
-			for _, b := range s.Parallel.Branches {
-				if b == f {
-					name = s.Name
-				}
-			}
-		}
-	})
-	return name
-}
-
 func (e *emitter) parallel(k *core, in data) {
 	e.note(Carried, k.s.Pos, k.s.Name, "Branches", "")
 	branches := sequence()
 	raw := data{kind: list}
 	for i, f := range k.s.Parallel.Branches {
 		id := e.unique(k.id + "_" + itoa(i+1))
-		b, outputs := e.flow(f, in, id)
+		b, outputs := e.flow(k.s, f, in, id)
 		var st *step
 		if only := b.steps[0]; len(b.steps) == 1 && only.id != "" && outputs == nil {
 			st, id = only, only.id
@@ -309,7 +291,7 @@ func (e *emitter) mapState(b *block, k *core, in, effective data) {
 		inner := e.scope(s, effective, in)
 		item = e.template(inner, m.ItemSelector, construct)
 	}
-	body, outputs := e.itemFlow(m.Processor, item, k.id)
+	body, outputs := e.itemFlow(s, item, k.id)
 	e.loop = outer
 	e.note(Carried, m.Processor.Pos, s.Name, "ItemProcessor", "")
 	if only := body.steps[0]; len(body.steps) == 1 && outputs == nil && only.get("foreach") == nil && only.get("on_error") == nil && only.id != "" {
@@ -331,13 +313,13 @@ func (e *emitter) loose(d data) *yamldoc.Draft {
 	return template(e.untyped(d))
 }
 
-// itemFlow writes what is done for each item. What is computed for the item is
+// itemFlow writes what a Map does for each item. What is computed for the item is
 // kept before the first state.
-func (e *emitter) itemFlow(f *asl.Flow, item data, name string) (*block, *yamldoc.Draft) {
+func (e *emitter) itemFlow(s *asl.State, item data, name string) (*block, *yamldoc.Draft) {
 	before := &block{}
 	defer func(n int) { e.merged = e.merged[:n] }(len(e.merged))
 	item = e.settle(before, item)
-	b, outputs := e.flow(f, item, name)
+	b, outputs := e.flow(s, s.Map.Processor, item, name)
 	b.steps = append(before.steps, b.steps...)
 	return b, outputs
 }
