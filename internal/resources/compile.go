@@ -66,7 +66,7 @@ func (c *compiler) process(n *yamldoc.Node) asl.Target {
 			}
 		}
 		only := &yamldoc.Node{Kind: yamldoc.Map, Pos: e.Pos, Entries: []yamldoc.Entry{*n.Entry(fieldEnv)}}
-		env = c.data(only, describeResource(descriptor.Type{Kind: descriptor.Any}))
+		env = c.data(only, describeResource())
 	}
 	return asl.Target{Uses: workflow.UsesProcess, Reply: workflow.ReplyFunction, With: object(members, env, workflow.ProcessInputValue)}
 }

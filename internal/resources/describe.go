@@ -29,7 +29,6 @@ const (
 // Describe returns the descriptor of the file.
 func Describe() *descriptor.Object {
 	text := descriptor.Type{Kind: descriptor.String}
-	anything := descriptor.Type{Kind: descriptor.Any}
 	return &descriptor.Object{
 		Name: "resources",
 		Doc: "The file `resources.yaml` beside an Amazon States Language definition, or that of `--resources`: what the " +
@@ -48,7 +47,7 @@ func Describe() *descriptor.Object {
 			},
 			{
 				Name: fieldResources, Required: true,
-				Type: descriptor.Type{Kind: descriptor.Map, KeyKind: descriptor.String, Elem: &descriptor.Type{Kind: descriptor.Struct, Object: describeResource(anything)}},
+				Type: descriptor.Type{Kind: descriptor.Map, KeyKind: descriptor.String, Elem: &descriptor.Type{Kind: descriptor.Struct, Object: describeResource()}},
 				Doc: "By resource: an ARN, or a name that stands in its place; `*` stands for any text. The longest key that fits counts. " +
 					"A function that `lambda:invoke` names is found by its name, partial ARN or ARN, with or without version.",
 			},
@@ -58,7 +57,8 @@ func Describe() *descriptor.Object {
 	}
 }
 
-func describeResource(anything descriptor.Type) *descriptor.Object {
+func describeResource() *descriptor.Object {
+	anything := descriptor.Type{Kind: descriptor.Any}
 	text := descriptor.Type{Kind: descriptor.String}
 	return &descriptor.Object{
 		Name: "resource",

@@ -122,7 +122,7 @@ func checkAccounted(t *testing.T, id string, definition value.Value, report conv
 	for _, e := range report {
 		said[e.State+"/"+e.Construct] = true
 	}
-	for _, missing := range unsaid(definition, "", said) {
+	for _, missing := range unsaid(definition, said) {
 		t.Errorf("%s: the report does not mention %s", id, missing)
 	}
 }
@@ -133,7 +133,7 @@ var elsewhere = map[string]string{
 	"States": "", "QueryLanguage": "", "Iterator": "ItemProcessor", "TimeoutSecondsPath": "", "ItemReader": "ItemReader",
 }
 
-func unsaid(flow value.Value, _ string, said map[string]bool) []string {
+func unsaid(flow value.Value, said map[string]bool) []string {
 	var out []string
 	for _, s := range flow.Get("States").Members() {
 		for _, f := range s.Value.Members() {
@@ -150,10 +150,10 @@ func unsaid(flow value.Value, _ string, said map[string]bool) []string {
 			}
 		}
 		for _, b := range s.Value.Get("Branches").Items() {
-			out = append(out, unsaid(b, s.Key, said)...)
+			out = append(out, unsaid(b, said)...)
 		}
 		for _, name := range []string{"ItemProcessor", "Iterator"} {
-			out = append(out, unsaid(s.Value.Get(name), s.Key, said)...)
+			out = append(out, unsaid(s.Value.Get(name), said)...)
 		}
 	}
 	return out

@@ -274,9 +274,6 @@ func (e *emitter) assign(b *block, s *asl.State, n *yamldoc.Node, sc scope) {
 		all = append(all[:at:at], all[at+1:]...)
 	}
 	st.set("assign", values)
-	if b.notes == nil && s.Type != asl.Pass {
-		st.notes = nil
-	}
 	b.add(st)
 	for i := range n.Entries {
 		name := n.Entries[i].Key.Text
