@@ -32,7 +32,7 @@ func Bundle(definition string, patterns []string) ([]workflow.File, []native.Fil
 	b := &bundle{seen: map[string]bool{}}
 	root, err := os.OpenRoot(filepath.Dir(definition))
 	if err != nil {
-		return nil, []native.FileFault{{Message: fmt.Sprintf("open the folder of the bundle: %v", err)}}
+		return nil, []native.FileFault{{Message: fmt.Sprintf("open the folder of the bundle: %v", err), Missing: errors.Is(err, fs.ErrNotExist)}}
 	}
 	defer root.Close()
 	b.root = root
@@ -106,6 +106,8 @@ func (b *bundle) take(pattern string) {
 			hint = "for all files of the folder write " + start + "/**"
 		}
 		b.faultf(hint, "the pattern %q matches no file", pattern)
+		_, err := b.root.Lstat(start)
+		b.faults[len(b.faults)-1].Missing = errors.Is(err, fs.ErrNotExist)
 	}
 }
 

@@ -1,6 +1,8 @@
 package project
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,8 +16,21 @@ import (
 // load loads a folder.
 func load(t *testing.T, cfg Config, files map[string]string) (*Set, string) {
 	t.Helper()
-	dir := tree(t, files)
-	p, err := Open(dir)
+	return loadFolder(t, cfg, tree(t, files))
+}
+
+// loadFolder loads what files and folders in a folder define; all if none is
+// named.
+func loadFolder(t *testing.T, cfg Config, dir string, names ...string) (*Set, string) {
+	t.Helper()
+	paths := []string{dir}
+	if len(names) > 0 {
+		paths = nil
+	}
+	for _, name := range names {
+		paths = append(paths, filepath.Join(dir, filepath.FromSlash(name)))
+	}
+	p, err := Open(paths...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +38,7 @@ func load(t *testing.T, cfg Config, files map[string]string) (*Set, string) {
 	set, problems := Load(cfg, p.Sources)
 	var out []string
 	for _, d := range problems {
-		out = append(out, strings.TrimPrefix(d.String(), dir+"/"))
+		out = append(out, strings.ReplaceAll(d.String(), dir+"/", ""))
 	}
 	return set, strings.Join(out, "\n")
 }
@@ -112,6 +127,51 @@ func TestLoadFaults(t *testing.T) {
 		if !found {
 			t.Errorf("texts %v", set.Texts)
 		}
+	}
+}
+
+// A resources file that is there and cannot be read is not as if there were none.
+func TestLoadUnreadableResources(t *testing.T) {
+	t.Parallel()
+	outside := filepath.Join(tree(t, map[string]string{"shared.yaml": "resources: {}"}), "shared.yaml")
+	for what, put := range map[string]func(string) error{
+		"a link out of the folder": func(path string) error { return os.Symlink(outside, path) },
+		"a link to nothing":        func(path string) error { return os.Symlink("none", path) },
+		"a folder":                 func(path string) error { return os.Mkdir(path, 0o755) },
+	} {
+		dir := tree(t, map[string]string{"a.asl.json": task, "b.asl.json": task})
+		if err := put(filepath.Join(dir, ResourcesName)); err != nil {
+			t.Fatal(err)
+		}
+		set, problems := loadFolder(t, Config{}, dir)
+		if strings.Count(problems, "error[resources]") != 1 || !strings.HasPrefix(problems, "resources.yaml") || strings.Contains(problems, "/**") || len(set.Workflows) != 0 {
+			t.Errorf("%s: %d workflows, problems %q", what, len(set.Workflows), problems)
+		}
+	}
+}
+
+// A definition that resources files of two types name is read under each.
+func TestLoadChildOfTwoTypes(t *testing.T) {
+	t.Parallel()
+	const child = `{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {}, "End": true}}}`
+	dir := tree(t, map[string]string{
+		"a.asl.json": nothing, "resources.yaml": `resources: {"arn:*:child": {machine: sub/child.json}}`,
+		"sub/b.asl.json": nothing, "sub/resources.yaml": "type: express\n" + `resources: {"arn:*:child": {machine: child.json}}`, "sub/child.json": child,
+	})
+	for _, names := range [][]string{{"a.asl.json", "sub/b.asl.json"}, {"sub/b.asl.json", "a.asl.json"}} {
+		if _, problems := loadFolder(t, Config{}, dir, names...); strings.Count(problems, "Express state machine") != 1 || strings.Contains(problems, "\n") {
+			t.Errorf("%v: problems %q", names, problems)
+		}
+	}
+	if _, problems := loadFolder(t, Config{}, dir, "a.asl.json"); problems != "" {
+		t.Errorf("problems %q", problems)
+	}
+	// A fault of both is told once.
+	if err := os.WriteFile(filepath.Join(dir, "sub", "child.json"), []byte(`{"StartAt": "A"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := loadFolder(t, Config{}, dir, "a.asl.json", "sub/b.asl.json"); strings.Count(problems, "\n") != 0 || problems == "" {
+		t.Errorf("problems %q", problems)
 	}
 }
 

@@ -24,9 +24,16 @@ type machines struct {
 	// files are the resources files by the folder of the definitions, the one of
 	// Config.Resources under ""; one without a path has errors.
 	files map[string]*resources.File
-	// nested are the definitions that resources files name, by path; nil for one
-	// that cannot be used.
-	nested map[string]*asl.Machine
+	// nested are the definitions that resources files name; nil for one that
+	// cannot be used.
+	nested map[nestedKey]*asl.Machine
+}
+
+// nestedKey names a definition and the type that it is read under, on which its
+// faults depend.
+type nestedKey struct {
+	path string
+	kind asl.MachineType
 }
 
 // machine loads one definition.
@@ -115,7 +122,11 @@ func (l *machines) resources(definition string) (*resources.File, bool) {
 		return f, f == nil || f.Path != ""
 	}
 	var file *resources.File
-	if source := l.resourcesText(definition); source != nil {
+	source, ok := l.resourcesText(definition)
+	switch {
+	case !ok:
+		file = &resources.File{}
+	case source != nil:
 		var problems []diag.Diagnostic
 		l.set.Texts[source.Path] = string(source.Text)
 		file, problems = resources.Parse(resources.Config{Expr: l.cfg.Native.Expr, Connectors: l.cfg.Native.Connectors}, source.Path, source.Text)
@@ -131,15 +142,25 @@ func (l *machines) resources(definition string) (*resources.File, bool) {
 	return file, file == nil || file.Path != ""
 }
 
-func (l *machines) resourcesText(definition string) *Source {
+// resourcesText is the text of the resources file for a definition, nil if there
+// is none; false if it cannot be read.
+func (l *machines) resourcesText(definition string) (source *Source, ok bool) {
 	if l.cfg.Resources != nil {
-		return l.cfg.Resources
+		return l.cfg.Resources, true
 	}
-	files, _ := l.cfg.Native.Files(definition, []string{ResourcesName})
+	path := filepath.Join(filepath.Dir(definition), ResourcesName)
+	files, faults := l.cfg.Native.Files(definition, []string{ResourcesName})
+	for _, f := range faults {
+		if f.Missing {
+			return nil, true
+		}
+		l.list.Errorf(diag.Pos{File: path}, "resources", "read the resources file: %s", f.Message).
+			WithHint("it must be a file in the folder of the definition, or a link to one there")
+	}
 	if len(files) == 0 {
-		return nil
+		return nil, len(faults) == 0
 	}
-	return &Source{Path: filepath.Join(filepath.Dir(definition), ResourcesName), Text: files[0].Data}
+	return &Source{Path: path, Text: files[0].Data}, true
 }
 
 // others are the state machines that tasks may start.
@@ -153,10 +174,11 @@ func (l *machines) others(file *resources.File, kind asl.MachineType) []asl.Othe
 	return out
 }
 
-// child reads the definition that a resource is, once.
+// child reads the definition that a resource is, once for each type.
 func (l *machines) child(file *resources.File, r *resources.Resource, kind asl.MachineType) *asl.Machine {
 	path := filepath.Join(filepath.Dir(file.Path), filepath.FromSlash(r.Machine))
-	if m, known := l.nested[path]; known {
+	key := nestedKey{path, kind}
+	if m, known := l.nested[key]; known {
 		return m
 	}
 	var m *asl.Machine
@@ -171,9 +193,9 @@ func (l *machines) child(file *resources.File, r *resources.Resource, kind asl.M
 		l.list.Errorf(r.MachinePos, "not_found", "%s is not one definition", r.Machine).WithLength(len(r.Machine))
 	}
 	if l.nested == nil {
-		l.nested = map[string]*asl.Machine{}
+		l.nested = map[nestedKey]*asl.Machine{}
 	}
-	l.nested[path] = m
+	l.nested[key] = m
 	return m
 }
 

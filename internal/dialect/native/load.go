@@ -45,6 +45,9 @@ type FileFault struct {
 	Pattern int // index
 	Message string
 	Hint    string
+	// Missing says that nothing is there: no file, folder or link has the name,
+	// or that of the folder which the pattern begins with.
+	Missing bool
 }
 
 // Connector describes what `uses` can name, as connector.Descriptor does.
