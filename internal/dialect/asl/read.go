@@ -27,12 +27,31 @@ type Config struct {
 // text does not begin with a brace, is YAML, another one JSON. A machine that
 // has errors is incomplete: it must not be used; without any machine it is nil.
 func Read(cfg Config, file string, text []byte) (*Machine, []Diagnostic) {
-	r := &reader{cfg: cfg, file: file, names: map[string]bool{}, labels: map[string]bool{}}
+	r := newReader(cfg, file)
 	root := r.parse(text)
 	if root == nil {
 		return nil, r.problems
 	}
 	return r.machine(root), r.problems
+}
+
+// ReadState reads a definition that is a state, as that of a machine which
+// begins with it and has no other: where the state names its successors, they
+// are findings. Otherwise it is as [Read].
+func ReadState(cfg Config, file, name string, text []byte) (*Machine, []Diagnostic) {
+	r := newReader(cfg, file)
+	state := r.parse(text)
+	if state == nil {
+		return nil, r.problems
+	}
+	word := func(s string) *yamldoc.Node {
+		return &yamldoc.Node{Kind: yamldoc.String, Pos: state.Pos, Text: s, Value: value.String(s)}
+	}
+	object := func(entries ...yamldoc.Entry) *yamldoc.Node {
+		return &yamldoc.Node{Kind: yamldoc.Map, Pos: state.Pos, Entries: entries}
+	}
+	states := object(yamldoc.Entry{Key: word(name), Value: state})
+	return r.machine(object(yamldoc.Entry{Key: word("StartAt"), Value: word(name)}, yamldoc.Entry{Key: word("States"), Value: states})), r.problems
 }
 
 // reader reads one definition.
@@ -47,6 +66,10 @@ type reader struct {
 	// downgraded says that the state declares JSONPath in a machine of JSONata:
 	// which fields fit is not said then.
 	downgraded bool
+}
+
+func newReader(cfg Config, file string) *reader {
+	return &reader{cfg: cfg, file: file, names: map[string]bool{}, labels: map[string]bool{}}
 }
 
 // add adds a finding.

@@ -1,10 +1,9 @@
 package teststate
 
 import (
-	"path"
+	"slices"
 	"strings"
 
-	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/yamldoc"
 )
@@ -12,49 +11,23 @@ import (
 // loneName is the name of a state that is defined alone.
 const loneName = "StateName"
 
-// Of a state that is defined alone, the machine around it is this text, and the
-// state begins on the line behind it.
-const (
-	jsonBefore = `{"StartAt": "` + loneName + `", "States": {"` + loneName + `":` + "\n"
-	jsonBehind = "\n}}"
-	yamlBefore = "StartAt: " + loneName + "\nStates:\n  " + loneName + ":\n"
-	yamlIndent = "    "
-)
-
 // state reads the state under test.
 func (r *Request) state(cfg Config) (*asl.State, error) {
-	text, lone, shift := r.Definition, false, diag.Pos{}
-	docs, problems := yamldoc.Parse(r.File, []byte(text))
-	if len(problems) == 0 && len(docs) == 1 && docs[0].Get("States") == nil && docs[0].Get("Type") != nil {
-		text, shift = alone(r.File, text)
-		lone = true
-	}
-	machine, found := asl.Read(asl.Config{JSONata: cfg.JSONata}, r.File, []byte(text))
+	text, reading := []byte(r.Definition), asl.Config{JSONata: cfg.JSONata}
+	docs, problems := yamldoc.Parse(r.File, text)
+	lone := len(problems) == 0 && len(docs) == 1 && docs[0].Get("States") == nil && docs[0].Get("Type") != nil
+	var machine *asl.Machine
 	var faults []asl.Diagnostic
-	for _, d := range found {
-		if lone && elsewhere(d) {
-			continue
-		}
-		d.Pos.Line, d.Pos.Column = max(1, d.Pos.Line-shift.Line), max(1, d.Pos.Column-shift.Column)
-		faults = append(faults, d)
+	if lone {
+		machine, faults = asl.ReadState(reading, r.File, loneName, text)
+		faults = slices.DeleteFunc(faults, elsewhere)
+	} else {
+		machine, faults = asl.Read(reading, r.File, text)
 	}
 	if asl.HasErrors(faults) {
 		return nil, &Error{Code: CodeDefinition, Message: asl.InvalidDefinition(faults), Diagnostics: faults}
 	}
 	return r.named(machine, lone)
-}
-
-// alone is the text of a machine with the one state, and by how much positions
-// in it are off.
-func alone(file, text string) (string, diag.Pos) {
-	var off diag.Pos
-	ext := path.Ext(file)
-	if strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && ext != ".yaml" && ext != ".yml" {
-		off.Line = strings.Count(jsonBefore, "\n")
-		return jsonBefore + text + jsonBehind, off
-	}
-	off.Line, off.Column = strings.Count(yamlBefore, "\n"), len(yamlIndent)
-	return yamlBefore + yamlIndent + strings.ReplaceAll(text, "\n", "\n"+yamlIndent), off
 }
 
 // elsewhere reports whether a finding is about states that a state alone does

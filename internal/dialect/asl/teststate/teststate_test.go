@@ -72,22 +72,30 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestPositions: faults of a state alone have the places of its own text.
+// TestPositions: faults of a state alone have the places of its own text,
+// however its text begins and ends.
 func TestPositions(t *testing.T) {
 	t.Parallel()
-	for file, text := range map[string]string{
-		"x.asl.json": "{\"Type\": \"Pass\",\n \"Nxt\": \"A\",\n \"End\": true}",
-		"x.asl.yaml": "Type: Pass\nNxt: A\nEnd: true\n",
+	for _, c := range []struct {
+		file, text   string
+		line, column int
+	}{
+		{"x.asl.json", "{\"Type\": \"Pass\",\n \"Nxt\": \"A\",\n \"End\": true}", 2, 2},
+		{"x.asl.yaml", "Type: Pass\nNxt: A\nEnd: true\n", 2, 1},
+		{"x.asl.yaml", "---\nType: Pass\nNxt: A\nEnd: true\n", 3, 1},
+		{"x.asl.yaml", "# a state\n--- # begins\nType: Pass\nNxt: A\nEnd: true\n...\n", 4, 1},
+		{"x.asl.yaml", "%YAML 1.1\n---\nType: Pass\nNxt: A\nEnd: true\n", 4, 1},
+		{"x.asl.yaml", "--- {Type: Pass, Nxt: A, End: true}\n", 1, 18},
+		{"x.asl.yaml", "  Type: Pass\n  Nxt: A\n  End: true\n", 2, 3},
 	} {
-		_, err := teststate.Run(config(), teststate.Request{Definition: text, File: file})
+		_, err := teststate.Run(config(), teststate.Request{Definition: c.text, File: c.file})
 		var refused *teststate.Error
-		if !errors.As(err, &refused) || len(refused.Diagnostics) != 1 {
-			t.Errorf("%s: %v", file, err)
+		if !errors.As(err, &refused) || len(refused.Diagnostics) != 1 || refused.Diagnostics[0].Code != asl.CodeSchema {
+			t.Errorf("%q: %v", c.text, err)
 			continue
 		}
-		wantColumn := map[string]int{"x.asl.json": 2, "x.asl.yaml": 1}[file]
-		if at := refused.Diagnostics[0].Pos; at.Line != 2 || at.Column != wantColumn {
-			t.Errorf("%s: the fault is at %d:%d, want 2:%d", file, at.Line, at.Column, wantColumn)
+		if at := refused.Diagnostics[0].Pos; at.File != c.file || at.Line != c.line || at.Column != c.column {
+			t.Errorf("%q: the fault is at %s:%d:%d, want %d:%d", c.text, at.File, at.Line, at.Column, c.line, c.column)
 		}
 	}
 }
