@@ -13,7 +13,6 @@ import (
 	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/dialect/asl/asltest"
 	"github.com/regie-dev/regie/internal/dialect/asl/teststate"
-	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/expr/jsonata"
 	"github.com/regie-dev/regie/internal/value"
 )
@@ -71,18 +70,14 @@ func TestConformance(t *testing.T) {
 
 // judge says what is wrong at each level; empty if nothing is.
 func judge(c value.Value) (faults [3]string) {
-	cfg := config()
-	if c.Get("lambdas").Len() > 0 {
-		cfg.Call = func(resource asl.Resource, arguments value.Value) (value.Value, *engine.Error) {
-			v, failed, _ := asltest.Lambda(c, resource.Text, arguments)
-			return v, failed
-		}
-	}
 	expect := c.Get("expect")
 	request, err := teststate.ParseRequest(c.Get("request"))
 	var response teststate.Response
+	if err == nil && request.Mock == nil && c.Get("lambdas").Len() > 0 {
+		request.Mock, err = called(c, request)
+	}
 	if err == nil {
-		response, err = teststate.Run(cfg, request)
+		response, err = teststate.Run(config(), request)
 	}
 	if err != nil {
 		var refused *teststate.Error
@@ -109,6 +104,23 @@ func judge(c value.Value) (faults [3]string) {
 		}
 	}
 	return faults
+}
+
+// called is a mock with what the function of the case, which AWS called,
+// answers to the arguments of the Task.
+func called(c value.Value, request teststate.Request) (*teststate.Mock, error) {
+	request.Level, request.Mock = teststate.Trace, &teststate.Mock{Result: value.Null, Validation: teststate.None}
+	asked, err := teststate.Run(config(), request)
+	if err != nil {
+		return nil, err
+	}
+	arguments := asked.Inspection.AfterParameters
+	answer, failed, _ := asltest.Lambda(c, c.Get("request").Get("definition").Get("Resource").Text(), arguments)
+	mock := &teststate.Mock{Result: answer}
+	if failed != nil {
+		mock = &teststate.Mock{Error: &teststate.MockError{Error: failed.Name, Cause: failed.Message}}
+	}
+	return mock, nil
 }
 
 func differs(key string, expect, got value.Value) string {

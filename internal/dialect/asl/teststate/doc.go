@@ -13,6 +13,5 @@
 //	})
 //
 // The package is pure. It imports asl, diag, engine, expr, value, workflow
-// and yamldoc; JSONata, the time and what calls a resource without a mock are
-// passed in.
+// and yamldoc; JSONata and the time are passed in.
 package teststate

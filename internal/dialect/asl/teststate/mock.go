@@ -32,15 +32,16 @@ func (t *test) checkMock() error {
 
 // unmocked is about states without a mock.
 func (t *test) unmocked() error {
-	switch s := t.state; {
-	case s.Type == asl.Map || s.Type == asl.Parallel:
+	switch s := t.state; s.Type {
+	case asl.Map, asl.Parallel:
 		return refuse(CodeDefinition, "TestState API does not support Map or Parallel states. "+
 			"Supported state types include: [Task, Wait, Pass, Succeed, Fail, Choice]").withHint("give a mock with what the " + string(s.Type) + " results in")
-	case s.Type == asl.Task && t.cfg.Call == nil:
+	case asl.Task:
 		return refuse(CodeValidation, "A mock must be specified when testing a Task state: nothing here calls %s", s.Task.Resource.Text).
 			withHint(`give a mock such as {"result": {…}} or {"errorOutput": {"error": "States.TaskFailed", "cause": "…"}}`)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // checkItems checks the mocked result of a Map or Parallel.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/dialect/asl"
-	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
 )
@@ -21,9 +20,6 @@ type Config struct {
 	Seed uint64
 	// Place is where the context object says that the execution runs.
 	Place asl.Place
-	// Call calls the resource of a Task that has no mock, with the state's
-	// arguments; nil refuses such a Task.
-	Call func(resource asl.Resource, arguments value.Value) (value.Value, *engine.Error)
 }
 
 // Level says how much a [Response] tells.
@@ -63,7 +59,8 @@ type Request struct {
 	// Context is the whole context object; undefined: one that looks like that
 	// of a first state.
 	Context value.Value
-	// Mock stands for what a Task, Map or Parallel would do; nil: nothing does.
+	// Mock stands for what a Task, Map or Parallel would do; these are refused
+	// without one.
 	Mock          *Mock
 	Configuration Configuration
 	Level         Level // empty: Info

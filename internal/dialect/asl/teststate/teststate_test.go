@@ -7,7 +7,6 @@ import (
 	"github.com/regie-dev/regie/internal/dialect/asl"
 	"github.com/regie-dev/regie/internal/dialect/asl/asltest"
 	"github.com/regie-dev/regie/internal/dialect/asl/teststate"
-	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/value"
 )
 
@@ -36,26 +35,26 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestCall: a task without a mock is called once, whatever is inspected, with
-// the state's arguments.
+// TestCall: a Task is inspected with its arguments and what it is answered; no
+// one answers it without a mock.
 func TestCall(t *testing.T) {
 	t.Parallel()
-	calls := 0
-	cfg := config()
-	cfg.Call = func(resource asl.Resource, arguments value.Value) (value.Value, *engine.Error) {
-		calls++
-		return value.Object(value.M("resource", value.String(resource.Name)), value.M("got", arguments)), nil
-	}
-	response, err := teststate.Run(cfg, teststate.Request{
+	request := teststate.Request{
 		Definition: `{"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:1:function:price", "Parameters": {"n": 1}, "ResultPath": "$.r", "End": true}`,
 		Level:      teststate.Trace,
-	})
+	}
+	var refused *teststate.Error
+	if _, err := teststate.Run(config(), request); !errors.As(err, &refused) || refused.Code != teststate.CodeValidation {
+		t.Errorf("without a mock: %v", err)
+	}
+	request.Mock = &teststate.Mock{Result: value.Int(2)}
+	response, err := teststate.Run(config(), request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"resource":"price","got":{"n":1}}`
-	if got := response.Inspection.AfterResultSelector.String(); got != want || calls != 1 {
-		t.Errorf("after %d calls: %s, want %s after one", calls, got, want)
+	got := response.Inspection.AfterParameters.String() + " " + response.Inspection.AfterResultSelector.String() + " " + response.Output.String()
+	if want := `{"n":1} 2 {"r":2}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -103,25 +102,18 @@ func TestPositions(t *testing.T) {
 // TestRandom: what is inspected is what the state made, also where it is drawn.
 func TestRandom(t *testing.T) {
 	t.Parallel()
-	var sent value.Value
-	cfg := config()
-	cfg.Call = func(_ asl.Resource, arguments value.Value) (value.Value, *engine.Error) {
-		sent = arguments
-		return value.Int(1), nil
-	}
-	response, err := teststate.Run(cfg, teststate.Request{
+	response, err := teststate.Run(config(), teststate.Request{
 		Definition: `{"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:1:function:price", "Parameters": {"id.$": "States.UUID()"},
 			"ResultSelector": {"id.$": "States.UUID()"}, "Next": "Then"}`,
+		Mock:  &teststate.Mock{Result: value.Int(1)},
 		Level: teststate.Debug,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := response.Inspection.AfterParameters; !value.Equal(got, sent) {
-		t.Errorf("afterParameters is %s, and the task got %s", got, sent)
-	}
-	if got := response.Inspection.AfterResultSelector; !value.Equal(got, response.Output) || value.Equal(got, sent) {
-		t.Errorf("afterResultSelector is %s, the output %s, the task's %s", got, response.Output, sent)
+	sent, got := response.Inspection.AfterParameters, response.Inspection.AfterResultSelector
+	if sent.Get("id").Text() == "" || !value.Equal(got, response.Output) || value.Equal(got, sent) {
+		t.Errorf("afterParameters is %s, afterResultSelector %s, the output %s", sent, got, response.Output)
 	}
 }
 
