@@ -77,7 +77,8 @@ func compareRuns(t *testing.T, c value.Value, m *asl.Machine, r convert.Result, 
 	id := c.Get("id").Text()
 	source, err := asIs(m)
 	if err != nil {
-		return "not available as it is"
+		t.Errorf("%s: compile it as it is: %v", id, err)
+		return "not compared"
 	}
 	respond := func(resource string, input value.Value, _ int) (value.Value, *engine.Error, time.Duration) {
 		return asltest.Lambda(c, resource, input)
@@ -86,7 +87,8 @@ func compareRuns(t *testing.T, c value.Value, m *asl.Machine, r convert.Result, 
 	b := &driver{machine: linked, answer: respond}
 	input := c.Get("input")
 	if err := a.drive(input); err != nil {
-		return "not available as it is"
+		t.Errorf("%s: run it as it is: %v", id, err)
+		return "not compared"
 	}
 	differs := slices.ContainsFunc(r.Report, func(e convert.Entry) bool { return e.Differs })
 	if err := b.drive(wrapped(r, input)); err != nil {
