@@ -33,7 +33,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
+	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
@@ -367,6 +367,10 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		a.Taker, a.TakenAt = ev.Taker, ev.At
 	case EvAnswered:
 		applyAnswered(run, a, ev)
+	case EvAwaiting:
+		applyAwaiting(run, a, ev)
+	case EvHappened:
+		applyHappened(run, a, ev)
 	case EvMapOpened:
 		a.Map = &MapState{
 			Items: ev.Items.Items(), MaxParallel: ev.MaxParallel, MaxFailures: ev.MaxFailures,

@@ -34,6 +34,7 @@ type userData struct {
 	Checkpoint []byte       `json:"checkpoint"`
 	Secrets    []SecretSlot `json:"secrets"`
 	Ops        []VarOp      `json:"ops"`
+	Awaits     *Awaited     `json:"awaits"`
 }
 
 // EncodeEvents writes events in storage format 1: control facts and users'
@@ -232,7 +233,7 @@ func appendUsage(o *object, u *Usage) {
 
 func (ev *Event) hasUserData() bool {
 	return !ev.Input.IsUndefined() || !ev.Vars.IsUndefined() || !ev.Output.IsUndefined() || !ev.Items.IsUndefined() ||
-		ev.Error != nil || ev.Warning != "" || ev.Text != "" || ev.Checkpoint != nil || ev.Secrets != nil || ev.Ops != nil
+		ev.Error != nil || ev.Warning != "" || ev.Text != "" || ev.Checkpoint != nil || ev.Secrets != nil || ev.Ops != nil || ev.Awaits != nil
 }
 
 func appendUserData(b []byte, ev *Event) ([]byte, error) {
@@ -261,6 +262,11 @@ func appendUserData(b []byte, ev *Event) ([]byte, error) {
 	}
 	if ev.Ops != nil {
 		if err := o.json("ops", ev.Ops); err != nil {
+			return nil, err
+		}
+	}
+	if ev.Awaits != nil {
+		if err := o.json("awaits", ev.Awaits); err != nil {
 			return nil, err
 		}
 	}
@@ -299,6 +305,7 @@ func DecodeEvents(control, payload []byte) ([]Event, error) {
 		ev := &c.Events[i]
 		ev.Input, ev.Vars, ev.Output, ev.Items, ev.Error = u.Input, u.Vars, u.Output, u.Items, u.Error
 		ev.Warning, ev.Text, ev.Checkpoint, ev.Secrets, ev.Ops = u.Warning, u.Text, u.Checkpoint, u.Secrets, u.Ops
+		ev.Awaits = u.Awaits
 	}
 	return c.Events, nil
 }

@@ -138,6 +138,8 @@ func (d *decider) input(in Input) error {
 		return d.evaluated(in)
 	case Cancel:
 		return d.cancelRun(in)
+	case Happened:
+		return d.happened(in)
 	case Recover:
 		return d.recover()
 	}
@@ -300,7 +302,9 @@ func (d *decider) recover() error {
 			d.add(task{kind: taskResult, act: id})
 		case PhaseError:
 			d.add(task{kind: taskError, act: id})
-		case PhaseMessage, PhaseTimer, PhaseRetry, PhasePredicate, PhaseUnwinding, PhaseUnknown, PhaseEnded:
+		case PhaseEvent:
+			d.command(Await{Act: id, Awaits: *a.Awaits})
+		case PhaseMessage, PhaseTimer, PhaseRetry, PhasePredicate, PhaseUnwinding, PhaseUnknown, PhaseHeldError, PhaseGate, PhaseEnded:
 		}
 	}
 	for _, id := range inOrder(d.run.Frames) {
@@ -386,7 +390,7 @@ func (d *decider) timedOut(a *Activation, kind TimerKind) error {
 		return d.expire(a)
 	case PhaseAttempt, PhaseMessage:
 		return d.expireAttempt(a, kind)
-	case PhaseTimer:
+	case PhaseTimer, PhaseEvent:
 		return d.setError(a, d.expiredError(a, kind))
 	default:
 		return nil // it is ending anyway

@@ -22,6 +22,8 @@ const (
 	EvAttemptEnded EventKind = "attempt_ended" //
 	EvTaken        EventKind = "taken"         // a worker took the work that was offered
 	EvAnswered     EventKind = "answered"      // a message said how the work ended
+	EvAwaiting     EventKind = "awaiting"      // something outside the run is waited for
+	EvHappened     EventKind = "happened"      // what was waited for has come, or will not
 	EvMapOpened    EventKind = "map_opened"    // items are known
 	EvLoopOpened   EventKind = "loop_opened"   // how many turns there may be is known
 	EvResult       EventKind = "result"        // a node that is no task has its result
@@ -94,6 +96,7 @@ type Event struct {
 	ExitTo   FrameID          `json:"exit_to,omitempty"`
 	ExitNext *workflow.NodeID `json:"exit_next,omitempty"`
 	Ops      []VarOp          `json:"-"`
+	Awaits   *Awaited         `json:"-"`
 
 	// Users' data.
 	Input      value.Value   `json:"-"`

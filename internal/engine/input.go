@@ -20,7 +20,7 @@ type Context struct {
 }
 
 // Input is something that happened to a run: Accept, TaskEnded, TimerDue,
-// Evaluated, Cancel, Recover, Callback, or an operator's action: Hold, Release
+// Evaluated, Happened, Cancel, Recover, Callback, or an operator's action: Hold, Release
 // or Retry.
 type Input interface{ input() }
 
@@ -126,24 +126,12 @@ func (Recover) input()   {}
 type Decision struct {
 	Events   []Event
 	Commands []Command
-	// Messages are for other entities (limits, conditions, channels, other
-	// runs); they are delivered in the same batch.
-	Messages []Message
 	// Affected is what an operator's action did; empty if all was so already.
 	Affected []Affected
 }
 
-// Message is sent to another entity.
-type Message struct {
-	To   EntityRef
-	Body value.Value
-}
-
-// EntityRef names an entity by kind and key.
-type EntityRef struct{ Kind, Key string }
-
 // Command is work for others: Dispatch, Reattach, CancelTask, SetTimer,
-// ClearTimer, NeedEval or RunEnded. It may be acted on once the batch that
+// ClearTimer, Await, NeedEval or RunEnded. It may be acted on once the batch that
 // holds the decision is durable.
 type Command interface{ command() }
 

@@ -56,6 +56,8 @@ const (
 	ReasonMessage           Reason = "message"            // waits for a message that names its token
 	ReasonOutcomeUnknown    Reason = "outcome_unknown"    // at most once: a person must decide
 	ReasonHeld              Reason = "held"               // by an operator
+	ReasonFailureHeld       Reason = "failure_held"       // failed, and a person decides what becomes of it
+	ReasonLimit             Reason = "limit"              // queued for a limit or lock
 	ReasonMissed            Reason = "missed"             // skipped: the tick that should have started it was dropped
 )
 
@@ -252,17 +254,20 @@ type Phase string
 
 // The phases of an activation that has not ended.
 const (
-	PhaseEntered   Phase = "entered"   // to be begun
-	PhaseAttempt   Phase = "attempt"   // an attempt is out
-	PhaseMessage   Phase = "message"   // the attempt has handed the work over: a message will say how it ended
-	PhaseFrames    Phase = "frames"    // frames are open
-	PhaseTimer     Phase = "timer"     // waits for an instant
-	PhaseRetry     Phase = "retry"     // waits for the next attempt
-	PhaseResult    Phase = "result"    // has a result; output is to be made
-	PhaseError     Phase = "error"     // has an error; handlers are to be tried
-	PhasePredicate Phase = "predicate" // a retry rule asks a body
-	PhaseUnwinding Phase = "unwinding" // its frames are being canceled
-	PhaseUnknown   Phase = "unknown"   // a person must say what happened
+	PhaseEntered   Phase = "entered"    // to be begun
+	PhaseAttempt   Phase = "attempt"    // an attempt is out
+	PhaseMessage   Phase = "message"    // the attempt has handed the work over: a message will say how it ended
+	PhaseFrames    Phase = "frames"     // frames are open
+	PhaseTimer     Phase = "timer"      // waits for an instant
+	PhaseRetry     Phase = "retry"      // waits for the next attempt
+	PhaseResult    Phase = "result"     // has a result; output is to be made
+	PhaseError     Phase = "error"      // has an error; handlers are to be tried
+	PhasePredicate Phase = "predicate"  // a retry rule asks a body
+	PhaseUnwinding Phase = "unwinding"  // its frames are being canceled
+	PhaseUnknown   Phase = "unknown"    // a person must say what happened
+	PhaseEvent     Phase = "event"      // waits for something outside the run
+	PhaseHeldError Phase = "held_error" // failed, and a person decides what becomes of it
+	PhaseGate      Phase = "gate"       // waits for limits and conditions
 	PhaseEnded     Phase = "ended"
 )
 
@@ -317,6 +322,8 @@ type Activation struct {
 	Beat     TimerID // heartbeat
 	// Heartbeat is the longest silence of an attempt, 0 for none.
 	Heartbeat time.Duration
+	// Awaits is what it waits for outside the run, or waited for last.
+	Awaits *Awaited
 	// Answer is what a message said while the attempt was out.
 	Answer *Answer
 	// Taker is the worker outside that took the work of the attempt, at TakenAt;

@@ -306,12 +306,14 @@ func (w *whyer) waits(a *Activation) []Condition {
 			c.Text, c.Limit = turnText(a.Loop)+" has not ended.", a.Loop.last()
 		}
 		return []Condition{c}
+	case PhaseEvent:
+		return []Condition{w.awaited(a)}
 	case PhaseUnknown:
 		return []Condition{{
 			Kind: ConditionPerson, Since: a.Since, Attempt: a.Attempt,
 			Text: fmt.Sprintf("Nobody knows what attempt %d did, and it must not be repeated: a person has to say.", a.Attempt),
 		}}
-	case PhaseEntered, PhaseResult, PhaseError, PhaseEnded:
+	case PhaseEntered, PhaseResult, PhaseError, PhaseHeldError, PhaseGate, PhaseEnded:
 	}
 	if w.parked(a) {
 		return []Condition{{Kind: ConditionRoom, Since: a.Since, Text: "Its map is busy with as many items as it may have at once."}}

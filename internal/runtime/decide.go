@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"runtime/debug"
@@ -219,9 +218,6 @@ func (r *Reactor) decide(l *live, in engine.Input) bool {
 	decision, stack, err := r.ask(l, in)
 	if n := before + uint64(len(decision.Events)); err == nil && l.run.Sequence != n {
 		err = fmt.Errorf("state is at event %d, want %d", l.run.Sequence, n)
-	}
-	if err == nil && len(decision.Messages) > 0 {
-		err = errors.New("messages to other entities, of which there are none")
 	}
 	if err != nil {
 		r.quarantine(l, fmt.Errorf("decide %T: %w", in, err), stack)
