@@ -352,21 +352,8 @@ func recordFrame(a *Activation, f *Frame, ev *Event) {
 func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	a.dropped = nil
 	switch ev.Kind {
-	case EvAttempt:
-		if ev.Attempt != a.Attempt+1 {
-			return fmt.Errorf("%w: attempt %d after %d", ErrProtocol, ev.Attempt, a.Attempt)
-		}
-		a.Attempt, a.Fence, a.Taker, a.TakenAt = ev.Attempt, ev.Fence, "", time.Time{}
-		if ev.Attempt == 1 || !ev.Input.IsUndefined() {
-			a.Secrets, a.Timeout, a.Heartbeat = ev.Secrets, ev.Timeout, ev.Heartbeat
-		}
-		a.Phase, a.State, a.Reason, a.Err, a.RuleAt = PhaseAttempt, Queued, ReasonNone, nil, 0
-	case EvAttemptEnded:
-		m.applyAttemptEnded(run, a, ev)
-	case EvTaken:
-		a.Taker, a.TakenAt = ev.Taker, ev.At
-	case EvAnswered:
-		applyAnswered(run, a, ev)
+	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered:
+		return m.applyWork(run, a, ev)
 	case EvAwaiting:
 		applyAwaiting(run, a, ev)
 	case EvHappened:
@@ -424,6 +411,30 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		return m.applyReopened(run, a, ev)
 	default:
 		return fmt.Errorf("%w: unknown event %q", ErrProtocol, ev.Kind)
+	}
+	return nil
+}
+
+// applyWork folds the events of attempts.
+func (m *Machine) applyWork(run *Run, a *Activation, ev *Event) error {
+	switch ev.Kind {
+	case EvAttempt:
+		if ev.Attempt != a.Attempt+1 {
+			return fmt.Errorf("%w: attempt %d after %d", ErrProtocol, ev.Attempt, a.Attempt)
+		}
+		a.Attempt, a.Fence, a.Taker, a.TakenAt = ev.Attempt, ev.Fence, "", time.Time{}
+		if ev.Attempt == 1 || !ev.Input.IsUndefined() {
+			a.Secrets, a.Timeout, a.Heartbeat = ev.Secrets, ev.Timeout, ev.Heartbeat
+		}
+		a.Phase, a.State, a.Reason, a.Err, a.RuleAt = PhaseAttempt, Queued, ReasonNone, nil, 0
+	case EvAttemptEnded:
+		m.applyAttemptEnded(run, a, ev)
+	case EvTaken:
+		a.Taker, a.TakenAt = ev.Taker, ev.At
+	case EvAnswered:
+		applyAnswered(run, a, ev)
+	default:
+		return fmt.Errorf("%w: event %q is not about an attempt", ErrProtocol, ev.Kind)
 	}
 	return nil
 }

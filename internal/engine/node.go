@@ -125,12 +125,13 @@ func (d *decider) cond(c *workflow.Cond, f *Frame, j *workflow.Join, ended bool)
 }
 
 // whyNot says why a join can no longer hold: something before failed or was
-// canceled, or it ended another way than asked for.
+// canceled that should not have, or it ended another way than asked for.
 func (d *decider) whyNot(f *Frame, j *workflow.Join) Reason {
 	reason := ReasonJoinFalse
-	for _, need := range j.Needs {
+	for i, need := range j.Needs {
 		ns := &f.Nodes[need]
 		switch {
+		case !against(&j.When, i, f, j, true): // it ended as it should
 		case ns.Ends&workflow.EndFailed != 0 && ns.Ends&workflow.EndSucceeded == 0,
 			ns.Ends&workflow.EndNotRun != 0 && ns.Why == ReasonUpstreamFailed:
 			return ReasonUpstreamFailed
@@ -139,6 +140,37 @@ func (d *decider) whyNot(f *Frame, j *workflow.Join) Reason {
 		}
 	}
 	return reason
+}
+
+// against reports whether the end of a need is part of why a join cannot be what
+// is wanted of it. Parts that are as they should be, or open, have no say.
+func against(c *workflow.Cond, need int, f *Frame, j *workflow.Join, want bool) bool {
+	switch holds := settledCond(c, f, j); {
+	case holds == unknown, (holds == yes) == want:
+		return false
+	case c.Op == workflow.OpEnd:
+		return c.Need == need
+	case c.Op == workflow.OpExpr:
+		return true
+	case c.Op == workflow.OpNot:
+		want = !want
+	}
+	for i := range c.Args {
+		if against(&c.Args[i], need, f, j, want) {
+			return true
+		}
+	}
+	return false
+}
+
+// settledCond is the truth of a formula as far as ends decide it. An expression,
+// which is judged when a join is, counts as false.
+func settledCond(c *workflow.Cond, f *Frame, j *workflow.Join) verdict3 {
+	if c.Op == workflow.OpExpr {
+		return no
+	}
+	v, _ := (&decider{}).cond(c, f, j, false) // it evaluates no expression
+	return v
 }
 
 // notEntered records that a node does not run, and looks at those behind it.
