@@ -56,6 +56,7 @@ func (m *Machine) applyRun(run *Run, ev *Event) error {
 	switch ev.Kind {
 	case EvAccepted:
 		run.State, run.Input, run.Vars = Running, ev.Input, ev.Vars
+		run.Parent = ev.Parent
 		run.BusinessDate, run.Seed, run.AcceptedAt = ev.BusinessDate, ev.Seed, ev.At
 	case EvCancelAsked:
 		run.CancelReason, run.Hold, run.Holds = ev.Text, nil, nil
@@ -394,7 +395,7 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	case EvStopping:
 		if ev.State == Canceled {
 			a.CancelAsked, a.Why, a.Expired = true, ev.Reason, ev.TimerKind
-			if a.Phase != PhaseAttempt {
+			if a.Phase != PhaseAttempt && a.Phase != PhaseEvent {
 				a.Phase = PhaseUnwinding
 			}
 		} else {

@@ -26,6 +26,24 @@ type Awaited struct {
 	Kind AwaitKind `json:"kind"`
 	// Name is that of the signal or workflow.
 	Name string `json:"name,omitempty"`
+
+	// Of a run and of a child: the workflow's namespace, and the business date.
+	Namespace string `json:"namespace,omitempty"`
+	Date      string `json:"date,omitempty"`
+	// Of a run: how it must have ended, and which (see [RunPrevious]).
+	State RunState `json:"state,omitempty"`
+	Which string   `json:"which,omitempty"`
+	// Of a child: its run, the version that it must have (empty: the one in
+	// force), the attempt that started it, whether its end is not awaited, and
+	// whether it goes on when this step is stopped.
+	Run     string `json:"run,omitempty"`
+	Version string `json:"version,omitempty"`
+	Attempt int    `json:"attempt,omitempty"`
+	Detach  bool   `json:"detach,omitempty"`
+	Abandon bool   `json:"abandon,omitempty"`
+	// Known is how many events the child had when it ended last, as far as this
+	// run knows: if it has no more, it is retried.
+	Known uint64 `json:"known,omitempty"`
 }
 
 // reason is what an activation shows that waits for it.
@@ -36,6 +54,7 @@ func (a *Awaited) reason() Reason { return Reason(a.Kind) }
 type Await struct {
 	Act    ActID
 	Awaits Awaited
+	Input  value.Value
 }
 
 func (Await) command() {}
@@ -49,6 +68,8 @@ type Happened struct {
 	// Output is the result; or Error says that it will not come.
 	Output value.Value
 	Error  *Error
+	// Known is how many events the child run has that has ended.
+	Known uint64
 }
 
 func (Happened) input() {}
@@ -59,11 +80,15 @@ func (d *decider) await(a *Activation, what Awaited, input value.Value, timeout 
 	if err := d.emit(Event{Kind: EvAwaiting, Act: a.ID, Awaits: &what, Input: input}); err != nil {
 		return err
 	}
-	d.command(Await{Act: a.ID, Awaits: *a.Awaits})
+	d.command(d.awaiting(a))
 	if timeout > 0 {
 		return d.timer(a, TimerTimeout, d.ctx.Now.Add(timeout), value.Undefined)
 	}
 	return nil
+}
+
+func (d *decider) awaiting(a *Activation) Await {
+	return Await{Act: a.ID, Awaits: *a.Awaits, Input: a.Input}
 }
 
 // happened goes on with an activation whose wait is over.
@@ -72,14 +97,20 @@ func (d *decider) happened(in Happened) error {
 	if a == nil || a.Phase != PhaseEvent || a.Awaits.ID != in.Wait {
 		return nil
 	}
-	ev := Event{Kind: EvHappened, Act: a.ID, Output: nullIfUndefined(in.Output)}
+	ev := Event{Kind: EvHappened, Act: a.ID, Output: nullIfUndefined(in.Output), Known: in.Known}
 	if in.Error != nil {
 		ev.Output, ev.Error = value.Undefined, TaskOutcome{Error: in.Error}.valid().Error
+		if name := ev.Error.Engine; name != "" && ev.Error.Name == name {
+			ev.Error.Name = d.m.engineError(name, "").Name
+		}
 	}
 	if err := d.emit(ev); err != nil {
 		return err
 	}
 	d.clearTimers(a)
+	if a.CancelAsked && ev.Error != nil {
+		return d.unwound(a)
+	}
 	d.goOnAfter(a)
 	return nil
 }
@@ -92,6 +123,7 @@ func applyAwaiting(run *Run, a *Activation, ev *Event) {
 
 func applyHappened(run *Run, a *Activation, ev *Event) {
 	dropTimer(run, a, &a.Deadline)
+	a.Awaits.Known = ev.Known
 	a.State, a.Reason = Running, ReasonNone
 	if ev.Error != nil {
 		a.Err, a.Phase, a.RuleAt = ev.Error, PhaseError, 0
@@ -102,6 +134,13 @@ func applyHappened(run *Run, a *Activation, ev *Event) {
 
 // awaited explains what an activation waits for.
 func (w *whyer) awaited(a *Activation) Condition {
+	switch a.Awaits.Kind {
+	case AwaitChild:
+		return w.childAwaited(a)
+	case AwaitRun:
+		return w.runAwaited(a)
+	case AwaitSignal, AwaitApproval:
+	}
 	c := Condition{Kind: ConditionKind(a.Awaits.Kind), Subject: a.Awaits.Name, Since: a.Since, Due: w.latest(a)}
 	c.Text = fmt.Sprintf("It waits for %s %s since %s.", a.Awaits.Kind, a.Awaits.Name, stamp(a.Since))
 	return c

@@ -207,6 +207,16 @@ func appendControl(b []byte, ev *Event, withTime bool) []byte {
 		o.key("exit_next")
 		o.b = strconv.AppendInt(o.b, int64(*ev.ExitNext), 10)
 	}
+	if p := ev.Parent; p != nil {
+		o.key("parent")
+		in := &object{b: o.b}
+		in.key("run")
+		in.b = value.AppendString(in.b, p.Run)
+		in.uint("act", uint64(p.Act))
+		in.int("depth", int64(p.Depth))
+		o.b = append(in.b, '}')
+	}
+	o.uint("known", ev.Known)
 	o.int("timeout", int64(ev.Timeout))
 	o.int("heartbeat", int64(ev.Heartbeat))
 	return append(o.b, '}')

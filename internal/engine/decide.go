@@ -140,6 +140,8 @@ func (d *decider) input(in Input) error {
 		return d.cancelRun(in)
 	case Happened:
 		return d.happened(in)
+	case Pinned:
+		return d.pinned(in)
 	case Recover:
 		return d.recover()
 	}
@@ -235,7 +237,7 @@ func (d *decider) unpin() {
 func (d *decider) accept(in Accept) error {
 	if err := d.emit(Event{
 		Kind: EvAccepted, Input: in.Input, Vars: in.Vars, BusinessDate: in.BusinessDate,
-		Seed: in.Seed, Actor: in.Actor, Trigger: in.Trigger,
+		Seed: in.Seed, Actor: in.Actor, Trigger: in.Trigger, Parent: in.Parent,
 	}); err != nil {
 		return err
 	}
@@ -303,7 +305,10 @@ func (d *decider) recover() error {
 		case PhaseError:
 			d.add(task{kind: taskError, act: id})
 		case PhaseEvent:
-			d.command(Await{Act: id, Awaits: *a.Awaits})
+			d.command(d.awaiting(a))
+			if a.CancelAsked {
+				d.command(d.cancelChild(a))
+			}
 		case PhaseMessage, PhaseTimer, PhaseRetry, PhasePredicate, PhaseUnwinding, PhaseUnknown, PhaseHeldError, PhaseGate, PhaseEnded:
 		}
 	}
@@ -390,8 +395,10 @@ func (d *decider) timedOut(a *Activation, kind TimerKind) error {
 		return d.expire(a)
 	case PhaseAttempt, PhaseMessage:
 		return d.expireAttempt(a, kind)
-	case PhaseTimer, PhaseEvent:
+	case PhaseTimer:
 		return d.setError(a, d.expiredError(a, kind))
+	case PhaseEvent:
+		return d.expireAwait(a, kind)
 	default:
 		return nil // it is ending anyway
 	}

@@ -81,14 +81,16 @@ type Event struct {
 	EndedAt   time.Time `json:"ended_at,omitzero"`
 	Usage     Usage     `json:"usage,omitzero"`
 
-	BusinessDate string `json:"business_date,omitempty"`
-	Seed         uint64 `json:"seed,omitempty"`
-	Actor        string `json:"actor,omitempty"`
-	Taker        string `json:"taker,omitempty"` // worker outside that took the work
-	Trigger      string `json:"trigger,omitempty"`
-	Count        int    `json:"count,omitempty"`
-	MaxParallel  int    `json:"max_parallel,omitempty"`
-	MaxFailures  int    `json:"max_failures,omitempty"`
+	BusinessDate string  `json:"business_date,omitempty"`
+	Seed         uint64  `json:"seed,omitempty"`
+	Actor        string  `json:"actor,omitempty"`
+	Taker        string  `json:"taker,omitempty"` // worker outside that took the work
+	Trigger      string  `json:"trigger,omitempty"`
+	Count        int     `json:"count,omitempty"`
+	Parent       *Parent `json:"parent,omitempty"`
+	Known        uint64  `json:"known,omitempty"` // events of the child that has ended
+	MaxParallel  int     `json:"max_parallel,omitempty"`
+	MaxFailures  int     `json:"max_failures,omitempty"`
 	// Same says that the output is the result, which an earlier event holds; of
 	// a frame that is reopened, that its verdict stays; of an attempt that ended,
 	// that no message is awaited any more.

@@ -177,7 +177,11 @@ func (d *decider) stopAct(a *Activation, why Reason) error {
 			return err
 		}
 		return d.stopFrames(a, why)
-	case PhaseEntered, PhaseMessage, PhaseTimer, PhaseRetry, PhaseResult, PhaseError, PhaseUnknown, PhaseEvent, PhaseHeldError, PhaseGate:
+	case PhaseEvent:
+		if a.bound() {
+			return d.stopChild(a, why, "")
+		}
+	case PhaseEntered, PhaseMessage, PhaseTimer, PhaseRetry, PhaseResult, PhaseError, PhaseUnknown, PhaseHeldError, PhaseGate:
 	}
 	return d.endAct(a, ending{state: Canceled, reason: why})
 }

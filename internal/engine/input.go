@@ -20,7 +20,7 @@ type Context struct {
 }
 
 // Input is something that happened to a run: Accept, TaskEnded, TimerDue,
-// Evaluated, Happened, Cancel, Recover, Callback, or an operator's action: Hold, Release
+// Evaluated, Happened, Pinned, Cancel, Recover, Callback, or an operator's action: Hold, Release
 // or Retry.
 type Input interface{ input() }
 
@@ -38,6 +38,8 @@ type Accept struct {
 	// Actor and Trigger say who or what started it.
 	Actor   string
 	Trigger string
+	// Parent is the run that starts it, nil for none.
+	Parent *Parent
 	// Held holds the run from the start, for HoldReason: nothing begins until
 	// it is released.
 	Held       bool
@@ -131,7 +133,7 @@ type Decision struct {
 }
 
 // Command is work for others: Dispatch, Reattach, CancelTask, SetTimer,
-// ClearTimer, Await, NeedEval or RunEnded. It may be acted on once the batch that
+// ClearTimer, Await, CancelChild, NeedEval or RunEnded. It may be acted on once the batch that
 // holds the decision is durable.
 type Command interface{ command() }
 

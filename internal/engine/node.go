@@ -302,6 +302,7 @@ func (d *decider) beginKind(a *Activation, n *workflow.Node, p *place) error {
 	case workflow.KindLoop:
 		return d.beginLoop(a, n, p)
 	case workflow.KindChild:
+		return d.beginChild(a, n, p)
 	}
 	return fmt.Errorf("%w: node kind %s", ErrProtocol, n.Kind)
 }
@@ -336,6 +337,9 @@ func (d *decider) raised(r *workflow.Raise, p *place) (*Error, error) {
 
 // beginWait waits for an instant.
 func (d *decider) beginWait(a *Activation, n *workflow.Node, p *place) error {
+	if n.Wait.Event != nil {
+		return d.beginRunWait(a, n, p)
+	}
 	due := d.ctx.Now
 	switch {
 	case n.Wait.Until != nil:

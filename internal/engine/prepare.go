@@ -159,7 +159,6 @@ func (l *linker) kind(src *workflow.Body, n *workflow.Node) {
 		l.faultf("kind %q has no description of what it does", n.Kind)
 		return
 	}
-	l.refuse(n.Kind == workflow.KindChild, "child runs")
 	switch n.Kind {
 	case workflow.KindTask:
 		l.task(n.Task)
@@ -183,7 +182,7 @@ func (l *linker) kind(src *workflow.Body, n *workflow.Node) {
 			l.assignment(c.Assign)
 		}
 	case workflow.KindWait:
-		l.refuse(n.Wait.Event != nil, "waits for events")
+		l.eventWait(n.Wait.Event)
 		l.data(n.Wait.For)
 		l.data(n.Wait.Until)
 	case workflow.KindRaise:
@@ -197,7 +196,31 @@ func (l *linker) kind(src *workflow.Body, n *workflow.Node) {
 		l.data(n.Call.With)
 	case workflow.KindLoop:
 		l.loop(n.Loop)
-	case workflow.KindAssign, workflow.KindPass, workflow.KindChild:
+	case workflow.KindChild:
+		l.child(n.Child)
+	case workflow.KindAssign, workflow.KindPass:
+	}
+}
+
+func (l *linker) child(c *workflow.Child) {
+	l.data(c.With)
+	l.data(c.Date)
+	if c.Workflow == "" {
+		l.faultf("a child names no workflow")
+	}
+	if c.Cancel != workflow.ChildCancel && c.Cancel != workflow.ChildAbandon {
+		l.faultf("cancel policy %q of a child is not known", c.Cancel)
+	}
+}
+
+func (l *linker) eventWait(e *workflow.EventWait) {
+	if e == nil {
+		return
+	}
+	l.refuse(e.Kind != "run", "waits for "+e.Kind)
+	l.data(e.With)
+	if e.With == nil {
+		l.faultf("a wait for a run names no workflow")
 	}
 }
 

@@ -137,6 +137,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	beat PATH                  it says that the work goes on
 //	take PATH WORKER           a worker takes the work that is offered
 //	message-old PATH           it names the attempt before
+//	happened PATH JSON …       what is waited for outside has come: see world.outside
 //	final PATH [JSON]          the attempt ends the work, though a message should
 //	advance DURATION           time passes; timers fire when due
 //	answer                     the oldest evaluation is answered
@@ -179,6 +180,8 @@ func (w *world) do(line string) {
 		w.advance(rest)
 	case "message", "message-fail", "message-old", "beat", "take":
 		w.message(word, path, arg)
+	case "happened", "happened-error", "child", "found", "pinned":
+		w.outside(word, path, arg)
 	case "final":
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: value.MustParse(arg), Final: true})
 	case "answer":
@@ -529,6 +532,10 @@ func (w *world) command(c engine.Command) {
 			w.t.Fatalf("timer %d is cleared but not set", c.Timer)
 		}
 		delete(w.timers, c.Timer)
+	case engine.Await:
+		w.await(c)
+	case engine.CancelChild:
+		fmt.Fprintf(&w.trace, "  cancel child %s: %s\n", c.Run, c.Reason)
 	case engine.NeedEval:
 		w.evals = append(w.evals, c)
 		fmt.Fprintf(&w.trace, "  need evaluation\n")
@@ -734,7 +741,7 @@ func isData(x map[string]any) bool {
 var dataKeys = map[string]bool{
 	"max_attempts": true, "initial": true, "factor": true, "max": true, "items": true, "max_parallel": true, "max_failures": true,
 	"max_failed_percent": true, "timeout": true, "for": true, "delay": true, "default": true, "value": true, "details": true,
-	"heartbeat": true, "grid": true,
+	"heartbeat": true, "grid": true, "with": true, "date": true,
 }
 
 func (l *loader) ref(name string, in map[string]int) int {

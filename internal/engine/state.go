@@ -127,6 +127,8 @@ type Run struct {
 	AcceptedAt   time.Time
 	EndedAt      time.Time
 	Seed         uint64
+	// Parent is the run that started it, nil if none did.
+	Parent       *Parent
 	Output       value.Value
 	Err          *Error
 	CancelReason string // set when a cancel was asked for

@@ -70,6 +70,8 @@ const (
 	ConditionPerson     ConditionKind = "person"     // an outcome that somebody must tell
 	ConditionUpstream   ConditionKind = "upstream"   // what failed first
 	ConditionEnded      ConditionKind = "ended"      // how it ended
+	ConditionChildRun   ConditionKind = "child"      // the run that it started
+	ConditionRun        ConditionKind = "run"        // a run of another workflow
 )
 
 // Why explains a step, and what in it has not ended; with no path, the run and

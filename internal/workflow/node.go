@@ -325,7 +325,8 @@ type Loop struct {
 type Wait struct {
 	For   *Data `json:"for,omitempty"`   // duration: text, or a number of seconds
 	Until *Data `json:"until,omitempty"` // instant: RFC 3339
-	// Event waits for a message, fact, file, run or asset.
+	// Event waits for a message, fact, file, run or asset; of a run, With is
+	// {workflow, date, state: succeeded, failed or ended, which: previous}.
 	Event *EventWait `json:"event,omitempty"`
 }
 
@@ -368,15 +369,32 @@ type Call struct {
 	With *Data  `json:"with,omitempty"`
 }
 
-// Child starts another workflow's run.
+// Child starts another workflow's run. The result is its output; of one that is
+// detached, {run: ID} as soon as it is accepted.
 type Child struct {
+	// Workflow is NAME or NAMESPACE/NAME.
 	Workflow string `json:"workflow"`
-	With     *Data  `json:"with,omitempty"`
-	Detach   bool   `json:"detach,omitempty"`
-	Cancel   string `json:"cancel,omitempty"` // what a cancel of the parent does
-	Version  string `json:"version,omitempty"`
-	Date     *Data  `json:"date,omitempty"`
+	// With is the input; nil: that of the node.
+	With   *Data `json:"with,omitempty"`
+	Detach bool  `json:"detach,omitempty"`
+	// Cancel says what becomes of it when the node is stopped.
+	Cancel ChildStop `json:"cancel,omitempty"`
+	// Version of the workflow; empty: the one in force.
+	Version string `json:"version,omitempty"`
+	// Date is the business date; nil: the run's.
+	Date *Data `json:"date,omitempty"`
 }
+
+// ChildStop says what becomes of a child run when the node that started it is
+// stopped.
+type ChildStop string
+
+// The empty ChildStop cancels it and waits for its end; ChildAbandon lets it go
+// on.
+const (
+	ChildCancel  ChildStop = ""
+	ChildAbandon ChildStop = "abandon"
+)
 
 // Retry repeats a failed task, or a frame with everything in it.
 type Retry struct {
