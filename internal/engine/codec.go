@@ -207,19 +207,25 @@ func appendControl(b []byte, ev *Event, withTime bool) []byte {
 		o.key("exit_next")
 		o.b = strconv.AppendInt(o.b, int64(*ev.ExitNext), 10)
 	}
-	if p := ev.Parent; p != nil {
-		o.key("parent")
-		in := &object{b: o.b}
-		in.key("run")
-		in.b = value.AppendString(in.b, p.Run)
-		in.uint("act", uint64(p.Act))
-		in.int("depth", int64(p.Depth))
-		o.b = append(in.b, '}')
-	}
-	o.uint("known", ev.Known)
+	appendParent(&o, ev)
 	o.int("timeout", int64(ev.Timeout))
 	o.int("heartbeat", int64(ev.Heartbeat))
 	return append(o.b, '}')
+}
+
+// appendParent writes what an event says of runs above and below.
+func appendParent(o *object, ev *Event) {
+	o.uint("known", ev.Known)
+	if ev.Parent == nil {
+		return
+	}
+	o.key("parent")
+	in := &object{b: o.b}
+	in.text("run", ev.Parent.Run)
+	in.uint("act", uint64(ev.Parent.Act))
+	in.int("depth", int64(ev.Parent.Depth))
+	in.b = append(in.b, '}')
+	o.b = in.b
 }
 
 func appendUsage(o *object, u *Usage) {
