@@ -63,6 +63,10 @@ const (
 	DoesAnswer  Does = "answer" // its work ends with a message
 	DoesBeat    Does = "beat"   // the time of its next heartbeat begins
 	DoesTake    Does = "take"   // a worker has its work from now on
+	DoesSignal  Does = "signal" // its wait ends with a signal
+	DoesKeep    Does = "keep"   // the run keeps a signal
+	DoesApprove Does = "approve"
+	DoesReject  Does = "reject"
 )
 
 // ErrRefused is wrapped by every [Refusal].
@@ -155,6 +159,12 @@ func (m *Machine) Plan(run *Run, in Input) ([]Affected, error) {
 		return plan.affected, nil
 	case Callback:
 		_, affected, err := m.planCallback(run, &in)
+		return affected, err
+	case Signal:
+		_, affected, err := m.planSignal(run, &in)
+		return affected, err
+	case Vote:
+		_, affected, err := m.planVote(run, &in)
 		return affected, err
 	}
 	return nil, fmt.Errorf("%w: %T is no action", ErrProtocol, in)

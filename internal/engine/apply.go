@@ -17,6 +17,8 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 	switch ev.Kind {
 	case EvAccepted, EvCancelAsked, EvRunEnded:
 		return m.applyRun(run, ev)
+	case EvSignaled:
+		return applySignaled(run, a, ev)
 	case EvHeld, EvReleased, EvRetryAsked:
 		return m.applyAction(run, ev)
 	case EvFrameReopened:
@@ -33,7 +35,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
+	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
@@ -57,7 +59,7 @@ func (m *Machine) applyRun(run *Run, ev *Event) error {
 	case EvAccepted:
 		run.State, run.Input, run.Vars = Running, ev.Input, ev.Vars
 		run.Parent = ev.Parent
-		run.BusinessDate, run.Seed, run.AcceptedAt = ev.BusinessDate, ev.Seed, ev.At
+		run.BusinessDate, run.Seed, run.AcceptedAt, run.Starter = ev.BusinessDate, ev.Seed, ev.At, ev.Actor
 	case EvCancelAsked:
 		run.CancelReason, run.Hold, run.Holds = ev.Text, nil, nil
 	default: // EvRunEnded
@@ -355,10 +357,8 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	switch ev.Kind {
 	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered:
 		return m.applyWork(run, a, ev)
-	case EvAwaiting:
-		applyAwaiting(run, a, ev)
-	case EvHappened:
-		applyHappened(run, a, ev)
+	case EvAwaiting, EvHappened, EvSignalTaken, EvVoted:
+		return applyOutside(run, a, ev)
 	case EvMapOpened:
 		a.Map = &MapState{
 			Items: ev.Items.Items(), MaxParallel: ev.MaxParallel, MaxFailures: ev.MaxFailures,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
 )
 
 // AwaitKind says what an activation waits for outside its run.
@@ -44,6 +45,9 @@ type Awaited struct {
 	// Known is how many events the child had when it ended last, as far as this
 	// run knows: if it has no more, it is retried.
 	Known uint64 `json:"known,omitempty"`
+
+	// Question is what people are asked, of an approval.
+	Question *Question `json:"question,omitempty"`
 }
 
 // reason is what an activation shows that waits for it.
@@ -91,6 +95,19 @@ func (d *decider) awaiting(a *Activation) Await {
 	return Await{Act: a.ID, Awaits: *a.Awaits, Input: a.Input}
 }
 
+// beginEvent waits for what a node names, unless it is there already.
+func (d *decider) beginEvent(a *Activation, n *workflow.Node, p *place) error {
+	switch n.Wait.Event.Kind {
+	case workflow.EventSignal:
+		return d.awaitSignal(a, n, p)
+	case workflow.EventApproval:
+		return d.ask(a, n, p)
+	case workflow.EventRun:
+		return d.beginRunWait(a, n, p)
+	}
+	return fmt.Errorf("%w: a wait for %s", ErrProtocol, n.Wait.Event.Kind)
+}
+
 // happened goes on with an activation whose wait is over.
 func (d *decider) happened(in Happened) error {
 	a := d.run.Acts[in.Act]
@@ -115,10 +132,26 @@ func (d *decider) happened(in Happened) error {
 	return nil
 }
 
+// applyOutside folds what an activation has to do with the world outside.
+func applyOutside(run *Run, a *Activation, ev *Event) error {
+	switch ev.Kind {
+	case EvAwaiting:
+		applyAwaiting(run, a, ev)
+	case EvSignalTaken:
+		return applySignalTaken(run, a, ev)
+	case EvVoted:
+		return applyVoted(a, ev)
+	default: // EvHappened
+		applyHappened(run, a, ev)
+	}
+	return nil
+}
+
 func applyAwaiting(run *Run, a *Activation, ev *Event) {
 	what := *ev.Awaits
 	what.ID = run.Sequence
 	a.Awaits, a.Phase, a.State, a.Reason = &what, PhaseEvent, Waiting, what.reason()
+	a.Votes = nil
 }
 
 func applyHappened(run *Run, a *Activation, ev *Event) {
@@ -142,6 +175,12 @@ func (w *whyer) awaited(a *Activation) Condition {
 	case AwaitSignal, AwaitApproval:
 	}
 	c := Condition{Kind: ConditionKind(a.Awaits.Kind), Subject: a.Awaits.Name, Since: a.Since, Due: w.latest(a)}
+	if a.Awaits.Kind == AwaitApproval {
+		return w.asked(a, c)
+	}
 	c.Text = fmt.Sprintf("It waits for %s %s since %s.", a.Awaits.Kind, a.Awaits.Name, stamp(a.Since))
+	if !c.Due.IsZero() {
+		c.Text += " It waits until " + stamp(c.Due) + "."
+	}
 	return c
 }

@@ -151,6 +151,8 @@ func (d *decider) expireAwait(a *Activation, kind TimerKind) error {
 		return nil // it is ending anyway
 	case a.bound():
 		return d.stopChild(a, ReasonTimedOut, kind)
+	case a.Awaits.Kind == AwaitApproval:
+		return d.unanswered(a)
 	}
 	return d.setError(a, d.expiredError(a, kind))
 }

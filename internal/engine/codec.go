@@ -201,6 +201,7 @@ func appendControl(b []byte, ev *Event, withTime bool) []byte {
 	o.int("count", int64(ev.Count))
 	o.int("max_parallel", int64(ev.MaxParallel))
 	o.int("max_failures", int64(ev.MaxFailures))
+	o.uint("signal", ev.Signal)
 	o.bool("same", ev.Same)
 	o.uint("exit_to", uint64(ev.ExitTo))
 	if ev.ExitNext != nil {

@@ -117,6 +117,10 @@ func (d *decider) input(in Input) error {
 	switch in := in.(type) {
 	case Callback:
 		return d.callback(in)
+	case Signal:
+		return d.signal(in)
+	case Vote:
+		return d.vote(in)
 	case Hold:
 		return d.hold(&in.Action)
 	case Release:

@@ -24,6 +24,9 @@ const (
 	EvAnswered     EventKind = "answered"      // a message said how the work ended
 	EvAwaiting     EventKind = "awaiting"      // something outside the run is waited for
 	EvHappened     EventKind = "happened"      // what was waited for has come, or will not
+	EvSignaled     EventKind = "signaled"      // a signal came
+	EvSignalTaken  EventKind = "signal_taken"  // a wait took a signal that was kept
+	EvVoted        EventKind = "voted"         // a person decided on a question
 	EvMapOpened    EventKind = "map_opened"    // items are known
 	EvLoopOpened   EventKind = "loop_opened"   // how many turns there may be is known
 	EvResult       EventKind = "result"        // a node that is no task has its result
@@ -91,6 +94,7 @@ type Event struct {
 	Known        uint64  `json:"known,omitempty"` // events of the child that has ended
 	MaxParallel  int     `json:"max_parallel,omitempty"`
 	MaxFailures  int     `json:"max_failures,omitempty"`
+	Signal       uint64  `json:"signal,omitempty"` // number of the event that it came with
 	// Same says that the output is the result, which an earlier event holds; of
 	// a frame that is reopened, that its verdict stays; of an attempt that ended,
 	// that no message is awaited any more.

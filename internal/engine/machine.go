@@ -101,6 +101,7 @@ const (
 	ErrAttemptLost     = "attempt_lost"
 	ErrTooManyFailures = "too_many_failures"
 	ErrTooManyTurns    = "too_many_turns"
+	ErrRejected        = "approval_rejected"
 	ErrNoChoice        = "no_choice"
 	ErrInputInvalid    = "input_invalid"
 	ErrFailed          = "failed"

@@ -335,10 +335,10 @@ func (d *decider) raised(r *workflow.Raise, p *place) (*Error, error) {
 	return e, nil
 }
 
-// beginWait waits for an instant.
+// beginWait waits for an instant, or for something outside the run.
 func (d *decider) beginWait(a *Activation, n *workflow.Node, p *place) error {
 	if n.Wait.Event != nil {
-		return d.beginRunWait(a, n, p)
+		return d.beginEvent(a, n, p)
 	}
 	due := d.ctx.Now
 	switch {

@@ -217,10 +217,14 @@ func (l *linker) eventWait(e *workflow.EventWait) {
 	if e == nil {
 		return
 	}
-	l.refuse(e.Kind != "run", "waits for "+e.Kind)
+	switch e.Kind {
+	case workflow.EventSignal, workflow.EventApproval, workflow.EventRun:
+	default:
+		l.refuse(true, "waits for "+e.Kind)
+	}
 	l.data(e.With)
 	if e.With == nil {
-		l.faultf("a wait for a run names no workflow")
+		l.faultf("a wait for a %s does not say which", e.Kind)
 	}
 }
 

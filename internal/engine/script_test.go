@@ -143,6 +143,11 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	answer                     the oldest evaluation is answered
 //	cancel                     the run is canceled
 //	held, skipped REASON       the run is accepted held, or skipped
+//	signal NAME [JSON]         a signal comes
+//	signal-key KEY NAME        one with an idempotency key, whose data is the key
+//	approve PATH USER [ROLE]   a person with the role approves
+//	approve-old PATH USER      the same, of a question that is over
+//	reject PATH USER [TEXT]    a person rejects, with this comment
 //	hold, release, retry [PATH ...]  an operator acts on the run or on steps
 //	plan ACTION [PATH ...]     the dry run of an action
 //	why [PATH]                 why a step, or what has not ended, waits
@@ -202,6 +207,8 @@ func (w *world) do(line string) {
 		w.why(rest)
 	case "crash":
 		w.crash()
+	case "signal", "signal-key", "approve", "reject", "approve-old":
+		w.person(word, path, arg)
 	case "inline":
 		n, err := strconv.ParseUint(rest, 10, 64)
 		if err != nil {
@@ -479,6 +486,12 @@ func (w *world) tell(ev *engine.Event) {
 		say("taken %s by worker %s", path, ev.Taker)
 	case engine.EvAnswered:
 		say("answered %s %s by %s", path, ev.Outcome, ev.Actor)
+	case engine.EvSignaled:
+		say("signaled %s %s by %s", cmp.Or(path, "run"), ev.Text, ev.Actor)
+	case engine.EvSignalTaken:
+		say("took %s the signal of event %d", path, ev.Signal)
+	case engine.EvVoted:
+		say("voted %s %s by %s: %s", path, ev.Outcome, ev.Actor, ev.Text)
 	case engine.EvHeld, engine.EvReleased:
 		say("%s %s by %s: %s", ev.Kind, cmp.Or(ev.Path, "run"), ev.Actor, ev.Text)
 	case engine.EvRetryAsked:

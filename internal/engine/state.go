@@ -132,10 +132,17 @@ type Run struct {
 	Output       value.Value
 	Err          *Error
 	CancelReason string // set when a cancel was asked for
+	// Starter is who started it, as an actor.
+	Starter string
 	// Hold is the hold of the whole run, nil for none; Holds are those of paths
 	// in it, in the order in which they were asked for.
 	Hold  *Holding
 	Holds []Holding
+
+	// Signals are those that nothing has waited for yet, in the order in which they
+	// came; SignalKeys the last idempotency keys of signals.
+	Signals    []KeptSignal
+	SignalKeys []string
 
 	Frames map[FrameID]*Frame
 	Acts   map[ActID]*Activation
@@ -326,6 +333,8 @@ type Activation struct {
 	Heartbeat time.Duration
 	// Awaits is what it waits for outside the run, or waited for last.
 	Awaits *Awaited
+	// Votes are the decisions of people on what it asks, or asked last.
+	Votes []Voted
 	// Answer is what a message said while the attempt was out.
 	Answer *Answer
 	// Taker is the worker outside that took the work of the attempt, at TakenAt;

@@ -325,14 +325,30 @@ type Loop struct {
 type Wait struct {
 	For   *Data `json:"for,omitempty"`   // duration: text, or a number of seconds
 	Until *Data `json:"until,omitempty"` // instant: RFC 3339
-	// Event waits for a message, fact, file, run or asset; of a run, With is
-	// {workflow, date, state: succeeded, failed or ended, which: previous}.
+	// Event waits for a message, people, a run, fact or asset.
 	Event *EventWait `json:"event,omitempty"`
 }
 
+// The kinds of an [EventWait].
+const (
+	// EventRun waits for a run. With is {workflow, date, state: succeeded, failed or
+	// ended, which: previous}.
+	EventRun = "run"
+	// EventSignal waits for a signal to the run, whose name With gives; its data is
+	// the result.
+	EventSignal = "signal"
+	// EventApproval asks people. With is an object: message, count, roles, users,
+	// four_eyes, on_timeout. The result has approved, expired, and by, the list of
+	// user, at and comment; a rejection is the engine's error "approval_rejected".
+	EventApproval = "approval"
+)
+
+// MaxSignalName is the longest name of a signal, in bytes.
+const MaxSignalName = 200
+
 // EventWait is a wait for something that happens outside the run.
 type EventWait struct {
-	Kind      string   `json:"kind"` // signal, condition, run, file, asset, approval, token
+	Kind      string   `json:"kind"` // EventRun, EventSignal, EventApproval; planned: condition, asset, token
 	With      *Data    `json:"with,omitempty"`
 	Filter    *Expr    `json:"filter,omitempty"`
 	Correlate *Data    `json:"correlate,omitempty"`

@@ -30,7 +30,7 @@ func (d *language) describeWaits() {
 				{Name: "min_size", Type: atLeast(0), Template: true, Doc: "Bytes that it must have."},
 				{Name: "stable_for", Type: kind(descriptor.Duration), Template: true, Doc: "How long it must not have grown."},
 			}}), Later: "waits for files", Doc: "A file that arrives."},
-			{Name: "signal", Type: text(), Template: true, Later: "signals", Doc: "A signal sent to the run."},
+			{Name: "signal", Type: text(), Template: true, Doc: "Name of a signal sent to the run; its data is the output. One that came before is kept for the wait."},
 			{Name: "asset", Type: text(), Template: true, Later: "assets", Doc: "An asset that is updated."},
 			date,
 			{Name: "state", Type: text(), Default: str("succeeded"), Doc: "State of the other workflow's run.", Enum: []descriptor.EnumValue{
@@ -40,11 +40,11 @@ func (d *language) describeWaits() {
 		},
 		OneOfGroups: []descriptor.Group{{Fields: []string{"for", "until", "workflow", "condition", "file", "signal", "asset"}, Needed: true, What: "what is waited for"}},
 	}
-	d.approval = &descriptor.Object{Name: "approval", Doc: "Asks people.", Fields: []descriptor.Field{
-		{Name: "roles", Type: list(text()), Doc: "Roles of which somebody may approve."},
-		{Name: "users", Type: list(text()), Doc: "Users who may approve."},
-		{Name: "count", Type: atLeast(1), Default: value.Int(1), Template: true, Doc: "How many must approve."},
-		{Name: "four_eyes", Type: kind(descriptor.Boolean), Default: value.False, Doc: "Whoever started the run may not approve."},
+	d.approval = &descriptor.Object{Name: "approval", Doc: "Asks people.", Example: "roles: [treasurer]\ncount: 2\nfour_eyes: true\nmessage: Pay ${{ inputs.total }}?\ntimeout: 4h", Fields: []descriptor.Field{
+		{Name: "roles", Type: list(text()), Doc: "Roles or groups of whose people one may decide. Without `roles` and `users`: everybody with the role approver."},
+		{Name: "users", Type: list(text()), Doc: "Users who may decide as well."},
+		{Name: "count", Type: atLeast(1), Default: value.Int(1), Template: true, Doc: "How many different people must approve, at most 100. One who rejects is enough to fail the step, with `approval_rejected`."},
+		{Name: "four_eyes", Type: kind(descriptor.Boolean), Default: value.False, Doc: "Neither who started the run nor who applied this version of the workflow may decide."},
 		{Name: "message", Type: text(), Template: true, Doc: "What is asked."},
 		timeoutField(),
 		{Name: "on_timeout", Type: text(), Default: str("fail"), Doc: "What no answer means.", Enum: []descriptor.EnumValue{

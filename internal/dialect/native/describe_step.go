@@ -97,7 +97,7 @@ func (d *language) stepForms() []descriptor.Field {
 		{Name: "parallel", Type: ranged(list(object(d.step)), 1, unbounded), Doc: "Steps that all start at once. The output is an object with their outputs, by ID. After a failure the others go on, unless `fail_fast` is true."},
 		{Name: "workflow", Type: oneOf(text(), object(d.child)), Later: "child workflows", Doc: "Workflow to run as a child, `NAME` or `NAMESPACE/NAME`, with the inputs in `with`."},
 		{Name: "wait", Type: object(d.wait), Doc: "What to wait for."},
-		{Name: "approval", Type: object(d.approval), Later: "approvals", Doc: "Asks people."},
+		{Name: "approval", Type: object(d.approval), Doc: "Asks people."},
 		{Name: "assign", Type: ranged(mapOf(descriptor.Identifier, kind(descriptor.Any)), 1, unbounded), Template: true, Doc: "Sets variables, one after the other. Steps that follow read them by their bare names. " +
 			"A variable that is first set within a `foreach` belongs to the item. The output is an object with the values.", Example: "assign: {total: \"${{ total + item.amount }}\"}"},
 		{Name: "fail", Type: oneOf(text(), object(d.fail)), Template: true, Doc: "Fails with an error: a message, or `name`, `message` and `details`."},

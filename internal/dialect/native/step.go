@@ -163,6 +163,8 @@ func (c *compiler) do(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type {
 		out = c.parallel(n, v, node)
 	case "wait":
 		out = c.wait(n, v, node)
+	case "approval":
+		out = c.approval(n, v, node)
 	case "assign":
 		out = c.assign(n, v, node)
 	case "fail":

@@ -144,6 +144,9 @@ func (s *summary) kind(n *workflow.Node, part func(name, text string)) {
 	case n.Wait != nil:
 		part("for", data(n.Wait.For))
 		part("until", data(n.Wait.Until))
+		if e := n.Wait.Event; e != nil {
+			part(e.Kind, data(e.With))
+		}
 	case n.Raise != nil:
 		part("raise", data(n.Raise.Name)+" "+data(n.Raise.Message)+" "+data(n.Raise.Details))
 	case n.Exit != nil:
