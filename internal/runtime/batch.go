@@ -20,6 +20,7 @@ type batch struct {
 	timers   []timerChange
 	writes   []write
 	entries  []entry
+	gate     []store.Object
 	erase    []store.RunID
 	prune    []store.Pruned
 	// out leaves once the batch is durable, in order.
@@ -64,7 +65,7 @@ func newBatch(sequence uint64) *batch {
 // empty reports whether there is nothing to write.
 func (b *batch) empty() bool {
 	return len(b.order) == 0 && len(b.programs) == 0 && len(b.keys) == 0 && len(b.timers) == 0 &&
-		len(b.writes) == 0 && len(b.entries) == 0 && len(b.erase) == 0 && len(b.prune) == 0
+		len(b.writes) == 0 && len(b.entries) == 0 && len(b.gate) == 0 && len(b.erase) == 0 && len(b.prune) == 0
 }
 
 // add puts the events of a decision into the batch.

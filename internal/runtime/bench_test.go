@@ -19,7 +19,10 @@ func BenchmarkRuns(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := runtime.New(runtime.Config{}, lease, start)
+	r, err := runtime.New(runtime.Config{}, lease, start)
+	if err != nil {
+		b.Fatal(err)
+	}
 	const each = 1000
 	n := 0
 	for b.Loop() {

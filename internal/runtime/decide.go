@@ -33,6 +33,12 @@ func (r *Reactor) decideMessage(m Message) {
 		r.write(m)
 	case Remove:
 		r.remove(m)
+	case SetLimits:
+		r.setLimits(m)
+	case SetCondition:
+		r.setCondition(m)
+	case LookGate:
+		r.lookGate(m)
 	case TaskEnded:
 		r.taskEnded(m)
 	case TaskFound:

@@ -32,6 +32,7 @@ type memory struct {
 	keys        map[[2]string]store.Key
 	records     map[store.RunID][]store.Record
 	timers      map[store.TimerID]time.Time
+	objects     map[store.ObjectID]store.Object
 	// fail, if not nil, is asked before each commit; an error is returned, and
 	// the batch is written all the same if it is a written one.
 	fail func(*store.Batch) error
@@ -43,7 +44,7 @@ type written struct{ error }
 func newMemory() *memory {
 	return &memory{
 		rows: map[store.RunID]store.RunRow{}, programs: map[[32]byte][]byte{}, keys: map[[2]string]store.Key{},
-		records: map[store.RunID][]store.Record{}, timers: map[store.TimerID]time.Time{},
+		records: map[store.RunID][]store.Record{}, timers: map[store.TimerID]time.Time{}, objects: map[store.ObjectID]store.Object{},
 	}
 }
 
@@ -124,6 +125,9 @@ func (m *memory) write(b *store.Batch) {
 		delete(m.rows, p.Run)
 		delete(m.records, p.Run)
 	}
+	for _, o := range b.Objects {
+		m.objects[o.ObjectID] = o
+	}
 	for _, t := range b.SetTimers {
 		m.timers[t.TimerID] = t.At
 	}
@@ -174,8 +178,19 @@ func (m *memory) Object(context.Context, store.ObjectID) (store.Object, error) {
 	return store.Object{}, store.ErrNotFound
 }
 
-func (m *memory) Objects(context.Context, string, store.ObjectID, int) ([]store.Object, error) {
-	return nil, nil
+func (m *memory) Objects(_ context.Context, kind string, after store.ObjectID, limit int) ([]store.Object, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var page []store.Object
+	for _, o := range m.objects {
+		if o.Kind == kind && (o.Namespace+"\x00"+o.Name > after.Namespace+"\x00"+after.Name) {
+			page = append(page, o)
+		}
+	}
+	slices.SortFunc(page, func(a, b store.Object) int {
+		return strings.Compare(a.Namespace+"\x00"+a.Name, b.Namespace+"\x00"+b.Name)
+	})
+	return page[:min(len(page), limit)], nil
 }
 
 func (m *memory) Entries(context.Context, store.EntryQuery) ([]store.Entry, error) { return nil, nil }

@@ -14,6 +14,7 @@ import (
 type Reactor struct {
 	limits Limits
 	lease  store.Lease
+	door   *door
 	mark   func(store.RunID)
 
 	now      time.Time // of decisions; never goes back
@@ -39,6 +40,7 @@ type Reactor struct {
 // Config is what a reactor is made with.
 type Config struct {
 	Limits Limits
+	Gate   GateConfig
 	// Mark, if not nil, is told which run is about to be decided, and with an
 	// empty ID that the decision is over.
 	Mark func(store.RunID)
@@ -68,17 +70,22 @@ type keyTaken struct {
 }
 
 // New returns a reactor that leads under the lease. lastAt is the time of the
-// last batch on disk: decisions are never made at an earlier one.
-func New(cfg Config, lease store.Lease, lastAt time.Time) *Reactor {
+// last batch on disk: decisions are never made at an earlier one. The error says
+// why what is stored of the gate cannot be read.
+func New(cfg Config, lease store.Lease, lastAt time.Time) (*Reactor, error) {
 	r := &Reactor{
 		limits: cfg.Limits.withDefaults(), lease: lease, mark: cfg.Mark, now: normal(lastAt),
 		live: map[store.RunID]*live{}, keys: map[keyName]*keyTaken{}, waiting: map[store.RunID][]Act{}, programs: map[[32]byte]bool{},
 		building: newBatch(lease.LastSequence + 1),
 	}
+	var err error
+	if r.door, err = newDoor(cfg.Gate, r.now); err != nil {
+		return nil, err
+	}
 	if r.mark == nil {
 		r.mark = func(store.RunID) {}
 	}
-	return r
+	return r, nil
 }
 
 // normal is the time as the store keeps it, so that what is decided now equals
@@ -158,6 +165,12 @@ func callerOf(m Message) (caller Caller, ok bool) {
 	case Write:
 		return m.Caller, true
 	case Remove:
+		return m.Caller, true
+	case SetLimits:
+		return m.Caller, true
+	case SetCondition:
+		return m.Caller, true
+	case LookGate:
 		return m.Caller, true
 	}
 	return 0, false

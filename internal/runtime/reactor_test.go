@@ -53,7 +53,13 @@ func (b *bench) restart() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.reactor = runtime.New(b.cfg, lease, at)
+	cfg := b.cfg
+	if cfg.Gate.Stored, err = runtime.ReadGate(ctx, b.disk); err != nil {
+		b.t.Fatal(err)
+	}
+	if b.reactor, err = runtime.New(cfg, lease, at); err != nil {
+		b.t.Fatal(err)
+	}
 	b.tell(msgs...)
 }
 

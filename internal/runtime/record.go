@@ -126,6 +126,7 @@ func (b *batch) sealWrites(sealed *store.Batch) {
 	for _, w := range b.writes {
 		sealed.Objects = append(sealed.Objects, w.objects...)
 	}
+	sealed.Objects = append(sealed.Objects, b.gate...)
 	for i := range b.entries {
 		sealed.Entries = append(sealed.Entries, b.entries[i].Entry)
 	}

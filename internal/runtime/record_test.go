@@ -34,7 +34,10 @@ func effectsOf[T runtime.Effect](effects []runtime.Effect) []T {
 func TestWriteRefused(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	r := runtime.New(runtime.Config{}, store.Lease{Incarnation: 3, LastSequence: 7}, now)
+	r, err := runtime.New(runtime.Config{}, store.Lease{Incarnation: 3, LastSequence: 7}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	first, second, third := writeOf(object("ada", 1)), writeOf(object("bob", 1), object("eve", 4)), writeOf(object("ada", 2))
 	first.Caller, second.Caller, third.Caller = 1, 2, 3
 	effects := r.Handle([]runtime.Message{first, second, third}, now)

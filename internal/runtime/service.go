@@ -13,6 +13,7 @@ import (
 
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/runtime/mailbox"
 	"github.com/regie-dev/regie/internal/store"
@@ -52,6 +53,9 @@ type ServiceConfig struct {
 	// all there is happens in one order: with a virtual clock and tasks that
 	// report in order, a run takes the same course every time.
 	Inline bool
+	// Ageing is how long somebody must wait for a limit to come as early as the
+	// next higher priority; default gate.DefaultAgeing.
+	Ageing time.Duration
 	// Observe, if not nil, is shown the events of all runs once they are durable:
 	// each at most once, and not if the reactor was made anew before it knew. It
 	// is called by one goroutine, must be quick, and keeps nothing of it.
@@ -101,6 +105,9 @@ type Service struct {
 	mu      sync.Mutex
 	callers map[Caller]chan Reply
 	last    Caller
+	// limits are the definitions last set; leading: a reactor has taken them in.
+	limits  []gate.Limit
+	leading bool
 }
 
 // NewService returns a service that has not been started.
@@ -217,7 +224,13 @@ func (s *Service) lead(ctx context.Context) ([]Message, error) {
 		return nil, err
 	}
 	s.tide.rise(lease.LastSequence)
-	var cfg Config
+	cfg := Config{Gate: GateConfig{Ageing: s.cfg.Ageing}}
+	if cfg.Gate.Stored, err = ReadGate(ctx, s.cfg.Store); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	cfg.Gate.Limits, s.leading = s.limits, true
+	s.mu.Unlock()
 	if marker := s.cfg.Marker; marker != nil {
 		cfg.Mark = marker.Enter
 		for i, m := range msgs {
@@ -227,7 +240,10 @@ func (s *Service) lead(ctx context.Context) ([]Message, error) {
 			}
 		}
 	}
-	s.reactor, s.led = New(cfg, lease, lastAt), false
+	if s.reactor, err = New(cfg, lease, lastAt); err != nil {
+		return nil, err
+	}
+	s.led = false
 	return msgs, nil
 }
 

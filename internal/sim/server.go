@@ -102,7 +102,15 @@ func (v *server) lead() {
 		panic(err)
 	}
 	s.note("lead", "", "", lease.Incarnation)
-	v.runtime, v.published = s.product.runtime(runtime.New(runtime.Config{Limits: s.swarm.limits}, lease, at)), map[store.RunID]uint64{}
+	cfg := runtime.Config{Limits: s.swarm.limits}
+	if cfg.Gate.Stored, err = runtime.ReadGate(ctx(), v.store); err != nil {
+		panic(err)
+	}
+	reactor, err := runtime.New(cfg, lease, at)
+	if err != nil {
+		panic(err)
+	}
+	v.runtime, v.published = s.product.runtime(reactor), map[store.RunID]uint64{}
 	v.inbox = append(s.product.recovered(msgs), v.inbox...)
 	v.tellDispatcher(dispatch.Recovered{})
 }
