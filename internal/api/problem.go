@@ -75,6 +75,10 @@ func failure(err error) error {
 		return refuse(connect.CodeFailedPrecondition, "run_erased", "the data of the run was erased, and it cannot go on", "start another run")
 	case errors.Is(err, catalog.ErrNotFound):
 		return refuse(connect.CodeNotFound, "workflow_not_found", err.Error(), "`regie workflows` lists them")
+	case errors.Is(err, catalog.ErrNotInForce):
+		return refuse(connect.CodeFailedPrecondition, "not_in_force", err.Error(), "start it with its version, or activate one: `regie workflows versions NAME` lists them")
+	case errors.Is(err, catalog.ErrComing):
+		return refuse(connect.CodeResourceExhausted, "too_many_versions", err.Error(), "take some back: `regie workflows activate NAME VERSION` does away with all that are to come")
 	case errors.Is(err, catalog.ErrMixed):
 		return refuse(connect.CodeInvalidArgument, "namespace_mismatch", err.Error(), "apply the definitions of each namespace by themselves")
 	case errors.Is(err, catalog.ErrPrune):

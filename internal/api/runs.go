@@ -51,7 +51,7 @@ func (a *API) StartRun(ctx context.Context, m *regiev1.StartRunRequest) (*regiev
 		return nil, failure(err)
 	}
 	accepted, err := a.cfg.Starter.Start(ctx, Start{
-		Namespace: m.GetNamespace(), Workflow: m.GetWorkflow(), Input: input, BusinessDate: m.GetBusinessDate(),
+		Namespace: m.GetNamespace(), Workflow: m.GetWorkflow(), Version: m.GetVersion(), Input: input, BusinessDate: m.GetBusinessDate(),
 		Key: runKey(ctx, m.GetIdempotencyKey()), Body: body, Held: m.GetHeld(), Trigger: "manual",
 		By: a.by(ctx, m.GetReason()),
 	})
@@ -79,9 +79,10 @@ func runKey(ctx context.Context, key string) string {
 	return "key/" + hashOf(identityOf(ctx).User+"\x00"+key)
 }
 
-// Start asks for a run of a workflow as it is now.
+// Start asks for a run of a workflow.
 type Start struct {
 	Namespace, Workflow string
+	Version             string // empty: the one in force when it is planned
 	Input               value.Value
 	BusinessDate        string // empty: what the workflow says of now
 	Key                 string

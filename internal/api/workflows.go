@@ -70,6 +70,7 @@ func changesOf(in []catalog.Change) []*regiev1.Change {
 	for _, c := range in {
 		out = append(out, &regiev1.Change{
 			Kind: c.Kind, Namespace: c.Namespace, Name: c.Name, Action: c.Action, Version: c.Version, Differences: c.Differences,
+			EffectiveFrom: timeOf(c.From),
 		})
 	}
 	return out
@@ -260,6 +261,7 @@ func (a *API) ListVersions(_ context.Context, m *regiev1.ListVersionsRequest) (*
 		}
 		out.Versions = append(out.Versions, &regiev1.Version{
 			Version: name, CreatedAt: timeOf(v.At), CreatedBy: v.Value.CreatedBy, Reason: v.Value.Reason, Current: name == item.Value.Version,
+			EffectiveFrom: timeOf(item.Value.From(name)),
 		})
 	}
 	if rest > 0 {

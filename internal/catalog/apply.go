@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/dialect/native"
@@ -48,7 +49,9 @@ type Change struct {
 	Kind, Namespace, Name string
 	Action                string // created, updated, unchanged or deleted
 	Version               string // of a workflow
-	Differences           []string
+	// From is when the version comes in force; zero: at once, or it was before.
+	From        time.Time
+	Differences []string
 }
 
 // Actions of a Change.
@@ -89,15 +92,17 @@ func (c *Catalog) Apply(ctx context.Context, a Apply) (Applied, error) {
 		return Applied{}, err
 	}
 	if a.DryRun {
-		plan.changes(nil)
+		err := plan.changes(nil)
 		out.Changes = plan.out
-		return out, nil
+		return out, err
 	}
 	if err := c.cfg.Programs.StorePrograms(ctx, plan.programs()...); err != nil {
 		return Applied{}, fmt.Errorf("store programs: %w", err)
 	}
 	out.Position, err = c.registry.Update(ctx, func(tx *registry.Tx) error {
-		plan.changes(tx)
+		if err := plan.changes(tx); err != nil {
+			return err
+		}
 		if a.Within == nil {
 			return nil
 		}
@@ -206,8 +211,8 @@ func (p *plan) encode() error {
 func (p *plan) programs() []store.Program {
 	var out []store.Program
 	for i, w := range p.set.Workflows {
-		now, ok := p.catalog.workflows.Get(p.apply.Namespace, w.Program.Name)
-		if !ok || now.Hash() != p.encoded[i].Hash {
+		now, ok := p.catalog.Workflow(p.apply.Namespace, w.Program.Name)
+		if !ok || now.Value.Hash() != p.encoded[i].Hash {
 			out = append(out, p.encoded[i])
 		}
 	}
@@ -216,15 +221,18 @@ func (p *plan) programs() []store.Program {
 
 // changes works out the changes, and writes them unless tx is nil. It may be
 // called again.
-func (p *plan) changes(tx *registry.Tx) {
+func (p *plan) changes(tx *registry.Tx) error {
 	p.out = nil
 	for i, w := range p.set.Workflows {
-		p.workflow(tx, w, p.encoded[i].Hash)
+		if err := p.workflow(tx, w, p.encoded[i].Hash); err != nil {
+			return err
+		}
 	}
 	for _, o := range p.set.Objects {
 		p.object(tx, o)
 	}
 	p.prune(tx)
+	return nil
 }
 
 func (p *plan) source(file string) SourceText {
@@ -236,41 +244,61 @@ func (p *plan) source(file string) SourceText {
 	return SourceText{Path: file}
 }
 
-func (p *plan) workflow(tx *registry.Tx, w *native.Compiled, hash [32]byte) {
+func (p *plan) workflow(tx *registry.Tx, w *native.Compiled, hash [32]byte) error {
 	c, ns, name := p.catalog, p.apply.Namespace, w.Program.Name
 	program := hex.EncodeToString(hash[:])
-	next := Workflow{
-		Version: program[:16], Program: program, Language: w.Program.Language, About: w.Program.About, UpdatedBy: p.apply.By.Actor,
-	}
+	next := InForce{Version: program[:16], Program: program, Language: w.Program.Language, About: w.Program.About}
 	version := Version{
 		Workflow: name, Program: program, Source: p.source(w.Pos.File), CreatedBy: p.apply.By.Actor, Reason: p.apply.By.Reason,
 	}
+	at := c.cfg.Now()
 	change := Change{Kind: "Workflow", Namespace: ns, Name: name, Action: Created, Version: next.Version}
-	now, there := c.workflows.Get(ns, name)
+	stored, there := c.workflows.Get(ns, name)
+	now := stored.at(at)
+	if w.EffectiveFrom.After(at) && now.Version != next.Version {
+		change.From = w.EffectiveFrom
+	}
 	old, known := c.versions.Get(ns, versionName(name, next.Version))
 	if known {
 		version.CreatedBy, version.Reason = old.CreatedBy, old.Reason
 	}
+	same := now.Version == next.Version || !change.From.IsZero() && now.From(next.Version).Equal(change.From)
 	switch {
-	case there && now.Version == next.Version && old.Source == version.Source:
+	case there && same && old.Source == version.Source:
 		change.Action = Unchanged
 		p.out = append(p.out, change)
-		return
-	case there && now.Version == next.Version:
+		return nil
+	case there && same:
 		change.Action, change.Differences = Updated, []string{"text of the definition only: what runs is the same"}
 	case there:
 		change.Action, change.Differences = Updated, p.differs(name, &now, version.Source.Text)
 	}
-	next.Versions = append(slices.DeleteFunc(slices.Clone(now.Versions), func(v string) bool { return v == next.Version }), next.Version)
 	p.out = append(p.out, change)
-	if tx == nil {
-		return
+	now.Versions = append(slices.DeleteFunc(slices.Clone(now.Versions), func(v string) bool { return v == next.Version }), next.Version)
+	now.UpdatedBy = p.apply.By.Actor
+	if change.From.IsZero() {
+		now.InForce = next
+		now.Coming = slices.DeleteFunc(slices.Clone(now.Coming), func(o Coming) bool { return o.Version == next.Version })
+	} else if err := now.come(&Coming{InForce: next, From: change.From}); err != nil {
+		return fmt.Errorf("%w: %s/%s", err, ns, name)
 	}
-	c.workflows.Put(tx, ns, name, next)
+	if tx == nil {
+		return nil
+	}
+	c.workflows.Put(tx, ns, name, now)
 	c.versions.Put(tx, ns, versionName(name, next.Version), version)
 	e := entry(p.apply.By, "workflow.apply", ns, "workflow/"+name)
-	e.Detail = fmt.Appendf(nil, `{"version":%q,"change":%q}`, next.Version, change.Action)
+	e.Detail = fmt.Appendf(nil, `{"version":%q,"change":%q%s}`, next.Version, change.Action, fromDetail(change.From))
 	tx.Record(e)
+	return nil
+}
+
+// fromDetail is what the audit log says of when a version comes in force.
+func fromDetail(from time.Time) string {
+	if from.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(`,"effective_from":%q`, from.UTC().Format(time.RFC3339))
 }
 
 // differs shows what a new version changes in the definition.
@@ -311,7 +339,7 @@ func (p *plan) prune(tx *registry.Tx) {
 		return labeled && have == text
 	}
 	c, ns := p.catalog, p.apply.Namespace
-	for _, item := range c.workflows.List(ns) {
+	for _, item := range c.Workflows(ns) {
 		kept := slices.ContainsFunc(p.set.Workflows, func(w *native.Compiled) bool { return w.Program.Name == item.Name })
 		if kept || !carries(item.Value.Labels()) {
 			continue

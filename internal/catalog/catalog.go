@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/registry"
@@ -40,29 +41,36 @@ type Config struct {
 	Definitions project.Config
 	// TempDir is where the files of a request lie while they are read.
 	TempDir string
+	// Now tells the time.
+	Now func() time.Time
 }
 
-// Workflow is the current state of a workflow.
+// Workflow is the state of a workflow.
 type Workflow struct {
-	// Version names the current version: 16 hexadecimal digits of Program.
-	Version  string `json:"version"`
-	Program  string `json:"program"` // SHA-256 of the program, hexadecimal
-	Language string `json:"language"`
-	// About is what people read: folder, owner, label.NAME and the like.
-	About map[string]string `json:"about,omitempty"`
+	InForce
+
+	// Coming are the versions that come in force later, in that order.
+	Coming []Coming `json:"coming,omitempty"`
 	// Versions lists the versions, the newest last.
 	Versions  []string `json:"versions"`
 	UpdatedBy string   `json:"updated_by"`
 }
 
-// Hash is the hash of the current program.
-func (w *Workflow) Hash() (hash [32]byte) {
-	_, _ = hex.Decode(hash[:], []byte(w.Program)) // written by us
-	return hash
+// From is when a version comes in force, zero if it is not to come.
+func (w *Workflow) From(version string) time.Time {
+	for i := range w.Coming {
+		if w.Coming[i].Version == version {
+			return w.Coming[i].From
+		}
+	}
+	return time.Time{}
 }
 
-// Labels are the labels of the workflow.
-func (w *Workflow) Labels() map[string]string { return Labels(w.About) }
+// hashOf reads a hash.
+func hashOf(program string) (hash [32]byte) {
+	_, _ = hex.Decode(hash[:], []byte(program)) // written by us
+	return hash
+}
 
 // Labels picks the labels out of what a program says about itself.
 func Labels(about map[string]string) map[string]string {
@@ -86,10 +94,7 @@ type Version struct {
 }
 
 // Hash is the hash of the version's program.
-func (v *Version) Hash() (hash [32]byte) {
-	_, _ = hex.Decode(hash[:], []byte(v.Program)) // written by us
-	return hash
-}
+func (v *Version) Hash() [32]byte { return hashOf(v.Program) }
 
 // SourceText is a definition file.
 type SourceText struct {
@@ -136,27 +141,39 @@ func (c *Catalog) Begin(r *registry.Registry) { c.registry = r }
 // Changed returns a channel that is closed at the next change of a workflow.
 func (c *Catalog) Changed() <-chan struct{} { return c.workflows.Changed() }
 
-// Workflow finds a workflow.
+// Workflow finds a workflow, as it is now.
 func (c *Catalog) Workflow(namespace, name string) (registry.Item[Workflow], bool) {
-	return c.workflows.Item(namespace, name)
+	item, ok := c.workflows.Item(namespace, name)
+	return c.now(item), ok
 }
 
-// Workflows lists the workflows of a namespace by name.
+// Workflows lists the workflows of a namespace by name, as they are now.
 func (c *Catalog) Workflows(namespace string) []registry.Item[Workflow] {
-	return c.workflows.List(namespace)
+	return c.allNow(c.workflows.List(namespace))
 }
 
-// All lists all workflows by namespace and name.
-func (c *Catalog) All() []registry.Item[Workflow] { return c.workflows.All() }
+// All lists all workflows by namespace and name, as they are now.
+func (c *Catalog) All() []registry.Item[Workflow] { return c.allNow(c.workflows.All()) }
 
-// Version finds a version of a workflow; an empty name is the current one.
+func (c *Catalog) allNow(items []registry.Item[Workflow]) []registry.Item[Workflow] {
+	for i := range items {
+		items[i] = c.now(items[i])
+	}
+	return items
+}
+
+// Version finds a version of a workflow; an empty name is the one in force, or
+// else the first to come.
 func (c *Catalog) Version(namespace, name, version string) (registry.Item[Version], error) {
-	w, ok := c.workflows.Item(namespace, name)
+	w, ok := c.Workflow(namespace, name)
 	if !ok {
 		return registry.Item[Version]{}, fmt.Errorf("%w: %s/%s", ErrNotFound, namespace, name)
 	}
 	if version == "" {
 		version = w.Value.Version
+	}
+	if version == "" && len(w.Value.Coming) > 0 {
+		version = w.Value.Coming[0].Version
 	}
 	v, ok := c.versions.Item(namespace, versionName(name, version))
 	if !ok {
@@ -173,17 +190,9 @@ func (c *Catalog) Object(kind, namespace, name string) (Object, bool) {
 // Objects lists connections and channels of a namespace, named KIND/NAME.
 func (c *Catalog) Objects(namespace string) []registry.Item[Object] { return c.objects.List(namespace) }
 
-// Prepared returns the current program of a workflow, ready for runs.
+// Prepared returns the program of a workflow that is in force, ready for runs.
 func (c *Catalog) Prepared(ctx context.Context, namespace, name string) (*runtime.Prepared, error) {
-	w, ok := c.workflows.Get(namespace, name)
-	if !ok {
-		return nil, fmt.Errorf("%w: %s/%s", ErrNotFound, namespace, name)
-	}
-	prepared, err := c.cfg.Machines.Prepared(ctx, c.cfg.Store, w.Hash())
-	if err != nil {
-		return nil, fmt.Errorf("prepare workflow %s/%s: %w", namespace, name, err)
-	}
-	return prepared, nil
+	return c.Program(ctx, namespace, name, "", c.cfg.Now())
 }
 
 func versionName(name, version string) string { return name + "@" + version }

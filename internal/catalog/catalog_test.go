@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regie-dev/regie/internal/catalog"
 	"github.com/regie-dev/regie/internal/connector/all"
@@ -28,7 +29,10 @@ type disk struct {
 	programs map[[32]byte][]byte
 	entries  []store.Entry
 	batch    uint64
+	now      time.Time
 }
+
+func (d *disk) clock() time.Time { return d.now }
 
 func (d *disk) Write(_ context.Context, objects []store.Object, entries []store.Entry) (uint64, error) {
 	for _, o := range objects {
@@ -70,7 +74,7 @@ func open(t *testing.T) (*catalog.Catalog, *disk) {
 	d := &disk{objects: map[store.ObjectID]store.Object{}, programs: map[[32]byte][]byte{}}
 	languages := map[string]expr.Language{cel.Name: cel.New()}
 	c := catalog.New(catalog.Config{
-		Store: d, Programs: d, Machines: runtime.NewMachines(languages), TempDir: t.TempDir(),
+		Store: d, Programs: d, Machines: runtime.NewMachines(languages), TempDir: t.TempDir(), Now: d.clock,
 		Definitions: project.Config{JSONata: jsonata.New(jsonata.Config{AWS: true}), Native: native.Config{
 			Expr: languages[cel.Name], Connectors: project.Connectors(all.Describe()),
 			Connections: project.ObjectTypes(all.ConnectionTypes()), Channels: project.ObjectTypes(all.ChannelTypes()),

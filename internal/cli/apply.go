@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/cli/view"
@@ -210,7 +212,8 @@ func changesValue(changes []*regiev1.Change) value.Value {
 		}
 		items[i] = value.Object(
 			value.M("kind", value.String(ch.GetKind())), value.M("namespace", value.String(ch.GetNamespace())), value.M("name", value.String(ch.GetName())),
-			value.M("action", value.String(ch.GetAction())), value.M("version", textOrNull(ch.GetVersion())), value.M("differences", value.List(differences...)))
+			value.M("action", value.String(ch.GetAction())), value.M("version", textOrNull(ch.GetVersion())), value.M("differences", value.List(differences...)),
+			value.M("effective_from", instantOrNull(ch.GetEffectiveFrom())))
 	}
 	return value.List(items...)
 }
@@ -221,6 +224,14 @@ func textOrNull(text string) value.Value {
 		return value.Null
 	}
 	return value.String(text)
+}
+
+// instantOrNull is an instant as JSON, or null for none.
+func instantOrNull(at *timestamppb.Timestamp) value.Value {
+	if at == nil {
+		return value.Null
+	}
+	return value.String(at.AsTime().Format(time.RFC3339))
 }
 
 // The marks and styles of what became of definitions.
@@ -241,6 +252,9 @@ func (c *cli) printChanges(changes []*regiev1.Change, dryRun bool) {
 		line := fmt.Sprintf("%s %s %s/%s", mark[0], ch.GetKind(), ch.GetNamespace(), ch.GetName())
 		if ch.GetVersion() != "" && ch.GetAction() != "unchanged" {
 			line += "  version " + ch.GetVersion()
+		}
+		if ch.GetEffectiveFrom() != nil {
+			line += "  in force from " + c.when(ch.GetEffectiveFrom())
 		}
 		printf(c.Stdout, "%s\n", paint(mark[1], diagVisible(line)))
 		for _, text := range ch.GetDifferences() {

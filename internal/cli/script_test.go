@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"regie": func(ts *testscript.TestScript, neg bool, args []string) { runRegie(t.Context(), ts, neg, args) },
-			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server, "settoken": setToken,
+			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server, "settoken": setToken, "setword": setWord,
 		},
 	})
 }
@@ -171,6 +171,15 @@ func setToken(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(json.Unmarshal([]byte(ts.Value(stageKey{}).(*stage).stdout), &task))
 	ts.Setenv(args[0], task.Token)
+}
+
+// setWord keeps what the group of a pattern matches in what was printed.
+func setWord(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.Value(stageKey{}).(*stage).stdout)
+	if found == nil {
+		ts.Fatalf("%s is not there", args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }
 
 func setRun(ts *testscript.TestScript, _ bool, args []string) {

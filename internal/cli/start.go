@@ -23,8 +23,8 @@ not valid, 3 if the server cannot be reached.`
 type startFlags struct {
 	remoteFlags
 
-	input, date, key, reason string
-	held, wait, follow       bool
+	input, date, key, reason, version string
+	held, wait, follow                bool
 }
 
 func (c *cli) startCommand() *cobra.Command {
@@ -42,6 +42,7 @@ func (c *cli) startCommand() *cobra.Command {
 	flags.StringVar(&f.input, "input", "", inputHelp)
 	flags.StringVar(&f.date, "date", "", "business `DATE`, such as 2026-03-02")
 	flags.StringVar(&f.key, "key", "", "`KEY` of the request: the same one gives the same run, for 30 days")
+	flags.StringVar(&f.version, "version", "", "`VERSION` of the workflow, by default the one in force")
 	flags.StringVar(&f.reason, "reason", "", reasonHelp)
 	flags.BoolVar(&f.held, "held", false, "accept the run, and begin nothing until it is released")
 	flags.BoolVar(&f.wait, "wait", false, "wait for the end, and print the result")
@@ -51,7 +52,7 @@ func (c *cli) startCommand() *cobra.Command {
 }
 
 func (c *cli) start(ctx context.Context, f *startFlags, workflow string) error {
-	in := &regiev1.StartRunRequest{BusinessDate: f.date, IdempotencyKey: f.key, Held: f.held, Reason: f.reason}
+	in := &regiev1.StartRunRequest{BusinessDate: f.date, IdempotencyKey: f.key, Held: f.held, Reason: f.reason, Version: f.version}
 	if f.date != "" {
 		if _, err := calendar.ParseDate(f.date); err != nil {
 			return usagef("--date %s is not a date", f.date).withHint("write it as 2026-03-02")

@@ -44,7 +44,7 @@ With a NAME it says what that one takes, when it runs and which versions there a
 	}
 	f.define(c, cmd)
 	f.defineAll(cmd)
-	cmd.AddCommand(c.showWorkflowCommand(), c.deleteWorkflowCommand())
+	cmd.AddCommand(c.showWorkflowCommand(), c.versionsCommand(), c.activateCommand(), c.diffVersionsCommand(), c.deleteWorkflowCommand())
 	return cmd
 }
 
@@ -95,7 +95,7 @@ func (c *cli) listWorkflows(ctx context.Context, r *remote, filter string) error
 		if run := w.GetLastRun(); run != nil {
 			last, state = c.when(run.GetAcceptedAt()), run.GetState()
 		}
-		t.Add(stateStyle(state), name, w.GetVersion(), last, state, cmp.Or(c.nextTick(w.GetSchedules()), "-"), cmp.Or(w.GetOwner(), "-"), firstLine(w.GetDescription()))
+		t.Add(stateStyle(state), name, cmp.Or(w.GetVersion(), "-"), last, state, cmp.Or(c.nextTick(w.GetSchedules()), "-"), cmp.Or(w.GetOwner(), "-"), firstLine(w.GetDescription()))
 	}
 	none := "no workflows yet; `regie apply FILE` stores one"
 	if filter != "" {
@@ -219,16 +219,8 @@ func (c *cli) printWorkflow(got *regiev1.GetWorkflowResponse, versions *regiev1.
 		printf(c.Stdout, "\n")
 		c.printTable(c.scheduleTable(w.GetSchedules(), false))
 	}
-	t := &view.Table{Head: []string{"", "VERSION", "STORED", "BY", "REASON"}}
-	for _, v := range versions.GetVersions() {
-		mark := ""
-		if v.GetCurrent() {
-			mark = "*"
-		}
-		t.Add("", mark, v.GetVersion(), c.when(v.GetCreatedAt()), v.GetCreatedBy(), v.GetReason())
-	}
 	printf(c.Stdout, "\n")
-	c.printTable(t)
+	c.printTable(c.versionTable(versions.GetVersions()))
 	if versions.GetNextPageToken() != "" {
 		printf(c.Stdout, "… of %d versions\n", w.GetVersions())
 	}

@@ -78,6 +78,10 @@ var rules = map[string]rule{
 	"regie.v1.WorkflowService/ListVersions":  {roles: readers, request: `{"namespace":"@NS@","workflow":"good"}`},
 	"regie.v1.WorkflowService/DeleteWorkflow": {roles: authors, write: true,
 		request: `{"namespace":"@NS@","workflow":"good"}`, harmless: `{"namespace":"@NS@","workflow":"none"}`, code: "not_found"},
+	"regie.v1.WorkflowService/ActivateVersion": {roles: authors, write: true,
+		request: `{"namespace":"@NS@","workflow":"good","version":"none"}`, harmless: `{"namespace":"@NS@","workflow":"none","version":"none"}`, code: "not_found"},
+	"regie.v1.WorkflowService/CompareVersions": {roles: readers, request: `{"namespace":"@NS@","workflow":"good","from":"none"}`,
+		harmless: `{"namespace":"@NS@","workflow":"good","from":"none"}`, code: "not_found"},
 	"regie.v1.WorkflowService/ListObjects": {roles: readers, request: `{"namespace":"@NS@"}`},
 
 	"regie.v1.ScheduleService/ListSchedules": {roles: readers, request: `{"namespace":"@NS@"}`},
@@ -233,7 +237,7 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	alert := w.alert(t, "here")
-	s.texts = strings.NewReplacer("@RUN@", run.GetId(), "@SCHEDULE@", schedules.GetSchedules()[0].GetId(), "@ALERT@", alert.GetId(), "@FAILED@", alert.GetRun(),
+	s.texts = strings.NewReplacer("@RUN@", run.GetId(), "@VERSION@", run.GetVersion(), "@SCHEDULE@", schedules.GetSchedules()[0].GetId(), "@ALERT@", alert.GetId(), "@FAILED@", alert.GetRun(),
 		"@SILENCE@", silence.GetSilence().GetId(), "@TOKEN@", token.GetToken().GetId(), "@BASE64@", base64Of(otherDefinition),
 		"@FAR@", far().AsTime().Format(time.RFC3339), "@WORK@", work.GetToken())
 	s.cast(t)

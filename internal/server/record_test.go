@@ -37,6 +37,7 @@ var changes = []recorded{
 	{"RunService/StartRun", `{"namespace":"here","workflow":"good","held":true}`, "run.start", "run/"},
 	{"RunService/Act", `{"namespace":"here","action":"ACTION_CANCEL","filter":"held"}`, "run.cancel", "run/"},
 	{"WorkflowService/Apply", `{"namespace":"here","files":[{"path":"w.yaml","content":"@BASE64@","definition":true}]}`, "workflow.apply", "workflow/other"},
+	{"WorkflowService/ActivateVersion", `{"namespace":"here","workflow":"good","version":"@VERSION@"}`, "workflow.activate", "workflow/good"},
 	{"WorkflowService/DeleteWorkflow", `{"namespace":"here","workflow":"other"}`, "workflow.delete", "workflow/other"},
 	{"ScheduleService/PauseSchedule", `{"namespace":"here","workflow":"good","schedule":"@SCHEDULE@","paused":true,"reason":"why"}`, "schedule.pause", "schedule/good/"},
 	{"AlertService/UpdateAlert", `{"namespace":"here","alert":"@ALERT@","close":true}`, "alert.", "alert/@ALERT@"},

@@ -120,6 +120,9 @@ func (t *timetable) Of(ctx context.Context, namespace, workflow string) ([]api.S
 var errUnreadable = errors.New("it cannot be used as it is stored")
 
 func (t *timetable) of(ctx context.Context, item *registry.Item[catalog.Workflow], zones schedule.Zones) ([]schedule.Schedule, error) {
+	if item.Value.Version == "" {
+		return nil, nil // nothing is in force yet
+	}
 	machine, err := t.machines.Stored(ctx, t.store, item.Value.Hash())
 	if runtime.Unreadable(err) {
 		err = fmt.Errorf("%w: %w", errUnreadable, err)
@@ -273,7 +276,7 @@ func (t *timetable) start(ctx context.Context, s *schedule.Start, skip engine.Re
 	switch {
 	case errors.As(err, &refused) && skip == "":
 		return false, fmt.Errorf("%w: %w", schedule.ErrRefused, err)
-	case errors.Is(err, catalog.ErrNotFound): // it was removed meanwhile
+	case errors.Is(err, catalog.ErrNotFound), errors.Is(err, catalog.ErrNotInForce): // it was removed meanwhile
 		return false, nil
 	case errors.Is(err, runtime.ErrConflict): // the tick of an earlier version
 		return false, nil

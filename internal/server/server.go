@@ -150,7 +150,7 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 	definitions.Native.RunOnce = false // triggers and deadlines work here
 	s.catalog = catalog.New(catalog.Config{
 		Store: s.home.Store, Programs: s.runtime, Machines: s.machines, Definitions: definitions,
-		TempDir: s.tempDir(),
+		TempDir: s.tempDir(), Now: s.clock.Now,
 	})
 	if s.access, err = access.New(access.Config{Now: s.clock.Now, Random: rand.Reader}); err != nil {
 		return err

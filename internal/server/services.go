@@ -209,16 +209,24 @@ func (s *Server) changed(rows []store.RunRow) {
 	}
 }
 
-// refresh tells the schedules that definitions have changed.
+// refresh tells the schedules that definitions have changed, or that another
+// version of one has come in force.
 func (s *Server) refresh(ctx context.Context) {
 	for {
 		changed := s.catalog.Changed()
 		s.ticks.Refresh()
+		comes, stop := make(chan struct{}), func() bool { return true }
+		if next := s.catalog.NextChange(); !next.IsZero() {
+			stop = s.clock.AfterFunc(next, func() { close(comes) })
+		}
 		select {
 		case <-changed:
+		case <-comes:
 		case <-ctx.Done():
+			stop()
 			return
 		}
+		stop()
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
-// starter starts runs of the current versions of workflows.
+// starter starts runs of workflows, in the version that is in force.
 type starter struct {
 	catalog *catalog.Catalog
 	access  *access.Service
@@ -31,16 +31,16 @@ var _ api.Starter = (*starter)(nil)
 
 // Start starts a run.
 func (s *starter) Start(ctx context.Context, q api.Start) (runtime.Accepted, error) {
-	prepared, err := s.catalog.Prepared(ctx, q.Namespace, q.Workflow)
-	if err != nil {
-		return runtime.Accepted{}, err
-	}
-	program := prepared.Machine.Program()
 	now := s.clock.Now()
 	planned := q.Planned
 	if planned.IsZero() {
 		planned = now
 	}
+	prepared, err := s.catalog.Program(ctx, q.Namespace, q.Workflow, q.Version, planned)
+	if err != nil {
+		return runtime.Accepted{}, err
+	}
+	program := prepared.Machine.Program()
 	if q.BusinessDate == "" {
 		date, err := program.BusinessDate.DateAt(planned, program.Zone)
 		if err != nil {

@@ -523,6 +523,7 @@ type StartRunRequest struct {
 	// Accept the run, and start nothing until it is released.
 	Held          bool   `protobuf:"varint,6,opt,name=held,proto3" json:"held,omitempty"`
 	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Version       string `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"` // of the workflow; empty: the one in force
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -602,6 +603,13 @@ func (x *StartRunRequest) GetHeld() bool {
 func (x *StartRunRequest) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *StartRunRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
 	}
 	return ""
 }
@@ -2907,7 +2915,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"items_done\x18\x11 \x01(\rR\titemsDone\x12!\n" +
 	"\fitems_failed\x18\x12 \x01(\rR\vitemsFailed\x12\x1a\n" +
 	"\bactivity\x18\x13 \x01(\tR\bactivity\x12\x19\n" +
-	"\btaken_by\x18\x14 \x01(\tR\atakenBy\"\xeb\x01\n" +
+	"\btaken_by\x18\x14 \x01(\tR\atakenBy\"\x85\x02\n" +
 	"\x0fStartRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12$\n" +
@@ -2915,7 +2923,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\rbusiness_date\x18\x04 \x01(\tR\fbusinessDate\x12'\n" +
 	"\x0fidempotency_key\x18\x05 \x01(\tR\x0eidempotencyKey\x12\x12\n" +
 	"\x04held\x18\x06 \x01(\bR\x04held\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"k\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x18\n" +
+	"\aversion\x18\b \x01(\tR\aversion\"k\n" +
 	"\x10StartRunResponse\x12\x1f\n" +
 	"\x03run\x18\x01 \x01(\v2\r.regie.v1.RunR\x03run\x12\x1a\n" +
 	"\bexisting\x18\x02 \x01(\bR\bexisting\x12\x1a\n" +

@@ -245,7 +245,8 @@ type Change struct {
 	Action    string                 `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"` // created, updated, unchanged or deleted
 	Version   string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
 	// What differs, one line each.
-	Differences   []string `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
+	Differences   []string               `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
+	EffectiveFrom *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=effective_from,json=effectiveFrom,proto3" json:"effective_from,omitempty"` // when it comes in force, if not at once
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,6 +319,13 @@ func (x *Change) GetVersion() string {
 func (x *Change) GetDifferences() []string {
 	if x != nil {
 		return x.Differences
+	}
+	return nil
+}
+
+func (x *Change) GetEffectiveFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EffectiveFrom
 	}
 	return nil
 }
@@ -422,7 +430,7 @@ type Workflow struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"` // of what new runs use
+	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"` // of what new runs use; empty: none is in force yet
 	Language      string                 `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
 	Folder        string                 `protobuf:"bytes,5,opt,name=folder,proto3" json:"folder,omitempty"`
 	Owner         string                 `protobuf:"bytes,6,opt,name=owner,proto3" json:"owner,omitempty"`
@@ -698,7 +706,7 @@ type GetWorkflowRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	Workflow      string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"` // empty: the current one
+	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"` // empty: the one in force
 	MinPosition   uint64                 `protobuf:"varint,4,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -912,7 +920,8 @@ type Version struct {
 	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	CreatedBy     string                 `protobuf:"bytes,3,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	Current       bool                   `protobuf:"varint,5,opt,name=current,proto3" json:"current,omitempty"`
+	Current       bool                   `protobuf:"varint,5,opt,name=current,proto3" json:"current,omitempty"`                                 // it is in force
+	EffectiveFrom *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=effective_from,json=effectiveFrom,proto3" json:"effective_from,omitempty"` // when it comes in force, if it is to come
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -982,6 +991,338 @@ func (x *Version) GetCurrent() bool {
 	return false
 }
 
+func (x *Version) GetEffectiveFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EffectiveFrom
+	}
+	return nil
+}
+
+type ActivateVersionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Workflow      string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivateVersionRequest) Reset() {
+	*x = ActivateVersionRequest{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivateVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivateVersionRequest) ProtoMessage() {}
+
+func (x *ActivateVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivateVersionRequest.ProtoReflect.Descriptor instead.
+func (*ActivateVersionRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ActivateVersionRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ActivateVersionRequest) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *ActivateVersionRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ActivateVersionRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ActivateVersionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Before        string                 `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"` // the version that was in force; empty: none
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivateVersionResponse) Reset() {
+	*x = ActivateVersionResponse{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivateVersionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivateVersionResponse) ProtoMessage() {}
+
+func (x *ActivateVersionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivateVersionResponse.ProtoReflect.Descriptor instead.
+func (*ActivateVersionResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ActivateVersionResponse) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *ActivateVersionResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+type CompareVersionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Workflow      string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	From          string                 `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"` // version
+	To            string                 `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`     // version; empty: the one in force
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareVersionsRequest) Reset() {
+	*x = CompareVersionsRequest{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareVersionsRequest) ProtoMessage() {}
+
+func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
+func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CompareVersionsRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *CompareVersionsRequest) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *CompareVersionsRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *CompareVersionsRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+type CompareVersionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`   // difference of the definitions, in unified form
+	Parts         []string               `protobuf:"bytes,4,rep,name=parts,proto3" json:"parts,omitempty"` // beside the steps, that differ
+	Steps         []*StepChange          `protobuf:"bytes,5,rep,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareVersionsResponse) Reset() {
+	*x = CompareVersionsResponse{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareVersionsResponse) ProtoMessage() {}
+
+func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
+func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CompareVersionsResponse) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *CompareVersionsResponse) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *CompareVersionsResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CompareVersionsResponse) GetParts() []string {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *CompareVersionsResponse) GetSteps() []*StepChange {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+// A step that differs between two versions.
+type StepChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`     // in the definition
+	Action        string                 `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"` // added, removed or changed
+	Parts         []string               `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`   // of a changed step
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepChange) Reset() {
+	*x = StepChange{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepChange) ProtoMessage() {}
+
+func (x *StepChange) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepChange.ProtoReflect.Descriptor instead.
+func (*StepChange) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *StepChange) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *StepChange) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *StepChange) GetParts() []string {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
 type ListVersionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -994,7 +1335,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[13]
+	mi := &file_regie_v1_workflows_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1347,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[13]
+	mi := &file_regie_v1_workflows_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1360,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{13}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListVersionsRequest) GetNamespace() string {
@@ -1060,7 +1401,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[14]
+	mi := &file_regie_v1_workflows_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1413,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[14]
+	mi := &file_regie_v1_workflows_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1426,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{14}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -1113,7 +1454,7 @@ type DeleteWorkflowRequest struct {
 
 func (x *DeleteWorkflowRequest) Reset() {
 	*x = DeleteWorkflowRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[15]
+	mi := &file_regie_v1_workflows_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1466,7 @@ func (x *DeleteWorkflowRequest) String() string {
 func (*DeleteWorkflowRequest) ProtoMessage() {}
 
 func (x *DeleteWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[15]
+	mi := &file_regie_v1_workflows_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1479,7 @@ func (x *DeleteWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*DeleteWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{15}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeleteWorkflowRequest) GetNamespace() string {
@@ -1171,7 +1512,7 @@ type DeleteWorkflowResponse struct {
 
 func (x *DeleteWorkflowResponse) Reset() {
 	*x = DeleteWorkflowResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[16]
+	mi := &file_regie_v1_workflows_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1524,7 @@ func (x *DeleteWorkflowResponse) String() string {
 func (*DeleteWorkflowResponse) ProtoMessage() {}
 
 func (x *DeleteWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[16]
+	mi := &file_regie_v1_workflows_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1537,7 @@ func (x *DeleteWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*DeleteWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{16}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeleteWorkflowResponse) GetPosition() uint64 {
@@ -1220,7 +1561,7 @@ type Object struct {
 
 func (x *Object) Reset() {
 	*x = Object{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[17]
+	mi := &file_regie_v1_workflows_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1573,7 @@ func (x *Object) String() string {
 func (*Object) ProtoMessage() {}
 
 func (x *Object) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[17]
+	mi := &file_regie_v1_workflows_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1586,7 @@ func (x *Object) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Object.ProtoReflect.Descriptor instead.
 func (*Object) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{17}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Object) GetKind() string {
@@ -1302,7 +1643,7 @@ type ListObjectsRequest struct {
 
 func (x *ListObjectsRequest) Reset() {
 	*x = ListObjectsRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[18]
+	mi := &file_regie_v1_workflows_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1655,7 @@ func (x *ListObjectsRequest) String() string {
 func (*ListObjectsRequest) ProtoMessage() {}
 
 func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[18]
+	mi := &file_regie_v1_workflows_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1327,7 +1668,7 @@ func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsRequest.ProtoReflect.Descriptor instead.
 func (*ListObjectsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{18}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListObjectsRequest) GetNamespace() string {
@@ -1368,7 +1709,7 @@ type ListObjectsResponse struct {
 
 func (x *ListObjectsResponse) Reset() {
 	*x = ListObjectsResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[19]
+	mi := &file_regie_v1_workflows_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1380,7 +1721,7 @@ func (x *ListObjectsResponse) String() string {
 func (*ListObjectsResponse) ProtoMessage() {}
 
 func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[19]
+	mi := &file_regie_v1_workflows_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1393,7 +1734,7 @@ func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsResponse.ProtoReflect.Descriptor instead.
 func (*ListObjectsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{19}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListObjectsResponse) GetObjects() []*Object {
@@ -1431,7 +1772,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[20]
+	mi := &file_regie_v1_workflows_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1784,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[20]
+	mi := &file_regie_v1_workflows_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1797,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{20}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Schedule) GetNamespace() string {
@@ -1562,7 +1903,7 @@ type ListSchedulesRequest struct {
 
 func (x *ListSchedulesRequest) Reset() {
 	*x = ListSchedulesRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[21]
+	mi := &file_regie_v1_workflows_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1915,7 @@ func (x *ListSchedulesRequest) String() string {
 func (*ListSchedulesRequest) ProtoMessage() {}
 
 func (x *ListSchedulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[21]
+	mi := &file_regie_v1_workflows_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1928,7 @@ func (x *ListSchedulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchedulesRequest.ProtoReflect.Descriptor instead.
 func (*ListSchedulesRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{21}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListSchedulesRequest) GetNamespace() string {
@@ -1628,7 +1969,7 @@ type ListSchedulesResponse struct {
 
 func (x *ListSchedulesResponse) Reset() {
 	*x = ListSchedulesResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[22]
+	mi := &file_regie_v1_workflows_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1981,7 @@ func (x *ListSchedulesResponse) String() string {
 func (*ListSchedulesResponse) ProtoMessage() {}
 
 func (x *ListSchedulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[22]
+	mi := &file_regie_v1_workflows_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1994,7 @@ func (x *ListSchedulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchedulesResponse.ProtoReflect.Descriptor instead.
 func (*ListSchedulesResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{22}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListSchedulesResponse) GetSchedules() []*Schedule {
@@ -1682,7 +2023,7 @@ type GetScheduleRequest struct {
 
 func (x *GetScheduleRequest) Reset() {
 	*x = GetScheduleRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[23]
+	mi := &file_regie_v1_workflows_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1694,7 +2035,7 @@ func (x *GetScheduleRequest) String() string {
 func (*GetScheduleRequest) ProtoMessage() {}
 
 func (x *GetScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[23]
+	mi := &file_regie_v1_workflows_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1707,7 +2048,7 @@ func (x *GetScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScheduleRequest.ProtoReflect.Descriptor instead.
 func (*GetScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetScheduleRequest) GetNamespace() string {
@@ -1748,7 +2089,7 @@ type GetScheduleResponse struct {
 
 func (x *GetScheduleResponse) Reset() {
 	*x = GetScheduleResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[24]
+	mi := &file_regie_v1_workflows_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1760,7 +2101,7 @@ func (x *GetScheduleResponse) String() string {
 func (*GetScheduleResponse) ProtoMessage() {}
 
 func (x *GetScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[24]
+	mi := &file_regie_v1_workflows_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1773,7 +2114,7 @@ func (x *GetScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScheduleResponse.ProtoReflect.Descriptor instead.
 func (*GetScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetScheduleResponse) GetSchedule() *Schedule {
@@ -1803,7 +2144,7 @@ type PauseScheduleRequest struct {
 
 func (x *PauseScheduleRequest) Reset() {
 	*x = PauseScheduleRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[25]
+	mi := &file_regie_v1_workflows_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +2156,7 @@ func (x *PauseScheduleRequest) String() string {
 func (*PauseScheduleRequest) ProtoMessage() {}
 
 func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[25]
+	mi := &file_regie_v1_workflows_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +2169,7 @@ func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleRequest.ProtoReflect.Descriptor instead.
 func (*PauseScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PauseScheduleRequest) GetNamespace() string {
@@ -1876,7 +2217,7 @@ type PauseScheduleResponse struct {
 
 func (x *PauseScheduleResponse) Reset() {
 	*x = PauseScheduleResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[26]
+	mi := &file_regie_v1_workflows_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2229,7 @@ func (x *PauseScheduleResponse) String() string {
 func (*PauseScheduleResponse) ProtoMessage() {}
 
 func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[26]
+	mi := &file_regie_v1_workflows_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2242,7 @@ func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleResponse.ProtoReflect.Descriptor instead.
 func (*PauseScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PauseScheduleResponse) GetSchedule() *Schedule {
@@ -1943,14 +2284,15 @@ const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\rApplyResponse\x12*\n" +
 	"\achanges\x18\x01 \x03(\v2\x10.regie.v1.ChangeR\achanges\x126\n" +
 	"\vdiagnostics\x18\x02 \x03(\v2\x14.regie.v1.DiagnosticR\vdiagnostics\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"\xa2\x01\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"\xe5\x01\n" +
 	"\x06Change\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\tR\aversion\x12 \n" +
-	"\vdifferences\x18\x06 \x03(\tR\vdifferences\"[\n" +
+	"\vdifferences\x18\x06 \x03(\tR\vdifferences\x12A\n" +
+	"\x0eeffective_from\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveFrom\"[\n" +
 	"\x0fValidateRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12*\n" +
 	"\x05files\x18\x02 \x03(\v2\x14.regie.v1.SourceFileR\x05files\"J\n" +
@@ -2006,7 +2348,7 @@ const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\brequired\x18\x03 \x01(\bR\brequired\x12 \n" +
 	"\vdescription\x18\x04 \x01(\tR\vdescription\x12(\n" +
 	"\adefault\x18\x05 \x01(\v2\x0e.regie.v1.JsonR\adefault\x12\"\n" +
-	"\x04enum\x18\x06 \x03(\v2\x0e.regie.v1.JsonR\x04enum\"\xaf\x01\n" +
+	"\x04enum\x18\x06 \x03(\v2\x0e.regie.v1.JsonR\x04enum\"\xf2\x01\n" +
 	"\aVersion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x129\n" +
 	"\n" +
@@ -2014,7 +2356,32 @@ const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\n" +
 	"created_by\x18\x03 \x01(\tR\tcreatedBy\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n" +
-	"\acurrent\x18\x05 \x01(\bR\acurrent\"\x8b\x01\n" +
+	"\acurrent\x18\x05 \x01(\bR\acurrent\x12A\n" +
+	"\x0eeffective_from\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveFrom\"\x84\x01\n" +
+	"\x16ActivateVersionRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
+	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"M\n" +
+	"\x17ActivateVersionResponse\x12\x16\n" +
+	"\x06before\x18\x01 \x01(\tR\x06before\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"v\n" +
+	"\x16CompareVersionsRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
+	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x04 \x01(\tR\x02to\"\x93\x01\n" +
+	"\x17CompareVersionsResponse\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x14\n" +
+	"\x05parts\x18\x04 \x03(\tR\x05parts\x12*\n" +
+	"\x05steps\x18\x05 \x03(\v2\x14.regie.v1.StepChangeR\x05steps\"N\n" +
+	"\n" +
+	"StepChange\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\tR\x06action\x12\x14\n" +
+	"\x05parts\x18\x03 \x03(\tR\x05parts\"\x8b\x01\n" +
 	"\x13ListVersionsRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x1b\n" +
@@ -2088,13 +2455,15 @@ const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\"c\n" +
 	"\x15PauseScheduleResponse\x12.\n" +
 	"\bschedule\x18\x01 \x01(\v2\x12.regie.v1.ScheduleR\bschedule\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\x04R\bposition2\xb1\b\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition2\xb3\v\n" +
 	"\x0fWorkflowService\x12\x84\x01\n" +
 	"\x05Apply\x12\x16.regie.v1.ApplyRequest\x1a\x17.regie.v1.ApplyResponse\"J\x8a\xe7\x18\x0f\b\t\x12\tnamespace \x01\x82\xd3\xe4\x93\x021:\x01*\",/v1/namespaces/{namespace}/definitions:apply\x12\x8e\x01\n" +
 	"\bValidate\x12\x19.regie.v1.ValidateRequest\x1a\x1a.regie.v1.ValidateResponse\"K\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x024:\x01*\"//v1/namespaces/{namespace}/definitions:validate\x12\x94\x01\n" +
 	"\rListWorkflows\x12\x1e.regie.v1.ListWorkflowsRequest\x1a\x1f.regie.v1.ListWorkflowsResponse\"B\x8a\xe7\x18\x0f\b\b\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02&\x12$/v1/namespaces/{namespace}/workflows\x90\x02\x01\x12\x97\x01\n" +
 	"\vGetWorkflow\x12\x1c.regie.v1.GetWorkflowRequest\x1a\x1d.regie.v1.GetWorkflowResponse\"K\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x021\x12//v1/namespaces/{namespace}/workflows/{workflow}\x90\x02\x01\x12\xa3\x01\n" +
-	"\fListVersions\x12\x1d.regie.v1.ListVersionsRequest\x1a\x1e.regie.v1.ListVersionsResponse\"T\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x02:\x128/v1/namespaces/{namespace}/workflows/{workflow}/versions\x90\x02\x01\x12\x9f\x01\n" +
+	"\fListVersions\x12\x1d.regie.v1.ListVersionsRequest\x1a\x1e.regie.v1.ListVersionsResponse\"T\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x02:\x128/v1/namespaces/{namespace}/workflows/{workflow}/versions\x90\x02\x01\x12\xc1\x01\n" +
+	"\x0fActivateVersion\x12 .regie.v1.ActivateVersionRequest\x1a!.regie.v1.ActivateVersionResponse\"i\x8a\xe7\x18\x0f\b\t\x12\tnamespace \x01\x82\xd3\xe4\x93\x02P:\x01*\"K/v1/namespaces/{namespace}/workflows/{workflow}/versions/{version}:activate\x12\xbb\x01\n" +
+	"\x0fCompareVersions\x12 .regie.v1.CompareVersionsRequest\x1a!.regie.v1.CompareVersionsResponse\"c\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x02I\x12G/v1/namespaces/{namespace}/workflows/{workflow}/versions/{from}:compare\x90\x02\x01\x12\x9f\x01\n" +
 	"\x0eDeleteWorkflow\x12\x1f.regie.v1.DeleteWorkflowRequest\x1a .regie.v1.DeleteWorkflowResponse\"J\x8a\xe7\x18\x0f\b\t\x12\tnamespace \x01\x82\xd3\xe4\x93\x021*//v1/namespaces/{namespace}/workflows/{workflow}\x12\x8c\x01\n" +
 	"\vListObjects\x12\x1c.regie.v1.ListObjectsRequest\x1a\x1d.regie.v1.ListObjectsResponse\"@\x8a\xe7\x18\x0f\b\b\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02$\x12\"/v1/namespaces/{namespace}/objects\x90\x02\x012\x94\x04\n" +
 	"\x0fScheduleService\x12\x94\x01\n" +
@@ -2115,94 +2484,106 @@ func file_regie_v1_workflows_proto_rawDescGZIP() []byte {
 	return file_regie_v1_workflows_proto_rawDescData
 }
 
-var file_regie_v1_workflows_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_regie_v1_workflows_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_regie_v1_workflows_proto_goTypes = []any{
-	(*SourceFile)(nil),             // 0: regie.v1.SourceFile
-	(*ApplyRequest)(nil),           // 1: regie.v1.ApplyRequest
-	(*ApplyResponse)(nil),          // 2: regie.v1.ApplyResponse
-	(*Change)(nil),                 // 3: regie.v1.Change
-	(*ValidateRequest)(nil),        // 4: regie.v1.ValidateRequest
-	(*ValidateResponse)(nil),       // 5: regie.v1.ValidateResponse
-	(*Workflow)(nil),               // 6: regie.v1.Workflow
-	(*ListWorkflowsRequest)(nil),   // 7: regie.v1.ListWorkflowsRequest
-	(*ListWorkflowsResponse)(nil),  // 8: regie.v1.ListWorkflowsResponse
-	(*GetWorkflowRequest)(nil),     // 9: regie.v1.GetWorkflowRequest
-	(*GetWorkflowResponse)(nil),    // 10: regie.v1.GetWorkflowResponse
-	(*InputSpec)(nil),              // 11: regie.v1.InputSpec
-	(*Version)(nil),                // 12: regie.v1.Version
-	(*ListVersionsRequest)(nil),    // 13: regie.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),   // 14: regie.v1.ListVersionsResponse
-	(*DeleteWorkflowRequest)(nil),  // 15: regie.v1.DeleteWorkflowRequest
-	(*DeleteWorkflowResponse)(nil), // 16: regie.v1.DeleteWorkflowResponse
-	(*Object)(nil),                 // 17: regie.v1.Object
-	(*ListObjectsRequest)(nil),     // 18: regie.v1.ListObjectsRequest
-	(*ListObjectsResponse)(nil),    // 19: regie.v1.ListObjectsResponse
-	(*Schedule)(nil),               // 20: regie.v1.Schedule
-	(*ListSchedulesRequest)(nil),   // 21: regie.v1.ListSchedulesRequest
-	(*ListSchedulesResponse)(nil),  // 22: regie.v1.ListSchedulesResponse
-	(*GetScheduleRequest)(nil),     // 23: regie.v1.GetScheduleRequest
-	(*GetScheduleResponse)(nil),    // 24: regie.v1.GetScheduleResponse
-	(*PauseScheduleRequest)(nil),   // 25: regie.v1.PauseScheduleRequest
-	(*PauseScheduleResponse)(nil),  // 26: regie.v1.PauseScheduleResponse
-	nil,                            // 27: regie.v1.Workflow.LabelsEntry
-	nil,                            // 28: regie.v1.Workflow.AboutEntry
-	(*Diagnostic)(nil),             // 29: regie.v1.Diagnostic
-	(*timestamppb.Timestamp)(nil),  // 30: google.protobuf.Timestamp
-	(*Run)(nil),                    // 31: regie.v1.Run
-	(*Json)(nil),                   // 32: regie.v1.Json
+	(*SourceFile)(nil),              // 0: regie.v1.SourceFile
+	(*ApplyRequest)(nil),            // 1: regie.v1.ApplyRequest
+	(*ApplyResponse)(nil),           // 2: regie.v1.ApplyResponse
+	(*Change)(nil),                  // 3: regie.v1.Change
+	(*ValidateRequest)(nil),         // 4: regie.v1.ValidateRequest
+	(*ValidateResponse)(nil),        // 5: regie.v1.ValidateResponse
+	(*Workflow)(nil),                // 6: regie.v1.Workflow
+	(*ListWorkflowsRequest)(nil),    // 7: regie.v1.ListWorkflowsRequest
+	(*ListWorkflowsResponse)(nil),   // 8: regie.v1.ListWorkflowsResponse
+	(*GetWorkflowRequest)(nil),      // 9: regie.v1.GetWorkflowRequest
+	(*GetWorkflowResponse)(nil),     // 10: regie.v1.GetWorkflowResponse
+	(*InputSpec)(nil),               // 11: regie.v1.InputSpec
+	(*Version)(nil),                 // 12: regie.v1.Version
+	(*ActivateVersionRequest)(nil),  // 13: regie.v1.ActivateVersionRequest
+	(*ActivateVersionResponse)(nil), // 14: regie.v1.ActivateVersionResponse
+	(*CompareVersionsRequest)(nil),  // 15: regie.v1.CompareVersionsRequest
+	(*CompareVersionsResponse)(nil), // 16: regie.v1.CompareVersionsResponse
+	(*StepChange)(nil),              // 17: regie.v1.StepChange
+	(*ListVersionsRequest)(nil),     // 18: regie.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),    // 19: regie.v1.ListVersionsResponse
+	(*DeleteWorkflowRequest)(nil),   // 20: regie.v1.DeleteWorkflowRequest
+	(*DeleteWorkflowResponse)(nil),  // 21: regie.v1.DeleteWorkflowResponse
+	(*Object)(nil),                  // 22: regie.v1.Object
+	(*ListObjectsRequest)(nil),      // 23: regie.v1.ListObjectsRequest
+	(*ListObjectsResponse)(nil),     // 24: regie.v1.ListObjectsResponse
+	(*Schedule)(nil),                // 25: regie.v1.Schedule
+	(*ListSchedulesRequest)(nil),    // 26: regie.v1.ListSchedulesRequest
+	(*ListSchedulesResponse)(nil),   // 27: regie.v1.ListSchedulesResponse
+	(*GetScheduleRequest)(nil),      // 28: regie.v1.GetScheduleRequest
+	(*GetScheduleResponse)(nil),     // 29: regie.v1.GetScheduleResponse
+	(*PauseScheduleRequest)(nil),    // 30: regie.v1.PauseScheduleRequest
+	(*PauseScheduleResponse)(nil),   // 31: regie.v1.PauseScheduleResponse
+	nil,                             // 32: regie.v1.Workflow.LabelsEntry
+	nil,                             // 33: regie.v1.Workflow.AboutEntry
+	(*Diagnostic)(nil),              // 34: regie.v1.Diagnostic
+	(*timestamppb.Timestamp)(nil),   // 35: google.protobuf.Timestamp
+	(*Run)(nil),                     // 36: regie.v1.Run
+	(*Json)(nil),                    // 37: regie.v1.Json
 }
 var file_regie_v1_workflows_proto_depIdxs = []int32{
 	0,  // 0: regie.v1.ApplyRequest.files:type_name -> regie.v1.SourceFile
 	3,  // 1: regie.v1.ApplyResponse.changes:type_name -> regie.v1.Change
-	29, // 2: regie.v1.ApplyResponse.diagnostics:type_name -> regie.v1.Diagnostic
-	0,  // 3: regie.v1.ValidateRequest.files:type_name -> regie.v1.SourceFile
-	29, // 4: regie.v1.ValidateResponse.diagnostics:type_name -> regie.v1.Diagnostic
-	27, // 5: regie.v1.Workflow.labels:type_name -> regie.v1.Workflow.LabelsEntry
-	30, // 6: regie.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
-	20, // 7: regie.v1.Workflow.schedules:type_name -> regie.v1.Schedule
-	31, // 8: regie.v1.Workflow.last_run:type_name -> regie.v1.Run
-	28, // 9: regie.v1.Workflow.about:type_name -> regie.v1.Workflow.AboutEntry
-	6,  // 10: regie.v1.ListWorkflowsResponse.workflows:type_name -> regie.v1.Workflow
-	6,  // 11: regie.v1.GetWorkflowResponse.workflow:type_name -> regie.v1.Workflow
-	0,  // 12: regie.v1.GetWorkflowResponse.source:type_name -> regie.v1.SourceFile
-	11, // 13: regie.v1.GetWorkflowResponse.inputs:type_name -> regie.v1.InputSpec
-	32, // 14: regie.v1.InputSpec.default:type_name -> regie.v1.Json
-	32, // 15: regie.v1.InputSpec.enum:type_name -> regie.v1.Json
-	30, // 16: regie.v1.Version.created_at:type_name -> google.protobuf.Timestamp
-	12, // 17: regie.v1.ListVersionsResponse.versions:type_name -> regie.v1.Version
-	30, // 18: regie.v1.Object.updated_at:type_name -> google.protobuf.Timestamp
-	17, // 19: regie.v1.ListObjectsResponse.objects:type_name -> regie.v1.Object
-	30, // 20: regie.v1.Schedule.next_at:type_name -> google.protobuf.Timestamp
-	30, // 21: regie.v1.Schedule.last_at:type_name -> google.protobuf.Timestamp
-	20, // 22: regie.v1.ListSchedulesResponse.schedules:type_name -> regie.v1.Schedule
-	20, // 23: regie.v1.GetScheduleResponse.schedule:type_name -> regie.v1.Schedule
-	30, // 24: regie.v1.GetScheduleResponse.ticks:type_name -> google.protobuf.Timestamp
-	20, // 25: regie.v1.PauseScheduleResponse.schedule:type_name -> regie.v1.Schedule
-	1,  // 26: regie.v1.WorkflowService.Apply:input_type -> regie.v1.ApplyRequest
-	4,  // 27: regie.v1.WorkflowService.Validate:input_type -> regie.v1.ValidateRequest
-	7,  // 28: regie.v1.WorkflowService.ListWorkflows:input_type -> regie.v1.ListWorkflowsRequest
-	9,  // 29: regie.v1.WorkflowService.GetWorkflow:input_type -> regie.v1.GetWorkflowRequest
-	13, // 30: regie.v1.WorkflowService.ListVersions:input_type -> regie.v1.ListVersionsRequest
-	15, // 31: regie.v1.WorkflowService.DeleteWorkflow:input_type -> regie.v1.DeleteWorkflowRequest
-	18, // 32: regie.v1.WorkflowService.ListObjects:input_type -> regie.v1.ListObjectsRequest
-	21, // 33: regie.v1.ScheduleService.ListSchedules:input_type -> regie.v1.ListSchedulesRequest
-	23, // 34: regie.v1.ScheduleService.GetSchedule:input_type -> regie.v1.GetScheduleRequest
-	25, // 35: regie.v1.ScheduleService.PauseSchedule:input_type -> regie.v1.PauseScheduleRequest
-	2,  // 36: regie.v1.WorkflowService.Apply:output_type -> regie.v1.ApplyResponse
-	5,  // 37: regie.v1.WorkflowService.Validate:output_type -> regie.v1.ValidateResponse
-	8,  // 38: regie.v1.WorkflowService.ListWorkflows:output_type -> regie.v1.ListWorkflowsResponse
-	10, // 39: regie.v1.WorkflowService.GetWorkflow:output_type -> regie.v1.GetWorkflowResponse
-	14, // 40: regie.v1.WorkflowService.ListVersions:output_type -> regie.v1.ListVersionsResponse
-	16, // 41: regie.v1.WorkflowService.DeleteWorkflow:output_type -> regie.v1.DeleteWorkflowResponse
-	19, // 42: regie.v1.WorkflowService.ListObjects:output_type -> regie.v1.ListObjectsResponse
-	22, // 43: regie.v1.ScheduleService.ListSchedules:output_type -> regie.v1.ListSchedulesResponse
-	24, // 44: regie.v1.ScheduleService.GetSchedule:output_type -> regie.v1.GetScheduleResponse
-	26, // 45: regie.v1.ScheduleService.PauseSchedule:output_type -> regie.v1.PauseScheduleResponse
-	36, // [36:46] is the sub-list for method output_type
-	26, // [26:36] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	34, // 2: regie.v1.ApplyResponse.diagnostics:type_name -> regie.v1.Diagnostic
+	35, // 3: regie.v1.Change.effective_from:type_name -> google.protobuf.Timestamp
+	0,  // 4: regie.v1.ValidateRequest.files:type_name -> regie.v1.SourceFile
+	34, // 5: regie.v1.ValidateResponse.diagnostics:type_name -> regie.v1.Diagnostic
+	32, // 6: regie.v1.Workflow.labels:type_name -> regie.v1.Workflow.LabelsEntry
+	35, // 7: regie.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	25, // 8: regie.v1.Workflow.schedules:type_name -> regie.v1.Schedule
+	36, // 9: regie.v1.Workflow.last_run:type_name -> regie.v1.Run
+	33, // 10: regie.v1.Workflow.about:type_name -> regie.v1.Workflow.AboutEntry
+	6,  // 11: regie.v1.ListWorkflowsResponse.workflows:type_name -> regie.v1.Workflow
+	6,  // 12: regie.v1.GetWorkflowResponse.workflow:type_name -> regie.v1.Workflow
+	0,  // 13: regie.v1.GetWorkflowResponse.source:type_name -> regie.v1.SourceFile
+	11, // 14: regie.v1.GetWorkflowResponse.inputs:type_name -> regie.v1.InputSpec
+	37, // 15: regie.v1.InputSpec.default:type_name -> regie.v1.Json
+	37, // 16: regie.v1.InputSpec.enum:type_name -> regie.v1.Json
+	35, // 17: regie.v1.Version.created_at:type_name -> google.protobuf.Timestamp
+	35, // 18: regie.v1.Version.effective_from:type_name -> google.protobuf.Timestamp
+	17, // 19: regie.v1.CompareVersionsResponse.steps:type_name -> regie.v1.StepChange
+	12, // 20: regie.v1.ListVersionsResponse.versions:type_name -> regie.v1.Version
+	35, // 21: regie.v1.Object.updated_at:type_name -> google.protobuf.Timestamp
+	22, // 22: regie.v1.ListObjectsResponse.objects:type_name -> regie.v1.Object
+	35, // 23: regie.v1.Schedule.next_at:type_name -> google.protobuf.Timestamp
+	35, // 24: regie.v1.Schedule.last_at:type_name -> google.protobuf.Timestamp
+	25, // 25: regie.v1.ListSchedulesResponse.schedules:type_name -> regie.v1.Schedule
+	25, // 26: regie.v1.GetScheduleResponse.schedule:type_name -> regie.v1.Schedule
+	35, // 27: regie.v1.GetScheduleResponse.ticks:type_name -> google.protobuf.Timestamp
+	25, // 28: regie.v1.PauseScheduleResponse.schedule:type_name -> regie.v1.Schedule
+	1,  // 29: regie.v1.WorkflowService.Apply:input_type -> regie.v1.ApplyRequest
+	4,  // 30: regie.v1.WorkflowService.Validate:input_type -> regie.v1.ValidateRequest
+	7,  // 31: regie.v1.WorkflowService.ListWorkflows:input_type -> regie.v1.ListWorkflowsRequest
+	9,  // 32: regie.v1.WorkflowService.GetWorkflow:input_type -> regie.v1.GetWorkflowRequest
+	18, // 33: regie.v1.WorkflowService.ListVersions:input_type -> regie.v1.ListVersionsRequest
+	13, // 34: regie.v1.WorkflowService.ActivateVersion:input_type -> regie.v1.ActivateVersionRequest
+	15, // 35: regie.v1.WorkflowService.CompareVersions:input_type -> regie.v1.CompareVersionsRequest
+	20, // 36: regie.v1.WorkflowService.DeleteWorkflow:input_type -> regie.v1.DeleteWorkflowRequest
+	23, // 37: regie.v1.WorkflowService.ListObjects:input_type -> regie.v1.ListObjectsRequest
+	26, // 38: regie.v1.ScheduleService.ListSchedules:input_type -> regie.v1.ListSchedulesRequest
+	28, // 39: regie.v1.ScheduleService.GetSchedule:input_type -> regie.v1.GetScheduleRequest
+	30, // 40: regie.v1.ScheduleService.PauseSchedule:input_type -> regie.v1.PauseScheduleRequest
+	2,  // 41: regie.v1.WorkflowService.Apply:output_type -> regie.v1.ApplyResponse
+	5,  // 42: regie.v1.WorkflowService.Validate:output_type -> regie.v1.ValidateResponse
+	8,  // 43: regie.v1.WorkflowService.ListWorkflows:output_type -> regie.v1.ListWorkflowsResponse
+	10, // 44: regie.v1.WorkflowService.GetWorkflow:output_type -> regie.v1.GetWorkflowResponse
+	19, // 45: regie.v1.WorkflowService.ListVersions:output_type -> regie.v1.ListVersionsResponse
+	14, // 46: regie.v1.WorkflowService.ActivateVersion:output_type -> regie.v1.ActivateVersionResponse
+	16, // 47: regie.v1.WorkflowService.CompareVersions:output_type -> regie.v1.CompareVersionsResponse
+	21, // 48: regie.v1.WorkflowService.DeleteWorkflow:output_type -> regie.v1.DeleteWorkflowResponse
+	24, // 49: regie.v1.WorkflowService.ListObjects:output_type -> regie.v1.ListObjectsResponse
+	27, // 50: regie.v1.ScheduleService.ListSchedules:output_type -> regie.v1.ListSchedulesResponse
+	29, // 51: regie.v1.ScheduleService.GetSchedule:output_type -> regie.v1.GetScheduleResponse
+	31, // 52: regie.v1.ScheduleService.PauseSchedule:output_type -> regie.v1.PauseScheduleResponse
+	41, // [41:53] is the sub-list for method output_type
+	29, // [29:41] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_workflows_proto_init() }
@@ -2219,7 +2600,7 @@ func file_regie_v1_workflows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_workflows_proto_rawDesc), len(file_regie_v1_workflows_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

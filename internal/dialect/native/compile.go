@@ -62,7 +62,7 @@ func (l *loader) workflow(d document) {
 	c.body(main, n)
 	c.later()
 	c.files()
-	l.set.Workflows = append(l.set.Workflows, &Compiled{Program: c.prog, Pos: pos})
+	l.set.Workflows = append(l.set.Workflows, &Compiled{Program: c.prog, Pos: pos, EffectiveFrom: c.effectiveFrom()})
 }
 
 // header takes over what describes the workflow as a whole.

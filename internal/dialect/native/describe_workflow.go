@@ -57,7 +57,7 @@ func (d *language) describeWorkflow() {
 			{Text: "pipelined", Doc: "A step may start while the results before it are still being written; after a crash such steps may be started again."},
 		}},
 		descriptor.Field{Name: "concurrency", Type: object(concurrency()), Later: "limits between runs", Doc: "How many runs with the same key may run at once."},
-		descriptor.Field{Name: "effective_from", Type: oneOf(kind(descriptor.Date), kind(descriptor.DateTime)), Later: "versions with a date", Doc: "From when this version is used."},
+		descriptor.Field{Name: "effective_from", Type: oneOf(kind(descriptor.Date), kind(descriptor.DateTime)), Doc: "From when new runs use this version: a date, whose first instant in the workflow's zone counts, or an instant. Until then the version before is in force. It is no part of the version itself."},
 		descriptor.Field{Name: "expected", Type: kind(descriptor.Duration), Doc: "How long a run usually takes."},
 		descriptor.Field{Name: "data", Type: object(&descriptor.Object{
 			Name: "data", Doc: "What data the workflow handles.",

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/diag"
@@ -83,6 +84,8 @@ type Set struct {
 type Compiled struct {
 	Program *workflow.Program
 	Pos     diag.Pos // of the document's name
+	// EffectiveFrom is when it comes in force where it is applied; zero: at once.
+	EffectiveFrom time.Time
 }
 
 // Object is a document of another kind than Workflow.

@@ -41,6 +41,30 @@ func (c *compiler) timeOfDay(n *yamldoc.Node, field string) {
 	}
 }
 
+// effectiveFrom is when the workflow comes in force where it is applied, zero if
+// it does not say.
+func (c *compiler) effectiveFrom() time.Time {
+	e := c.doc.Entry("effective_from")
+	if e == nil {
+		return time.Time{}
+	}
+	if c.cfg.RunOnce {
+		c.noEffect(e.Key, "`regie run` runs the file as it is; a server waits for the date")
+	}
+	if at, err := time.Parse(time.RFC3339, scalarText(e.Value)); err == nil {
+		return at
+	}
+	date, err := calendar.ParseDate(scalarText(e.Value))
+	if err != nil {
+		return time.Time{} // reported with the structure
+	}
+	zone, err := time.LoadLocation(c.prog.Zone)
+	if err != nil {
+		return time.Time{}
+	}
+	return date.At(0, zone)
+}
+
 func (c *compiler) businessDate(n *yamldoc.Node) {
 	if n == nil || n.Kind != yamldoc.Map {
 		return

@@ -49,6 +49,12 @@ const (
 	// WorkflowServiceListVersionsProcedure is the fully-qualified name of the WorkflowService's
 	// ListVersions RPC.
 	WorkflowServiceListVersionsProcedure = "/regie.v1.WorkflowService/ListVersions"
+	// WorkflowServiceActivateVersionProcedure is the fully-qualified name of the WorkflowService's
+	// ActivateVersion RPC.
+	WorkflowServiceActivateVersionProcedure = "/regie.v1.WorkflowService/ActivateVersion"
+	// WorkflowServiceCompareVersionsProcedure is the fully-qualified name of the WorkflowService's
+	// CompareVersions RPC.
+	WorkflowServiceCompareVersionsProcedure = "/regie.v1.WorkflowService/CompareVersions"
 	// WorkflowServiceDeleteWorkflowProcedure is the fully-qualified name of the WorkflowService's
 	// DeleteWorkflow RPC.
 	WorkflowServiceDeleteWorkflowProcedure = "/regie.v1.WorkflowService/DeleteWorkflow"
@@ -78,6 +84,11 @@ type WorkflowServiceClient interface {
 	GetWorkflow(context.Context, *v1.GetWorkflowRequest) (*v1.GetWorkflowResponse, error)
 	// Lists the versions of a workflow, newest first.
 	ListVersions(context.Context, *v1.ListVersionsRequest) (*v1.ListVersionsResponse, error)
+	// Puts a version in force at once, an earlier one too: what starts from now on
+	// uses it. Versions that are to come in force are taken back.
+	ActivateVersion(context.Context, *v1.ActivateVersionRequest) (*v1.ActivateVersionResponse, error)
+	// Says how two versions differ: their text, and their steps.
+	CompareVersions(context.Context, *v1.CompareVersionsRequest) (*v1.CompareVersionsResponse, error)
 	// Removes a workflow: nothing starts it any more. Its runs and versions stay.
 	DeleteWorkflow(context.Context, *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error)
 	// Connections and channels, without secrets.
@@ -128,6 +139,19 @@ func NewWorkflowServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		activateVersion: connect.NewClient[v1.ActivateVersionRequest, v1.ActivateVersionResponse](
+			httpClient,
+			baseURL+WorkflowServiceActivateVersionProcedure,
+			connect.WithSchema(workflowServiceMethods.ByName("ActivateVersion")),
+			connect.WithClientOptions(opts...),
+		),
+		compareVersions: connect.NewClient[v1.CompareVersionsRequest, v1.CompareVersionsResponse](
+			httpClient,
+			baseURL+WorkflowServiceCompareVersionsProcedure,
+			connect.WithSchema(workflowServiceMethods.ByName("CompareVersions")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		deleteWorkflow: connect.NewClient[v1.DeleteWorkflowRequest, v1.DeleteWorkflowResponse](
 			httpClient,
 			baseURL+WorkflowServiceDeleteWorkflowProcedure,
@@ -146,13 +170,15 @@ func NewWorkflowServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 
 // workflowServiceClient implements WorkflowServiceClient.
 type workflowServiceClient struct {
-	apply          *connect.Client[v1.ApplyRequest, v1.ApplyResponse]
-	validate       *connect.Client[v1.ValidateRequest, v1.ValidateResponse]
-	listWorkflows  *connect.Client[v1.ListWorkflowsRequest, v1.ListWorkflowsResponse]
-	getWorkflow    *connect.Client[v1.GetWorkflowRequest, v1.GetWorkflowResponse]
-	listVersions   *connect.Client[v1.ListVersionsRequest, v1.ListVersionsResponse]
-	deleteWorkflow *connect.Client[v1.DeleteWorkflowRequest, v1.DeleteWorkflowResponse]
-	listObjects    *connect.Client[v1.ListObjectsRequest, v1.ListObjectsResponse]
+	apply           *connect.Client[v1.ApplyRequest, v1.ApplyResponse]
+	validate        *connect.Client[v1.ValidateRequest, v1.ValidateResponse]
+	listWorkflows   *connect.Client[v1.ListWorkflowsRequest, v1.ListWorkflowsResponse]
+	getWorkflow     *connect.Client[v1.GetWorkflowRequest, v1.GetWorkflowResponse]
+	listVersions    *connect.Client[v1.ListVersionsRequest, v1.ListVersionsResponse]
+	activateVersion *connect.Client[v1.ActivateVersionRequest, v1.ActivateVersionResponse]
+	compareVersions *connect.Client[v1.CompareVersionsRequest, v1.CompareVersionsResponse]
+	deleteWorkflow  *connect.Client[v1.DeleteWorkflowRequest, v1.DeleteWorkflowResponse]
+	listObjects     *connect.Client[v1.ListObjectsRequest, v1.ListObjectsResponse]
 }
 
 // Apply calls regie.v1.WorkflowService.Apply.
@@ -200,6 +226,24 @@ func (c *workflowServiceClient) ListVersions(ctx context.Context, req *v1.ListVe
 	return nil, err
 }
 
+// ActivateVersion calls regie.v1.WorkflowService.ActivateVersion.
+func (c *workflowServiceClient) ActivateVersion(ctx context.Context, req *v1.ActivateVersionRequest) (*v1.ActivateVersionResponse, error) {
+	response, err := c.activateVersion.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// CompareVersions calls regie.v1.WorkflowService.CompareVersions.
+func (c *workflowServiceClient) CompareVersions(ctx context.Context, req *v1.CompareVersionsRequest) (*v1.CompareVersionsResponse, error) {
+	response, err := c.compareVersions.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DeleteWorkflow calls regie.v1.WorkflowService.DeleteWorkflow.
 func (c *workflowServiceClient) DeleteWorkflow(ctx context.Context, req *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error) {
 	response, err := c.deleteWorkflow.CallUnary(ctx, connect.NewRequest(req))
@@ -230,6 +274,11 @@ type WorkflowServiceHandler interface {
 	GetWorkflow(context.Context, *v1.GetWorkflowRequest) (*v1.GetWorkflowResponse, error)
 	// Lists the versions of a workflow, newest first.
 	ListVersions(context.Context, *v1.ListVersionsRequest) (*v1.ListVersionsResponse, error)
+	// Puts a version in force at once, an earlier one too: what starts from now on
+	// uses it. Versions that are to come in force are taken back.
+	ActivateVersion(context.Context, *v1.ActivateVersionRequest) (*v1.ActivateVersionResponse, error)
+	// Says how two versions differ: their text, and their steps.
+	CompareVersions(context.Context, *v1.CompareVersionsRequest) (*v1.CompareVersionsResponse, error)
 	// Removes a workflow: nothing starts it any more. Its runs and versions stay.
 	DeleteWorkflow(context.Context, *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error)
 	// Connections and channels, without secrets.
@@ -276,6 +325,19 @@ func NewWorkflowServiceHandler(svc WorkflowServiceHandler, opts ...connect.Handl
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	workflowServiceActivateVersionHandler := connect.NewUnaryHandlerSimple(
+		WorkflowServiceActivateVersionProcedure,
+		svc.ActivateVersion,
+		connect.WithSchema(workflowServiceMethods.ByName("ActivateVersion")),
+		connect.WithHandlerOptions(opts...),
+	)
+	workflowServiceCompareVersionsHandler := connect.NewUnaryHandlerSimple(
+		WorkflowServiceCompareVersionsProcedure,
+		svc.CompareVersions,
+		connect.WithSchema(workflowServiceMethods.ByName("CompareVersions")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	workflowServiceDeleteWorkflowHandler := connect.NewUnaryHandlerSimple(
 		WorkflowServiceDeleteWorkflowProcedure,
 		svc.DeleteWorkflow,
@@ -301,6 +363,10 @@ func NewWorkflowServiceHandler(svc WorkflowServiceHandler, opts ...connect.Handl
 			workflowServiceGetWorkflowHandler.ServeHTTP(w, r)
 		case WorkflowServiceListVersionsProcedure:
 			workflowServiceListVersionsHandler.ServeHTTP(w, r)
+		case WorkflowServiceActivateVersionProcedure:
+			workflowServiceActivateVersionHandler.ServeHTTP(w, r)
+		case WorkflowServiceCompareVersionsProcedure:
+			workflowServiceCompareVersionsHandler.ServeHTTP(w, r)
 		case WorkflowServiceDeleteWorkflowProcedure:
 			workflowServiceDeleteWorkflowHandler.ServeHTTP(w, r)
 		case WorkflowServiceListObjectsProcedure:
@@ -332,6 +398,14 @@ func (UnimplementedWorkflowServiceHandler) GetWorkflow(context.Context, *v1.GetW
 
 func (UnimplementedWorkflowServiceHandler) ListVersions(context.Context, *v1.ListVersionsRequest) (*v1.ListVersionsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.WorkflowService.ListVersions is not implemented"))
+}
+
+func (UnimplementedWorkflowServiceHandler) ActivateVersion(context.Context, *v1.ActivateVersionRequest) (*v1.ActivateVersionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.WorkflowService.ActivateVersion is not implemented"))
+}
+
+func (UnimplementedWorkflowServiceHandler) CompareVersions(context.Context, *v1.CompareVersionsRequest) (*v1.CompareVersionsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.WorkflowService.CompareVersions is not implemented"))
 }
 
 func (UnimplementedWorkflowServiceHandler) DeleteWorkflow(context.Context, *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error) {
