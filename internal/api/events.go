@@ -194,7 +194,7 @@ var eventWords = map[engine.EventKind]string{
 	engine.EvRetry: "tries again", engine.EvCaught: "error handled", engine.EvAssigned: "variables set",
 	engine.EvStopping: "told to stop", engine.EvUnknown: "outcome unknown", engine.EvEnded: "ended",
 	engine.EvCancelAsked: "cancel asked", engine.EvRunEnded: "run ended", engine.EvHeld: "held", engine.EvReleased: "released",
-	engine.EvRetryAsked: "retry asked", engine.EvFrameReopened: "block reopened", engine.EvReopened: "reopened",
+	engine.EvFailureHeld: "failure held", engine.EvRetryAsked: "retry asked", engine.EvFrameReopened: "block reopened", engine.EvReopened: "reopened",
 }
 
 // WatchRuns streams runs as they change. The first message comes at once, also

@@ -31,6 +31,8 @@ var update = flag.Bool("update", false, "rewrite what scripts compare with")
 // testscript's own commands there are
 //
 //	regie ARGS…    runs the command line; `!` wants it to fail
+//	eventually 'R' ARGS…  the command line is run until its standard output
+//	               matches the pattern R
 //	code N         the last regie ended with this exit code
 //	tty WxH|off    both outputs are a terminal of this size, or none
 //	type FILE      the file is standard input of the next regie
@@ -64,6 +66,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"regie": func(ts *testscript.TestScript, neg bool, args []string) { runRegie(t.Context(), ts, neg, args) },
 			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server, "settoken": setToken, "setword": setWord,
+
+			"eventually": func(ts *testscript.TestScript, _ bool, args []string) { eventually(t.Context(), ts, args) },
 		},
 	})
 }
@@ -112,6 +116,24 @@ func runRegie(ctx context.Context, ts *testscript.TestScript, neg bool, args []s
 	_, _ = ts.Stderr().Write(stderr.Bytes())
 	if (s.code != 0) != neg {
 		ts.Fatalf("exit code %d", s.code)
+	}
+}
+
+// eventually waits for what a server does by itself.
+func eventually(ctx context.Context, ts *testscript.TestScript, args []string) {
+	s, wanted := ts.Value(stageKey{}).(*stage), regexp.MustCompile("(?m)"+args[0])
+	const patience = 60 * time.Second
+	pause := time.NewTicker(10 * time.Millisecond)
+	defer pause.Stop()
+	for late := time.Now().Add(patience); ; {
+		runRegie(ctx, ts, false, args[1:])
+		switch {
+		case wanted.MatchString(s.stdout):
+			return
+		case ctx.Err() != nil || time.Now().After(late):
+			ts.Fatalf("%s never matches %q", strings.Join(args[1:], " "), args[0])
+		}
+		<-pause.C
 	}
 }
 

@@ -118,9 +118,16 @@ func (r *Run) HoldOf(path string) *Holding {
 
 // Status is the run's state and reason as they are shown: of a run that is held
 // as a whole, waiting, or pending if nothing of it has begun, for the reason
-// held, unless attempts are out.
+// held, unless attempts are out. So is one in which nothing goes on before
+// somebody decides what becomes of a failure that is held.
 func (r *Run) Status() (State, Reason) {
-	if r.Hold == nil || r.State.Final() {
+	if r.State.Final() {
+		return r.State, r.Reason
+	}
+	if reason, waits := r.waitsForPerson(); waits {
+		return Waiting, reason
+	}
+	if r.Hold == nil {
 		return r.State, r.Reason
 	}
 	if r.lastFrame == 0 {

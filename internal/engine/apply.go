@@ -35,7 +35,8 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened:
+	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened,
+		EvFailureHeld:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
@@ -49,6 +50,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 		if a.Phase != before || ev.Kind == EvReopened {
 			a.Since = ev.At
 		}
+		run.countHeld(before, a.Phase)
 		return nil
 	}
 	return fmt.Errorf("%w: unknown event %q", ErrProtocol, ev.Kind)
@@ -406,6 +408,8 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		}
 	case EvUnknown:
 		a.Phase, a.State, a.Reason = PhaseUnknown, Waiting, ReasonOutcomeUnknown
+	case EvFailureHeld:
+		a.holdFailure(ev)
 	case EvEnded:
 		m.ended(run, a, ev)
 	case EvReopened:

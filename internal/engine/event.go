@@ -38,6 +38,7 @@ const (
 	EvAssigned     EventKind = "assigned"      // variables changed
 	EvStopping     EventKind = "stopping"      // an activation was told to stop
 	EvUnknown      EventKind = "unknown"       // a person must say what happened
+	EvFailureHeld  EventKind = "failure_held"  // a person decides what becomes of a failure
 	EvEnded        EventKind = "ended"         // an activation ended
 	EvCancelAsked  EventKind = "cancel_asked"  // the run was told to stop
 	EvRunEnded     EventKind = "run_ended"     //

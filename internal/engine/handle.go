@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/duration"
-	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
@@ -27,16 +26,7 @@ func (d *decider) handle(id ActID) error {
 	if taken || err != nil {
 		return d.orNewError(a, err)
 	}
-	reason := ReasonError
-	switch {
-	case a.Matched:
-		reason = ReasonAttemptsExhausted
-	case a.Err.Engine == ErrTimeout || a.Err.Name == ErrTimeout:
-		reason = ReasonTimedOut
-	case a.Err.Engine == ErrAttemptLost:
-		reason = ReasonAttemptLost
-	}
-	return d.endAct(a, ending{state: Failed, reason: reason, handled: n.ContinueOnError, output: value.Null})
+	return d.failAct(a, n, failure{reason: a.failReason()})
 }
 
 // orNewError makes the failure of a handler's own expression the error of the
@@ -47,7 +37,7 @@ func (d *decider) orNewError(a *Activation, err error) error {
 		return err
 	}
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)
-	return d.endAct(a, ending{state: Failed, reason: ReasonError, err: e, handled: n.ContinueOnError, output: value.Null})
+	return d.failAct(a, n, failure{reason: ReasonError, err: e})
 }
 
 // matches reports whether handlers with these patterns know the error, by any
@@ -278,7 +268,7 @@ func (d *decider) caughtDone(a *Activation, out Outcome) error {
 		return d.endAct(a, ending{state: Canceled, reason: out.Reason})
 	}
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)
-	return d.endAct(a, ending{state: Failed, reason: out.Reason, err: out.Error, handled: n.ContinueOnError, output: value.Null})
+	return d.failAct(a, n, failure{reason: out.Reason, err: out.Error})
 }
 
 func bigSum(a, b *big.Int) *big.Int { return new(big.Int).Add(a, b) }

@@ -23,7 +23,7 @@ func Prepare(p *workflow.Program, languages map[string]expr.Language) (*Machine,
 	// Deadlines that only flag a run are judged beside the engine.
 	l.refuse(slices.ContainsFunc(p.Deadlines, func(d workflow.Deadline) bool { return d.Then != workflow.ThenFlag }),
 		"deadlines of the run that do more than flag it")
-	l.refuse(p.OnFailure != "" && p.OnFailure != workflow.OnFailureFail, "on_failure other than fail")
+	l.refuse(p.OnFailure == workflow.OnFailureCompensate, "on_failure compensate")
 	if int(p.Main) >= len(p.Bodies) || p.Main < 0 {
 		return nil, fmt.Errorf("prepare %s: there is no body %d", p.Name, p.Main)
 	}
@@ -144,7 +144,6 @@ func (l *linker) policies(p *workflow.Policies) {
 	l.refuse(p.Allocation != nil, "allocation")
 	l.refuse(p.Daemon, "daemon")
 	l.refuse(p.Priority != nil, "priority")
-	l.refuse(p.Held != nil, "held failures")
 	l.refuse(p.Gate != nil, "start gates")
 }
 

@@ -42,16 +42,19 @@ func (m *Machine) forgetClosed(run *Run, a *Activation) {
 // that it goes on with them instead of beginning anew.
 func (a *Activation) begun() bool { return a.Map != nil || a.Loop != nil || len(a.Outputs) > 0 }
 
-// applyReopened lets an activation go on that had ended: with its handler, with
+// applyReopened lets an activation go on that had ended, or whose failure is
+// held: with its handler, with
 // its frames, or from the beginning.
 func (m *Machine) applyReopened(run *Run, a *Activation, ev *Event) error {
 	f := run.Frames[a.Frame]
-	if a.Phase != PhaseEnded || f == nil {
+	if a.Phase != PhaseEnded && a.Phase != PhaseHeldError || f == nil {
 		return fmt.Errorf("%w: activation %d reopened while it is %s", ErrProtocol, a.ID, a.Phase)
 	}
-	f.Live++
-	f.Failures = slices.DeleteFunc(f.Failures, func(id ActID) bool { return id == a.ID })
-	m.unsettle(f, a.Node)
+	if a.Phase == PhaseEnded {
+		f.Live++
+		f.Failures = slices.DeleteFunc(f.Failures, func(id ActID) bool { return id == a.ID })
+		m.unsettle(f, a.Node)
+	}
 	a.State, a.Reason, a.Phase, a.Handled = Pending, ReasonNone, PhaseEntered, false
 	a.EndedAt, a.Output, a.Result = time.Time{}, value.Undefined, value.Undefined
 	a.CancelAsked, a.Why, a.Expired, a.Stopped, a.Winner = false, ReasonNone, "", false, 0

@@ -248,10 +248,10 @@ func judgedAgain(b *body, f *Frame, again []bool, all bool) []workflow.NodeID {
 func (p *retryPlanner) act(a *Activation, all bool) []reopening {
 	exact := slices.Contains(p.named, a.Path)
 	all = all || p.wants(a.Path)
-	if a.Phase != PhaseEnded {
+	if a.Phase != PhaseEnded && a.Phase != PhaseHeldError {
 		return p.live(a, all)
 	}
-	if failed, canceled := p.failed(a); !failed && !canceled {
+	if failed, canceled := p.failed(a); !failed && !canceled && a.Phase == PhaseEnded {
 		return nil
 	}
 	closed := a.Closed.all()

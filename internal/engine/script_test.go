@@ -154,6 +154,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	crash                      the state is folded again from storage
 //	inline COST                the budget of expressions from here on
 //	state                      shows the run's state
+//	status                     shows the state as it is shown to people
 func (w *world) do(line string) {
 	w.t.Helper()
 	fmt.Fprintf(&w.trace, "> %s\n", line)
@@ -217,6 +218,9 @@ func (w *world) do(line string) {
 		w.inline = n
 	case "state":
 		fmt.Fprintf(&w.trace, "  run %s %s output=%s error=%v\n", w.run.State, w.run.Reason, w.run.Output, w.run.Err)
+	case "status":
+		state, reason := w.run.Status()
+		fmt.Fprintf(&w.trace, "  run is %s %s\n", state, reason)
 	default:
 		w.t.Fatalf("unknown command %q", line)
 	}
@@ -480,6 +484,8 @@ func (w *world) tell(ev *engine.Event) {
 		say("verdict on frame %d: %s %s", ev.Frame, ev.State, ev.Reason)
 	case engine.EvRunEnded:
 		say("run %s %s output=%s error=%v", w.run.State, w.run.Reason, w.run.Output, w.run.Err)
+	case engine.EvFailureHeld:
+		say("held failure of %s: %s", path, ev.Reason)
 	case engine.EvUnknown:
 		say("unknown %s", path)
 	case engine.EvTaken:

@@ -153,6 +153,7 @@ type Run struct {
 	lastTimer  TimerID
 	varVersion uint64 // changes of variables so far
 	inPark     int    // parked frames
+	heldErrors int    // activations whose failure is held
 
 	// What is below is not the fold of events but work in hand: it is rebuilt
 	// by Recover.

@@ -310,12 +310,14 @@ func (w *whyer) waits(a *Activation) []Condition {
 		return []Condition{c}
 	case PhaseEvent:
 		return []Condition{w.awaited(a)}
+	case PhaseHeldError:
+		return []Condition{w.heldError(a)}
 	case PhaseUnknown:
 		return []Condition{{
 			Kind: ConditionPerson, Since: a.Since, Attempt: a.Attempt,
 			Text: fmt.Sprintf("Nobody knows what attempt %d did, and it must not be repeated: a person has to say.", a.Attempt),
 		}}
-	case PhaseEntered, PhaseResult, PhaseError, PhaseHeldError, PhaseGate, PhaseEnded:
+	case PhaseEntered, PhaseResult, PhaseError, PhaseGate, PhaseEnded:
 	}
 	if w.parked(a) {
 		return []Condition{{Kind: ConditionRoom, Since: a.Since, Text: "Its map is busy with as many items as it may have at once."}}

@@ -17,7 +17,7 @@ type Cause string
 
 // The causes.
 const (
-	CauseFailed Cause = "failed" // a run failed
+	CauseFailed Cause = "failed" // a run failed, or waits with a failure that is held
 	CauseLate   Cause = "late"   // a run had not ended when it was due
 	CauseMissed Cause = "missed" // a run was skipped, since its tick was dropped
 )

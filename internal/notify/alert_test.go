@@ -53,6 +53,26 @@ func TestRetried(t *testing.T) {
 	})
 }
 
+// TestFailureHeld: a run that waits until somebody decides about a failure has
+// an alert, once, and makes good when it succeeds.
+func TestFailureHeld(t *testing.T) {
+	inWorld(t, func(w *world) {
+		waits := row("1", "waiting")
+		waits.Reason, waits.StartedAt = "timer", time.Now()
+		w.run(waits)
+		w.want("a run that waits for an instant", w.alerts(), "")
+		waits.Reason = "failure_held"
+		w.run(waits)
+		w.want("held", w.alerts(), "w failed open 1 1")
+		w.want("message", w.mail.take(), "ops opened w failed")
+		waits.Held = true
+		w.run(waits)
+		w.want("still held", w.alerts(), "w failed open 1 1")
+		w.run(row("1", "succeeded"))
+		w.want("succeeded", w.alerts(), "w failed closed 1 1")
+	})
+}
+
 // TestSubjects: each workflow and cause has an alert of its own.
 func TestSubjects(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -140,8 +140,19 @@ const (
 	stateFailed    = "failed"
 	stateSucceeded = "succeeded"
 	stateSkipped   = "skipped"
+	stateWaiting   = "waiting"
 	reasonMissed   = "missed"
 )
+
+// heldReasons are the reasons for which a run waits until somebody decides about
+// a failure in it.
+var heldReasons = []string{"failure_held"}
+
+// failureHeld reports whether the run waits until somebody decides about a
+// failure in it.
+func failureHeld(r *store.RunRow) bool {
+	return r.State == stateWaiting && slices.Contains(heldReasons, r.Reason)
+}
 
 func missed(r *store.RunRow) bool { return r.State == stateSkipped && r.Reason == reasonMissed }
 
@@ -151,8 +162,12 @@ func late(r *store.RunRow) bool {
 	return r.State != stateSkipped && r.Ended() && !r.Due.IsZero() && r.EndedAt.After(r.Due)
 }
 
-// ended takes in that a run has ended.
-func (d *draft) ended(r *store.RunRow) {
+// changed takes in that a run has ended, or waits until somebody decides about a
+// failure: that counts once for each run.
+func (d *draft) changed(r *store.RunRow) {
+	if failureHeld(r) {
+		d.raise(CauseFailed, r, r.StartedAt, fmt.Sprintf("run %s waits until somebody decides about a failure in it", r.ID))
+	}
 	if !r.Ended() {
 		return
 	}

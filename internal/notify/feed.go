@@ -38,7 +38,7 @@ func (s *Service) take(ctx context.Context, rows []store.RunRow) error {
 	if s.concern(rows) {
 		_, err := s.update(ctx, func(d *draft, tx *registry.Tx) error {
 			for i := range rows {
-				d.ended(&rows[i])
+				d.changed(&rows[i])
 			}
 			if len(d.order) > 0 {
 				s.cfg.Tables.Cursors.Put(tx, "", cursorName, last)

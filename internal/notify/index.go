@@ -116,7 +116,7 @@ func (x *index) openIn(namespace string) []place {
 // concerns reports whether alerts may follow from a run's row, or end.
 func (x *index) concerns(r *store.RunRow) bool {
 	if !r.Ended() {
-		return false
+		return failureHeld(r)
 	}
 	if r.State == stateFailed || missed(r) || late(r) {
 		return true

@@ -279,7 +279,7 @@ func (c *clients) lookAfter() {
 	for _, id := range c.s.order {
 		m := c.s.models[id]
 		i := slices.IndexFunc(c.s.programs, func(p specimen) bool { return p.program == m.program })
-		if !m.ended && !m.canceled && (m.unknown || c.s.programs[i].stuck) {
+		if !m.ended && !m.canceled && (m.unknown || m.heldErrors > 0 || c.s.programs[i].stuck) {
 			c.cancels++
 			c.cancel(id)
 		}

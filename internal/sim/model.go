@@ -34,11 +34,13 @@ type model struct {
 	counted  int64 // what the run's counter is at
 	canceled bool
 	unknown  bool // an outcome that a person must tell
-	state    engine.State
-	ended    bool
-	held     []string // paths that are held, "" for the run
-	holds    int      // so far
-	retried  int
+	// heldErrors counts the failures that wait for a person.
+	heldErrors int
+	state      engine.State
+	ended      bool
+	held       []string // paths that are held, "" for the run
+	holds      int      // so far
+	retried    int
 }
 
 type frameModel struct {
@@ -64,6 +66,7 @@ type actModel struct {
 	failed   bool // it ended badly, and nobody handled that
 	stopping bool
 	unknown  bool
+	held     bool // its failure waits for a person
 	retries  int
 	retryAt  time.Time // not before
 	loop     *loopModel
@@ -321,7 +324,10 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 		if !m.node(a).Task.AtMostOnce || a.attempts[len(a.attempts)-1].outcome != engine.OutcomeLost {
 			m.violatef(Attempts, "activation %d waits for a person without need", ev.Act)
 		}
+	case engine.EvFailureHeld:
+		m.failureHeld(a, ev)
 	case engine.EvEnded:
+		m.checkHeld(m.frames[a.frame], a, ev)
 		m.actEnded(a, ev)
 	case engine.EvError:
 		a.stopping = false // its handlers come
@@ -368,7 +374,7 @@ func (m *model) node(a *actModel) *workflow.Node {
 // attempt checks that an attempt may be made (invariants 8, 11, fence).
 func (m *model) attempt(a *actModel, ev *engine.Event, b *store.Batch) {
 	n := len(a.attempts)
-	if ev.Attempt != n+1 || n > 0 && !a.attempts[n-1].ended || a.unknown || a.stopping {
+	if ev.Attempt != n+1 || n > 0 && !a.attempts[n-1].ended || a.unknown || a.held || a.stopping {
 		m.violatef(Attempts, "attempt %d of activation %d after %d, stopping %v", ev.Attempt, ev.Act, n, a.stopping)
 		return
 	}

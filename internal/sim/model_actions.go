@@ -42,13 +42,18 @@ func (m *model) frameReopened(ev *engine.Event) {
 // budgets begin anew.
 func (m *model) reopened(ev *engine.Event) {
 	a := m.acts[ev.Act]
-	if a == nil || !a.ended || !a.failed {
+	if a == nil || !a.held && (!a.ended || !a.failed) {
 		m.violatef(NoRerun, "activation %d is reopened", ev.Act)
 		return
 	}
+	held := a.held
+	m.decided(a)
 	a.ended, a.failed, a.stopping, a.failures, a.lost, a.retries = false, false, false, 0, 0, 0
 	a.retryAt = time.Time{} // a person does not wait for a backoff
 	a.loop.reopened()
+	if held {
+		return
+	}
 	m.live++
 	f := m.frames[a.frame]
 	f.live++

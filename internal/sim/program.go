@@ -57,6 +57,9 @@ func generate(r random, n int) specimen {
 	if r.chance(0.5) {
 		main.Output = &workflow.Data{Expr: g.expr(counter, workflow.Source{Root: workflow.RootVar, Name: counter})}
 	}
+	if r.chance(0.15) {
+		g.p.OnFailure = workflow.OnFailureHold
+	}
 	return specimen{program: g.p, stuck: g.stuck}
 }
 
@@ -418,4 +421,7 @@ func (g *generator) handlers(n *workflow.Node) {
 		n.Catch = []workflow.Catch{{Body: &body}}
 	}
 	n.ContinueOnError = g.r.chance(0.1)
+	if g.r.chance(0.03) {
+		n.Held = &workflow.Held{}
+	}
 }

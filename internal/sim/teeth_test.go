@@ -50,6 +50,8 @@ func TestTeeth(t *testing.T) {
 		{"holds are forgotten at a restart", onRecovery(forgetHolding), []Invariant{Held, FoldIsState}},
 		{"a retry takes what succeeded for failed", onRuntime(func(r *brokenRuntime) { r.before = spoilSuccess }), []Invariant{NoRerun, FoldIsState}},
 		{"a retry leaves out what was canceled", onRuntime(func(r *brokenRuntime) { r.before = forgetCanceled }), []Invariant{Order, Structure, Liveness, FoldIsState}},
+		{"held failures are forgotten at a restart", onRecovery(forgetHeldErrors), []Invariant{Attempts, HeldFailure, FoldIsState, Structure}},
+		{"failures are not held", onProgram(func(p *workflow.Program) { p.OnFailure = "" }), []Invariant{HeldFailure}},
 		{"turns are counted in memory only", onRecovery(forgetTurns), []Invariant{Turns, FoldIsState}},
 		{"waits between turns end with a restart", onRecovery(forgetDelays), []Invariant{Turns, Timers, FoldIsState}},
 		{"a loop has a turn too many", onLoops(func(l *workflow.Loop) {
@@ -304,6 +306,15 @@ func forgetRetries(run *engine.Run) {
 	}
 }
 
+// forgetHeldErrors lets what failed begin again.
+func forgetHeldErrors(run *engine.Run) {
+	for _, a := range run.Acts {
+		if a.Phase == engine.PhaseHeldError {
+			a.Phase, a.State, a.Reason = engine.PhaseEntered, engine.Pending, engine.ReasonNone
+		}
+	}
+}
+
 func forgetTurns(run *engine.Run) {
 	for _, a := range run.Acts {
 		if a.Loop != nil {
@@ -318,6 +329,17 @@ func forgetDelays(run *engine.Run) {
 		if a.Loop != nil && a.Timer != 0 {
 			delete(run.Timers, a.Timer)
 			a.Timer, a.Phase, a.State, a.Reason, a.Loop.Due = 0, engine.PhaseFrames, engine.Running, engine.ReasonNone, true
+		}
+	}
+}
+
+// onProgram changes what is compiled.
+func onProgram(change func(*workflow.Program)) func(*product) {
+	return func(p *product) {
+		p.compile = func(program *workflow.Program) *workflow.Program {
+			changed := *program
+			change(&changed)
+			return &changed
 		}
 	}
 }

@@ -62,6 +62,9 @@ type Program struct {
 	Concurrency *Concurrency `json:"concurrency,omitempty"`
 	Deadlines   []Deadline   `json:"deadlines,omitempty"`
 	OnFailure   OnFailure    `json:"on_failure,omitempty"`
+	// Unattended says that nobody can be asked to decide about a failure: none
+	// is held.
+	Unattended bool `json:"unattended,omitempty"`
 }
 
 // VarsOf is the part of a namespace's variables, an object, that the program

@@ -72,6 +72,7 @@ var reasonWords = map[engine.Reason]string{
 	engine.ReasonTimer:             "waits",
 	engine.ReasonEvaluation:        "evaluates an expression",
 	engine.ReasonMessage:           "waits for a message",
+	engine.ReasonFailureHeld:       "failed: a person must decide what becomes of it",
 	engine.ReasonOutcomeUnknown:    "outcome unknown: a person must say what happened",
 }
 

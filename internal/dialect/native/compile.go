@@ -84,12 +84,7 @@ func (c *compiler) header() {
 	}
 	c.times()
 	c.prog.Pipelined = scalarText(c.doc.Get("durability")) == "pipelined"
-	if n := c.doc.Get("on_failure"); n != nil {
-		switch n.Text {
-		case string(workflow.OnFailureHold), string(workflow.OnFailureCompensate):
-			c.notYet(n, "on_failure: "+n.Text, "holding and compensating failed runs")
-		}
-	}
+	c.onFailure()
 }
 
 // notYet reports a value that a later release brings.

@@ -136,10 +136,11 @@ func TestLoad(t *testing.T) {
 // by hand, which is said and no more.
 func TestRunOnce(t *testing.T) {
 	t.Parallel()
-	text := "kind: Workflow\nname: a\ntriggers: [{schedule: {cron: '@daily'}}]\ndeadline: {at_most: 1h}\nsteps: [{run: x}]\n"
+	text := "kind: Workflow\nname: a\ntriggers: [{schedule: {cron: '@daily'}}]\ndeadline: {at_most: 1h}\non_failure: hold\nsteps: [{run: x}]\n"
 	for once, want := range map[bool][]string{false: nil, true: {
 		"a.yaml:3:1: warning[ignored_field]: `triggers` has no effect: `regie run` starts the workflow at once; a server starts it by its triggers",
 		"a.yaml:4:1: warning[ignored_field]: `deadline` has no effect: `regie run` does not watch deadlines; a server does",
+		"a.yaml:5:1: warning[ignored_field]: `on_failure` has no effect: nobody can decide about a failure in `regie run`, which ends the run; on a server an operator does",
 	}} {
 		cfg := testConfig()
 		cfg.RunOnce = once
@@ -151,7 +152,7 @@ func TestRunOnce(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("run once %v: %q", once, got)
 		}
-		if p := set.Workflow("a").Program; len(p.Triggers) != 1 || len(p.Deadlines) != 1 {
+		if p := set.Workflow("a").Program; len(p.Triggers) != 1 || len(p.Deadlines) != 1 || p.OnFailure != "hold" || p.Unattended != once {
 			t.Errorf("run once %v: %d triggers, %d deadlines", once, len(p.Triggers), len(p.Deadlines))
 		}
 	}

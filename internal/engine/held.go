@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// holdsFailure reports whether the failure of an activation, which none of its
+// own handlers took, waits for a person instead of being final, and for what
+// reason: its node or the program says so; nothing around it
+// may still handle it, and what lies around it is not ending anyway. The
+// failure of a finally part is not held.
+func (d *decider) holdsFailure(a *Activation, n *workflow.Node, e *Error) (Reason, bool) {
+	f := d.run.Frames[a.Frame]
+	for f.Phase == FrameOpen {
+		switch f.Role {
+		case RoleMain:
+			return ReasonFailureHeld, d.keepsFailures(n, e)
+		case RoleFinally, RolePredicate:
+			return ReasonNone, false
+		case RoleBody, RoleCatch:
+		}
+		owner := d.run.Acts[f.Owner]
+		around := d.run.Frames[owner.Frame]
+		if owner.CancelAsked || d.mayHandle(owner, d.m.node(around, owner.Node), f, e) {
+			return ReasonNone, false
+		}
+		f = around
+	}
+	return ReasonNone, false
+}
+
+// keepsFailures reports whether the program holds an unhandled failure of the
+// node.
+func (d *decider) keepsFailures(n *workflow.Node, e *Error) bool {
+	if d.m.prog.Unattended {
+		return false
+	}
+	if n.Held != nil && d.m.matches(n.Held.Match, nil, e) {
+		return true
+	}
+	return d.m.prog.OnFailure == workflow.OnFailureHold
+}
+
+// mayHandle reports whether an activation may go on well although something in
+// one of its frames failed. A predicate of a handler is not judged before: if it
+// turns out that nothing takes the error, it is held there.
+func (d *decider) mayHandle(a *Activation, n *workflow.Node, f *Frame, e *Error) bool {
+	if n.ContinueOnError {
+		return true
+	}
+	if f.Role == RoleCatch {
+		return false
+	}
+	rule, tolerated := ruleOf(n, a)
+	if rule.FirstSuccess || a.Fails < tolerated || tolerates(n) {
+		return true
+	}
+	mapping := d.m.mapping(e)
+	for i := range n.Retry {
+		if d.m.matches(n.Retry[i].Match, n.Retry[i].Except, e) && (mapping == nil || !mapping.NoRetry) {
+			return true
+		}
+	}
+	for i := range n.Catch {
+		if d.m.matches(n.Catch[i].Match, n.Catch[i].Except, e) && (mapping == nil || !mapping.Uncatchable) {
+			return true
+		}
+	}
+	return false
+}
+
+// failReason is the reason for which an activation fails of its error.
+func (a *Activation) failReason() Reason {
+	switch {
+	case a.Matched:
+		return ReasonAttemptsExhausted
+	case a.Err.Engine == ErrTimeout || a.Err.Name == ErrTimeout:
+		return ReasonTimedOut
+	case a.Err.Engine == ErrAttemptLost:
+		return ReasonAttemptLost
+	}
+	return ReasonError
+}
+
+// failure is what an activation fails of; err, if it is not nil, takes the place
+// of its error.
+type failure struct {
+	reason Reason
+	err    *Error
+}
+
+// failAct fails an activation that no handler of its own helps, or holds its
+// failure.
+func (d *decider) failAct(a *Activation, n *workflow.Node, of failure) error {
+	e := of.err
+	if e == nil {
+		e = a.Err
+	}
+	if !n.ContinueOnError {
+		if reason, held := d.holdsFailure(a, n, e); held {
+			return d.emit(Event{Kind: EvFailureHeld, Act: a.ID, Reason: reason, Error: of.err})
+		}
+	}
+	return d.endAct(a, ending{state: Failed, reason: of.reason, err: of.err, handled: n.ContinueOnError, output: value.Null})
+}
+
+// holdFailure keeps the failure of an activation from being final.
+func (a *Activation) holdFailure(ev *Event) {
+	a.Phase, a.State, a.Reason = PhaseHeldError, Waiting, ev.Reason
+	if ev.Error != nil {
+		a.Err = ev.Error
+	}
+}
+
+// countHeld counts the activations whose failure is held.
+func (r *Run) countHeld(before, after Phase) {
+	if before == PhaseHeldError {
+		r.heldErrors--
+	}
+	if after == PhaseHeldError {
+		r.heldErrors++
+	}
+}
+
+// waitsForPerson reports whether nothing of the run goes on before a person
+// decides about a failure, and for what reason.
+func (r *Run) waitsForPerson() (Reason, bool) {
+	if r.heldErrors == 0 {
+		return ReasonNone, false
+	}
+	reason := ReasonNone
+	for _, id := range inOrder(r.Acts) {
+		switch a := r.Acts[id]; a.Phase {
+		case PhaseHeldError:
+			reason = a.Reason
+		case PhaseFrames, PhaseUnknown, PhaseEnded:
+		default:
+			return ReasonNone, false
+		}
+	}
+	return reason, true
+}
+
+// heldError explains a failure that is held.
+func (w *whyer) heldError(a *Activation) Condition {
+	c := Condition{Kind: ConditionPerson, Since: a.Since, Attempt: a.Attempt, Error: a.Err, State: a.State, Reason: a.Reason}
+	c.Text = fmt.Sprintf("It failed (%s) of %s, and the failure is held: an operator retries it, says how it ended, or cancels the run.",
+		a.failReason(), errorText(a.Err))
+	return c
+}
