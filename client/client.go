@@ -74,6 +74,7 @@ type Client struct {
 	Audit      regiev1connect.AuditServiceClient
 	System     regiev1connect.SystemServiceClient
 	Tasks      regiev1connect.TaskServiceClient
+	Limits     regiev1connect.LimitServiceClient
 
 	cfg      Config
 	http     *http.Client
@@ -117,6 +118,7 @@ func New(cfg Config) (*Client, error) {
 	c.Audit = regiev1connect.NewAuditServiceClient(c.http, base, options)
 	c.System = regiev1connect.NewSystemServiceClient(c.http, base, options)
 	c.Tasks = regiev1connect.NewTaskServiceClient(c.http, base, options)
+	c.Limits = regiev1connect.NewLimitServiceClient(c.http, base, options)
 	return c, nil
 }
 

@@ -161,7 +161,7 @@ func (f *fake) handler() http.Handler {
 			Runs: f, Identities: f,
 			Workflows: regiev1connect.UnimplementedWorkflowServiceHandler{}, Schedules: regiev1connect.UnimplementedScheduleServiceHandler{},
 			Alerts: regiev1connect.UnimplementedAlertServiceHandler{}, Audit: regiev1connect.UnimplementedAuditServiceHandler{},
-			System: regiev1connect.UnimplementedSystemServiceHandler{}, Tasks: regiev1connect.UnimplementedTaskServiceHandler{},
+			System: regiev1connect.UnimplementedSystemServiceHandler{}, Tasks: regiev1connect.UnimplementedTaskServiceHandler{}, Limits: regiev1connect.UnimplementedLimitServiceHandler{},
 		},
 		Plain: map[string]http.Handler{"/healthz": none, "/readyz": none, "/metrics": none, "/openapi.json": none},
 	})

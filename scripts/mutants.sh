@@ -136,6 +136,10 @@ mutant retry-repeats-at-most-once $engine/retry.go \
 	'n.Task.AtMostOnce && a.Attempt > 0' 'n.Task.AtMostOnce && a.Attempt > 1'
 mutant retry-of-the-handled $engine/retry.go \
 	'a.State == Failed && !a.Handled || exits' 'a.State == Failed || exits'
+mutant breaker-keeps-for-good internal/dispatch/breakers.go \
+	'for len(l.waiting) > 0 {' 'for false {'
+mutant breaker-lets-new-ones-go internal/dispatch/breakers.go \
+	'if l == nil || l.breaker.State() == breaker.Closed {' 'if l == nil || l.breaker.State() != breaker.HalfOpen {'
 
 echo "mutants: $((count - ${#missed[@]})) of $count found out, ${SECONDS}s"
 [[ $count -gt 0 && ${#missed[@]} == 0 ]]

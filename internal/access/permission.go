@@ -35,9 +35,10 @@ const (
 	SystemRead
 	SystemManage // back up, verify, drain
 	MetricsRead
-	TasksWork   // take work of steps that is done outside, and end it
-	RunsErase   // destroy inputs, outputs, results and logs of runs that have ended
-	permissions // how many there are
+	TasksWork     // take work of steps that is done outside, and end it
+	RunsErase     // destroy inputs, outputs, results and logs of runs that have ended
+	LimitsOperate // change limits and circuit breakers
+	permissions   // how many there are
 )
 
 var permissionNames = [permissions]string{
@@ -52,6 +53,7 @@ var permissionNames = [permissions]string{
 	IdentitiesRead:   "identities.read", IdentitiesManage: "identities.manage",
 	AuditRead: "audit.read", SystemRead: "system.read", SystemManage: "system.manage",
 	MetricsRead: "metrics.read", TasksWork: "tasks.work", RunsErase: "runs.erase",
+	LimitsOperate: "limits.operate",
 }
 
 // String is the name, such as runs.start.

@@ -37,6 +37,7 @@ system.manage         -      -       -       -       *      -       -      -
 metrics.read          *      *       *       *       *      *       -      *
 tasks.work            -      -       -       -       x      -       x      -
 runs.erase            -      -       -       -       x      -       -      x
+limits.operate        -      x       -       -       x      -       -      -
 `
 
 func TestMatrix(t *testing.T) {
@@ -150,7 +151,7 @@ func TestNobody(t *testing.T) {
 		{access.Identity{}, access.Known, false},
 		{id, access.Known, true},
 		{id, access.Unspecified, false}, // a method without a rule
-		{id, 23, false},
+		{id, access.Known + 1 + access.Permission(len(access.Permissions())), false},
 		{id, 255, false},
 	} {
 		if c.want && c.permission == access.Known && len(c.id.Permissions("")) != len(access.Permissions())-1 {

@@ -38,6 +38,7 @@ type Config struct {
 	// Timetable, Alerts, Audit, Backup and System are parts of the server.
 	Timetable Timetable
 	Alerts    *notify.Service
+	Breakers  Breakers
 	Audit     Audit
 	Backup    Backuper
 	System    System

@@ -44,6 +44,9 @@ func (a *API) Explain(ctx context.Context, m *regiev1.ExplainRequest) (*regiev1.
 	for i := range why.all {
 		e := &why.all[i]
 		conditions := a.conditions(&row, why, e)
+		if slices.ContainsFunc(conditions, func(c *regiev1.Condition) bool { return c.GetKind() == "breaker" }) {
+			e.Reason = "breaker"
+		}
 		if e.State == engine.Queued && slices.ContainsFunc(conditions, func(c *regiev1.Condition) bool { return c.GetKind() == "worker" }) {
 			e.State = engine.Running // that an attempt has begun is no event: its worker says so
 		}
@@ -147,7 +150,8 @@ func (a *API) conditions(row *store.RunRow, why *explained, e *engine.Explanatio
 	return out
 }
 
-// place says where an attempt is: with a worker, or in the queue for a slot.
+// place says where an attempt is: with a worker, in the queue for a slot, or
+// with the breaker of its connection.
 func (a *API) place(run store.RunID, act engine.ActID, attempt int, c *regiev1.Condition) {
 	worker, place := a.cfg.Workers.Place(run, act)
 	switch {
@@ -157,6 +161,8 @@ func (a *API) place(run store.RunID, act engine.ActID, attempt int, c *regiev1.C
 	case worker != "":
 		c.Kind, c.On = "worker", worker
 		c.Text = fmt.Sprintf("Attempt %d runs on worker %s.", attempt, worker)
+	default:
+		a.blocked(run, act, attempt, c)
 	}
 }
 

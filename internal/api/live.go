@@ -72,6 +72,10 @@ func (a *API) liveFacts(ctx context.Context, now time.Time) map[store.RunID]filt
 			live.Waiting = append(live.Waiting, "slot")
 		case worker != "" && !slices.Contains(live.Workers, worker):
 			live.Workers = append(live.Workers, worker)
+		case worker == "":
+			if _, blocked := a.cfg.Breakers.Blocked(t.run, t.act); blocked {
+				live.Waiting = append(live.Waiting, "breaker")
+			}
 		}
 		out[t.run] = live
 	}

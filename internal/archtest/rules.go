@@ -131,7 +131,7 @@ func Regie() Rules {
 				"internal/calendar/...", "internal/plan/...", "internal/policy/...", "internal/audit/...",
 				"internal/eval", "internal/descriptor", "internal/yamldoc", "internal/diag", "internal/value",
 				"internal/duration", "internal/filter", "internal/gate", "internal/history", "internal/items", "internal/mock", "internal/resources",
-				"internal/dispatch/match", "internal/telemetry/traceid",
+				"internal/dispatch/match", "internal/telemetry/traceid", "internal/breaker",
 			}},
 		},
 		PureStd: []string{

@@ -312,7 +312,7 @@ func (p *plan) differs(name string, now *Workflow, text string) []string {
 
 func (p *plan) object(tx *registry.Tx, o *native.Object) {
 	c, ns := p.catalog, p.apply.Namespace
-	next := Object{Kind: o.Kind, Type: o.Type, Fields: o.Fields, Labels: o.Labels, UpdatedBy: p.apply.By.Actor}
+	next := Object{Kind: o.Kind, Type: o.Type, Fields: o.Fields, Breaker: o.Breaker, Labels: o.Labels, UpdatedBy: p.apply.By.Actor}
 	change := Change{Kind: o.Kind, Namespace: ns, Name: o.Name, Action: Created}
 	if now, there := c.objects.Get(ns, o.Kind+"/"+o.Name); there {
 		change.Action = Updated

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/regie-dev/regie/internal/breaker"
 	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/registry"
 	"github.com/regie-dev/regie/internal/runtime"
@@ -107,8 +108,26 @@ type Object struct {
 	Kind      string            `json:"kind"`
 	Type      string            `json:"type"`
 	Fields    *workflow.Data    `json:"fields,omitempty"`
+	Breaker   *breaker.Policy   `json:"breaker,omitempty"` // of a connection; nil: none
 	Labels    map[string]string `json:"labels,omitempty"`
 	UpdatedBy string            `json:"updated_by"`
+}
+
+// Text is the text of a field that is constant, "" if it is not.
+func (o *Object) Text(field string) string {
+	if o.Fields == nil {
+		return ""
+	}
+	if text, ok := o.Fields.Const.Get(field).Str(); ok {
+		return text
+	}
+	for i := range o.Fields.Object {
+		if m := &o.Fields.Object[i]; m.Key == field {
+			text, _ := m.Data.Const.Str()
+			return text
+		}
+	}
+	return ""
 }
 
 // Catalog keeps definitions. Safe for concurrent use.

@@ -94,6 +94,7 @@ type remote struct {
 	alerts     regiev1connect.AlertServiceClient
 	audit      regiev1connect.AuditServiceClient
 	system     regiev1connect.SystemServiceClient
+	limits     regiev1connect.LimitServiceClient
 }
 
 // connect finds the server that a command is about. Nothing is asked of it yet.
@@ -127,7 +128,7 @@ func (c *cli) dial(place contexts.Context, namespace string) (*remote, error) {
 	return &remote{
 		place: place, namespace: namespace, calls: calls, streams: streams,
 		runs: calls.Runs, workflows: calls.Workflows, schedules: calls.Schedules, identities: calls.Identities,
-		alerts: calls.Alerts, audit: calls.Audit, system: calls.System,
+		alerts: calls.Alerts, audit: calls.Audit, system: calls.System, limits: calls.Limits,
 	}, nil
 }
 

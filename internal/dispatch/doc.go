@@ -19,6 +19,10 @@
 // known to be dead everything is lost at once. A lost attempt that shows up
 // again is stopped, and its result refused.
 //
+// Of a connection whose circuit breaker is open nothing is given to workers: the
+// attempts that use it wait, and are probes or go on as package breaker says.
+// Breakers are in memory only, and closed after a restart.
+//
 // The package imports the engine, the contracts and clock and mailbox of the
 // runtime; its matching is a pure package below it.
 package dispatch

@@ -36,7 +36,7 @@ func RefOf(t *engine.Task) Ref {
 
 // Message is something that the reactor is told: Ready, Reattach, Cancel,
 // Settled and Recovered by the runtime; WorkerUp, WorkerDown, Heartbeat, Started and Ended by
-// workers. That time has passed needs no message.
+// workers; SetBreaker by people. That time has passed needs no message.
 type Message interface{ message() }
 
 // Ready hands over an attempt to be made. It is recorded and was never given to
@@ -44,6 +44,7 @@ type Message interface{ message() }
 type Ready struct {
 	Task     engine.Task
 	Priority int // higher goes first
+	Via      Via
 }
 
 // Reattach asks for an attempt that was handed over before a restart. Worker
@@ -52,6 +53,7 @@ type Ready struct {
 type Reattach struct {
 	Task   engine.Task
 	Worker string
+	Via    Via
 }
 
 // Cancel asks an attempt to stop. Its end is reported all the same.
@@ -122,7 +124,7 @@ func (Started) message()    {}
 func (Ended) message()      {}
 
 // Effect is something that the reactor wants done, in the order given: Assign,
-// Kill, Forget, Report, Ask or WakeAt.
+// Kill, Forget, Report, Ask, WakeAt or Tripped.
 type Effect interface{ effect() }
 
 // Assign gives an attempt to a worker, once.

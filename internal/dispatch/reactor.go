@@ -42,6 +42,9 @@ type Reactor struct {
 	strays map[Ref]stray
 	// waiting counts the attempts that have a lostAt.
 	waiting int
+	// lines are the connections with a breaker, shut those that are not closed.
+	lines, shut map[string]*line
+	arrived     uint64 // attempts so far
 
 	effects []Effect
 	wake    time.Time
@@ -66,6 +69,16 @@ type attempt struct {
 	// lostAt is when it is given up, zero while its worker is in touch.
 	lostAt  time.Time
 	outcome engine.TaskOutcome // once it has ended
+
+	via      Via
+	priority int
+	order    uint64 // of arrival
+	// blocked: it waits for the breaker of its connection. probe is the round of
+	// the breaker for which it was let through, 0 for none; concluded says that
+	// the breaker knows how it ended.
+	blocked   bool
+	probe     int
+	concluded bool
 }
 
 // stray is a result and who keeps it.
@@ -104,6 +117,7 @@ func New(cfg Config) *Reactor {
 	}
 	return &Reactor{
 		cfg: cfg, current: map[activation]*attempt{}, workers: map[string]*worker{}, strays: map[Ref]stray{},
+		lines: map[string]*line{}, shut: map[string]*line{},
 	}
 }
 
@@ -117,6 +131,7 @@ func (r *Reactor) Handle(msgs []Message, now time.Time) []Effect {
 		r.receive(m)
 	}
 	r.expire()
+	r.probe()
 	r.assign()
 	if next := r.next(); !next.Equal(r.wake) {
 		r.wake = next
@@ -133,11 +148,12 @@ func (r *Reactor) do(e Effect) { r.effects = append(r.effects, e) }
 func (r *Reactor) receive(m Message) {
 	switch m := m.(type) {
 	case Ready:
-		if a := r.take(&m.Task); a != nil {
-			r.queue.Push(a.key(), a.class, m.Priority)
+		if a := r.take(&m.Task, m.Via); a != nil {
+			a.priority = m.Priority
+			r.push(a)
 		}
 	case Reattach:
-		r.reattach(&m.Task, m.Worker)
+		r.reattach(&m)
 	case Cancel:
 		r.cancel(m)
 	case Settled:
@@ -160,6 +176,8 @@ func (r *Reactor) receive(m Message) {
 		}
 	case Ended:
 		r.ended(m)
+	case SetBreaker:
+		r.setBreaker(m)
 	}
 }
 
@@ -169,7 +187,7 @@ func (r Ref) key() activation { return activation{r.Run, r.Act} }
 
 // take makes the task the current attempt of its activation, and returns nil if
 // it is already, or if a newer one is.
-func (r *Reactor) take(t *engine.Task) *attempt {
+func (r *Reactor) take(t *engine.Task, via Via) *attempt {
 	ref := RefOf(t)
 	if old := r.current[ref.key()]; old != nil {
 		if !old.ref.before(ref) {
@@ -177,7 +195,8 @@ func (r *Reactor) take(t *engine.Task) *attempt {
 		}
 		r.drop(old)
 	}
-	a := &attempt{task: *t, ref: ref, class: r.cfg.Class(t.Uses)}
+	r.arrived++
+	a := &attempt{task: *t, ref: ref, class: r.cfg.Class(t.Uses), via: via, order: r.arrived}
 	r.current[ref.key()] = a
 	return a
 }
@@ -187,7 +206,7 @@ func (r *Reactor) take(t *engine.Task) *attempt {
 func (r *Reactor) drop(a *attempt) {
 	switch {
 	case a.phase == queued:
-		r.queue.Remove(a.key())
+		r.pull(a)
 	case a.worker == "":
 	case a.kept:
 		r.strays[a.ref] = stray{a.worker, a.outcome}
@@ -195,13 +214,14 @@ func (r *Reactor) drop(a *attempt) {
 		r.do(Kill{Worker: a.worker, Ref: a.ref})
 	}
 	r.found(a)
+	r.concluded(a, &engine.TaskOutcome{})
 	delete(r.current, a.key())
 }
 
 // reattach finds who has the attempt. What is here of the same activation
 // besides was never recorded: the runtime knows.
-func (r *Reactor) reattach(t *engine.Task, worker string) {
-	ref := RefOf(t)
+func (r *Reactor) reattach(m *Reattach) {
+	ref := RefOf(&m.Task)
 	if a := r.current[ref.key()]; a != nil && a.ref == ref {
 		if a.phase == ended {
 			r.do(Report{Ref: ref, Outcome: a.outcome})
@@ -210,7 +230,7 @@ func (r *Reactor) reattach(t *engine.Task, worker string) {
 	} else if a != nil {
 		r.drop(a)
 	}
-	a := r.take(t)
+	a := r.take(&m.Task, m.Via)
 	if s, ok := r.strays[ref]; ok {
 		delete(r.strays, ref)
 		a.worker, a.kept = s.worker, true
@@ -218,7 +238,7 @@ func (r *Reactor) reattach(t *engine.Task, worker string) {
 		return
 	}
 	a.phase = out
-	if w := r.workers[worker]; w != nil {
+	if w := r.workers[m.Worker]; w != nil {
 		if _, has := w.inUse[ref]; !has {
 			w.inUse[ref] = a.class
 			r.slots.Hold(w.name, a.class)
@@ -273,7 +293,7 @@ func (r *Reactor) cancel(m Cancel) {
 	a.canceled = true
 	switch a.phase {
 	case queued:
-		r.queue.Remove(a.key())
+		r.pull(a)
 		r.end(a, engine.TaskOutcome{Kind: engine.OutcomeCanceled})
 	case out:
 		if a.worker != "" {
@@ -288,6 +308,7 @@ func (r *Reactor) end(a *attempt, outcome engine.TaskOutcome) {
 	r.found(a)
 	a.phase, a.outcome = ended, outcome
 	r.do(Report{Ref: a.ref, Outcome: outcome})
+	r.concluded(a, &outcome)
 }
 
 func (r *Reactor) settled(ref Ref) {
@@ -430,6 +451,9 @@ func (r *Reactor) firstLoss() time.Time {
 // next is when something expires.
 func (r *Reactor) next() time.Time {
 	next := r.firstLoss()
+	if at := r.nextProbe(); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+		next = at
+	}
 	if r.cfg.Lease > 0 {
 		for _, w := range r.workers {
 			if at := w.seen.Add(r.cfg.Lease); !w.silent && (next.IsZero() || at.Before(next)) {

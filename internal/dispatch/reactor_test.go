@@ -50,6 +50,8 @@ func (b *bench) handle(msgs ...dispatch.Message) []string {
 			lines = append(lines, fmt.Sprintf("forget %s %d.%d", e.Worker, e.Ref.Act, e.Ref.Attempt))
 		case dispatch.Report:
 			lines = append(lines, fmt.Sprintf("report %d.%d %s", e.Ref.Act, e.Ref.Attempt, e.Outcome.Kind))
+		case dispatch.Tripped:
+			lines = append(lines, fmt.Sprintf("tripped %s %s", e.Breaker.Connection, e.Breaker.State))
 		case dispatch.Ask:
 			lines = append(lines, fmt.Sprintf("ask %d.%d", e.Ref.Act, e.Ref.Attempt))
 		case dispatch.WakeAt:

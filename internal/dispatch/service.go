@@ -38,6 +38,12 @@ type ServiceConfig struct {
 	// is Service.TaskFound of the runtime. It must not block. Nil: what workers
 	// bring runs on.
 	Ask func(run store.RunID, act engine.ActID, attempt int, fence engine.Fence)
+	// Via finds the connection that a task uses. It must not block. Nil: tasks
+	// use none.
+	Via func(t *engine.Task) Via
+	// Tripped hears of breakers that have another state. It must not block. Nil:
+	// nobody does.
+	Tripped func(b Breaker)
 }
 
 // Service runs a reactor. It has no goroutine: whoever brings a message also
@@ -49,6 +55,8 @@ type Service struct {
 	clock  clock.Clock
 	report func(store.RunID, engine.Fence, engine.TaskEnded)
 	ask    func(store.RunID, engine.ActID, int, engine.Fence)
+	via    func(*engine.Task) Via
+	trip   func(Breaker)
 
 	mu      sync.Mutex
 	inbox   []Message
@@ -74,7 +82,16 @@ func NewService(cfg ServiceConfig) *Service {
 	if cfg.Ask == nil {
 		cfg.Ask = func(store.RunID, engine.ActID, int, engine.Fence) {}
 	}
-	return &Service{clock: cfg.Clock, report: cfg.Report, ask: cfg.Ask, reactor: New(cfg.Config), workers: map[string]Worker{}}
+	if cfg.Via == nil {
+		cfg.Via = func(*engine.Task) Via { return Via{} }
+	}
+	if cfg.Tripped == nil {
+		cfg.Tripped = func(Breaker) {}
+	}
+	return &Service{
+		clock: cfg.Clock, report: cfg.Report, ask: cfg.Ask, via: cfg.Via, trip: cfg.Tripped,
+		reactor: New(cfg.Config), workers: map[string]Worker{},
+	}
 }
 
 // Stop ends the service: messages are not handled any more, and no worker is
@@ -86,15 +103,15 @@ func (s *Service) Stop() {
 }
 
 // Dispatch takes an attempt to be made.
-func (s *Service) Dispatch(task engine.Task) { s.post(Ready{Task: task}) }
+func (s *Service) Dispatch(task engine.Task) { s.post(Ready{Task: task, Via: s.via(&task)}) }
 
 // Reattach asks for an attempt that was handed out before.
-func (s *Service) Reattach(task engine.Task) { s.post(Reattach{Task: task}) }
+func (s *Service) Reattach(task engine.Task) { s.post(Reattach{Task: task, Via: s.via(&task)}) }
 
 // ReattachTo asks for an attempt that was handed out before, for which a worker
 // looks itself: it always says how the attempt ended.
 func (s *Service) ReattachTo(worker string, task engine.Task) {
-	s.post(Reattach{Task: task, Worker: worker})
+	s.post(Reattach{Task: task, Worker: worker, Via: s.via(&task)})
 }
 
 // CancelTask asks an attempt to stop.
@@ -221,6 +238,8 @@ func (s *Service) perform(e Effect) {
 		s.ask(e.Ref.Run, e.Ref.Act, e.Ref.Attempt, e.Ref.Fence)
 	case WakeAt:
 		s.wakeAt(e.At)
+	case Tripped:
+		s.trip(e.Breaker)
 	}
 }
 

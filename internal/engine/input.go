@@ -70,7 +70,20 @@ type TaskOutcome struct {
 	// Final says that a node which a message ends has ended with this result: a
 	// mock stands for the message too.
 	Final bool
+	// Reach says whether a call got through to the other side, for those who
+	// hand out attempts; the engine does not look at it.
+	Reach Reach
 }
+
+// Reach says whether the call of an attempt got through to the other side.
+type Reach uint8
+
+// What can be known of it.
+const (
+	ReachUnknown Reach = iota // it is no call, or ended for another reason
+	ReachReached              // the other side answered, be it with a refusal
+	ReachFailed               // it did not answer, or is broken
+)
 
 // OutcomeKind tells the ends of an attempt apart.
 type OutcomeKind string

@@ -136,6 +136,10 @@ var rules = map[string]rule{
 	"regie.v1.TaskService/CompleteTask":  {roles: workers, write: true, request: `{"namespace":"@NS@","token":"@WORK@"}`, harmless: `{"namespace":"@NS@","token":"none"}`, code: "not_found"},
 	"regie.v1.TaskService/HeartbeatTask": {roles: workers, write: true, request: `{"namespace":"@NS@","token":"@WORK@"}`, harmless: `{"namespace":"@NS@","token":"none"}`, code: "not_found"},
 
+	"regie.v1.LimitService/ListBreakers": {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.LimitService/SetBreaker": {roles: operators, write: true,
+		request: `{"namespace":"@NS@","connection":"bank","open":true}`, harmless: `{"namespace":"@NS@","connection":"none","open":true}`, code: "not_found"},
+
 	"regie.v1.AuditService/ListEntries":   {roles: "admin auditor", installation: true, request: `{"page_size":1}`},
 	"regie.v1.AuditService/GetCheckpoint": {roles: "admin auditor", installation: true, request: `{}`},
 	"regie.v1.AuditService/Prove":         {roles: "admin auditor", installation: true, request: `{"run":"@RUN@"}`},
@@ -200,6 +204,12 @@ kind: Channel
 name: ops
 type: webhook
 url: https://example.org/hook
+---
+kind: Connection
+name: bank
+type: http
+url: https://example.org
+breaker: {failures: 3}
 `
 	otherDefinition = "kind: Workflow\nname: other\nsteps: [{id: a, run: echo other}]\n"
 )

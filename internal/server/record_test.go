@@ -43,6 +43,7 @@ var changes = []recorded{
 	{"AlertService/UpdateAlert", `{"namespace":"here","alert":"@ALERT@","close":true}`, "alert.", "alert/@ALERT@"},
 	{"AlertService/CreateSilence", `{"namespace":"here","until":"@FAR@"}`, "silence.create", "silence/"},
 	{"AlertService/DeleteSilence", `{"namespace":"here","silence":"@SILENCE@"}`, "silence.", "silence/@SILENCE@"},
+	{"LimitService/SetBreaker", `{"namespace":"here","connection":"bank","open":true}`, "breaker.open", "connection/bank"},
 	{"TaskService/TakeTask", `{"namespace":"here","activity":"pack","wait":"30s"}`, "task.take", "run/"},
 	{"TaskService/CompleteTask", `{"namespace":"here","token":"@WORK@"}`, "task.complete", "run/"},
 	{"IdentityService/CreateUser", `{"name":"eve"}`, "user.create", "user/eve"},

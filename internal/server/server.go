@@ -65,6 +65,7 @@ type Server struct {
 	retention *retention.Service
 	// schedules is what is remembered of schedules; ticks starts their runs.
 	schedules *registry.Table[scheduled]
+	breakers  *breakers
 	ticks     *schedule.Service
 
 	metrics    *telemetry.Metrics
@@ -141,6 +142,7 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 		Ask: func(run store.RunID, act engine.ActID, attempt int, fence engine.Fence) {
 			s.runtime.TaskFound(run, act, attempt, fence)
 		},
+		Via: s.via, Tripped: s.tripped,
 	})
 	s.runtime = runtime.NewService(runtime.ServiceConfig{
 		Store: s.home.Store, Holder: s.cfg.Holder, Languages: s.languages, Machines: s.machines,
@@ -156,11 +158,14 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 		return err
 	}
 	s.api, s.notify, s.schedules = api.New(), notify.NewTables(), registry.NewTable[scheduled]("schedule")
+	s.breakers = &breakers{dispatch: s.dispatch, table: registry.NewTable[heldOpen]("breaker")}
 	s.registry, err = registry.Open(ctx, s.home.Store, s.runtime, s.tables()...)
 	if err != nil {
 		return fmt.Errorf("read what is stored: %w", err)
 	}
 	s.catalog.Begin(s.registry)
+	s.breakers.catalog, s.breakers.registry = s.catalog, s.registry
+	s.breakers.begin()
 	s.access.Begin(s.registry)
 	s.starter = &starter{catalog: s.catalog, access: s.access, runtime: s.runtime, clock: s.clock, random: rand.Reader}
 	return nil
@@ -169,7 +174,7 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 // tables are those of everything that keeps objects.
 func (s *Server) tables() []registry.AnyTable {
 	return slices.Concat(s.catalog.Tables(), s.access.Tables(), s.api.Tables(),
-		[]registry.AnyTable{s.notify.Alerts, s.notify.Silences, s.notify.Cursors, s.schedules})
+		[]registry.AnyTable{s.notify.Alerts, s.notify.Silences, s.notify.Cursors, s.schedules, s.breakers.table})
 }
 
 // openWork starts the worker, then the runtime, which goes on with what is

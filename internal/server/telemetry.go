@@ -29,6 +29,7 @@ func (s *Server) openTelemetry() error {
 		Runtime:  func() runtime.Stats { return s.runtime.Stats() },
 		Position: func() uint64 { return s.runtime.Position() },
 		Load:     func() dispatch.Load { return s.dispatch.Load() },
+		Breakers: func() []dispatch.Breaker { return s.dispatch.Breakers() },
 		Alerts:   func() notify.Stats { return s.alerts.Stats() },
 		Audit:    func() auditlog.Status { return s.audit.Status() },
 

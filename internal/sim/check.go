@@ -136,6 +136,7 @@ func (s *simulation) checkSettled(e runtime.Settled) {
 func (s *simulation) checkAssign(e dispatch.Assign) {
 	s.note("assign", e.Worker, e.Task.Path, uint64(e.Task.Attempt))
 	s.checkDispatch(&e.Task)
+	s.checkGate(&e.Task)
 	if s.world.deeds[dispatch.RefOf(&e.Task)] != nil {
 		s.violatef(StartedOnce, "run %s, %s: attempt %d is given to %s, and was given to somebody before", e.Task.Run, e.Task.Path, e.Task.Attempt, e.Worker)
 	}

@@ -30,5 +30,6 @@ const (
 	Held          Invariant = "held"                    // what is held starts no attempt
 	NoRerun       Invariant = "no rerun"                // a retry reopens nothing that ended well
 	Turns         Invariant = "turns"                   // of a loop: one after the other, counted, spaced, bounded
+	Breakers      Invariant = "breakers"                // an open one keeps its attempts
 	PublishedOnce Invariant = "published once"          // watchers see each event once, in order
 )

@@ -72,6 +72,7 @@ func (v *server) boot() {
 		}
 		v.prepared = append(v.prepared, p)
 	}
+	s.gates = map[string]gate{}
 	v.dispatcher = s.product.dispatcher(dispatch.New(dispatch.Config{Lease: s.swarm.lease, LostAfter: s.swarm.lostAfter}))
 	for _, w := range s.pool {
 		w.serverUp()
@@ -226,10 +227,10 @@ func (v *server) perform(e runtime.Effect) {
 	case runtime.Dispatch:
 		s.note("dispatch", e.Task.Run, e.Task.Path, uint64(e.Task.Attempt))
 		s.checkDispatch(&e.Task)
-		v.tellDispatcher(dispatch.Ready{Task: e.Task})
+		v.tellDispatcher(dispatch.Ready{Task: e.Task, Via: s.viaOf(&e.Task)})
 	case runtime.Reattach:
 		s.note("reattach", e.Task.Run, e.Task.Path, uint64(e.Task.Attempt))
-		v.tellDispatcher(dispatch.Reattach{Task: e.Task})
+		v.tellDispatcher(dispatch.Reattach{Task: e.Task, Via: s.viaOf(&e.Task)})
 	case runtime.CancelTask:
 		s.note("stop", string(e.Run), "", uint64(e.Act))
 		s.checkCancelTask(e)
@@ -357,6 +358,8 @@ func (v *server) performTask(e dispatch.Effect) {
 	case dispatch.WakeAt:
 		v.wakeTasks++
 		v.wake(e.At, &v.wakeTasks)
+	case dispatch.Tripped:
+		s.checkTripped(e)
 	}
 }
 

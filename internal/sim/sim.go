@@ -133,7 +133,8 @@ type simulation struct {
 	people   *operators
 	world    *ledger
 	models   map[store.RunID]*model
-	order    []store.RunID // models in the order of acceptance
+	gates    map[string]gate // by connection
+	order    []store.RunID   // models in the order of acceptance
 	log      batchLog
 }
 

@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"github.com/regie-dev/regie/internal/breaker"
 	"github.com/regie-dev/regie/internal/runtime"
 )
 
@@ -44,6 +45,8 @@ type swarm struct {
 	hold     float64
 	retry    float64
 	accepted float64 // held from the start, or skipped
+	// breaker is the policy of the breakers of connections; most have none.
+	breaker breaker.Policy
 }
 
 func newSwarm(r random) swarm {
@@ -74,5 +77,10 @@ func newSwarm(r random) swarm {
 		w.limits = runtime.Limits{BatchEvents: 1 + r.IntN(40), BatchRecords: 1 + r.IntN(4), Backlog: 1 + r.IntN(4)}
 	}
 	w.hold, w.retry, w.accepted = some(0.8), some(0.9), some(0.3)
+	if r.chance(0.3) {
+		w.breaker = breaker.Policy{
+			Failures: 1 + r.IntN(4), Within: pick(r, time.Minute, time.Hour), OpenFor: r.span(time.Second, 10*time.Minute), Probes: 1 + r.IntN(2),
+		}
+	}
 	return w
 }

@@ -39,6 +39,7 @@ func TestTeeth(t *testing.T) {
 		{"tasks leave before the commit", func(p *product) { p.compile = pipeline }, []Invariant{Outbox}},
 		{"an attempt is given out twice", onDispatcher(func(d *brokenDispatcher) { d.change = assignTwice }), []Invariant{StartedOnce}},
 		{"lost workers are forgotten", onDispatcher(func(d *brokenDispatcher) { d.change = dropLost }), []Invariant{Liveness}},
+		{"an open breaker lets some attempts through", onDispatcher(func(d *brokenDispatcher) { d.noVia = true }), []Invariant{Breakers}},
 		{"retries are forgotten at a restart", onRecovery(forgetRetries), []Invariant{Attempts, FoldIsState}},
 		{"timers are forgotten at a restart", onRecovery(forgetTimers), []Invariant{Liveness, FoldIsState}},
 		{"a run is forgotten at a restart", func(p *product) {
@@ -231,6 +232,7 @@ type brokenDispatcher struct {
 
 	change    func(dispatch.Effect) []dispatch.Effect
 	skipFence bool
+	noVia     bool                           // half of the attempts say that they use no connection
 	current   map[activation]dispatch.Assign // the last of each
 }
 
@@ -256,6 +258,14 @@ func (b *brokenDispatcher) Handle(msgs []dispatch.Message, now time.Time) []disp
 				if a, known := b.current[activation{string(ended.Ref.Run), ended.Ref.Act}]; known && ended.Ref != dispatch.RefOf(&a.Task) {
 					msgs = append(msgs, dispatch.Ended{Worker: a.Worker, Ref: dispatch.RefOf(&a.Task), Outcome: ended.Outcome})
 				}
+			}
+		}
+	}
+	if b.noVia {
+		for i, m := range msgs {
+			if ready, ok := m.(dispatch.Ready); ok && ready.Task.Act%2 == 0 {
+				ready.Via = dispatch.Via{}
+				msgs[i] = ready
 			}
 		}
 	}

@@ -281,6 +281,7 @@ func (w *workerSim) start(j *job) {
 		length = w.r.span(time.Minute, 15*time.Minute)
 	}
 	outcome := w.outcome(j, behaviour)
+	outcome.Reach = w.reachOf(outcome)
 	if limit := j.task.Timeout; limit > 0 && (behaviour == stuck || length > limit) {
 		length, behaviour = limit, ""
 		outcome = engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{Name: "timeout", Message: "took too long"}}

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/regie-dev/regie/internal/auditlog"
+	"github.com/regie-dev/regie/internal/breaker"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/notify"
@@ -44,6 +45,7 @@ type MetricsConfig struct {
 	// Position is the sequence of the last durable batch.
 	Position func() uint64
 	Load     func() dispatch.Load
+	Breakers func() []dispatch.Breaker
 	Alerts   func() notify.Stats
 	Audit    func() auditlog.Status
 	Traces   func() TraceStats
@@ -70,6 +72,7 @@ type Metrics struct {
 	missed          *prometheus.CounterVec
 	requests        *prometheus.CounterVec
 	requestDuration *prometheus.HistogramVec
+	breakers        *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -135,7 +138,13 @@ func (m *Metrics) makeOthers() {
 		Name: "regie_api_request_duration_seconds", Help: "How long requests took; those that stream last as long as somebody watches.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 30},
 	}, []string{"route"})
-	m.registry.MustRegister(m.lateness, m.missed, m.requests, m.requestDuration)
+	m.breakers = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "regie_breaker_changes_total", Help: "How often circuit breakers of connections came into a state.",
+	}, []string{"state"})
+	for _, state := range []breaker.State{breaker.Closed, breaker.Open, breaker.HalfOpen} {
+		m.breakers.WithLabelValues(string(state))
+	}
+	m.registry.MustRegister(m.breakers, m.lateness, m.missed, m.requests, m.requestDuration)
 }
 
 // Handler answers scrapes. A part that cannot be collected is left out and
@@ -200,6 +209,9 @@ func (m *Metrics) TickStarted(_ schedule.Key, late time.Duration) {
 func (m *Metrics) TicksMissed(why schedule.Why, ticks int) {
 	m.missed.WithLabelValues(string(why)).Add(float64(max(ticks, 0)))
 }
+
+// BreakerTripped counts a breaker that came into a state.
+func (m *Metrics) BreakerTripped(state string) { m.breakers.WithLabelValues(state).Inc() }
 
 // Request counts a request to the API that has ended. The route is empty if
 // there is no such.

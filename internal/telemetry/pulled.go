@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/regie-dev/regie/internal/auditlog"
+	"github.com/regie-dev/regie/internal/breaker"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/dispatch/match"
 	"github.com/regie-dev/regie/internal/notify"
@@ -69,6 +70,9 @@ func (c *MetricsConfig) pulled() []prometheus.Collector {
 	}
 	if c.Load != nil {
 		all = append(all, loadFigures(c.Load))
+	}
+	if c.Breakers != nil {
+		all = append(all, breakerFigures(c.Breakers))
 	}
 	if c.Alerts != nil {
 		all = append(all, alertFigures(c.Alerts))
@@ -134,6 +138,20 @@ func loadFigures(load func() dispatch.Load) prometheus.Collector {
 		gauge(out, workers, float64(len(l.Workers)))
 		for name, n := range l.Workers {
 			gauge(out, has, float64(n), name)
+		}
+	}
+	return p
+}
+
+func breakerFigures(list func() []dispatch.Breaker) prometheus.Collector {
+	p := &pulled{}
+	open := p.desc("regie_breaker_open", "Whether the circuit breaker of a connection is open or half open (1).", "connection")
+	waiting := p.desc("regie_breaker_waiting_attempts", "Attempts that the circuit breaker of a connection keeps from workers.", "connection")
+	p.collect = func(out chan<- prometheus.Metric) {
+		all := list()
+		for _, b := range all[:min(len(all), MaxLabels)] {
+			gauge(out, open, flag(b.State != breaker.Closed), b.Connection)
+			gauge(out, waiting, float64(b.Waiting), b.Connection)
 		}
 	}
 	return p

@@ -181,6 +181,7 @@ func (w *Worker) call(ctx context.Context, c connector.Connector, t *engine.Task
 		Usage: engine.Usage{BytesIn: result.BytesIn, BytesOut: result.BytesOut},
 	}
 	if err == nil {
+		out.Reach = engine.ReachReached
 		return out
 	}
 	var coded *connector.Error
@@ -188,11 +189,11 @@ func (w *Worker) call(ctx context.Context, c connector.Connector, t *engine.Task
 		coded = &connector.Error{Name: "internal", Message: err.Error()}
 	}
 	killed := errors.Is(context.Cause(ctx), errKilled)
-	out.Kind, out.Output = engine.OutcomeFailed, coded.Details
+	out.Kind, out.Output, out.Reach = engine.OutcomeFailed, coded.Details, reachOf(coded, killed)
 	switch {
 	case coded.Unknown && !t.Idempotent && !c.Describe().Idempotent:
 		s.log.line(executor.System, "outcome unknown: "+coded.Error())
-		return engine.TaskOutcome{Kind: engine.OutcomeLost, Usage: out.Usage}
+		return engine.TaskOutcome{Kind: engine.OutcomeLost, Usage: out.Usage, Reach: out.Reach}
 	case killed:
 		return engine.TaskOutcome{Kind: engine.OutcomeCanceled, Usage: out.Usage}
 	case coded.Name == connector.Timeout && t.Timeout > 0 && ctx.Err() != nil:
@@ -203,4 +204,16 @@ func (w *Worker) call(ctx context.Context, c connector.Connector, t *engine.Task
 	}
 	s.log.line(executor.System, "failed: "+out.Error.Error())
 	return out
+}
+
+// reachOf says whether a call that failed got through to the other side.
+func reachOf(e *connector.Error, killed bool) engine.Reach {
+	got, known := e.Reach()
+	switch {
+	case killed || !known:
+		return engine.ReachUnknown
+	case got:
+		return engine.ReachReached
+	}
+	return engine.ReachFailed
 }

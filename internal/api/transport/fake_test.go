@@ -202,7 +202,7 @@ func config(t testing.TB, s *server) transport.Config {
 			Runs: fakeRuns{}, Workflows: fakeWorkflows{},
 			Schedules: regiev1connect.UnimplementedScheduleServiceHandler{}, Alerts: regiev1connect.UnimplementedAlertServiceHandler{},
 			Identities: regiev1connect.UnimplementedIdentityServiceHandler{}, Audit: regiev1connect.UnimplementedAuditServiceHandler{},
-			System: regiev1connect.UnimplementedSystemServiceHandler{}, Tasks: regiev1connect.UnimplementedTaskServiceHandler{},
+			System: regiev1connect.UnimplementedSystemServiceHandler{}, Tasks: regiev1connect.UnimplementedTaskServiceHandler{}, Limits: regiev1connect.UnimplementedLimitServiceHandler{},
 		},
 		Plain: map[string]http.Handler{
 			"/healthz": text("ok"), "/readyz": text("ready"), "/metrics": text("metrics"), "/openapi.json": text("{}"),

@@ -73,6 +73,7 @@ type Services struct {
 	Audit      regiev1connect.AuditServiceHandler
 	System     regiev1connect.SystemServiceHandler
 	Tasks      regiev1connect.TaskServiceHandler
+	Limits     regiev1connect.LimitServiceHandler
 }
 
 // Config is what a Handler is made of.
@@ -167,6 +168,9 @@ func (h *Handler) mount(s Services) {
 	}
 	if s.Tasks != nil {
 		put(regiev1connect.NewTaskServiceHandler(s.Tasks, options))
+	}
+	if s.Limits != nil {
+		put(regiev1connect.NewLimitServiceHandler(s.Limits, options))
 	}
 }
 

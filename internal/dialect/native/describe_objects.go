@@ -34,6 +34,9 @@ func typed(name, doc string, types []ObjectType) (*descriptor.Object, map[string
 		field.Enum = append(field.Enum, descriptor.EnumValue{Text: t.Name, Doc: t.Object.Doc})
 	}
 	base := append(objectFields(name), field)
+	if name == kindConnection {
+		base = append(base, breakerField())
+	}
 	for _, t := range types {
 		o := *t.Object
 		o.Name, o.Fields = name+" of type "+t.Name, append(slices.Clone(base), t.Object.Fields...)

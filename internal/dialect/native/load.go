@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/regie-dev/regie/internal/breaker"
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/expr"
@@ -96,6 +97,8 @@ type Object struct {
 	Type      string            // of a Connection or Channel
 	Labels    map[string]string // nil: none
 	Pos       diag.Pos
+	// Breaker is the circuit breaker of a Connection; nil: none.
+	Breaker *breaker.Policy
 	// Fields are the other fields. Expressions in it read namespace variables
 	// only; secrets stand by name.
 	Fields *workflow.Data
@@ -273,6 +276,9 @@ func (l *loader) object(d document) {
 		if d.kind == kindChannel && t.Name == o.Type && len(t.Connections) > 0 {
 			c.useObject(kindConnection, d.node.Get("connection"), t.Connections)
 		}
+	}
+	if d.kind == kindConnection {
+		o.Breaker = l.breakerOf(d.node.Get("breaker"))
 	}
 	o.Fields = c.objectFields(d.node, desc)
 	l.set.Objects = append(l.set.Objects, o)

@@ -13,7 +13,7 @@ func (c *compiler) objectFields(n *yamldoc.Node, o *descriptor.Object) *workflow
 	rest := &yamldoc.Node{Kind: yamldoc.Map, Pos: n.Pos}
 	for _, e := range n.Entries {
 		switch e.Key.Text {
-		case "kind", "name", "namespace", "description", "labels", "type":
+		case "kind", "name", "namespace", "description", "labels", "type", "breaker":
 		default:
 			rest.Entries = append(rest.Entries, e)
 		}
