@@ -304,6 +304,7 @@ func (d *decider) hold(in *Action) error {
 			return err
 		}
 	}
+	d.holdGate()
 	return nil
 }
 
@@ -327,8 +328,13 @@ func (d *decider) resume() error {
 		if d.run.Hold != nil {
 			return nil
 		}
+		if d.run.queued() {
+			d.holdGate()
+			return nil
+		}
 		return d.openMain()
 	}
+	d.holdGate()
 	for _, id := range inOrder(d.run.Timers) {
 		if t := d.run.Timers[id]; t != nil && t.heldBack() && !d.ctx.Now.Before(t.At) {
 			d.command(ClearTimer{Timer: id}) // it may be on its way; here it fires
@@ -337,15 +343,16 @@ func (d *decider) resume() error {
 			}
 		}
 	}
-	for _, id := range inOrder(d.run.Acts) {
-		if d.run.Acts[id].Phase == PhaseEntered {
-			d.add(task{kind: taskBegin, act: id})
-		}
-	}
+	d.beginEntered()
 	return nil
 }
 
+// openMain begins the run, or has it wait for the gate.
 func (d *decider) openMain() error {
+	if d.gatedRun() {
+		d.add(task{kind: taskOpen})
+		return nil
+	}
 	return d.open(opening{role: RoleMain, body: d.m.prog.Main, index: -1, attempt: 1})
 }
 

@@ -13,6 +13,10 @@ import (
 // what cannot follow; it never evaluates anything.
 func (m *Machine) Apply(run *Run, ev *Event) error {
 	run.Sequence++
+	if ev.Act == 0 && (ev.Kind == EvQueued || ev.Kind == EvGranted) {
+		applyRunGate(run, ev)
+		return nil
+	}
 	f, a := run.Frames[ev.Frame], run.Acts[ev.Act]
 	switch ev.Kind {
 	case EvAccepted, EvCancelAsked, EvRunEnded:
@@ -35,7 +39,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened,
+	case EvQueued, EvGranted, EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened,
 		EvFailureHeld:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
@@ -47,6 +51,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 		if err := m.applyAct(run, a, ev); err != nil {
 			return err
 		}
+		m.settleGate(run, a, ev)
 		if a.Phase != before || ev.Kind == EvReopened {
 			a.Since = ev.At
 		}
@@ -65,6 +70,7 @@ func (m *Machine) applyRun(run *Run, ev *Event) error {
 	case EvCancelAsked:
 		run.CancelReason, run.Hold, run.Holds = ev.Text, nil, nil
 	default: // EvRunEnded
+		leaveRunGate(run)
 		run.State, run.Reason, run.EndedAt = ev.State, ev.Reason, ev.At
 		run.Hold, run.Holds = nil, nil
 		if ev.Error != nil {
@@ -357,6 +363,8 @@ func recordFrame(a *Activation, f *Frame, ev *Event) {
 func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	a.dropped = nil
 	switch ev.Kind {
+	case EvQueued, EvGranted:
+		applyGate(run, a, ev)
 	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered:
 		return m.applyWork(run, a, ev)
 	case EvAwaiting, EvHappened, EvSignalTaken, EvVoted:

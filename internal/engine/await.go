@@ -13,10 +13,11 @@ type AwaitKind string
 
 // The kinds.
 const (
-	AwaitSignal   AwaitKind = "signal"   // a message that names it
-	AwaitApproval AwaitKind = "approval" // people
-	AwaitRun      AwaitKind = "run"      // a run of another workflow
-	AwaitChild    AwaitKind = "child"    // the run that it started
+	AwaitSignal    AwaitKind = "signal"    // a message that names it
+	AwaitApproval  AwaitKind = "approval"  // people
+	AwaitRun       AwaitKind = "run"       // a run of another workflow
+	AwaitChild     AwaitKind = "child"     // the run that it started
+	AwaitCondition AwaitKind = "condition" // a named fact with a date
 )
 
 // Awaited is what an activation waits for outside its run.
@@ -104,6 +105,8 @@ func (d *decider) beginEvent(a *Activation, n *workflow.Node, p *place) error {
 		return d.ask(a, n, p)
 	case workflow.EventRun:
 		return d.beginRunWait(a, n, p)
+	case workflow.EventCondition:
+		return d.awaitCondition(a, n, p)
 	}
 	return fmt.Errorf("%w: a wait for %s", ErrProtocol, n.Wait.Event.Kind)
 }
@@ -172,6 +175,8 @@ func (w *whyer) awaited(a *Activation) Condition {
 		return w.childAwaited(a)
 	case AwaitRun:
 		return w.runAwaited(a)
+	case AwaitCondition:
+		return w.conditionAwaited(a)
 	case AwaitSignal, AwaitApproval:
 	}
 	c := Condition{Kind: ConditionKind(a.Awaits.Kind), Subject: a.Awaits.Name, Since: a.Since, Due: w.latest(a)}

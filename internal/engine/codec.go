@@ -35,6 +35,7 @@ type userData struct {
 	Secrets    []SecretSlot `json:"secrets"`
 	Ops        []VarOp      `json:"ops"`
 	Awaits     *Awaited     `json:"awaits"`
+	Queue      *Queue       `json:"queue"`
 }
 
 // EncodeEvents writes events in storage format 1: control facts and users'
@@ -250,7 +251,7 @@ func appendUsage(o *object, u *Usage) {
 
 func (ev *Event) hasUserData() bool {
 	return !ev.Input.IsUndefined() || !ev.Vars.IsUndefined() || !ev.Output.IsUndefined() || !ev.Items.IsUndefined() ||
-		ev.Error != nil || ev.Warning != "" || ev.Text != "" || ev.Checkpoint != nil || ev.Secrets != nil || ev.Ops != nil || ev.Awaits != nil
+		ev.Error != nil || ev.Warning != "" || ev.Text != "" || ev.Checkpoint != nil || ev.Secrets != nil || ev.Ops != nil || ev.Awaits != nil || ev.Queue != nil
 }
 
 func appendUserData(b []byte, ev *Event) ([]byte, error) {
@@ -284,6 +285,11 @@ func appendUserData(b []byte, ev *Event) ([]byte, error) {
 	}
 	if ev.Awaits != nil {
 		if err := o.json("awaits", ev.Awaits); err != nil {
+			return nil, err
+		}
+	}
+	if ev.Queue != nil {
+		if err := o.json("queue", ev.Queue); err != nil {
 			return nil, err
 		}
 	}
@@ -322,7 +328,7 @@ func DecodeEvents(control, payload []byte) ([]Event, error) {
 		ev := &c.Events[i]
 		ev.Input, ev.Vars, ev.Output, ev.Items, ev.Error = u.Input, u.Vars, u.Output, u.Items, u.Error
 		ev.Warning, ev.Text, ev.Checkpoint, ev.Secrets, ev.Ops = u.Warning, u.Text, u.Checkpoint, u.Secrets, u.Ops
-		ev.Awaits = u.Awaits
+		ev.Awaits, ev.Queue = u.Awaits, u.Queue
 	}
 	return c.Events, nil
 }

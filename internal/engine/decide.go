@@ -60,6 +60,7 @@ const (
 	taskError                      // try the handlers of the error
 	taskJudge                      // judge the frame
 	taskVars                       // set the variables of a new frame
+	taskOpen                       // open the main frame
 	taskTurn                       // judge whether a loop goes on, and begin its next turn
 )
 
@@ -142,6 +143,8 @@ func (d *decider) input(in Input) error {
 		return d.evaluated(in)
 	case Cancel:
 		return d.cancelRun(in)
+	case Granted:
+		return d.granted(in)
 	case Happened:
 		return d.happened(in)
 	case Pinned:
@@ -172,6 +175,8 @@ func (d *decider) do(t task, s *suspension) error {
 		err = d.handle(t.act)
 	case taskJudge:
 		err = d.judge(t.frame)
+	case taskOpen:
+		err = d.openRun()
 	case taskVars:
 		err = d.initVars(t.frame)
 	case taskTurn:
@@ -191,7 +196,13 @@ func (d *decider) add(t task) { d.queue = append(d.queue, t) }
 func (d *decider) emit(ev Event) error {
 	ev.At = d.ctx.Now
 	d.dec.Events = append(d.dec.Events, ev)
-	return d.m.Apply(d.run, &d.dec.Events[len(d.dec.Events)-1])
+	asked := !d.run.AskedAt.IsZero()
+	last := &d.dec.Events[len(d.dec.Events)-1]
+	if err := d.m.Apply(d.run, last); err != nil {
+		return err
+	}
+	d.leaveGate(last, asked)
+	return nil
 }
 
 func (d *decider) command(c Command) { d.dec.Commands = append(d.dec.Commands, c) }
@@ -289,6 +300,10 @@ func (d *decider) cancelRun(in Cancel) error {
 // recover goes through the state in order and does again what may not have
 // been done.
 func (d *decider) recover() error {
+	d.recoverGate()
+	if d.run.lastFrame == 0 && d.run.AskedAt.IsZero() && d.run.Hold == nil {
+		d.add(task{kind: taskOpen})
+	}
 	for _, id := range inOrder(d.run.Timers) {
 		d.command(SetTimer{Timer: id, At: d.run.Timers[id].At})
 	}

@@ -17,6 +17,8 @@ const (
 	EvFrameVerdict EventKind = "frame_verdict" // nothing more starts in it
 	EvFrameEnded   EventKind = "frame_ended"   //
 	EvEntered      EventKind = "entered"       // an activation began
+	EvQueued       EventKind = "queued"        // it waits for limits and conditions; with no activation, the run does
+	EvGranted      EventKind = "granted"       // it has them
 	EvNotEntered   EventKind = "not_entered"   // nodes that will not run
 	EvAttempt      EventKind = "attempt"       // an attempt is handed out
 	EvAttemptEnded EventKind = "attempt_ended" //
@@ -104,6 +106,7 @@ type Event struct {
 	ExitNext *workflow.NodeID `json:"exit_next,omitempty"`
 	Ops      []VarOp          `json:"-"`
 	Awaits   *Awaited         `json:"-"`
+	Queue    *Queue           `json:"-"`
 
 	// Users' data.
 	Input      value.Value   `json:"-"`

@@ -17,10 +17,13 @@ type Context struct {
 	// InlineCost is the budget of one expression that is evaluated while
 	// deciding; 0 means expr.InlineCost.
 	InlineCost uint64
+	// BoundRuns and BoundSteps say that the namespace bounds how many of its runs
+	// may be live, and how many of its attempts may be out.
+	BoundRuns, BoundSteps bool
 }
 
 // Input is something that happened to a run: Accept, TaskEnded, TimerDue,
-// Evaluated, Happened, Pinned, Cancel, Recover, Callback, or an operator's action: Hold, Release
+// Evaluated, Granted, Happened, Pinned, Cancel, Recover, Callback, or an operator's action: Hold, Release
 // or Retry.
 type Input interface{ input() }
 
@@ -146,7 +149,7 @@ type Decision struct {
 }
 
 // Command is work for others: Dispatch, Reattach, CancelTask, SetTimer,
-// ClearTimer, Await, CancelChild, NeedEval or RunEnded. It may be acted on once the batch that
+// ClearTimer, AskGate, HoldGate, LeaveGate, SetFacts, Await, CancelChild, NeedEval or RunEnded. It may be acted on once the batch that
 // holds the decision is durable.
 type Command interface{ command() }
 

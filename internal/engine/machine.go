@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"time"
 
 	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/value"
@@ -30,6 +31,9 @@ type body struct {
 	// all is, for each node, the atoms of a join that is a conjunction of one
 	// atom for each need; nil for other joins.
 	all [][]workflow.Ends
+	// chain is, for each node, how long it and what follows it in the body usually
+	// take.
+	chain []time.Duration
 	// jumps says that nodes are entered by jumps instead of joins.
 	jumps bool
 }

@@ -252,7 +252,16 @@ func (d *decider) begin(id ActID) error {
 		return nil // what is held begins at the release
 	}
 	f := d.run.Frames[a.Frame]
+	if d.run.shut > 0 && d.shutOut(f) {
+		return nil // it begins once what is around it has its shares again
+	}
 	n := d.m.node(f, a.Node)
+	if waits, err := d.passGate(a, n); waits || err != nil {
+		if e, ok := asError(err); ok {
+			return d.setError(a, e)
+		}
+		return err
+	}
 	if n.Kind == workflow.KindTask && a.Attempt > 0 && n.Task.Finish == workflow.FinishResult {
 		return d.attempt(a) // a retry: the input was evaluated once; a token is of one attempt
 	}
@@ -484,6 +493,9 @@ func (d *decider) endAct(a *Activation, e ending) error {
 		return err
 	}
 	d.clearTimers(a)
+	if e.state == Succeeded && e.reason == ReasonNone {
+		d.facts(a)
+	}
 	if f.Phase != FrameOpen {
 		d.add(task{kind: taskJudge, frame: f.ID})
 		return nil

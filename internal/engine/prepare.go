@@ -19,7 +19,6 @@ func Prepare(p *workflow.Program, languages map[string]expr.Language) (*Machine,
 	if p.Format != workflow.Format {
 		return nil, fmt.Errorf("prepare %s: program format %d is not known here", p.Name, p.Format)
 	}
-	l.refuse(p.Concurrency != nil, "concurrency")
 	// Deadlines that only flag a run are judged beside the engine.
 	l.refuse(slices.ContainsFunc(p.Deadlines, func(d workflow.Deadline) bool { return d.Then != workflow.ThenFlag }),
 		"deadlines of the run that do more than flag it")
@@ -27,6 +26,7 @@ func Prepare(p *workflow.Program, languages map[string]expr.Language) (*Machine,
 	if int(p.Main) >= len(p.Bodies) || p.Main < 0 {
 		return nil, fmt.Errorf("prepare %s: there is no body %d", p.Name, p.Main)
 	}
+	l.concurrency(p.Concurrency)
 	for i := range p.Inputs {
 		l.data(p.Inputs[i].Default)
 	}
@@ -82,6 +82,7 @@ func (l *linker) body(src *workflow.Body) body {
 		}
 		l.node(src, &b, workflow.NodeID(i), n)
 	}
+	b.chain = chains(&b)
 	return b
 }
 
@@ -136,15 +137,13 @@ func (l *linker) node(src *workflow.Body, b *body, id workflow.NodeID, n *workfl
 }
 
 func (l *linker) policies(p *workflow.Policies) {
+	l.gate(p)
 	l.refuse(len(p.Deadlines) > 0, "deadlines")
-	l.refuse(len(p.Limits) > 0, "limits")
 	l.refuse(p.Cache != nil, "cache")
 	l.refuse(len(p.Hooks) > 0, "hooks")
 	l.refuse(p.Compensate != nil, "compensate")
 	l.refuse(p.Allocation != nil, "allocation")
 	l.refuse(p.Daemon, "daemon")
-	l.refuse(p.Priority != nil, "priority")
-	l.refuse(p.Gate != nil, "start gates")
 }
 
 func (l *linker) kind(src *workflow.Body, n *workflow.Node) {
@@ -217,7 +216,7 @@ func (l *linker) eventWait(e *workflow.EventWait) {
 		return
 	}
 	switch e.Kind {
-	case workflow.EventSignal, workflow.EventApproval, workflow.EventRun:
+	case workflow.EventSignal, workflow.EventApproval, workflow.EventRun, workflow.EventCondition:
 	default:
 		l.refuse(true, "waits for "+e.Kind)
 	}

@@ -391,6 +391,11 @@ func (d *decider) retryAsked(in *Action) error {
 	if d.run.lastFrame == 0 {
 		return d.openMain()
 	}
+	if d.run.Queue != nil && d.run.AskedAt.IsZero() && d.gatedRun() {
+		if err := d.queueRun(nil); err != nil {
+			return err
+		}
+	}
 	for i := range plan.steps {
 		if err := d.reopen(&plan.steps[i]); err != nil {
 			return err
@@ -418,6 +423,12 @@ func (d *decider) reopen(s *reopening) error {
 		return err
 	}
 	a := d.run.Acts[s.act]
+	if a.Phase == PhaseFrames && s.role != RoleCatch && a.Queue != nil {
+		if err := d.emit(Event{Kind: EvQueued, Act: a.ID, Same: true}); err != nil {
+			return err
+		}
+		d.askGate(a)
+	}
 	if a.Phase == PhaseFrames && s.role != RoleCatch && a.Timeout > 0 {
 		return d.timer(a, TimerTimeout, d.ctx.Now.Add(a.Timeout), value.Undefined)
 	}

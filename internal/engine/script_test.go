@@ -103,6 +103,9 @@ type world struct {
 	seen    map[engine.ActID]int    // attempts handed out, each at most once
 	kept    map[engine.TimerID]bool // timers that fired and were kept by a hold
 	crashed bool
+	gate    *doors
+
+	boundRuns, boundSteps bool
 }
 
 func newWorld(t *testing.T, p *workflow.Program) *world {
@@ -152,6 +155,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	plan ACTION [PATH ...]     the dry run of an action
 //	why [PATH]                 why a step, or what has not ended, waits
 //	crash                      the state is folded again from storage
+//	limit, taken, freed, fact, unfact, bound, skip   see world.onGate
 //	inline COST                the budget of expressions from here on
 //	state                      shows the run's state
 //	status                     shows the state as it is shown to people
@@ -210,6 +214,8 @@ func (w *world) do(line string) {
 		w.crash()
 	case "signal", "signal-key", "approve", "reject", "approve-old":
 		w.person(word, path, arg)
+	case "limit", "taken", "freed", "fact", "unfact", "skip":
+		w.onGate(word, path, arg)
 	case "inline":
 		n, err := strconv.ParseUint(rest, 10, 64)
 		if err != nil {
@@ -324,7 +330,7 @@ func (w *world) why(path string) {
 }
 
 func (w *world) context() engine.Context {
-	return engine.Context{Now: w.now, Fence: engine.Fence{Incarnation: 1, Sequence: w.batch}, InlineCost: w.inline}
+	return engine.Context{Now: w.now, Fence: engine.Fence{Incarnation: 1, Sequence: w.batch}, InlineCost: w.inline, BoundRuns: w.boundRuns, BoundSteps: w.boundSteps}
 }
 
 func (w *world) end(path string, o engine.TaskOutcome) {
@@ -391,6 +397,7 @@ func (w *world) crash() {
 	w.timers, w.evals = map[engine.TimerID]time.Time{}, nil
 	w.kept = map[engine.TimerID]bool{}
 	w.crashed = true
+	w.crashGate()
 	w.input(engine.Recover{})
 	w.crashed = false
 }
@@ -411,6 +418,7 @@ func (w *world) decided(d engine.Decision) {
 	for _, c := range d.Commands {
 		w.command(c)
 	}
+	w.grant()
 }
 
 // store keeps the events as storage would and folds them into the second
@@ -492,6 +500,8 @@ func (w *world) tell(ev *engine.Event) {
 		say("taken %s by worker %s", path, ev.Taker)
 	case engine.EvAnswered:
 		say("answered %s %s by %s", path, ev.Outcome, ev.Actor)
+	case engine.EvQueued, engine.EvGranted:
+		say("%s %s", ev.Kind, cmp.Or(path, "run"))
 	case engine.EvSignaled:
 		say("signaled %s %s by %s", cmp.Or(path, "run"), ev.Text, ev.Actor)
 	case engine.EvSignalTaken:
@@ -553,6 +563,9 @@ func (w *world) command(c engine.Command) {
 		delete(w.timers, c.Timer)
 	case engine.Await:
 		w.await(c)
+		w.gateCommand(c)
+	case engine.AskGate, engine.HoldGate, engine.LeaveGate, engine.SetFacts:
+		w.gateCommand(c)
 	case engine.CancelChild:
 		fmt.Fprintf(&w.trace, "  cancel child %s: %s\n", c.Run, c.Reason)
 	case engine.NeedEval:
@@ -591,6 +604,9 @@ func loadProgram(t *testing.T, text []byte) *workflow.Program {
 		l.body(b.(map[string]any))
 	}
 	delete(raw, "comment")
+	if c, ok := raw["concurrency"]; ok {
+		raw["concurrency"] = l.walk("concurrency", c)
+	}
 	data, err := json.Marshal(raw)
 	if err != nil {
 		t.Fatal(err)

@@ -58,6 +58,8 @@ const (
 	ReasonHeld              Reason = "held"               // by an operator
 	ReasonFailureHeld       Reason = "failure_held"       // failed, and a person decides what becomes of it
 	ReasonLimit             Reason = "limit"              // queued for a limit or lock
+	ReasonCondition         Reason = "condition"          // waits for a condition
+	ReasonConcurrency       Reason = "concurrency"        // of a run: others of its key are live
 	ReasonMissed            Reason = "missed"             // skipped: the tick that should have started it was dropped
 )
 
@@ -132,6 +134,7 @@ type Run struct {
 	Output       value.Value
 	Err          *Error
 	CancelReason string // set when a cancel was asked for
+	InGate
 	// Starter is who started it, as an actor.
 	Starter string
 	// Hold is the hold of the whole run, nil for none; Holds are those of paths
@@ -154,6 +157,7 @@ type Run struct {
 	varVersion uint64 // changes of variables so far
 	inPark     int    // parked frames
 	heldErrors int    // activations whose failure is held
+	shut       int    // of what was reopened, and has to wait for the gate
 
 	// What is below is not the fold of events but work in hand: it is rebuilt
 	// by Recover.
@@ -332,6 +336,7 @@ type Activation struct {
 	Beat     TimerID // heartbeat
 	// Heartbeat is the longest silence of an attempt, 0 for none.
 	Heartbeat time.Duration
+	InGate
 	// Awaits is what it waits for outside the run, or waited for last.
 	Awaits *Awaited
 	// Votes are the decisions of people on what it asks, or asked last.
@@ -360,6 +365,7 @@ type Activation struct {
 	Matched  bool // a retry rule matched but had no attempts left
 
 	dropped []TimerID // timers that the last event took away
+	left    bool      // it left the gate with the last event
 }
 
 // MapState is the progress of a map.

@@ -70,6 +70,8 @@ const (
 	ConditionPerson     ConditionKind = "person"     // an outcome that somebody must tell
 	ConditionUpstream   ConditionKind = "upstream"   // what failed first
 	ConditionEnded      ConditionKind = "ended"      // how it ended
+	ConditionLimit      ConditionKind = "limit"      // shares of a limit
+	ConditionFact       ConditionKind = "condition"  // a named fact with a date
 	ConditionChildRun   ConditionKind = "child"      // the run that it started
 	ConditionRun        ConditionKind = "run"        // a run of another workflow
 )
@@ -114,6 +116,9 @@ func (w *whyer) explainRun() {
 	if state.Final() {
 		e.Since = w.run.EndedAt
 		e.Conditions = append(e.Conditions, w.howRunEnded())
+	}
+	if w.run.queued() {
+		e.Conditions, e.Since = append(e.Conditions, inGate(&w.run.InGate)...), w.run.AskedAt
 	}
 	if w.run.Hold != nil {
 		e.Conditions = append(e.Conditions, heldBy(w.run.Hold))
@@ -307,6 +312,9 @@ func (w *whyer) waits(a *Activation) []Condition {
 		if a.Loop != nil && a.Open.Live > 0 {
 			c.Text, c.Limit = turnText(a.Loop)+" has not ended.", a.Loop.last()
 		}
+		if a.queued() {
+			return append(inGate(&a.InGate), c)
+		}
 		return []Condition{c}
 	case PhaseEvent:
 		return []Condition{w.awaited(a)}
@@ -317,7 +325,9 @@ func (w *whyer) waits(a *Activation) []Condition {
 			Kind: ConditionPerson, Since: a.Since, Attempt: a.Attempt,
 			Text: fmt.Sprintf("Nobody knows what attempt %d did, and it must not be repeated: a person has to say.", a.Attempt),
 		}}
-	case PhaseEntered, PhaseResult, PhaseError, PhaseGate, PhaseEnded:
+	case PhaseGate:
+		return inGate(&a.InGate)
+	case PhaseEntered, PhaseResult, PhaseError, PhaseEnded:
 	}
 	if w.parked(a) {
 		return []Condition{{Kind: ConditionRoom, Since: a.Since, Text: "Its map is busy with as many items as it may have at once."}}

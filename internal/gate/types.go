@@ -134,7 +134,7 @@ const MaxName = 200
 // Check says what is wrong with a condition: its name or its date. The error wraps
 // [ErrFact].
 func (f Fact) Check() error {
-	if err := checkName(f.Name); err != nil {
+	if err := CheckName(f.Name); err != nil {
 		return fmt.Errorf("%w: its name %w", ErrFact, err)
 	}
 	if f.Date == "" {
@@ -146,7 +146,8 @@ func (f Fact) Check() error {
 	return nil
 }
 
-func checkName(name string) error {
+// CheckName says why a text cannot be the name of a limit or condition.
+func CheckName(name string) error {
 	switch {
 	case name == "":
 		return errors.New("is empty")
@@ -166,7 +167,7 @@ func (l *Limit) Check() error {
 	case l.Rate.Count < 0 || l.Rate.Count > MaxCapacity || l.Rate.Per < 0 || (l.Rate.Count == 0) != (l.Rate.Per == 0):
 		return fmt.Errorf("limit %s has the rate %d in %s, want a count from 1 to %d and a duration", l.ID.Name, l.Rate.Count, l.Rate.Per, MaxCapacity)
 	case l.ID.Kind == Named:
-		if err := checkName(l.ID.Name); err != nil {
+		if err := CheckName(l.ID.Name); err != nil {
 			return fmt.Errorf("the name of a limit %w", err)
 		}
 	}

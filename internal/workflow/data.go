@@ -167,10 +167,21 @@ type LimitUse struct {
 
 // Concurrency bounds the runs with the same key.
 type Concurrency struct {
-	Key  *Data  `json:"key,omitempty"`
-	Max  *Data  `json:"max,omitempty"`
-	Then string `json:"then"` // queue, skip, cancel_running
+	Key  *Data           `json:"key,omitempty"`
+	Max  *Data           `json:"max,omitempty"`
+	Then ConcurrencyThen `json:"then"`
 }
+
+// ConcurrencyThen says what becomes of a run when as many are live as may be.
+type ConcurrencyThen string
+
+// The empty ConcurrencyThen means Queue: it waits. Skip ends it as skipped;
+// CancelRunning cancels the oldest, and it waits for the end of that.
+const (
+	ConcurrencyQueue         ConcurrencyThen = "queue"
+	ConcurrencySkip          ConcurrencyThen = "skip"
+	ConcurrencyCancelRunning ConcurrencyThen = "cancel_running"
+)
 
 // Cache reuses an earlier output of the same key.
 type Cache struct {

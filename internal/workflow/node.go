@@ -334,6 +334,9 @@ const (
 	// EventRun waits for a run. With is {workflow, date, state: succeeded, failed or
 	// ended, which: previous}.
 	EventRun = "run"
+	// EventCondition waits until a condition holds: With is its name, and its date
+	// (default: that of the run).
+	EventCondition = "condition"
 	// EventSignal waits for a signal to the run, whose name With gives; its data is
 	// the result.
 	EventSignal = "signal"
