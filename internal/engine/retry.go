@@ -423,7 +423,7 @@ func (d *decider) reopen(s *reopening) error {
 		return err
 	}
 	a := d.run.Acts[s.act]
-	if a.Phase == PhaseFrames && s.role != RoleCatch && a.Queue != nil {
+	if a.Phase == PhaseFrames && s.role != RoleCatch && a.Queue != nil && a.AskedAt.IsZero() {
 		if err := d.emit(Event{Kind: EvQueued, Act: a.ID, Same: true}); err != nil {
 			return err
 		}
