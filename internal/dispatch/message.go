@@ -35,8 +35,8 @@ func RefOf(t *engine.Task) Ref {
 }
 
 // Message is something that the reactor is told: Ready, Reattach, Cancel,
-// Settled and Recovered by the runtime; WorkerUp, WorkerDown, Heartbeat, Started and Ended by
-// workers; SetBreaker by people. That time has passed needs no message.
+// Settled and Recovered by the runtime; WorkerUp, WorkerDown, Heartbeat, Started,
+// Beat and Ended by workers; SetBreaker by people. That time has passed needs no message.
 type Message interface{ message() }
 
 // Ready hands over an attempt to be made. It is recorded and was never given to
@@ -104,6 +104,12 @@ type Started struct {
 	Ref    Ref
 }
 
+// Beat says that an attempt goes on. It is a sign of life.
+type Beat struct {
+	Worker string
+	Ref    Ref
+}
+
 // Ended says how an attempt ended. Of one that the worker certainly did not
 // start, the outcome's kind is not_started.
 type Ended struct {
@@ -121,10 +127,11 @@ func (WorkerUp) message()   {}
 func (WorkerDown) message() {}
 func (Heartbeat) message()  {}
 func (Started) message()    {}
+func (Beat) message()       {}
 func (Ended) message()      {}
 
 // Effect is something that the reactor wants done, in the order given: Assign,
-// Kill, Forget, Report, Ask, WakeAt or Tripped.
+// Kill, Forget, Report, Alive, Ask, WakeAt or Tripped.
 type Effect interface{ effect() }
 
 // Assign gives an attempt to a worker, once.
@@ -151,6 +158,10 @@ type Report struct {
 	Outcome engine.TaskOutcome
 }
 
+// Alive tells the runtime that an attempt which owes heartbeats has begun, or
+// goes on.
+type Alive struct{ Ref Ref }
+
 // Ask asks the runtime whether anybody wants an attempt that a worker runs and
 // that nobody here has heard of. The answer is Reattach, or Settled.
 type Ask struct{ Ref Ref }
@@ -163,5 +174,6 @@ func (Assign) effect() {}
 func (Kill) effect()   {}
 func (Forget) effect() {}
 func (Report) effect() {}
+func (Alive) effect()  {}
 func (Ask) effect()    {}
 func (WakeAt) effect() {}

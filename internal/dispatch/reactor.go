@@ -171,13 +171,25 @@ func (r *Reactor) receive(m Message) {
 			r.inTouch(w)
 		}
 	case Started:
-		if w := r.workers[m.Worker]; w != nil {
-			r.inTouch(w)
-		}
+		r.alive(m.Worker, m.Ref)
+	case Beat:
+		r.alive(m.Worker, m.Ref)
 	case Ended:
 		r.ended(m)
 	case SetBreaker:
 		r.setBreaker(m)
+	}
+}
+
+// alive notes that a worker is there, and passes on that an attempt is.
+func (r *Reactor) alive(name string, ref Ref) {
+	w := r.workers[name]
+	if w == nil {
+		return
+	}
+	r.inTouch(w)
+	if a := r.current[ref.key()]; a != nil && a.ref == ref && a.phase == out && a.worker == name && a.task.Heartbeat > 0 {
+		r.do(Alive{Ref: ref})
 	}
 }
 

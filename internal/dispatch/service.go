@@ -34,6 +34,9 @@ type ServiceConfig struct {
 	// Report takes the ends of attempts; it is Service.TaskEnded of the
 	// runtime. It must not block.
 	Report func(run store.RunID, fence engine.Fence, end engine.TaskEnded)
+	// Alive takes signs of life of attempts that owe heartbeats; it is
+	// Service.TaskBeat of the runtime. It must not block. Nil: nobody wants them.
+	Alive func(run store.RunID, fence engine.Fence, beat engine.Beat)
 	// Ask asks whether an attempt is wanted that a worker brought with it; it
 	// is Service.TaskFound of the runtime. It must not block. Nil: what workers
 	// bring runs on.
@@ -54,6 +57,7 @@ type ServiceConfig struct {
 type Service struct {
 	clock  clock.Clock
 	report func(store.RunID, engine.Fence, engine.TaskEnded)
+	alive  func(store.RunID, engine.Fence, engine.Beat)
 	ask    func(store.RunID, engine.ActID, int, engine.Fence)
 	via    func(*engine.Task) Via
 	trip   func(Breaker)
@@ -82,6 +86,9 @@ func NewService(cfg ServiceConfig) *Service {
 	if cfg.Ask == nil {
 		cfg.Ask = func(store.RunID, engine.ActID, int, engine.Fence) {}
 	}
+	if cfg.Alive == nil {
+		cfg.Alive = func(store.RunID, engine.Fence, engine.Beat) {}
+	}
 	if cfg.Via == nil {
 		cfg.Via = func(*engine.Task) Via { return Via{} }
 	}
@@ -89,7 +96,7 @@ func NewService(cfg ServiceConfig) *Service {
 		cfg.Tripped = func(Breaker) {}
 	}
 	return &Service{
-		clock: cfg.Clock, report: cfg.Report, ask: cfg.Ask, via: cfg.Via, trip: cfg.Tripped,
+		clock: cfg.Clock, report: cfg.Report, alive: cfg.Alive, ask: cfg.Ask, via: cfg.Via, trip: cfg.Tripped,
 		reactor: New(cfg.Config), workers: map[string]Worker{},
 	}
 }
@@ -150,6 +157,9 @@ func (s *Service) Leave(name string) {
 
 // Started says that a worker has begun an attempt.
 func (s *Service) Started(worker string, ref Ref) { s.post(Started{Worker: worker, Ref: ref}) }
+
+// Beat says that an attempt goes on.
+func (s *Service) Beat(worker string, ref Ref) { s.post(Beat{Worker: worker, Ref: ref}) }
 
 // Ended says how an attempt ended.
 func (s *Service) Ended(worker string, ref Ref, outcome engine.TaskOutcome) {
@@ -234,6 +244,8 @@ func (s *Service) perform(e Effect) {
 		}
 	case Report:
 		s.report(e.Ref.Run, e.Ref.Fence, engine.TaskEnded{Act: e.Ref.Act, Attempt: e.Ref.Attempt, Outcome: e.Outcome})
+	case Alive:
+		s.alive(e.Ref.Run, e.Ref.Fence, engine.Beat{Act: e.Ref.Act, Attempt: e.Ref.Attempt})
 	case Ask:
 		s.ask(e.Ref.Run, e.Ref.Act, e.Ref.Attempt, e.Ref.Fence)
 	case WakeAt:

@@ -145,7 +145,7 @@ func (d *decider) callback(in Callback) error {
 	case len(affected) == 0:
 		return nil
 	case in.Beat:
-		if t := d.run.Timers[a.Beat]; t != nil && t.At.Sub(d.ctx.Now) > a.Heartbeat-a.Heartbeat/beatsKept {
+		if d.young(a) {
 			return nil
 		}
 		return d.beat(a)
@@ -206,9 +206,10 @@ func (d *decider) take(a *Activation, in *Callback) error {
 	return d.watch(a, workflow.FinishMessage)
 }
 
-// watch sets the timers of an attempt: that of its heartbeat, and for work that
-// ends with a message that of its timeout, which no worker keeps. Those of work
-// that is offered begin when it is taken.
+// watch sets the timers of an attempt that ends with a message: that of its
+// heartbeat, and that of its timeout, which no worker keeps. Those of work that is
+// offered begin when it is taken; the heartbeat of any other attempt begins with
+// it ([Beat]).
 func (d *decider) watch(a *Activation, finish workflow.Finish) error {
 	if finish == workflow.FinishOffer {
 		return nil
@@ -218,7 +219,7 @@ func (d *decider) watch(a *Activation, finish workflow.Finish) error {
 			return err
 		}
 	}
-	if a.Heartbeat == 0 {
+	if a.Heartbeat == 0 || finish == workflow.FinishResult {
 		return nil
 	}
 	return d.timer(a, TimerHeartbeat, d.ctx.Now.Add(a.Heartbeat), value.Undefined)

@@ -118,6 +118,8 @@ func (d *decider) input(in Input) error {
 	switch in := in.(type) {
 	case Callback:
 		return d.callback(in)
+	case Beat:
+		return d.beaten(in)
 	case Signal:
 		return d.signal(in)
 	case Vote:

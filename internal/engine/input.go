@@ -172,7 +172,9 @@ type Task struct {
 	// Secrets are the places of Input where secrets belong.
 	Secrets []SecretSlot
 	// Timeout bounds the attempt from its start; 0: none.
-	Timeout        time.Duration
+	Timeout time.Duration
+	// Heartbeat is the longest silence; 0: none is owed.
+	Heartbeat      time.Duration
 	IdempotencyKey string
 	Fence          Fence
 	Checkpoint     []byte

@@ -190,6 +190,8 @@ func (w *world) do(line string) {
 		w.advance(rest)
 	case "message", "message-fail", "message-old", "beat", "take":
 		w.message(word, path, arg)
+	case "begins", "begins-old":
+		w.begins(path, word == "begins-old")
 	case "happened", "happened-error", "child", "found", "pinned":
 		w.outside(word, path, arg)
 	case "final":
@@ -229,6 +231,19 @@ func (w *world) do(line string) {
 		fmt.Fprintf(&w.trace, "  run is %s %s\n", state, reason)
 	default:
 		w.t.Fatalf("unknown command %q", line)
+	}
+}
+
+// begins says that a worker has begun the attempt at the path, or goes on with it.
+func (w *world) begins(path string, old bool) {
+	for id, p := range w.paths {
+		if a := w.run.Acts[id]; p == path && a != nil {
+			in := engine.Beat{Act: id, Attempt: a.Attempt}
+			if old {
+				in.Attempt--
+			}
+			w.input(in)
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func (d *decider) taskOf(a *Activation) Task {
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)
 	return Task{
 		Run: d.run.ID, Act: a.ID, Path: a.Path, Attempt: a.Attempt, Uses: n.Task.Uses, Input: a.Input,
-		Secrets: a.Secrets, Timeout: a.Timeout, IdempotencyKey: idempotencyKey(d.run.ID, a), Fence: a.Fence,
+		Secrets: a.Secrets, Timeout: a.Timeout, Heartbeat: a.Heartbeat, IdempotencyKey: idempotencyKey(d.run.ID, a), Fence: a.Fence,
 		Checkpoint: a.Checkpoint, AtMostOnce: n.Task.AtMostOnce, Idempotent: n.Task.Idempotent, Node: n, Program: d.m.prog,
 	}
 }

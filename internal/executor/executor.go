@@ -55,6 +55,14 @@ type Attacher interface {
 	Attach(h Handle, output func(Chunk)) error
 }
 
+// A Beater sees signs of life of its tasks.
+type Beater interface {
+	// LastBeat is when the task last changed the file $REGIE_HEARTBEAT or
+	// $REGIE_CHECKPOINT, by the clock of its file system; zero if it never did, or
+	// is not found.
+	LastBeat(h Handle) (time.Time, error)
+}
+
 // Handle names a started task; opaque to everybody but its executor, plain
 // text that can be stored.
 type Handle string

@@ -156,7 +156,7 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 		return nil, err
 	}
 	r.dispatch = dispatch.NewService(dispatch.ServiceConfig{
-		Config: dispatch.Config{LostAfter: lostAfter}, Clock: r.cfg.Clock, Report: r.tasks.report, Ask: r.tasks.ask,
+		Config: dispatch.Config{LostAfter: lostAfter}, Clock: r.cfg.Clock, Report: r.tasks.report, Alive: r.tasks.alive, Ask: r.tasks.ask,
 	})
 	r.runtime = runtime.NewService(runtime.ServiceConfig{
 		Store: r.store, Holder: r.cfg.Holder, Languages: r.cfg.Languages, Tasks: attempts{r.dispatch, r.tasks}, Clock: r.cfg.Clock,

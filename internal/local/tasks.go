@@ -139,7 +139,7 @@ func (t *tasks) Assign(task engine.Task) { t.of(store.RunID(task.Run)).worker.As
 func (t *tasks) Kill(ref dispatch.Ref)   { t.of(ref.Run).worker.Kill(ref) }
 func (t *tasks) Forget(ref dispatch.Ref) { t.of(ref.Run).worker.Forget(ref) }
 
-// Started and Ended pass on what workers say.
+// Started, Beat and Ended pass on what workers say.
 
 func (t *tasks) Started(ref dispatch.Ref) {
 	if f := t.regie.cfg.Started; f != nil {
@@ -148,6 +148,8 @@ func (t *tasks) Started(ref dispatch.Ref) {
 	t.regie.dispatch.Started(workerName, ref)
 }
 
+func (t *tasks) Beat(ref dispatch.Ref) { t.regie.dispatch.Beat(workerName, ref) }
+
 func (t *tasks) Ended(ref dispatch.Ref, outcome engine.TaskOutcome) {
 	t.regie.dispatch.Ended(workerName, ref, outcome)
 }
@@ -155,6 +157,11 @@ func (t *tasks) Ended(ref dispatch.Ref, outcome engine.TaskOutcome) {
 // report takes the end of an attempt to the runtime.
 func (t *tasks) report(run store.RunID, fence engine.Fence, end engine.TaskEnded) {
 	t.regie.runtime.TaskEnded(run, fence, end)
+}
+
+// alive takes a sign of life of an attempt to the runtime.
+func (t *tasks) alive(run store.RunID, fence engine.Fence, beat engine.Beat) {
+	t.regie.runtime.TaskBeat(run, fence, beat)
 }
 
 // ask asks the runtime about an attempt that runs.

@@ -41,6 +41,8 @@ func (r *Reactor) decideMessage(m Message) {
 		r.lookGate(m)
 	case TaskEnded:
 		r.taskEnded(m)
+	case TaskBeat:
+		r.taskBeat(m)
 	case TaskFound:
 		r.taskFound(m)
 	case Evaluated:
@@ -190,6 +192,14 @@ func (r *Reactor) taskEnded(m TaskEnded) {
 	}
 	// A refusal waits too: it may rest on what is not durable yet.
 	r.building.after(m.Run, settled)
+}
+
+// taskBeat takes a sign of life of an attempt.
+func (r *Reactor) taskBeat(m TaskBeat) {
+	l := r.live[m.Run]
+	if l != nil && l.takes() && current(l.run, m.Beat.Act, m.Beat.Attempt, m.Fence) {
+		r.decide(l, m.Beat)
+	}
 }
 
 // taskFound judges an attempt that runs somewhere. One that is wanted has been

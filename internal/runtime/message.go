@@ -8,7 +8,7 @@ import (
 )
 
 // Message is something that the reactor is told: Loaded, Submit, Cancel, Act, Write,
-// Remove, Inspect, Survey, Reloaded, TaskEnded, TaskFound, Evaluated, CommitDone, SequenceRead, Drain or
+// Remove, Inspect, Survey, Reloaded, TaskEnded, TaskBeat, TaskFound, Evaluated, CommitDone, SequenceRead, Drain or
 // Stop. That time has passed needs no message: every call of Handle says it.
 type Message interface{ message() }
 
@@ -76,6 +76,13 @@ type View struct {
 	Quarantine error
 }
 
+// TaskBeat is a sign of life of an attempt; nobody waits for what comes of it.
+type TaskBeat struct {
+	Run   store.RunID
+	Fence engine.Fence
+	Beat  engine.Beat
+}
+
 // TaskEnded is the end of an attempt. The fence is the one that the attempt was
 // handed out with.
 type TaskEnded struct {
@@ -126,6 +133,7 @@ func (Submit) message()       {}
 func (Cancel) message()       {}
 func (Inspect) message()      {}
 func (TaskEnded) message()    {}
+func (TaskBeat) message()     {}
 func (TaskFound) message()    {}
 func (Evaluated) message()    {}
 func (CommitDone) message()   {}

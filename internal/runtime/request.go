@@ -148,6 +148,11 @@ func (s *Service) TaskEnded(run store.RunID, fence engine.Fence, end engine.Task
 	s.box.Post(TaskEnded{Run: run, Fence: fence, End: end})
 }
 
+// TaskBeat reports that an attempt has begun, or goes on. It never blocks.
+func (s *Service) TaskBeat(run store.RunID, fence engine.Fence, beat engine.Beat) {
+	s.box.Post(TaskBeat{Run: run, Fence: fence, Beat: beat})
+}
+
 // TaskFound reports an attempt that a worker runs and nobody asked for; if no
 // run wants it, it is settled. It never blocks.
 func (s *Service) TaskFound(run store.RunID, act engine.ActID, attempt int, fence engine.Fence) {

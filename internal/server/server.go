@@ -139,6 +139,7 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 	s.dispatch = dispatch.NewService(dispatch.ServiceConfig{
 		Config: dispatch.Config{LostAfter: lostAfter}, Clock: s.clock,
 		Report: func(run store.RunID, fence engine.Fence, end engine.TaskEnded) { s.runtime.TaskEnded(run, fence, end) },
+		Alive:  func(run store.RunID, fence engine.Fence, beat engine.Beat) { s.runtime.TaskBeat(run, fence, beat) },
 		Ask: func(run store.RunID, act engine.ActID, attempt int, fence engine.Fence) {
 			s.runtime.TaskFound(run, act, attempt, fence)
 		},

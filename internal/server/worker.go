@@ -210,7 +210,9 @@ func (a attempts) Reattach(task engine.Task) {
 	a.crew.worker.Reattach(task)
 }
 
-// Started and Ended pass on what the worker says.
+// Started, Beat and Ended pass on what the worker says.
+
+func (c *crew) Beat(ref dispatch.Ref) { c.dispatch.Beat(workerName, ref) }
 
 func (c *crew) Started(ref dispatch.Ref) { c.dispatch.Started(workerName, ref) }
 

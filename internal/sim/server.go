@@ -353,6 +353,8 @@ func (v *server) performTask(e dispatch.Effect) {
 		v.tellRuntime(runtime.TaskEnded{Run: e.Ref.Run, Fence: e.Ref.Fence, End: engine.TaskEnded{
 			Act: e.Ref.Act, Attempt: e.Ref.Attempt, Outcome: e.Outcome,
 		}})
+	case dispatch.Alive:
+		v.tellRuntime(runtime.TaskBeat{Run: e.Ref.Run, Fence: e.Ref.Fence, Beat: engine.Beat{Act: e.Ref.Act, Attempt: e.Ref.Attempt}})
 	case dispatch.Ask:
 		v.tellRuntime(runtime.TaskFound{Run: e.Ref.Run, Act: e.Ref.Act, Attempt: e.Ref.Attempt, Fence: e.Ref.Fence})
 	case dispatch.WakeAt:

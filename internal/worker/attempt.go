@@ -40,6 +40,15 @@ func (w *Worker) execute(ctx context.Context, x executor.Executor, a *attempt, t
 	w.tellStarted(a.ref)
 	stop := context.AfterFunc(ctx, func() { _ = x.Stop(handle, grace(s)) })
 	defer stop()
+	if beats, ok := x.(executor.Beater); ok && t.Heartbeat > 0 {
+		listening, end := context.WithCancel(w.detached)
+		heard := make(chan struct{})
+		go func() {
+			defer close(heard)
+			w.listen(listening, beats, handle, t.Heartbeat, a.ref)
+		}()
+		defer func() { end(); <-heard }()
+	}
 	result, err := x.Wait(w.detached, handle)
 	if err != nil && w.detached.Err() != nil {
 		a.left = true

@@ -92,6 +92,8 @@ type Resumable interface {
 // and must not block.
 type Listener interface {
 	Started(ref dispatch.Ref)
+	// Beat says that an attempt which owes heartbeats goes on.
+	Beat(ref dispatch.Ref)
 	Ended(ref dispatch.Ref, outcome engine.TaskOutcome)
 }
 

@@ -40,10 +40,17 @@ const token = "s3cr3t-t0ken-value"
 type listener struct {
 	mu      sync.Mutex
 	started int
+	beats   int
 	ends    chan engine.TaskOutcome
 }
 
 func newListener() *listener { return &listener{ends: make(chan engine.TaskOutcome, 100)} }
+
+func (l *listener) Beat(dispatch.Ref) {
+	l.mu.Lock()
+	l.beats++
+	l.mu.Unlock()
+}
 
 func (l *listener) Started(dispatch.Ref) {
 	l.mu.Lock()

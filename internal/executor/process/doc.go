@@ -20,7 +20,7 @@
 //	script   Task.Script, mode 0700
 //	work/    the working directory, with the bundle's files
 //	tmp/     $TMPDIR
-//	out/     holds $REGIE_OUTPUT (output) and $REGIE_CHECKPOINT (checkpoint)
+//	out/     holds $REGIE_OUTPUT (output), $REGIE_CHECKPOINT (checkpoint) and $REGIE_HEARTBEAT (heartbeat)
 //
 // state is text. Each line is one JSON object and ends with a line feed; a
 // last line without it was cut by a crash and does not count. The lines are:

@@ -43,6 +43,7 @@ func ownVars(task *executor.Task, dir string) []executor.EnvVar {
 	return []executor.EnvVar{
 		{Name: "REGIE_OUTPUT", Value: filepath.Join(dir, outputFile)},
 		{Name: "REGIE_CHECKPOINT", Value: filepath.Join(dir, checkpointFile)},
+		{Name: "REGIE_HEARTBEAT", Value: filepath.Join(dir, heartbeatFile)},
 		{Name: "REGIE_RUN_ID", Value: task.RunID},
 		{Name: "REGIE_STEP", Value: task.Step},
 		{Name: "REGIE_ATTEMPT", Value: strconv.Itoa(task.Attempt)},

@@ -26,6 +26,7 @@ const (
 	outDir         = "out"
 	outputFile     = "out/output"
 	checkpointFile = "out/checkpoint"
+	heartbeatFile  = "out/heartbeat"
 )
 
 // command is what is executed.

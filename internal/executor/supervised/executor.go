@@ -265,6 +265,12 @@ func (x *Executor) Stop(h executor.Handle, grace time.Duration) error {
 	return err
 }
 
+// LastBeat implements [executor.Beater].
+func (x *Executor) LastBeat(h executor.Handle) (time.Time, error) {
+	answer, err := x.ask(x.ctx, wire.Request{Op: wire.OpBeat, Handle: []byte(h)})
+	return answer.Beat, err
+}
+
 // Release implements [executor.Executor].
 func (x *Executor) Release(h executor.Handle) error {
 	if _, err := x.ask(context.Background(), wire.Request{Op: wire.OpRelease, Handle: []byte(h)}); err != nil {

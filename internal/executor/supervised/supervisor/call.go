@@ -185,6 +185,8 @@ func (c *call) answer(payload []byte) error {
 			return c.fail(err)
 		}
 		return c.message(wire.Response{})
+	case wire.OpBeat:
+		return c.beat(&r)
 	case wire.OpInfo:
 		info := c.s.info()
 		return c.message(wire.Response{Info: &info})
@@ -205,6 +207,18 @@ func (s *supervisor) folder(handle []byte) (string, bool) {
 func (s *supervisor) ours(dir string) bool {
 	relative, err := filepath.Rel(s.cfg.Work, dir)
 	return err == nil && relative != "." && filepath.IsLocal(relative) && strings.IndexByte(dir, 0) < 0
+}
+
+// beat says when a task was last heard of.
+func (c *call) beat(r *wire.Request) error {
+	if _, ok := c.s.folder(r.Handle); !ok {
+		return c.message(wire.Response{})
+	}
+	at, err := c.s.tasks.LastBeat(executor.Handle(r.Handle))
+	if err != nil {
+		return c.fail(err)
+	}
+	return c.message(wire.Response{Beat: at})
 }
 
 // change stops or releases a task.

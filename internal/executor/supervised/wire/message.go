@@ -68,6 +68,7 @@ const (
 	OpInfo    Op = "info"
 	OpDrain   Op = "drain"
 	OpRetire  Op = "retire"
+	OpBeat    Op = "beat" // when the task was last heard of
 )
 
 // Request asks for one operation. Attachments of start: the checkpoint, then the
@@ -180,7 +181,9 @@ type Response struct {
 	Started bool    `json:"started,omitempty"`
 	Result  *Result `json:"result,omitempty"`
 	Info    *Info   `json:"info,omitempty"`
-	Error   *Error  `json:"error,omitempty"`
+	// Beat is when the task was last heard of; zero: never.
+	Beat  time.Time `json:"beat,omitzero"`
+	Error *Error    `json:"error,omitempty"`
 }
 
 // Result is an [executor.Result] without its attachments.
