@@ -453,7 +453,9 @@ func (m *Machine) applyWork(run *Run, a *Activation, ev *Event) error {
 }
 
 func (m *Machine) applyAttemptEnded(run *Run, a *Activation, ev *Event) {
-	a.Checkpoint = ev.Checkpoint
+	if ev.Outcome != OutcomeLost && ev.Outcome != OutcomeNotStarted { // of those nobody knows what they left
+		a.Checkpoint = ev.Checkpoint
+	}
 	a.Warning = ev.Warning
 	a.Err = ev.Error
 	a.State, a.Reason = Running, ReasonNone

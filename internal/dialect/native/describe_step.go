@@ -163,8 +163,8 @@ func (d *language) stepLater() []descriptor.Field {
 		{Name: "priority", Type: kind(descriptor.Integer), Template: true, Later: "priorities", Doc: "Steps with a higher number start first."},
 		{Name: "cache", Type: object(d.cache), Later: "cached outputs", Doc: "Reuses an earlier output."},
 		{Name: "conditions", Type: object(d.conditions), Later: "conditions", Doc: "Named facts with a date that the step needs, adds or deletes."},
-		{Name: "at_most_once", Type: kind(descriptor.Boolean), Later: "steps that run at most once", Doc: "Makes one attempt and never repeats it; when nobody knows whether it ran, a person decides."},
-		{Name: "heartbeat", Type: kind(descriptor.Duration), Template: true, Later: "heartbeats", Doc: "Longest silence of the step."},
+		{Name: "at_most_once", Type: kind(descriptor.Boolean), Doc: "Makes one attempt and never repeats it; when nobody knows whether it ran, the step waits until a person says so. `retry` excludes it, and `defaults.retry` does not apply."},
+		{Name: "heartbeat", Type: kind(descriptor.Duration), Template: true, Doc: "Longest silence of an attempt, from its begin on; then it is ended and fails with the error `heartbeat`. A script is heard of whenever it changes the file `$REGIE_HEARTBEAT` or `$REGIE_CHECKPOINT`; a worker outside says so itself.", Example: "run: |\n  for f in *.csv; do\n    ./load \"$f\"\n    touch \"$REGIE_HEARTBEAT\"\n  done\nheartbeat: 5m"},
 		{Name: "artifacts", Type: list(text()), Later: "artifacts", Doc: "Files of the working directory that are kept, as patterns."},
 		{Name: "image", Type: text(), Template: true, Later: "containers", Doc: "Container image in which the script runs."},
 		{Name: "runs_on", Type: object(&descriptor.Object{Name: "runs_on", Doc: "Where the step runs.", Fields: []descriptor.Field{

@@ -212,16 +212,21 @@ func (c *compiler) timeout(n *yamldoc.Node, v *view, node *workflow.Node, what s
 	}
 }
 
-// bound compiles the field timeout. None of no length can be kept, and it does
-// not mean that there is no bound.
+// bound compiles the field timeout.
 func (c *compiler) bound(n *yamldoc.Node, o *descriptor.Object, v *view) *workflow.Data {
-	if e := n.Entry("timeout"); e != nil {
+	return c.length(n, o, "timeout", v)
+}
+
+// length compiles a bound. None of no length can be kept, and it does not mean
+// that there is no bound.
+func (c *compiler) length(n *yamldoc.Node, o *descriptor.Object, field string, v *view) *workflow.Data {
+	if e := n.Entry(field); e != nil {
 		if length, err := duration.Parse(e.Value.Text); err == nil && length == 0 {
-			c.errorAt(e.Value, descriptor.CodeInvalidValue, "`timeout` must be longer than nothing; this is %s", e.Value.Text).
+			c.errorAt(e.Value, descriptor.CodeInvalidValue, "`%s` must be longer than nothing; this is %s", field, e.Value.Text).
 				WithHint("leave it out if there is no bound")
 		}
 	}
-	d, _ := c.field(n, o, "timeout", v)
+	d, _ := c.field(n, o, field, v)
 	return d
 }
 

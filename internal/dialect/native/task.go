@@ -96,7 +96,18 @@ func (c *compiler) run(n *yamldoc.Node, v *view, node *workflow.Node) {
 		node.Task.RunAs = user.Text
 	}
 	node.Task.With = &workflow.Data{Object: with}
-	node.Task.Idempotent, _ = boolean(n.Get("idempotent"))
+	c.once(n, node.Task)
+	node.Task.Heartbeat = c.length(n, c.lang.step, "heartbeat", v)
+}
+
+// once compiles what repeating a task means.
+func (c *compiler) once(n *yamldoc.Node, t *workflow.Task) {
+	t.Idempotent, _ = boolean(n.Get("idempotent"))
+	t.AtMostOnce, _ = boolean(n.Get("at_most_once"))
+	if t.Idempotent && t.AtMostOnce {
+		c.errorAt(n.Entry("at_most_once").Key, descriptor.CodeConflict, "`at_most_once` and `idempotent` exclude each other").
+			WithHint("a step that may be done twice need not be done at most once")
+	}
 }
 
 // argv compiles a program with its arguments. Numbers stand as written.
@@ -176,7 +187,10 @@ func (c *compiler) shell(n *yamldoc.Node) *workflow.Data {
 func (c *compiler) uses(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type {
 	u := n.Get("uses")
 	node.Kind, node.Task = workflow.KindTask, &workflow.Task{Uses: scalarText(u)}
-	node.Task.Idempotent, _ = boolean(n.Get("idempotent"))
+	c.once(n, node.Task)
+	if e := n.Entry("heartbeat"); e != nil {
+		c.errorAt(e.Key, codeMisplaced, "`heartbeat` has no meaning for a connector: it is one call, which says nothing before its end").WithHint("use `timeout`")
+	}
 	conn := c.connectors[scalarText(u)]
 	if conn == nil {
 		c.unknownConnector(u)

@@ -145,7 +145,7 @@ func TestEnvironmentIsAllowed(t *testing.T) {
 	})
 	want := []string{
 		"HOME=/h", "LANG=de", "LC_ALL=C", "LC_TIME=nl", "LOGNAME=l", "OWN=1", "PATH=" + defaultPath,
-		"REGIE_ATTEMPT=1", "REGIE_CALLED_FROM=/called", "REGIE_CHECKPOINT=" + dir + "/out/checkpoint", "REGIE_IDEMPOTENCY_KEY=k",
+		"REGIE_ATTEMPT=1", "REGIE_CALLED_FROM=/called", "REGIE_CHECKPOINT=" + dir + "/out/checkpoint", "REGIE_HEARTBEAT=" + dir + "/out/heartbeat", "REGIE_IDEMPOTENCY_KEY=k",
 		"REGIE_OUTPUT=" + dir + "/out/output", "REGIE_RUN_ID=r", "REGIE_STEP=s",
 		"SHELL=/bin/x", "TMPDIR=" + dir + "/tmp", "TZ=UTC", "USER=u",
 	}
