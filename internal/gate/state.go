@@ -312,6 +312,12 @@ func (s *State) Wake() time.Time {
 	return s.wakes[0].wake
 }
 
+// Defined reports whether there is a definition of the limit.
+func (s *State) Defined(id ID) bool {
+	l := s.limits[id]
+	return l != nil && l.defined
+}
+
 // Granted reports whether a request was granted and not given back.
 func (s *State) Granted(ref Ref) bool {
 	r := s.requests[ref]

@@ -148,6 +148,7 @@ func (r *Reactor) reloaded(m Reloaded) {
 		}
 		r.actOn(l, a)
 	}
+	r.countRun(l)
 	if l.ended && l.quarantine == nil && r.building.parts[id] == nil {
 		delete(r.live, id)
 	}

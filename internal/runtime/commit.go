@@ -101,6 +101,7 @@ func (r *Reactor) committed() {
 	}
 	for _, p := range b.order {
 		p.live.durable = true
+		r.askNow(p.live)
 		if p.ended != nil {
 			delete(r.live, p.live.id)
 			r.onDisk(p.live.id)
@@ -207,10 +208,11 @@ func (r *Reactor) resend() {
 }
 
 // expel takes a run that is not durable yet out of memory and of both batches,
-// and answers those who wait for it. Runs share nothing within a batch, so the
-// rest of it stands.
+// and answers those who wait for it. A run that is not durable has not
+// asked the gate, so nothing of others hangs on it, and the rest of it stands.
 func (r *Reactor) expel(l *live, answer func(output) Reply) {
 	r.dropTimers(l, false)
+	r.leaveGate(l, false)
 	r.onDisk(l.id)
 	l.run, l.quarantine = nil, ErrNotLive
 	delete(r.live, l.id)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/workflow"
 )
@@ -56,17 +57,21 @@ func (r *Reactor) decideMessage(m Message) {
 func (l *live) takes() bool { return l.quarantine == nil && !l.ended }
 
 func (r *Reactor) loaded(m Loaded) {
+	r.door.loading--
 	l := &live{
 		id: m.Row.ID, machine: m.Machine, run: m.Run, row: m.Row,
 		durable: true, timers: map[engine.TimerID]bool{},
 	}
 	r.live[l.id] = l
 	if m.Err != nil {
+		r.retake(l, m.Run)
+		r.countRun(l)
 		r.quarantine(l, m.Err, nil)
 		return
 	}
 	r.programs[m.Row.Program] = true
 	r.decide(l, engine.Recover{})
+	r.countRun(l)
 }
 
 func (r *Reactor) submit(m Submit) {
@@ -163,7 +168,9 @@ func (r *Reactor) inspect(m Inspect) {
 	case l.quarantine != nil:
 		reply.Err = l.quarantine
 	default:
-		reply.Seen, reply.Err = looked(m.Look, View{Row: l.row, Machine: l.machine, Run: l.run})
+		reply.Seen, reply.Err = looked(m.Look, View{Row: l.row, Machine: l.machine, Run: l.run, Standing: func(act engine.ActID) (gate.Standing, bool) {
+			return r.door.state.Standing(l.ref(act), r.now)
+		}})
 		if l.durable && !r.changing(m.Run) { // who looks need not wait for others
 			r.reply(reply)
 			return
@@ -257,6 +264,7 @@ func (r *Reactor) decide(l *live, in engine.Input) bool {
 	if ended != nil {
 		l.ended = true
 		r.dropTimers(l, true)
+		r.leaveGate(l, false)
 	}
 	return true
 }
@@ -287,9 +295,11 @@ func (r *Reactor) ask(l *live, in engine.Input) (d engine.Decision, stack []byte
 		r.mark("")
 	}()
 	r.mark(l.id)
+	runs, steps := r.bounds(l)
 	d, err = l.machine.Decide(l.run, in, engine.Context{
-		Now:   r.now,
-		Fence: engine.Fence{Incarnation: r.lease.Incarnation, Sequence: r.building.sequence},
+		Now:       r.now,
+		Fence:     engine.Fence{Incarnation: r.lease.Incarnation, Sequence: r.building.sequence},
+		BoundRuns: runs, BoundSteps: steps,
 	})
 	return d, nil, err
 }
@@ -323,7 +333,7 @@ func (r *Reactor) command(l *live, c engine.Command, recovering bool) {
 	b := r.building
 	switch c := c.(type) {
 	case engine.Dispatch:
-		if l.durable && mayOvertake(l.machine.Program(), &c.Task) {
+		if l.durable && mayOvertake(l.machine.Program(), &c.Task) && !l.passes(c.Task.Act) {
 			r.do(Dispatch{Task: c.Task})
 			return
 		}
@@ -344,6 +354,8 @@ func (r *Reactor) command(l *live, c engine.Command, recovering bool) {
 		l.timers[c.Timer] = true
 	case engine.ClearTimer:
 		r.clearTimer(l, c.Timer)
+	case engine.AskGate, engine.HoldGate, engine.LeaveGate, engine.SetFacts, engine.Await:
+		r.gateCommand(l, c)
 	case engine.NeedEval:
 		r.do(Evaluate{Incarnation: r.lease.Incarnation, Run: l.id, Need: c})
 	}
@@ -390,6 +402,7 @@ func mayOvertake(p *workflow.Program, t *engine.Task) bool {
 // decided before stays in its batches.
 func (r *Reactor) quarantine(l *live, reason error, stack []byte) {
 	r.dropTimers(l, false)
+	r.leaveGate(l, true)
 	l.run = nil
 	l.quarantine = fmt.Errorf("%w: %w", ErrQuarantined, reason)
 	r.do(Quarantined{Run: l.id, Reason: l.quarantine, Stack: stack})

@@ -3,6 +3,7 @@ package runtime
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -48,6 +49,9 @@ type door struct {
 	dates     map[store.ObjectID][]string
 	// loading is how many runs are to be taken in before anything is granted.
 	loading int
+	// crowded are runs that others make room for, skips those that do not wait;
+	// both are looked at before, and after, the next grants.
+	crowded, skips []store.RunID
 }
 
 func newDoor(cfg GateConfig, now time.Time) (*door, error) {
@@ -109,6 +113,9 @@ func (LookGate) message()     {}
 
 func (r *Reactor) setLimits(m SetLimits) {
 	r.door.state.SetLimits(m.Limits, r.now)
+	for _, id := range slices.Sorted(maps.Keys(r.live)) {
+		r.countRun(r.live[id])
+	}
 	r.reply(Reply{Caller: m.Caller})
 }
 

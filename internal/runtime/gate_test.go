@@ -1,13 +1,18 @@
 package runtime_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
 )
 
 func closed(date string) gate.Fact {
@@ -47,4 +52,173 @@ func TestConditionsAreDurable(t *testing.T) {
 	if diff := cmp.Diff(want[:1], b.facts()); diff != "" {
 		t.Errorf("conditions after a second restart (-want +got):\n%s", diff)
 	}
+}
+
+// limited is a task that takes a share of each limit.
+func limited(id string, names ...string) workflow.Node {
+	n := task(id)
+	for _, name := range names {
+		n.Limits = append(n.Limits, workflow.LimitUse{Name: workflow.Constant(value.String(name))})
+	}
+	return n
+}
+
+// dispatched lists the attempts that were handed out since the last call.
+func (b *bench) dispatched() string {
+	var out []string
+	for _, e := range b.effects {
+		if rest, ok := strings.CutPrefix(e, "dispatch "); ok {
+			out = append(out, rest)
+		}
+	}
+	b.effects = nil
+	return strings.Join(out, ", ")
+}
+
+func (b *bench) wantDispatched(want string) {
+	b.t.Helper()
+	b.settle()
+	if got := b.dispatched(); got != want {
+		b.t.Fatalf("dispatched %q, want %q", got, want)
+	}
+}
+
+func (b *bench) define(limits ...gate.Limit) {
+	b.cfg.Gate.Limits = limits
+	b.tell(runtime.SetLimits{Limits: limits})
+}
+
+func named(name string, capacity int) gate.Limit {
+	return gate.Limit{ID: gate.ID{Name: name}, Capacity: capacity}
+}
+
+func TestLockBetweenRuns(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, run := range []string{"r1", "r2", "r3"} {
+		b.tell(submit(store.RunID(run), prepare(program(run, limited(run, "tapes"))), 0))
+		b.settle()
+		b.now = b.now.Add(time.Second)
+	}
+	b.wantDispatched("r1 r1 #1") // nobody has defined it: a lock
+	b.restart()
+	b.settle()
+	b.wantDispatched("") // the holder is known again before anybody is granted
+	// The end of one and the begin of the next are one batch.
+	b.tell(b.end("r1", engine.OutcomeSucceeded))
+	if got := b.effects[len(b.effects)-1]; !strings.Contains(got, "r1 goes on, r2 goes on") {
+		t.Errorf("committed %q", got)
+	}
+	b.wantDispatched("r2 r2 #1")
+	if fence := b.tasks["r2"].Fence; fence != (engine.Fence{Incarnation: 2, Sequence: b.tasks["r2"].Fence.Sequence}) || !b.tasks["r1"].Fence.Less(fence) {
+		t.Errorf("fence %v after %v", fence, b.tasks["r1"].Fence)
+	}
+	b.define(named("tapes", 2))
+	b.wantDispatched("r3 r3 #1") // at once
+	b.define(named("tapes", 1))
+	b.tell(submit("r4", prepare(program("r4", limited("r4", "tapes"))), 0))
+	b.settle()
+	b.tell(b.end("r2", engine.OutcomeSucceeded))
+	b.wantDispatched("") // one is held, and one is all there is
+	b.tell(runtime.Cancel{Run: "r3"})
+	b.settle()
+	b.tell(b.end("r3", engine.OutcomeCanceled))
+	b.wantDispatched("r4 r4 #1")
+}
+
+func TestRateOverARestart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	bank := gate.Limit{ID: gate.ID{Name: "bank"}, Rate: gate.Rate{Count: 1, Per: time.Minute}}
+	b.define(bank)
+	b.tell(submit("r1", prepare(program("one", limited("a", "bank"))), 0))
+	b.wantDispatched("r1 a #1")
+	b.tell(b.end("a", engine.OutcomeSucceeded))
+	b.settle()
+	b.restart()
+	b.tell(submit("r2", prepare(program("two", limited("b", "bank"))), 0))
+	b.wantDispatched("")
+	b.now = b.now.Add(59 * time.Second)
+	b.tell()
+	b.wantDispatched("")
+	b.now = b.now.Add(time.Second)
+	b.tell()
+	b.wantDispatched("r2 b #1")
+}
+
+func TestConditionStartsWaitingRun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	n := task("a")
+	needs := []workflow.ConditionMatch{{Name: workflow.Constant(value.String("ledger-closed")), Date: workflow.Constant(value.String("2026-03-01"))}}
+	n.Gate = &workflow.Gate{Needs: needs, Delete: needs}
+	p := program("one", n)
+	p.Namespace = "n"
+	b.tell(submit("r1", prepare(p), 0), submit("r2", prepare(p), 0))
+	b.wantDispatched("")
+	b.restart()
+	b.tell(runtime.SetCondition{Fact: closed("2026-03-01"), Holds: true})
+	b.wantDispatched("r1 a #1, r2 a #1")
+	b.tell(b.end("a", engine.OutcomeSucceeded))
+	b.settle()
+	if facts := b.facts(); len(facts) > 0 {
+		t.Errorf("%v hold after the step that deletes them", facts)
+	}
+	b.restart()
+	if facts := b.facts(); len(facts) > 0 {
+		t.Errorf("%v hold after a restart", facts)
+	}
+}
+
+func grouped(then workflow.ConcurrencyThen, id string) *runtime.Prepared {
+	p := program("nightly", task(id))
+	p.Concurrency = &workflow.Concurrency{Then: then}
+	return prepare(p)
+}
+
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.tell(submit("r1", grouped("", "r1"), 0))
+	b.wantDispatched("r1 r1 #1")
+	b.tell(submit("r2", grouped("", "r2"), 0))
+	b.wantDispatched("")
+	if row := b.disk.rows["r2"]; row.State != "queued" || row.Reason != "concurrency" || !row.StartedAt.IsZero() {
+		t.Errorf("r2 is %s (%s), started at %s", row.State, row.Reason, row.StartedAt)
+	}
+	b.tell(submit("r3", grouped(workflow.ConcurrencySkip, "r3"), 0))
+	b.settle()
+	if row := b.disk.rows["r3"]; row.State != "skipped" || row.Reason != "concurrency" {
+		t.Errorf("r3 is %s (%s)", row.State, row.Reason)
+	}
+	b.restart()
+	b.settle()
+	b.tell(submit("r4", grouped(workflow.ConcurrencyCancelRunning, "r4"), 0))
+	b.wantDispatched("")
+	if row := b.disk.rows["r2"]; row.State != "canceled" {
+		t.Errorf("r2 is %s: it had not begun", row.State)
+	}
+	b.tell(b.end("r1", engine.OutcomeCanceled))
+	b.wantDispatched("r4 r4 #1")
+	if row := b.disk.rows["r1"]; row.State != "canceled" {
+		t.Errorf("r1 is %s", row.State)
+	}
+}
+
+func TestQuotas(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.tell(submit("r1", prepare(program("one", task("a"))), 0))
+	b.settle()
+	b.define(gate.Limit{ID: gate.ID{Kind: gate.Runs}, Capacity: 2}, gate.Limit{ID: gate.ID{Kind: gate.Steps}, Capacity: 1})
+	b.tell(submit("r2", prepare(program("two", task("b"), task("c"))), 0), submit("r3", prepare(program("three", task("d"))), 0))
+	b.wantDispatched("r1 a #1, r2 b #1") // r1 began before it was bounded, and counts as a run
+	b.restart()
+	b.settle()
+	b.tell(b.end("a", engine.OutcomeSucceeded))
+	b.wantDispatched("") // r3 has begun; its step waits
+	b.tell(b.end("b", engine.OutcomeSucceeded))
+	b.wantDispatched("r2 c #1")
+	b.tell(b.end("c", engine.OutcomeSucceeded))
+	b.wantDispatched("r3 d #1")
 }

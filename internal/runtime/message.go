@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/store"
 )
 
@@ -72,6 +73,9 @@ type View struct {
 	Row     store.RunRow
 	Machine *engine.Machine
 	Run     *engine.Run
+	// Standing is where an activation stands with the gate, or with 0 the run; false
+	// if it is not there.
+	Standing func(act engine.ActID) (gate.Standing, bool)
 	// Quarantine is why the run is set aside, and Run then nil.
 	Quarantine error
 }

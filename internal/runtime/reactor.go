@@ -54,6 +54,7 @@ type live struct {
 	row     store.RunRow
 	rowNew  bool // no batch has the row as it is now
 	timers  map[engine.TimerID]bool
+	gated   gated
 	// durable: its acceptance is on disk. ended: the last decision ended it.
 	durable bool
 	ended   bool
@@ -144,6 +145,9 @@ func (r *Reactor) receive(m Message) {
 			r.reply(Reply{Caller: caller, Err: ErrBusy})
 			return
 		}
+		if _, ok := m.(Loaded); ok {
+			r.door.loading++
+		}
 		r.backlog = append(r.backlog, m)
 	}
 }
@@ -196,6 +200,7 @@ func (r *Reactor) work() {
 	}
 	r.retryCommit()
 	if !r.stopping {
+		r.grant()
 		// Timers first: what the backlog holds back must not hold them back.
 		for r.room() {
 			t := r.timers.due(r.now)
@@ -203,10 +208,12 @@ func (r *Reactor) work() {
 				break
 			}
 			r.fire(t)
+			r.grant()
 		}
 		done := 0
 		for done < len(r.backlog) && r.room() {
 			r.decideMessage(r.backlog[done])
+			r.grant()
 			done++
 		}
 		if done > 0 {
@@ -249,7 +256,11 @@ func (r *Reactor) askToWake() {
 	if !r.halted {
 		at = r.commit.retryAt
 	}
-	if next := r.timers.next(); !next.IsZero() && !r.halted && !r.stopping && r.room() {
+	next := r.timers.next()
+	if wake := r.door.state.Wake(); r.door.loading == 0 && !wake.IsZero() && (next.IsZero() || wake.Before(next)) {
+		next = wake
+	}
+	if !next.IsZero() && !r.halted && !r.stopping && r.room() {
 		next = store.TimerTime(next) // r.now is cut off to the microsecond
 		if at.IsZero() || next.Before(at) {
 			at = next
