@@ -27,12 +27,14 @@ const (
 	MaxActed = 1000
 	// MaxNamedSteps is how many steps of a run one request names.
 	MaxNamedSteps = 1000
+	// MaxStepsOfMany is how many steps it names of several runs.
+	MaxStepsOfMany = 100
 	// ActedAtOnce is on how many of them at the same time: what is decided
 	// together is on disk together.
 	ActedAtOnce = 32
 )
 
-// Act cancels, holds, releases or retries runs. With an idempotency key it does
+// Act does what an operator asks for on runs. With an idempotency key it does
 // so once, and gives the same answer again. A crash between the last action and
 // the writing of the key is the exception: what was done then is refused, or
 // changes nothing, but a retry may be one more.
@@ -121,16 +123,14 @@ func checkAct(m *regiev1.ActRequest) error {
 		return invalid("run", "give one of run, runs and filter")
 	case len(m.GetRuns()) > MaxActed:
 		return invalid("runs", "there are %d, more than %d", len(m.GetRuns()), MaxActed)
-	case len(m.GetSteps()) > 0 && m.GetRun() == "":
-		return invalid("steps", "steps can be named of a single run only")
-	case len(m.GetSteps()) > MaxNamedSteps:
-		return invalid("steps", "there are %d, more than %d", len(m.GetSteps()), MaxNamedSteps)
+	case len(m.GetSteps()) > MaxNamedSteps, len(m.GetSteps()) > MaxStepsOfMany && m.GetRun() == "":
+		return invalid("steps", "there are %d, more than %d of one run or %d of several", len(m.GetSteps()), MaxNamedSteps, MaxStepsOfMany)
 	case m.GetAction() == regiev1.Action_ACTION_CANCEL && len(m.GetSteps()) > 0:
 		return invalid("steps", "a run is canceled as a whole")
 	case m.GetAction() == regiev1.Action_ACTION_UNSPECIFIED || regiev1.Action_name[int32(m.GetAction())] == "":
-		return invalid("action", "give ACTION_CANCEL, ACTION_HOLD, ACTION_RELEASE or ACTION_RETRY")
+		return invalid("action", "give one of the actions, such as ACTION_HOLD")
 	}
-	return nil
+	return checkOperation(m)
 }
 
 // target is a run to act on, or why it cannot be.
@@ -177,6 +177,9 @@ func (a *API) targets(ctx context.Context, m *regiev1.ActRequest) (out []target,
 var actionNames = map[regiev1.Action]string{
 	regiev1.Action_ACTION_CANCEL: "run.cancel", regiev1.Action_ACTION_HOLD: "run.hold",
 	regiev1.Action_ACTION_RELEASE: "run.release", regiev1.Action_ACTION_RETRY: "run.retry",
+	regiev1.Action_ACTION_SET_SUCCEEDED: "run.set_succeeded", regiev1.Action_ACTION_SET_FAILED: "run.set_failed",
+	regiev1.Action_ACTION_SKIP: "run.skip", regiev1.Action_ACTION_KILL: "run.kill", regiev1.Action_ACTION_RUN_NOW: "run.run_now",
+	regiev1.Action_ACTION_COMMENT: "run.comment",
 }
 
 // act acts on one run. Whatever keeps it from being done is a result.
@@ -196,8 +199,10 @@ func (a *API) act(ctx context.Context, row *store.RunRow, m *regiev1.ActRequest)
 		done, err = a.cfg.Runtime.Release(ctx, order)
 	case regiev1.Action_ACTION_RETRY:
 		done, err = a.cfg.Runtime.Retry(ctx, order)
-	default:
+	case regiev1.Action_ACTION_CANCEL:
 		done, err = a.cancel(ctx, row, order)
+	default:
+		done, err = a.operate(ctx, m, order)
 	}
 	out := &regiev1.ActResult{Run: string(row.ID), Done: err == nil}
 	for i := range done.Affected {

@@ -165,6 +165,9 @@ func eventText(out *regiev1.Event, ev *engine.Event) string {
 	if out.GetPath() != "" {
 		text = out.GetPath() + ": " + what
 	}
+	if ev.Kind == engine.EvRetryAsked && ev.Trigger != "" {
+		text = ev.Trigger + " asked"
+	}
 	switch {
 	case ev.Attempt > 0 && ev.Outcome != "":
 		text += fmt.Sprintf(" (attempt %d %s)", ev.Attempt, ev.Outcome)
@@ -194,6 +197,7 @@ var eventWords = map[engine.EventKind]string{
 	engine.EvRetry: "tries again", engine.EvCaught: "error handled", engine.EvAssigned: "variables set",
 	engine.EvStopping: "told to stop", engine.EvUnknown: "outcome unknown", engine.EvEnded: "ended",
 	engine.EvCancelAsked: "cancel asked", engine.EvRunEnded: "run ended", engine.EvHeld: "held", engine.EvReleased: "released",
+	engine.EvSettled: "set", engine.EvCommented: "comment",
 	engine.EvFailureHeld: "failure held", engine.EvRetryAsked: "retry asked", engine.EvFrameReopened: "block reopened", engine.EvReopened: "reopened",
 }
 

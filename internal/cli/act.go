@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/cli/view"
@@ -19,21 +20,27 @@ type action struct {
 	would string // what would
 	short string
 	long  string
-	steps bool // it can be about single steps
+	steps string // in the help of --step; empty: it is about whole runs
+	// define adds flags of its own, and fill puts them into the request.
+	define func(*pflag.FlagSet, *actFlags)
+	fill   func(*actFlags, *regiev1.ActRequest) error
 }
+
+// insteadOfRun is the help of --step where it narrows what is acted on.
+const insteadOfRun = "`PATH` of a step, instead of the whole run; can be repeated"
 
 // actions are the commands that act on runs.
 func actions() []action {
-	return []action{
+	return append(stepActions(), []action{
 		{regiev1.Action_ACTION_CANCEL, "cancel", "is being canceled", "would be canceled", "Cancel runs",
-			"Asks runs to end: what runs is stopped, nothing else begins, and what the\nworkflow says about its end is done.", false},
+			"Asks runs to end: what runs is stopped, nothing else begins, and what the\nworkflow says about its end is done.", "", nil, nil},
 		{regiev1.Action_ACTION_HOLD, "hold", "is held", "would be held", "Keep runs or steps from going on",
-			"Keeps runs from starting anything new, or steps from beginning. What runs goes\non to its end. A hold stays until it is released, also over a restart.", true},
+			"Keeps runs from starting anything new, or steps from beginning. What runs goes\non to its end. A hold stays until it is released, also over a restart.", insteadOfRun, nil, nil},
 		{regiev1.Action_ACTION_RELEASE, "release", "is released", "would be released", "Let held runs or steps go on",
-			"Takes holds back: that of a run, or those of steps.", true},
+			"Takes holds back: that of a run, or those of steps.", insteadOfRun, nil, nil},
 		{regiev1.Action_ACTION_RETRY, "retry", "is tried again", "would be tried again", "Try failed steps again",
-			"Gives the steps of a run that failed, or the named ones of them, new attempts.\nWhat was not run because of them is judged again; what succeeded is not repeated.", true},
-	}
+			"Gives the steps of a run that failed, or the named ones of them, new attempts.\nWhat was not run because of them is judged again; what succeeded is not repeated.", insteadOfRun, nil, nil},
+	}...)
 }
 
 type actFlags struct {
@@ -42,12 +49,14 @@ type actFlags struct {
 	filter, reason string
 	steps          []string
 	dryRun, yes    bool
+
+	output, errorName, message string
 }
 
 func (c *cli) actCommand(a action) *cobra.Command {
 	var f actFlags
 	cmd := &cobra.Command{
-		Use: a.verb + " RUN...", Short: a.short, GroupID: groupRemote,
+		Use: a.verb + " RUN...", Short: a.short, GroupID: groupOperate,
 		Long: a.long + `
 
 The runs are named, or are those that --filter has; then, on a terminal, it asks
@@ -67,8 +76,11 @@ Exit code 1 if something was refused.
 	flags.StringVar(&f.reason, "reason", "", reasonHelp)
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would happen, and do nothing")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
-	if a.steps {
-		flags.StringArrayVar(&f.steps, "step", nil, "`PATH` of a step, instead of the whole run; can be repeated")
+	if a.steps != "" {
+		flags.StringArrayVar(&f.steps, "step", nil, a.steps)
+	}
+	if a.define != nil {
+		a.define(flags, &f)
 	}
 	complete := c.completeRemoteRuns(&f.remoteFlags)
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
@@ -84,12 +96,15 @@ func (c *cli) act(ctx context.Context, r *remote, a action, f *actFlags, runs []
 		return usagef("RUN or --filter is missing").withHint("`regie runs` lists runs; --filter LINE names all that match")
 	case len(runs) > 0 && f.filter != "":
 		return usagef("runs are named, and --filter names others: choose one")
-	case len(f.steps) > 0 && len(runs) != 1:
-		return usagef("--step needs exactly one RUN")
 	case len(runs) == 1:
 		in.Run = runs[0]
 	default:
 		in.Runs = runs
+	}
+	if a.fill != nil {
+		if err := a.fill(f, in); err != nil {
+			return err
+		}
 	}
 	if f.filter != "" && !f.yes && !f.dryRun {
 		if ok, err := c.confirmed(ctx, r, a, in); err != nil || !ok {

@@ -124,7 +124,7 @@ func (c *cli) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(c.helpCommand())
 	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run:"}, &cobra.Group{ID: groupWrite, Title: "Write:"},
-		&cobra.Group{ID: groupRemote, Title: "On a server:"}, &cobra.Group{ID: groupServer, Title: "Server:"},
+		&cobra.Group{ID: groupRemote, Title: "On a server:"}, &cobra.Group{ID: groupOperate, Title: "Operate:"}, &cobra.Group{ID: groupServer, Title: "Server:"},
 		&cobra.Group{ID: groupAccess, Title: "Access and audit:"},
 		&cobra.Group{ID: groupKeep, Title: "Keep and repair:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"})
@@ -136,13 +136,14 @@ func (c *cli) root() *cobra.Command {
 
 // The groups of commands in the help.
 const (
-	groupRun    = "run"
-	groupWrite  = "write"
-	groupRemote = "remote"
-	groupServer = "server"
-	groupAccess = "access"
-	groupKeep   = "keep"
-	groupOther  = "other"
+	groupRun     = "run"
+	groupWrite   = "write"
+	groupRemote  = "remote"
+	groupServer  = "server"
+	groupOperate = "operate"
+	groupAccess  = "access"
+	groupKeep    = "keep"
+	groupOther   = "other"
 )
 
 // commands lists all commands, in the order of the help.

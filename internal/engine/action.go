@@ -164,6 +164,20 @@ func (m *Machine) Plan(run *Run, in Input) ([]Affected, error) {
 			return nil, err
 		}
 		return plan.affected, nil
+	case Settle:
+		plan, err := m.planSettle(run, &in)
+		if err != nil {
+			return nil, err
+		}
+		return plan.affected, nil
+	case Kill:
+		_, affected, err := m.planKill(run, &in.Action)
+		return affected, err
+	case RunNow:
+		_, affected, err := m.planRunNow(run, &in.Action)
+		return affected, err
+	case Comment:
+		return m.planComment(run, &in.Action)
 	case Callback:
 		_, affected, err := m.planCallback(run, &in)
 		return affected, err

@@ -25,6 +25,8 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 		return applySignaled(run, a, ev)
 	case EvHeld, EvReleased, EvRetryAsked:
 		return m.applyAction(run, ev)
+	case EvCommented:
+		return nil
 	case EvFrameReopened:
 		if f == nil {
 			return fmt.Errorf("%w: frame %d reopened, which is not there", ErrProtocol, ev.Frame)
@@ -40,7 +42,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 		}
 		return m.applyFrame(run, f, ev)
 	case EvQueued, EvGranted, EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened,
-		EvFailureHeld:
+		EvFailureHeld, EvSettled:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
@@ -226,6 +228,9 @@ func (m *Machine) applyFrame(run *Run, f *Frame, ev *Event) error {
 				return fmt.Errorf("%w: node %d of frame %d", ErrProtocol, n, f.ID)
 			}
 			m.settleNotEntered(f, n, ev.Reason)
+			if ev.Reason == ReasonOperator {
+				f.Nodes[n].By = &Holding{Path: StepPath(f, m.node(f, n)), Actor: ev.Actor, Reason: ev.Text, At: ev.At}
+			}
 		}
 	}
 	return nil
@@ -267,7 +272,7 @@ func (m *Machine) settleNotEntered(f *Frame, n workflow.NodeID, reason Reason) {
 	ns := &f.Nodes[n]
 	ns.Why = reason
 	switch reason {
-	case ReasonConditionFalse, ReasonJoinFalse:
+	case ReasonConditionFalse, ReasonJoinFalse, ReasonOperator:
 		ns.Ends = workflow.EndSkipped
 	default:
 		ns.Ends = workflow.EndNotRun
@@ -405,6 +410,9 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	case EvStopping:
 		if ev.State == Canceled {
 			a.CancelAsked, a.Why, a.Expired = true, ev.Reason, ev.TimerKind
+			if ev.TimerKind == TimerKill {
+				a.By = &Holding{Path: a.Path, Actor: ev.Actor, Reason: ev.Text, At: ev.At}
+			}
 			if a.Phase != PhaseAttempt && a.Phase != PhaseEvent {
 				a.Phase = PhaseUnwinding
 			}
@@ -422,6 +430,8 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		m.ended(run, a, ev)
 	case EvReopened:
 		return m.applyReopened(run, a, ev)
+	case EvSettled:
+		applySettled(run, a, ev)
 	default:
 		return fmt.Errorf("%w: unknown event %q", ErrProtocol, ev.Kind)
 	}
@@ -508,6 +518,8 @@ func applyTimer(run *Run, a *Activation, ev *Event) error {
 			a.Loop.Due = true
 		case TimerWait:
 			a.Timer = 0
+		case TimerKill:
+			return fmt.Errorf("%w: a %s is no timer", ErrProtocol, ev.TimerKind)
 		}
 		return nil
 	}
@@ -526,6 +538,7 @@ func applyTimer(run *Run, a *Activation, ev *Event) error {
 		a.Timer, a.Phase, a.State, a.Reason = ev.Timer, PhaseTimer, Waiting, ReasonTimer
 	case TimerRetry:
 		a.Timer, a.Phase, a.State, a.Reason = ev.Timer, PhaseRetry, Waiting, ReasonRetry
+	case TimerKill: // no timer
 	}
 	return nil
 }
@@ -578,7 +591,7 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 		a.Err = ev.Error
 	}
 	a.Open, a.Result = OpenFrames{}, value.Undefined
-	if a.State == Succeeded || a.Handled { // what only a retry needs leaves memory
+	if a.State == Succeeded || a.State == Skipped || a.Handled { // what only a retry needs leaves memory
 		a.Map, a.Loop, a.Outputs, a.Secrets, a.Checkpoint = nil, nil, nil, nil, nil
 		m.forgetClosed(run, a)
 	}
@@ -599,6 +612,8 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 		} else {
 			f.Failures = append(f.Failures, a.ID)
 		}
+	case Skipped:
+		ns.Ends = workflow.EndSkipped
 	default:
 		ns.Ends = workflow.EndCanceled
 	}

@@ -251,6 +251,9 @@ func (d *decider) expireAttempt(a *Activation, kind TimerKind) error {
 }
 
 func (d *decider) expiredError(a *Activation, kind TimerKind) *Error {
+	if kind == TimerKill {
+		return d.killed(a)
+	}
 	if kind == TimerHeartbeat {
 		return d.m.engineError(ErrHeartbeat, fmt.Sprintf("%s was silent for longer than its heartbeat (%s)", a.Path, a.Heartbeat.Round(time.Millisecond)))
 	}

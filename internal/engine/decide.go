@@ -130,6 +130,14 @@ func (d *decider) input(in Input) error {
 		return d.release(&in.Action)
 	case Retry:
 		return d.retryAsked(&in.Action)
+	case Settle:
+		return d.settle(&in)
+	case Kill:
+		return d.kill(&in.Action)
+	case RunNow:
+		return d.runNow(&in.Action)
+	case Comment:
+		return d.comment(&in.Action)
 	}
 	if run.State.Final() {
 		return nil // whatever comes late changes nothing
@@ -385,7 +393,13 @@ func (d *decider) timerDue(id TimerID) error {
 	if t.heldBack() && d.run.HoldOf(a.Path) != nil {
 		return nil // it fires at the release
 	}
-	if err := d.emit(Event{Kind: EvTimerFired, Timer: id, Act: a.ID, TimerKind: t.Kind}); err != nil {
+	return d.fire(t, &Action{})
+}
+
+// fire does what a timer is for; by is who did not wait for its instant.
+func (d *decider) fire(t *Timer, by *Action) error {
+	a := d.run.Acts[t.Act]
+	if err := d.emit(Event{Kind: EvTimerFired, Timer: t.ID, Act: a.ID, TimerKind: t.Kind, Actor: by.Actor, Text: by.Reason}); err != nil {
 		return err
 	}
 	switch t.Kind {
@@ -398,6 +412,7 @@ func (d *decider) timerDue(id TimerID) error {
 		return nil
 	case TimerTimeout, TimerHeartbeat:
 		return d.timedOut(a, t.Kind)
+	case TimerKill: // no timer
 	}
 	return nil
 }

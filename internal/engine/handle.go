@@ -93,7 +93,7 @@ func (d *decider) retry(a *Activation, n *workflow.Node) (bool, error) {
 	}
 	for i := a.RuleAt; i < len(n.Retry); i++ {
 		r := &n.Retry[i]
-		if !d.m.matches(r.Match, r.Except, a.Err) || len(r.Match) == 0 && (a.Err.Engine == ErrAttemptLost || a.Err.Engine == ErrDepth) {
+		if !d.m.matches(r.Match, r.Except, a.Err) || len(r.Match) == 0 && namedOnly(a.Err) {
 			continue
 		}
 		p := d.placeOf(a)
@@ -119,6 +119,15 @@ func (d *decider) retry(a *Activation, n *workflow.Node) (bool, error) {
 		return true, d.retryWith(a, n, i)
 	}
 	return false, nil
+}
+
+// namedOnly reports whether only retry rules that name the error take it.
+func namedOnly(e *Error) bool {
+	switch e.Engine {
+	case ErrAttemptLost, ErrDepth, ErrKilled, ErrSetFailed:
+		return true
+	}
+	return false
 }
 
 func (a *Activation) retries(rule int) int {

@@ -81,6 +81,10 @@ func (a *Activation) failReason() Reason {
 		return ReasonTimedOut
 	case a.Err.Engine == ErrAttemptLost:
 		return ReasonAttemptLost
+	case a.Err.Engine == ErrKilled:
+		return ReasonKilled
+	case a.Err.Engine == ErrSetFailed:
+		return ReasonOperator
 	}
 	return ReasonError
 }
@@ -99,7 +103,7 @@ func (d *decider) failAct(a *Activation, n *workflow.Node, of failure) error {
 	if e == nil {
 		e = a.Err
 	}
-	if !n.ContinueOnError {
+	if !n.ContinueOnError && e.Engine != ErrSetFailed { // else a person has decided
 		if reason, held := d.holdsFailure(a, n, e); held {
 			return d.emit(Event{Kind: EvFailureHeld, Act: a.ID, Reason: reason, Error: of.err})
 		}

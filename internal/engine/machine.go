@@ -109,6 +109,8 @@ const (
 	ErrNoChoice        = "no_choice"
 	ErrInputInvalid    = "input_invalid"
 	ErrFailed          = "failed"
+	ErrKilled          = "killed"
+	ErrSetFailed       = "set_failed"
 )
 
 // Evaluation is an expression with its bindings; immutable. The zero

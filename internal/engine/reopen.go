@@ -58,6 +58,7 @@ func (m *Machine) applyReopened(run *Run, a *Activation, ev *Event) error {
 	a.State, a.Reason, a.Phase, a.Handled = Pending, ReasonNone, PhaseEntered, false
 	a.EndedAt, a.Output, a.Result = time.Time{}, value.Undefined, value.Undefined
 	a.CancelAsked, a.Why, a.Expired, a.Stopped, a.Winner = false, ReasonNone, "", false, 0
+	a.By = nil
 	a.Retries, a.Lost, a.Matched, a.RuleAt, a.FirstErr = nil, 0, false, 0, nil
 	if ev.Role == RoleCatch {
 		a.Phase, a.State, a.Stopped = PhaseFrames, Running, true
@@ -98,7 +99,7 @@ func (m *Machine) unsettle(f *Frame, n workflow.NodeID) {
 			}
 		}
 	}
-	ns.Ends, ns.Why = 0, ReasonNone
+	ns.Ends, ns.Why, ns.By = 0, ReasonNone, nil
 }
 
 // applyFrameReopened lets a frame go on. One that had ended: with its verdict

@@ -20,6 +20,8 @@ type reopening struct {
 	role  Role              // frame: finally goes on with that part; act: catch goes on with its handler
 	keeps bool              // the frame's verdict stays
 	nodes []workflow.NodeID // judged again
+	// settled says that it goes on only to end as a person says.
+	settled bool
 }
 
 // retryPlanner looks for what a retry gives new attempts to.
@@ -35,19 +37,15 @@ type retryPlanner struct {
 	// blocked is a canceled step that must not be attempted again and without
 	// which what lies around it cannot go on.
 	blocked string
+	// settles says that the named steps are to be settled: they are not begun
+	// again, nor is what is inside them.
+	settles bool
 }
 
 // planRetry plans a retry, or says why there is nothing to retry.
 func (m *Machine) planRetry(run *Run, in *Action) (*retryPlan, error) {
-	switch {
-	case run.State == Succeeded:
-		return nil, refusef("", "run %s has succeeded: there is nothing to retry", run.ID)
-	case run.State == Skipped:
-		return nil, refusef("", "run %s was skipped (%s): there is nothing to retry; start a new run", run.ID, run.Reason)
-	case run.CancelReason != "" && !run.State.Final():
-		return nil, refusef("", "run %s is being canceled: retry it once it has ended", run.ID)
-	case run.State == Canceled && len(in.Steps) > 0:
-		return nil, refusef("", "run %s was canceled: retry it as a whole, which goes on where it was stopped", run.ID)
+	if err := m.retryable(run, in.Steps); err != nil {
+		return nil, err
 	}
 	if run.lastFrame == 0 {
 		if run.State.Final() {
@@ -69,6 +67,21 @@ func (m *Machine) planRetry(run *Run, in *Action) (*retryPlan, error) {
 		return nil, p.nothing()
 	}
 	return &retryPlan{steps: steps, affected: p.affected(steps)}, nil
+}
+
+// retryable refuses a run of which nothing can go on.
+func (m *Machine) retryable(run *Run, steps []string) error {
+	switch {
+	case run.State == Succeeded:
+		return refusef("", "run %s has succeeded: there is nothing to retry", run.ID)
+	case run.State == Skipped:
+		return refusef("", "run %s was skipped (%s): there is nothing to retry; start a new run", run.ID, run.Reason)
+	case run.CancelReason != "" && !run.State.Final():
+		return refusef("", "run %s is being canceled: retry it once it has ended", run.ID)
+	case run.State == Canceled && len(steps) > 0:
+		return refusef("", "run %s was canceled: retry it as a whole, which goes on where it was stopped", run.ID)
+	}
+	return nil
 }
 
 // nothing says why a whole run has nothing to retry.
@@ -254,6 +267,10 @@ func (p *retryPlanner) act(a *Activation, all bool) []reopening {
 	if failed, canceled := p.failed(a); !failed && !canceled && a.Phase == PhaseEnded {
 		return nil
 	}
+	if p.settles && exact {
+		p.take(a.Path)
+		return []reopening{{act: a.ID, settled: true}}
+	}
 	closed := a.Closed.all()
 	if n := len(closed); n > 0 && !exact {
 		if last := p.run.Frames[closed[n-1]]; last.Role == RoleCatch {
@@ -401,18 +418,24 @@ func (d *decider) retryAsked(in *Action) error {
 			return err
 		}
 	}
+	d.goOnWith(plan.steps)
+	return nil
+}
+
+// goOnWith queues what is to be done in the frames that were reopened, and in
+// those of activations that were.
+func (d *decider) goOnWith(steps []reopening) {
 	seen := map[FrameID]bool{}
-	for i := range plan.steps {
-		id := plan.steps[i].frame
+	for i := range steps {
+		id := steps[i].frame
 		if id == 0 {
-			id = d.run.Acts[plan.steps[i].act].Frame
+			id = d.run.Acts[steps[i].act].Frame
 		}
-		if !seen[id] {
+		if f := d.run.Frames[id]; f != nil && !seen[id] {
 			seen[id] = true
-			d.goOn(d.run.Frames[id])
+			d.goOn(f)
 		}
 	}
-	return nil
 }
 
 func (d *decider) reopen(s *reopening) error {
@@ -421,6 +444,9 @@ func (d *decider) reopen(s *reopening) error {
 	}
 	if err := d.emit(Event{Kind: EvReopened, Act: s.act, Role: s.role}); err != nil {
 		return err
+	}
+	if s.settled {
+		return nil
 	}
 	a := d.run.Acts[s.act]
 	if a.Phase == PhaseFrames && s.role != RoleCatch && a.Queue != nil && a.AskedAt.IsZero() {

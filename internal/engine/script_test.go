@@ -152,6 +152,9 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	approve-old PATH USER      the same, of a question that is over
 //	reject PATH USER [TEXT]    a person rejects, with this comment
 //	hold, release, retry [PATH ...]  an operator acts on the run or on steps
+//	set-succeeded PATH ... [JSON]    an operator says how steps end, with this output
+//	set-failed PATH ... [!NAME]      with this error
+//	leave-out, kill PATH ..., run-now [PATH ...], comment [PATH ...]
 //	plan ACTION [PATH ...]     the dry run of an action
 //	why [PATH]                 why a step, or what has not ended, waits
 //	crash                      the state is folded again from storage
@@ -208,8 +211,10 @@ func (w *world) do(line string) {
 		w.input(engine.Accept{Input: value.Object(), Seed: 7, Skip: engine.Reason(rest)})
 	case "hold", "release", "retry":
 		w.action(actionOf(word, strings.Fields(rest)))
+	case "set-succeeded", "set-failed", "leave-out", "kill", "run-now", "comment":
+		w.action(orderOf(word, rest))
 	case "plan":
-		w.plan(actionOf(path, strings.Fields(arg)))
+		w.plan(orderOf(path, arg))
 	case "why":
 		w.why(rest)
 	case "crash":
@@ -527,6 +532,14 @@ func (w *world) tell(ev *engine.Event) {
 		say("%s %s by %s: %s", ev.Kind, cmp.Or(ev.Path, "run"), ev.Actor, ev.Text)
 	case engine.EvRetryAsked:
 		say("retry asked by %s: %s", ev.Actor, ev.Text)
+	case engine.EvSettled:
+		say("settled %s %s by %s: %s", path, ev.State, ev.Actor, ev.Text)
+	case engine.EvCommented:
+		say("comment on %s by %s: %s", cmp.Or(ev.Path, "run"), ev.Actor, ev.Text)
+	case engine.EvTimerFired:
+		if ev.Actor != "" {
+			say("timer %s %s fired by %s: %s", path, ev.TimerKind, ev.Actor, ev.Text)
+		}
 	case engine.EvReopened:
 		say("reopened %s %s", path, ev.Role)
 	case engine.EvFrameReopened:

@@ -56,6 +56,8 @@ const (
 	ReasonMessage           Reason = "message"            // waits for a message that names its token
 	ReasonOutcomeUnknown    Reason = "outcome_unknown"    // at most once: a person must decide
 	ReasonHeld              Reason = "held"               // by an operator
+	ReasonOperator          Reason = "operator"           // an operator said how it ends
+	ReasonKilled            Reason = "killed"             // by an operator
 	ReasonFailureHeld       Reason = "failure_held"       // failed, and a person decides what becomes of it
 	ReasonLimit             Reason = "limit"              // queued for a limit or lock
 	ReasonCondition         Reason = "condition"          // waits for a condition
@@ -259,6 +261,8 @@ type NodeState struct {
 	Ends workflow.Ends
 	// Why is the reason of one that did not run.
 	Why Reason
+	// By says which operator skipped one that did not run, nil for none.
+	By *Holding
 	// Met counts the needs that are met, for joins that are conjunctions.
 	Met int
 }
@@ -337,6 +341,8 @@ type Activation struct {
 	// Heartbeat is the longest silence of an attempt, 0 for none.
 	Heartbeat time.Duration
 	InGate
+	// By says which operator settled or killed it, nil for none.
+	By *Holding
 	// Awaits is what it waits for outside the run, or waited for last.
 	Awaits *Awaited
 	// Votes are the decisions of people on what it asks, or asked last.
@@ -430,6 +436,8 @@ const (
 	TimerTurn TimerKind = "turn"
 	// TimerHeartbeat ends work that is silent for too long.
 	TimerHeartbeat TimerKind = "heartbeat"
+	// TimerKill is no timer: an operator ends work, as if its time were up.
+	TimerKill TimerKind = "kill"
 )
 
 // Timer is an instant that the run waits for.

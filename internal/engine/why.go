@@ -257,6 +257,13 @@ func heldBy(h *Holding) Condition {
 	return c
 }
 
+// saidBy tells which operator settled or killed a step.
+func saidBy(h *Holding) Condition {
+	c := Condition{Kind: ConditionPerson, Met: true, Subject: h.Actor, Since: h.At}
+	c.Text = by("That was asked for", h.Actor, strings.TrimSuffix(h.Reason, ".")) + "."
+	return c
+}
+
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // activation explains one that has begun.
@@ -268,6 +275,9 @@ func (w *whyer) activation(a *Activation) Explanation {
 			Kind: ConditionEnded, Met: true, State: a.State, Reason: a.Reason, Since: a.EndedAt, Error: a.Err, Attempt: a.Attempt,
 			Text: "It " + ended(a.State, a.Reason, a.Err) + ".",
 		}}
+		if a.By != nil && (a.Reason == ReasonOperator || a.Reason == ReasonKilled) {
+			e.Conditions = append(e.Conditions, saidBy(a.By))
+		}
 		return e
 	}
 	e.Conditions = w.waits(a)

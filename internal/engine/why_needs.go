@@ -13,6 +13,9 @@ func (w *whyer) notEntered(f *Frame, id workflow.NodeID) Explanation {
 	if ns.Ends != 0 {
 		e.State, e.Reason = Skipped, ns.Why
 		e.Conditions = []Condition{w.skipped(f, id)}
+		if ns.By != nil {
+			e.Conditions = append(e.Conditions, saidBy(ns.By))
+		}
 		return e
 	}
 	e.Conditions = w.needs(f, n)
@@ -126,6 +129,8 @@ func (w *whyer) skipped(f *Frame, id workflow.NodeID) Condition {
 		}
 	case ReasonJoinFalse:
 		c.Kind, c.Text = ConditionJoin, "It was skipped because its needs ended another way than it asks for."
+	case ReasonOperator:
+		c.Text = "It was skipped by an operator."
 	default:
 		c.Text = "It was not run: " + string(ns.Why) + "."
 	}

@@ -270,6 +270,8 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 		b.answered(s)
 	case engine.EvError:
 		s.Error = ev.Error
+	case engine.EvSettled:
+		s.Error, s.Output = ev.Error, value.Null
 	case engine.EvMapOpened:
 		s.Items, s.Done, s.Failed = ev.Count, 0, 0
 		s.Input = ev.Items

@@ -16,7 +16,7 @@ import (
 // name a run that is not live: it is read from the store first.
 type Act struct {
 	Run store.RunID
-	// Action is an engine.Hold, engine.Release or engine.Retry.
+	// Action is one of the inputs of the engine that are operators' actions.
 	Action engine.Input
 	// DryRun only says what the action would do.
 	DryRun bool
@@ -55,7 +55,7 @@ func (Reload) effect() {}
 // act does an action, or has it wait: until a run that has just ended is on
 // disk, then until it is read again. Nothing else can change the run meanwhile.
 func (r *Reactor) act(m Act) {
-	_, reopens := m.Action.(engine.Retry)
+	reopens := reopens(m.Action)
 	l := r.live[m.Run]
 	switch {
 	case reopens && l != nil && l.ended && l.quarantine == nil:

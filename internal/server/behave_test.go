@@ -179,7 +179,7 @@ func TestHeldStartAndBulkActions(t *testing.T) {
 		"two ways":       {Action: regiev1.Action_ACTION_HOLD, Run: done, Filter: "late"},
 		"no action":      {Run: done},
 		"unknown action": {Run: done, Action: 99},
-		"steps of many":  {Action: regiev1.Action_ACTION_RETRY, Runs: []string{done}, Steps: []string{"a"}},
+		"steps of many":  {Action: regiev1.Action_ACTION_RETRY, Runs: []string{done}, Steps: slices.Repeat([]string{"a"}, api.MaxStepsOfMany+1)},
 		"too many":       {Action: regiev1.Action_ACTION_HOLD, Runs: slices.Repeat([]string{"x"}, api.MaxActed+1)},
 		"long reason":    {Action: regiev1.Action_ACTION_HOLD, Run: done, Reason: strings.Repeat("a", api.MaxReason+1)},
 	} {

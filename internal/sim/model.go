@@ -41,6 +41,9 @@ type model struct {
 	held       []string // paths that are held, "" for the run
 	holds      int      // so far
 	retried    int
+	acted      int // times that operators settled, killed or hurried
+	noted      int
+	saidAs     map[engine.State]int // how often operators said so
 }
 
 type frameModel struct {
@@ -70,6 +73,9 @@ type actModel struct {
 	retries  int
 	retryAt  time.Time // not before
 	loop     *loopModel
+	said     engine.State // how an operator says that it ends
+	killed   bool         // an operator told it to stop
+	put      bool         // an operator entered it before its time
 }
 
 type timerModel struct {
@@ -90,7 +96,7 @@ type attemptModel struct {
 func newModel(s *simulation, row *store.RunRow) *model {
 	m := &model{
 		s: s, id: row.ID, hash: row.Program, run: engine.NewRun(string(row.ID)), program: s.programOf(row.Program),
-		frames: map[engine.FrameID]*frameModel{}, acts: map[engine.ActID]*actModel{}, timers: map[engine.TimerID]timerModel{},
+		frames: map[engine.FrameID]*frameModel{}, acts: map[engine.ActID]*actModel{}, saidAs: map[engine.State]int{}, timers: map[engine.TimerID]timerModel{},
 	}
 	if m.program != nil {
 		m.machine = s.machines[m.program]
@@ -147,6 +153,8 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 		m.held = append(m.held, ev.Path)
 	case engine.EvReleased:
 		m.held = slices.DeleteFunc(m.held, func(path string) bool { return path == ev.Path })
+	case engine.EvCommented:
+		m.noted++
 	case engine.EvRetryAsked:
 		m.retried++
 		m.ended, m.canceled, m.state = false, false, ""
@@ -264,6 +272,10 @@ func (m *model) starts(f *frameModel, ev *engine.Event) {
 		m.violatef(Order, "node %d of frame %d starts, entered %v, verdict %v", n, ev.Frame, f.entered[n], f.verdict)
 	}
 	f.entered[n] = true
+	if ev.Actor != "" {
+		m.acts[ev.Act].put = true
+		return
+	}
 	if j := m.program.Bodies[f.body].Nodes[n].Join; j != nil && judge(j, f.ends) != yes {
 		m.violatef(Order, "node %d of frame %d starts although its join does not hold: %v", n, ev.Frame, f.ends)
 	}
@@ -281,6 +293,10 @@ func (m *model) notEntered(f *frameModel, ev *engine.Event) {
 			if j != nil && judge(j, f.ends) != yes {
 				m.violatef(Order, "node %d of frame %d judged its condition before its join", n, ev.Frame)
 			}
+			continue
+		case engine.ReasonOperator:
+			f.ends[n] = workflow.EndSkipped
+			m.skipped(ev)
 			continue
 		case engine.ReasonJoinFalse:
 			f.ends[n] = workflow.EndSkipped
@@ -313,12 +329,16 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 		m.retry(a, ev)
 	case engine.EvTimerFired:
 		t, ok := m.timers[ev.Timer]
-		if !ok || t.act != ev.Act || ev.At.Before(t.due) {
+		m.hurried(a, ev)
+		if !ok || t.act != ev.Act || ev.Actor == "" && ev.At.Before(t.due) {
 			m.violatef(Timers, "timer %d of %v fired at %v", ev.Timer, t.due, ev.At)
 		}
 		delete(m.timers, ev.Timer)
 	case engine.EvStopping:
 		a.stopping = a.stopping || ev.State == engine.Canceled
+		m.toldToStop(a, ev)
+	case engine.EvSettled:
+		m.settled(a, ev)
 	case engine.EvUnknown:
 		a.unknown, m.unknown = true, true
 		if !m.node(a).Task.AtMostOnce || a.attempts[len(a.attempts)-1].outcome != engine.OutcomeLost {
@@ -334,7 +354,7 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 	default:
 	}
 	switch ev.Kind {
-	case engine.EvResult, engine.EvError, engine.EvEnded, engine.EvAnswered: // what it waited for is over
+	case engine.EvResult, engine.EvError, engine.EvEnded, engine.EvAnswered, engine.EvSettled: // what it waited for is over
 		m.dropTimers(ev.Act, "")
 	case engine.EvAttemptEnded:
 		if ev.Outcome != engine.OutcomeSucceeded || m.node(a).Task.Finish == workflow.FinishResult || a.stopping {
@@ -382,6 +402,9 @@ func (m *model) attempt(a *actModel, ev *engine.Event, b *store.Batch) {
 		m.violatef(FenceGrows, "attempt %d of activation %d has fence %v in batch %v", ev.Attempt, ev.Act, ev.Fence, want)
 	}
 	m.notHeld(ev)
+	if a.put {
+		m.violatef(Order, "attempt %d of activation %d begins, which an operator settled", ev.Attempt, ev.Act)
+	}
 	if m.stopped(a.frame) {
 		m.violatef(CanceledRun, "attempt %d of activation %d begins after its surroundings were canceled", ev.Attempt, ev.Act)
 	}
@@ -464,6 +487,7 @@ func (m *model) attemptEnded(a *actModel, ev *engine.Event) {
 
 // retry checks the wait before the next attempt (invariant 8).
 func (m *model) retry(a *actModel, ev *engine.Event) {
+	m.mayRetry(a, ev)
 	if ev.Same {
 		return // matched, with no attempts left
 	}
@@ -506,6 +530,7 @@ func (m *model) actEnded(a *actModel, ev *engine.Event) {
 		a.attempts[len(a.attempts)-1].answer != engine.OutcomeSucceeded {
 		m.violatef(OneResult, "activation %d succeeded, and no message said so", ev.Act)
 	}
+	m.endedAsSaid(a, ev)
 	a.ended, a.failed = true, ev.State == engine.Failed && !ev.Handled || ev.State == engine.Canceled
 	m.live--
 	f := m.frames[a.frame]
@@ -523,6 +548,8 @@ func (m *model) actEnded(a *actModel, ev *engine.Event) {
 		}
 	case engine.Canceled:
 		f.ends[a.node] = workflow.EndCanceled
+	case engine.Skipped:
+		f.ends[a.node] = workflow.EndSkipped
 	default:
 		m.violatef(Structure, "activation %d ended as %s", ev.Act, ev.State)
 	}

@@ -49,6 +49,8 @@ func (m *model) reopened(ev *engine.Event) {
 	held := a.held
 	m.decided(a)
 	a.ended, a.failed, a.stopping, a.failures, a.lost, a.retries = false, false, false, 0, 0, 0
+	a.put = false
+	a.said, a.killed, a.unknown = "", false, false
 	a.retryAt = time.Time{} // a person does not wait for a backoff
 	a.loop.reopened()
 	if held {

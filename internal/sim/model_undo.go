@@ -29,7 +29,7 @@ func (m *model) checkHeld(f *frameModel, a *actModel, ev *engine.Event) {
 	switch {
 	case a.held && ev.State != engine.Canceled:
 		m.violatef(HeldFailure, "activation %d ended as %s while its failure was held", ev.Act, ev.State)
-	case m.program.OnFailure == workflow.OnFailureHold && f.role == engine.RoleMain && !f.verdict && ev.State == engine.Failed && !ev.Handled:
+	case m.program.OnFailure == workflow.OnFailureHold && f.role == engine.RoleMain && !f.verdict && ev.State == engine.Failed && !ev.Handled && a.said != engine.Failed && ev.Reason != engine.ReasonOperator:
 		m.violatef(HeldFailure, "the failure of activation %d is final", ev.Act)
 	}
 	m.decided(a)

@@ -71,6 +71,11 @@ func (o *operators) adopt(run store.RunID) {
 	for o.r.chance(o.s.swarm.hold) {
 		o.s.at(o.r.span(time.Millisecond, 10*time.Minute), "hold", string(run), func() { o.hold(run) })
 	}
+	for range 4 {
+		if o.r.chance(o.s.swarm.settle) {
+			o.s.at(o.r.span(time.Second, 20*time.Minute), "operate", string(run), func() { o.operate(run) })
+		}
+	}
 	for range 3 {
 		if o.r.chance(o.s.swarm.retry) {
 			o.s.at(o.r.span(time.Second, 20*time.Minute), "retry run", string(run), func() { o.retry(run) })
@@ -194,6 +199,8 @@ func (o *operators) check(q *order, m *model, e runtime.Reply) {
 		if a := m.acts[q.act]; !in.Beat && (len(a.attempts) < q.attempt || a.attempts[q.attempt-1].answer == "") {
 			o.s.violatef(Outbox, "a message to run %s is acknowledged before it is on disk", q.run)
 		}
+	case engine.Settle, engine.Kill, engine.RunNow, engine.Comment:
+		o.operated(q, m, e)
 	case engine.Retry:
 		o.s.fault("retry done")
 		if m.retried == 0 || len(e.Affected) == 0 {

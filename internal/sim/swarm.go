@@ -44,6 +44,7 @@ type swarm struct {
 	// What operators do, for each run.
 	hold     float64
 	retry    float64
+	settle   float64 // and kill, hurry, note
 	accepted float64 // held from the start, or skipped
 	// breaker is the policy of the breakers of connections; most have none.
 	breaker breaker.Policy
@@ -76,7 +77,7 @@ func newSwarm(r random) swarm {
 	if r.chance(0.3) {
 		w.limits = runtime.Limits{BatchEvents: 1 + r.IntN(40), BatchRecords: 1 + r.IntN(4), Backlog: 1 + r.IntN(4)}
 	}
-	w.hold, w.retry, w.accepted = some(0.8), some(0.9), some(0.3)
+	w.hold, w.retry, w.accepted, w.settle = some(0.8), some(0.9), some(0.3), some(0.8)
 	if r.chance(0.3) {
 		w.breaker = breaker.Policy{
 			Failures: 1 + r.IntN(4), Within: pick(r, time.Minute, time.Hour), OpenFor: r.span(time.Second, 10*time.Minute), Probes: 1 + r.IntN(2),

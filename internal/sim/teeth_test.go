@@ -53,6 +53,9 @@ func TestTeeth(t *testing.T) {
 		{"a retry leaves out what was canceled", onRuntime(func(r *brokenRuntime) { r.before = forgetCanceled }), []Invariant{Order, Structure, Liveness, FoldIsState}},
 		{"held failures are forgotten at a restart", onRecovery(forgetHeldErrors), []Invariant{Attempts, HeldFailure, FoldIsState, Structure}},
 		{"failures are not held", onProgram(func(p *workflow.Program) { p.OnFailure = "" }), []Invariant{HeldFailure}},
+		{"operators are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetOperators }), []Invariant{Outbox}},
+		{"what succeeded is skipped", onRuntime(func(r *brokenRuntime) { r.before = turnAround }), []Invariant{Outbox, FoldIsState}},
+		{"what was killed is tried again", onRetries(func(r *workflow.Retry) { r.Match = []string{"killed", "failed", "flaky", "set_failed"} }), []Invariant{Said}},
 		{"turns are counted in memory only", onRecovery(forgetTurns), []Invariant{Turns, FoldIsState}},
 		{"waits between turns end with a restart", onRecovery(forgetDelays), []Invariant{Turns, Timers, FoldIsState}},
 		{"a loop has a turn too many", onLoops(func(l *workflow.Loop) {

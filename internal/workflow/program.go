@@ -134,7 +134,7 @@ type ObjectRef struct {
 type ErrorMapping struct {
 	// Engine is the engine's name: timeout, heartbeat, evaluation, depth,
 	// canceled, attempt_lost, too_many_failures, too_many_turns, no_choice,
-	// approval_rejected, input_invalid.
+	// approval_rejected, input_invalid, killed.
 	Engine string `json:"engine"`
 	// Code, if it is not empty, narrows "evaluation" to errors with this code of
 	// the expression language, whose messages are then taken as they are.

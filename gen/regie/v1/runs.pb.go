@@ -33,23 +33,45 @@ const (
 	Action_ACTION_HOLD        Action = 2
 	Action_ACTION_RELEASE     Action = 3
 	Action_ACTION_RETRY       Action = 4
+	// Steps that wait, failed or have not begun end as is said.
+	Action_ACTION_SET_SUCCEEDED Action = 5
+	Action_ACTION_SET_FAILED    Action = 6
+	Action_ACTION_SKIP          Action = 7
+	// Steps that run are stopped, and fail with the error killed.
+	Action_ACTION_KILL Action = 8
+	// What waits for an instant goes on at once.
+	Action_ACTION_RUN_NOW Action = 9
+	// The reason is a note, and nothing else happens.
+	Action_ACTION_COMMENT Action = 10
 )
 
 // Enum value maps for Action.
 var (
 	Action_name = map[int32]string{
-		0: "ACTION_UNSPECIFIED",
-		1: "ACTION_CANCEL",
-		2: "ACTION_HOLD",
-		3: "ACTION_RELEASE",
-		4: "ACTION_RETRY",
+		0:  "ACTION_UNSPECIFIED",
+		1:  "ACTION_CANCEL",
+		2:  "ACTION_HOLD",
+		3:  "ACTION_RELEASE",
+		4:  "ACTION_RETRY",
+		5:  "ACTION_SET_SUCCEEDED",
+		6:  "ACTION_SET_FAILED",
+		7:  "ACTION_SKIP",
+		8:  "ACTION_KILL",
+		9:  "ACTION_RUN_NOW",
+		10: "ACTION_COMMENT",
 	}
 	Action_value = map[string]int32{
-		"ACTION_UNSPECIFIED": 0,
-		"ACTION_CANCEL":      1,
-		"ACTION_HOLD":        2,
-		"ACTION_RELEASE":     3,
-		"ACTION_RETRY":       4,
+		"ACTION_UNSPECIFIED":   0,
+		"ACTION_CANCEL":        1,
+		"ACTION_HOLD":          2,
+		"ACTION_RELEASE":       3,
+		"ACTION_RETRY":         4,
+		"ACTION_SET_SUCCEEDED": 5,
+		"ACTION_SET_FAILED":    6,
+		"ACTION_SKIP":          7,
+		"ACTION_KILL":          8,
+		"ACTION_RUN_NOW":       9,
+		"ACTION_COMMENT":       10,
 	}
 )
 
@@ -2463,14 +2485,19 @@ type ActRequest struct {
 	Run    string   `protobuf:"bytes,3,opt,name=run,proto3" json:"run,omitempty"`
 	Runs   []string `protobuf:"bytes,4,rep,name=runs,proto3" json:"runs,omitempty"` // at most 1000
 	Filter string   `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Steps of the run, by path; only with a single run.
+	// Steps by path, of each of the runs: at most 1000 of one run, 100 of several.
 	Steps  []string `protobuf:"bytes,6,rep,name=steps,proto3" json:"steps,omitempty"`
 	Reason string   `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Say what would happen, and do nothing.
 	DryRun         bool   `protobuf:"varint,8,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	IdempotencyKey string `protobuf:"bytes,9,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What a step gives that is set succeeded; absent: null.
+	Output *Json `protobuf:"bytes,10,opt,name=output,proto3" json:"output,omitempty"`
+	// The error of a step that is set failed; without a name set_failed.
+	ErrorName     string `protobuf:"bytes,11,opt,name=error_name,json=errorName,proto3" json:"error_name,omitempty"`
+	ErrorMessage  string `protobuf:"bytes,12,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ActRequest) Reset() {
@@ -2562,6 +2589,27 @@ func (x *ActRequest) GetDryRun() bool {
 func (x *ActRequest) GetIdempotencyKey() string {
 	if x != nil {
 		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *ActRequest) GetOutput() *Json {
+	if x != nil {
+		return x.Output
+	}
+	return nil
+}
+
+func (x *ActRequest) GetErrorName() string {
+	if x != nil {
+		return x.ErrorName
+	}
+	return ""
+}
+
+func (x *ActRequest) GetErrorMessage() string {
+	if x != nil {
+		return x.ErrorMessage
 	}
 	return ""
 }
@@ -3068,7 +3116,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x02on\x18\x04 \x01(\tR\x02on\x120\n" +
 	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x126\n" +
 	"\bexpected\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bexpected\x12\x14\n" +
-	"\x05place\x18\a \x01(\rR\x05place\"\x82\x02\n" +
+	"\x05place\x18\a \x01(\rR\x05place\"\xee\x02\n" +
 	"\n" +
 	"ActRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12(\n" +
@@ -3079,7 +3127,12 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x05steps\x18\x06 \x03(\tR\x05steps\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12\x17\n" +
 	"\adry_run\x18\b \x01(\bR\x06dryRun\x12'\n" +
-	"\x0fidempotency_key\x18\t \x01(\tR\x0eidempotencyKey\"l\n" +
+	"\x0fidempotency_key\x18\t \x01(\tR\x0eidempotencyKey\x12&\n" +
+	"\x06output\x18\n" +
+	" \x01(\v2\x0e.regie.v1.JsonR\x06output\x12\x1d\n" +
+	"\n" +
+	"error_name\x18\v \x01(\tR\terrorName\x12#\n" +
+	"\rerror_message\x18\f \x01(\tR\ferrorMessage\"l\n" +
 	"\vActResponse\x12-\n" +
 	"\aresults\x18\x01 \x03(\v2\x13.regie.v1.ActResultR\aresults\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x12\n" +
@@ -3100,13 +3153,20 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\bexisting\x18\x02 \x01(\bR\bexisting\x12\x16\n" +
 	"\x06events\x18\x03 \x01(\x04R\x06events\x12\x12\n" +
 	"\x04logs\x18\x04 \x01(\rR\x04logs\x12\x1a\n" +
-	"\bposition\x18\x05 \x01(\x04R\bposition*j\n" +
+	"\bposition\x18\x05 \x01(\x04R\bposition*\xe5\x01\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rACTION_CANCEL\x10\x01\x12\x0f\n" +
 	"\vACTION_HOLD\x10\x02\x12\x12\n" +
 	"\x0eACTION_RELEASE\x10\x03\x12\x10\n" +
-	"\fACTION_RETRY\x10\x042\xac\r\n" +
+	"\fACTION_RETRY\x10\x04\x12\x18\n" +
+	"\x14ACTION_SET_SUCCEEDED\x10\x05\x12\x15\n" +
+	"\x11ACTION_SET_FAILED\x10\x06\x12\x0f\n" +
+	"\vACTION_SKIP\x10\a\x12\x0f\n" +
+	"\vACTION_KILL\x10\b\x12\x12\n" +
+	"\x0eACTION_RUN_NOW\x10\t\x12\x12\n" +
+	"\x0eACTION_COMMENT\x10\n" +
+	"2\xac\r\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
@@ -3220,38 +3280,39 @@ var file_regie_v1_runs_proto_depIdxs = []int32{
 	36, // 35: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
 	36, // 36: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
 	0,  // 37: regie.v1.ActRequest.action:type_name -> regie.v1.Action
-	32, // 38: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
-	3,  // 39: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
-	5,  // 40: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
-	7,  // 41: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
-	9,  // 42: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
-	14, // 43: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
-	16, // 44: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
-	18, // 45: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
-	20, // 46: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
-	23, // 47: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
-	24, // 48: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
-	26, // 49: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
-	30, // 50: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	33, // 51: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
-	4,  // 52: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 53: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	8,  // 54: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	10, // 55: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	15, // 56: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	17, // 57: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	19, // 58: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	21, // 59: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	39, // 60: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	25, // 61: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	27, // 62: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	31, // 63: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	34, // 64: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
-	52, // [52:65] is the sub-list for method output_type
-	39, // [39:52] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	37, // 38: regie.v1.ActRequest.output:type_name -> regie.v1.Json
+	32, // 39: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
+	3,  // 40: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
+	5,  // 41: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
+	7,  // 42: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
+	9,  // 43: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
+	14, // 44: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
+	16, // 45: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
+	18, // 46: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
+	20, // 47: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
+	23, // 48: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
+	24, // 49: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
+	26, // 50: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
+	30, // 51: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
+	33, // 52: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
+	4,  // 53: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	6,  // 54: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	8,  // 55: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	10, // 56: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	15, // 57: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	17, // 58: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	19, // 59: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	21, // 60: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	39, // 61: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	25, // 62: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	27, // 63: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	31, // 64: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	34, // 65: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
+	53, // [53:66] is the sub-list for method output_type
+	40, // [40:53] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_runs_proto_init() }

@@ -70,6 +70,8 @@ var reasonWords = map[engine.Reason]string{
 	engine.ReasonAttemptLost:       "outcome unknown",
 	engine.ReasonRetry:             "waits for the next attempt",
 	engine.ReasonTimer:             "waits",
+	engine.ReasonOperator:          "an operator said so",
+	engine.ReasonKilled:            "killed by an operator",
 	engine.ReasonEvaluation:        "evaluates an expression",
 	engine.ReasonMessage:           "waits for a message",
 	engine.ReasonFailureHeld:       "failed: a person must decide what becomes of it",

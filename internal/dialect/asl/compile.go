@@ -169,6 +169,7 @@ func errorTable() []workflow.ErrorMapping {
 		{Engine: "heartbeat", Name: errTimeout, Also: "States.HeartbeatTimeout"},
 		{Engine: "no_choice", Name: "States.NoChoiceMatched"},
 		{Engine: "too_many_failures", Name: "States.ExceedToleratedFailureThreshold", Message: "The specified tolerated failure threshold was exceeded"},
+		{Engine: "killed", Name: errTaskFailed},
 		{Engine: "attempt_lost", Name: errTaskFailed, Message: "The outcome of the task is not known"},
 	}
 }

@@ -90,8 +90,7 @@ type RunServiceClient interface {
 	WatchLog(context.Context, *v1.WatchLogRequest) (*connect.ServerStreamForClient[v1.WatchLogResponse], error)
 	// Says why a run, or a step of it, is where it is: each condition, met or not.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
-	// Cancels, holds, releases or retries one, several, or all runs that a filter
-	// matches. Each has a result of its own.
+	// Acts on one, several, or all runs that a filter matches. Each has a result of its own.
 	Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error)
 	// Destroys the input, output, results and logs of a run that has ended, for
 	// good. That it ran, its states and times stay. To erase a run again changes
@@ -341,8 +340,7 @@ type RunServiceHandler interface {
 	WatchLog(context.Context, *v1.WatchLogRequest, *connect.ServerStream[v1.WatchLogResponse]) error
 	// Says why a run, or a step of it, is where it is: each condition, met or not.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
-	// Cancels, holds, releases or retries one, several, or all runs that a filter
-	// matches. Each has a result of its own.
+	// Acts on one, several, or all runs that a filter matches. Each has a result of its own.
 	Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error)
 	// Destroys the input, output, results and logs of a run that has ended, for
 	// good. That it ran, its states and times stay. To erase a run again changes

@@ -1,0 +1,82 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// checkOperation refuses what belongs to another action.
+func checkOperation(m *regiev1.ActRequest) error {
+	switch m.GetAction() {
+	case regiev1.Action_ACTION_SET_SUCCEEDED, regiev1.Action_ACTION_SET_FAILED, regiev1.Action_ACTION_SKIP, regiev1.Action_ACTION_KILL:
+		if len(m.GetSteps()) == 0 {
+			return invalid("steps", "name the steps")
+		}
+	case regiev1.Action_ACTION_COMMENT:
+		if m.GetReason() == "" {
+			return invalid("reason", "the note is missing")
+		}
+	default:
+	}
+	named := m.GetErrorName() + m.GetErrorMessage()
+	switch {
+	case m.GetOutput() != nil && m.GetAction() != regiev1.Action_ACTION_SET_SUCCEEDED:
+		return invalid("output", "it belongs to ACTION_SET_SUCCEEDED")
+	case len(m.GetOutput().GetText()) > MaxInput:
+		return invalid("output", "it has %d bytes, more than %d", len(m.GetOutput().GetText()), MaxInput)
+	case named != "" && m.GetAction() != regiev1.Action_ACTION_SET_FAILED:
+		return invalid("error_name", "it belongs to ACTION_SET_FAILED")
+	case len(m.GetErrorName()) > MaxErrorName || strings.ContainsAny(m.GetErrorName(), " \t\r\n*"):
+		return invalid("error_name", "it is longer than %d bytes, or has spaces or * in it", MaxErrorName)
+	case len(m.GetErrorMessage()) > MaxReason || !utf8.ValidString(named) || strings.ContainsRune(named, 0):
+		return invalid("error_message", "it is longer than %d bytes, or not text", MaxReason)
+	}
+	_, err := outputOf(m)
+	return err
+}
+
+// outputOf is the output that a step is to have.
+func outputOf(m *regiev1.ActRequest) (value.Value, error) {
+	if m.GetOutput() == nil {
+		return value.Null, nil
+	}
+	v, err := value.Parse([]byte(m.GetOutput().GetText()))
+	if err != nil {
+		return value.Null, invalid("output", "it is not JSON: %v", err)
+	}
+	return v, nil
+}
+
+// operate does an action that is one of the engine's inputs.
+func (a *API) operate(ctx context.Context, m *regiev1.ActRequest, order runtime.Order) (runtime.Done, error) {
+	in, err := operationOf(m, order.Action)
+	if err != nil {
+		return runtime.Done{}, err
+	}
+	return a.cfg.Runtime.Operate(ctx, order, in)
+}
+
+// operationOf is the input of the engine that a request asks for.
+func operationOf(m *regiev1.ActRequest, order engine.Action) (engine.Input, error) {
+	switch m.GetAction() {
+	case regiev1.Action_ACTION_SET_SUCCEEDED:
+		output, err := outputOf(m)
+		return engine.Settle{Action: order, As: engine.Succeeded, Output: output}, err
+	case regiev1.Action_ACTION_SET_FAILED:
+		return engine.Settle{Action: order, As: engine.Failed, Error: &engine.Error{Name: m.GetErrorName(), Message: m.GetErrorMessage()}}, nil
+	case regiev1.Action_ACTION_SKIP:
+		return engine.Settle{Action: order, As: engine.Skipped}, nil
+	case regiev1.Action_ACTION_KILL:
+		return engine.Kill{Action: order}, nil
+	case regiev1.Action_ACTION_RUN_NOW:
+		return engine.RunNow{Action: order}, nil
+	default: // the enum has no other
+		return engine.Comment{Action: order}, nil
+	}
+}

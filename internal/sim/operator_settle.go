@@ -1,0 +1,74 @@
+package sim
+
+import (
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
+)
+
+// operate settles, kills, hurries or notes something of a run.
+func (o *operators) operate(run store.RunID) {
+	if o.s.calm || o.s.models[run] == nil {
+		return
+	}
+	a := engine.Action{Actor: "operator", Reason: "so", Steps: o.waiting(run)}
+	if len(a.Steps) == 0 || o.r.chance(0.3) {
+		a.Steps = o.steps(run, 1)
+	}
+	var in engine.Input
+	switch o.r.IntN(8) {
+	case 0, 1:
+		in = engine.Settle{Action: a, As: engine.Succeeded, Output: value.Int(7)}
+	case 2:
+		in = engine.Settle{Action: a, As: engine.Failed, Error: &engine.Error{Name: pick(o.r, "", "refused")}}
+	case 3:
+		in = engine.Settle{Action: a, As: engine.Skipped}
+	case 4, 5:
+		a.Steps = o.steps(run, 1)
+		in = engine.Kill{Action: a}
+	case 6:
+		in = engine.RunNow{Action: a}
+	default:
+		in = engine.Comment{Action: a}
+	}
+	o.s.fault("operate")
+	o.ask(&order{run: run, action: in})
+}
+
+// waiting names a step that waits for something, or failed.
+func (o *operators) waiting(run store.RunID) []string {
+	m := o.s.models[run]
+	var paths []string
+	for id := engine.ActID(1); int(id) <= len(m.acts); id++ {
+		a := m.run.Acts[id]
+		if a == nil {
+			continue
+		}
+		switch a.Phase {
+		case engine.PhaseUnknown, engine.PhaseTimer, engine.PhaseRetry, engine.PhaseMessage, engine.PhaseEvent, engine.PhaseHeldError, engine.PhaseGate:
+			paths = append(paths, a.Path)
+		case engine.PhaseEnded:
+			if a.State == engine.Failed && !a.Handled {
+				paths = append(paths, a.Path)
+			}
+		default:
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	return []string{pick(o.r, paths...)}
+}
+
+// operated wants what is acknowledged to be on disk.
+func (o *operators) operated(q *order, m *model, e runtime.Reply) {
+	o.s.fault("operated")
+	_, note := q.action.(engine.Comment)
+	if in, ok := q.action.(engine.Settle); ok && m.saidAs[in.As] == 0 {
+		o.s.violatef(Outbox, "step %v of run %s is said to be %s, which nobody wrote down", in.Steps, q.run, in.As)
+	}
+	if len(e.Affected) > 0 && (note && m.noted == 0 || !note && m.acted == 0) {
+		o.s.violatef(Outbox, "%T on run %s is acknowledged before it is on disk", q.action, q.run)
+	}
+}

@@ -1,0 +1,55 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/workflow"
+)
+
+// forgetOperators tells operators that something was done.
+func forgetOperators(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	act, ok := m.(runtime.Act)
+	if !ok {
+		return m, nil
+	}
+	switch act.Action.(type) {
+	case engine.Settle, engine.Kill, engine.RunNow:
+		return nil, []runtime.Effect{runtime.Reply{Caller: act.Caller, Run: act.Run, Affected: []engine.Affected{{Does: engine.DoesSettle}}}}
+	}
+	return m, nil
+}
+
+// turnAround makes another end of that which an operator says.
+func turnAround(m runtime.Message) (runtime.Message, []runtime.Effect) {
+	if act, ok := m.(runtime.Act); ok {
+		if in, ok := act.Action.(engine.Settle); ok && in.As == engine.Succeeded {
+			in.As = engine.Skipped
+			act.Action = in
+			return act, nil
+		}
+	}
+	return m, nil
+}
+
+// onRetries changes the retry rules of what is compiled.
+func onRetries(change func(*workflow.Retry)) func(*product) {
+	return func(p *product) {
+		p.compile = func(program *workflow.Program) *workflow.Program {
+			changed := *program
+			changed.Bodies = slices.Clone(program.Bodies)
+			for i := range changed.Bodies {
+				b := &changed.Bodies[i]
+				b.Nodes = slices.Clone(b.Nodes)
+				for j := range b.Nodes {
+					b.Nodes[j].Retry = slices.Clone(b.Nodes[j].Retry)
+					for k := range b.Nodes[j].Retry {
+						change(&b.Nodes[j].Retry[k])
+					}
+				}
+			}
+			return &changed
+		}
+	}
+}
