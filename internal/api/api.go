@@ -34,6 +34,7 @@ type Config struct {
 	Starter  Starter
 	Workers  Workers
 	Logs     Logs
+	Blobs    Blobs
 	Eraser   Eraser
 	// Timetable, Alerts, Audit, Backup and System are parts of the server.
 	Timetable Timetable

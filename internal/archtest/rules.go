@@ -130,7 +130,7 @@ func Regie() Rules {
 				"internal/workflow/...", "internal/engine/...", "internal/dialect/...", "internal/expr/...", "internal/convert/...",
 				"internal/calendar/...", "internal/plan/...", "internal/policy/...", "internal/audit/...",
 				"internal/eval", "internal/descriptor", "internal/yamldoc", "internal/diag", "internal/value",
-				"internal/duration", "internal/filter", "internal/gate", "internal/history", "internal/items", "internal/mock", "internal/resources",
+				"internal/duration", "internal/filter", "internal/gate", "internal/glob", "internal/history", "internal/items", "internal/mock", "internal/resources",
 				"internal/dispatch/match", "internal/telemetry/traceid", "internal/breaker",
 			}},
 		},

@@ -53,6 +53,9 @@ var rows = []row{
 		"store: TestRunIDGrammar", "datadir: TestNamesFromOutside", "badinput/testdata/script/input.txtar"}},
 	{"B14", "a step or run of a log that would be a path", []string{
 		"server: TestLogPaths", "store: TestRunIDGrammar", "datadir: TestNamesFromOutside"}},
+	{"B15", "an artifact by an absolute path, one that leads out, or a link", []string{
+		"worker: TestArtifactsRefused", "glob: TestFault", "blob/folder: TestNames", "cli/testdata/script/artifacts.txtar",
+		"badinput/testdata/script/artifacts.txtar"}},
 	{"B18", "a task that replaces its log, folders or results by links or pipes", []string{
 		"executor/process: TestReleaseStaysInside", "executor/executortest: testOutputs testCheckpoint testDirectory",
 		"datadir: TestKeyFileMayNotLeadOutside", "badinput/testdata/script/tasks.txtar"}},
@@ -133,7 +136,7 @@ var rows = []row{
 }
 
 // wanted are the rows that must be there.
-const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B14 B18 B19 B20 B21 B22 B23 B24 B25 B26 B27 B28 B29 B31 B32 B33 B34 B36 B37 B39 B40 B41 B42 B44 B45 B52 B53 B55 B57 B58 B63 B65 B70 B71 B72 B73 B74 B82"
+const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B14 B15 B18 B19 B20 B21 B22 B23 B24 B25 B26 B27 B28 B29 B31 B32 B33 B34 B36 B37 B39 B40 B41 B42 B44 B45 B52 B53 B55 B57 B58 B63 B65 B70 B71 B72 B73 B74 B82"
 
 // TestRows: every row has tests, and they are there.
 func TestRows(t *testing.T) {

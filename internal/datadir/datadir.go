@@ -15,6 +15,7 @@ const (
 	DatabaseName = "regie.db"
 	LogsName     = "logs"
 	WorkName     = "work"
+	BlobsName    = "blobs"
 	// KeyFile is where the key-encryption key is.
 	KeyFile   = keysName + "/" + keyName
 	keysName  = "keys"

@@ -466,7 +466,7 @@ func (m *Machine) applyAttemptEnded(run *Run, a *Activation, ev *Event) {
 	if ev.Outcome != OutcomeLost && ev.Outcome != OutcomeNotStarted { // of those nobody knows what they left
 		a.Checkpoint = ev.Checkpoint
 	}
-	a.Warning = ev.Warning
+	a.Warning, a.Artifacts = ev.Warning, ev.Artifacts
 	a.Err = ev.Error
 	a.State, a.Reason = Running, ReasonNone
 	n := m.node(run.Frames[a.Frame], a.Node)

@@ -36,6 +36,7 @@ type userData struct {
 	Ops        []VarOp      `json:"ops"`
 	Awaits     *Awaited     `json:"awaits"`
 	Queue      *Queue       `json:"queue"`
+	Artifacts  []Artifact   `json:"artifacts"`
 }
 
 // EncodeEvents writes events in storage format 1: control facts and users'
@@ -251,7 +252,8 @@ func appendUsage(o *object, u *Usage) {
 
 func (ev *Event) hasUserData() bool {
 	return !ev.Input.IsUndefined() || !ev.Vars.IsUndefined() || !ev.Output.IsUndefined() || !ev.Items.IsUndefined() ||
-		ev.Error != nil || ev.Warning != "" || ev.Text != "" || ev.Checkpoint != nil || ev.Secrets != nil || ev.Ops != nil || ev.Awaits != nil || ev.Queue != nil
+		ev.Error != nil || ev.Warning != "" || ev.Text != "" || ev.Checkpoint != nil || ev.Secrets != nil || ev.Ops != nil || ev.Awaits != nil || ev.Queue != nil ||
+		ev.Artifacts != nil
 }
 
 func appendUserData(b []byte, ev *Event) ([]byte, error) {
@@ -293,6 +295,11 @@ func appendUserData(b []byte, ev *Event) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if ev.Artifacts != nil {
+		if err := o.json("artifacts", ev.Artifacts); err != nil {
+			return nil, err
+		}
+	}
 	return append(o.b, '}'), nil
 }
 
@@ -328,7 +335,7 @@ func DecodeEvents(control, payload []byte) ([]Event, error) {
 		ev := &c.Events[i]
 		ev.Input, ev.Vars, ev.Output, ev.Items, ev.Error = u.Input, u.Vars, u.Output, u.Items, u.Error
 		ev.Warning, ev.Text, ev.Checkpoint, ev.Secrets, ev.Ops = u.Warning, u.Text, u.Checkpoint, u.Secrets, u.Ops
-		ev.Awaits, ev.Queue = u.Awaits, u.Queue
+		ev.Awaits, ev.Queue, ev.Artifacts = u.Awaits, u.Queue, u.Artifacts
 	}
 	return c.Events, nil
 }

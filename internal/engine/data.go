@@ -337,6 +337,8 @@ func (d *decider) nodeFact(f *Frame, id workflow.NodeID, name string) value.Valu
 			return value.String(string(ns.Why))
 		case "error":
 			return value.Null
+		case "artifacts":
+			return value.List()
 		}
 		return value.Undefined
 	}
@@ -356,6 +358,8 @@ func (d *decider) nodeFact(f *Frame, id workflow.NodeID, name string) value.Valu
 		return a.Input
 	case "attempts":
 		return value.Int(int64(a.Attempt))
+	case "artifacts":
+		return ArtifactsValue(a.Artifacts)
 	}
 	return value.Undefined
 }

@@ -120,6 +120,7 @@ type Event struct {
 	Text       string        `json:"-"` // a person's reason
 	Checkpoint []byte        `json:"-"`
 	Secrets    []SecretSlot  `json:"-"`
+	Artifacts  []Artifact    `json:"-"`
 	Timeout    time.Duration `json:"timeout,omitempty"`
 	Heartbeat  time.Duration `json:"heartbeat,omitempty"`
 }

@@ -70,6 +70,8 @@ type TaskOutcome struct {
 	StartedAt  time.Time // zero if it never started
 	EndedAt    time.Time
 	Usage      Usage
+	// Artifacts are the files that it left, which are kept.
+	Artifacts []Artifact
 	// Final says that a node which a message ends has ended with this result: a
 	// mock stands for the message too.
 	Final bool

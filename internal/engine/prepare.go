@@ -233,7 +233,6 @@ func (l *linker) task(t *workflow.Task) {
 	l.data(t.With)
 	l.data(t.Heartbeat)
 	l.refuse(t.RunsOn != nil, "placement")
-	l.refuse(len(t.Artifacts) > 0, "artifacts")
 }
 
 func (l *linker) mapNode(m *workflow.Map) {

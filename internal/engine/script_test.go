@@ -133,6 +133,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	accept [JSON]              the run begins with this input
 //	ok PATH [JSON]             the attempt at PATH succeeds with this output
 //	fail PATH NAME [TEXT]      it fails
+//	leave PATH FILE ...        it succeeds and leaves these files
 //	lost PATH, unstarted PATH  nobody knows, or it never began
 //	canceled PATH              it ended because it was told to
 //	message PATH [JSON]        a message ends the work, with this result
@@ -183,6 +184,12 @@ func (w *world) do(line string) {
 	case "fail":
 		name, message, _ := strings.Cut(arg, " ")
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{Name: name, Message: message}})
+	case "leave":
+		out := engine.TaskOutcome{Kind: engine.OutcomeSucceeded}
+		for i, name := range strings.Fields(arg) {
+			out.Artifacts = append(out.Artifacts, engine.Artifact{Path: name, Size: int64(i), SHA256: fmt.Sprint("sum", i), Executable: i > 0})
+		}
+		w.end(path, out)
 	case "lost":
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeLost})
 	case "unstarted":

@@ -326,6 +326,8 @@ type Activation struct {
 	Checkpoint []byte
 	Warning    string
 	Secrets    []SecretSlot
+	// Artifacts are the files that the attempt left which ended last.
+	Artifacts []Artifact
 	// Timeout bounds each attempt; of what has frames, or waits, the whole.
 	Timeout time.Duration
 	// CancelAsked is set once the attempt or frames were told to stop; Why is

@@ -80,7 +80,7 @@ func (d *decider) taskEnded(in TaskEnded) error {
 	ev := Event{
 		Kind: EvAttemptEnded, Act: a.ID, Attempt: a.Attempt, Outcome: o.Kind, Output: nullIfUndefined(o.Output),
 		Error: o.Error, Warning: o.Warning, Checkpoint: o.Checkpoint, StartedAt: o.StartedAt, EndedAt: o.EndedAt, Usage: o.Usage,
-		Same: o.Final,
+		Same: o.Final, Artifacts: o.Artifacts,
 	}
 	if o.Kind == OutcomeFailed && o.Error == nil {
 		ev.Error = &Error{Name: ErrFailed, Message: "the attempt failed without saying why"}

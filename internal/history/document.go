@@ -12,7 +12,7 @@ import (
 func (r *Run) Document() value.Value {
 	steps := make([]value.Value, len(r.Steps))
 	for i, s := range r.Steps {
-		steps[i] = value.Object(
+		members := []value.Member{
 			value.M("path", value.String(s.Path)),
 			value.M("kind", value.String(s.Kind)),
 			value.M("state", value.String(string(s.State))),
@@ -23,7 +23,12 @@ func (r *Run) Document() value.Value {
 			value.M("error", errorValue(s.Error)),
 			value.M("warning", text(s.Warning)),
 			value.M("started_at", instant(s.StartedAt)),
-			value.M("ended_at", instant(s.EndedAt)))
+			value.M("ended_at", instant(s.EndedAt)),
+		}
+		if len(s.Artifacts) > 0 {
+			members = append(members, value.M("artifacts", engine.ArtifactsValue(s.Artifacts)))
+		}
+		steps[i] = value.Object(members...)
 	}
 	return value.Object(
 		value.M("run", value.Object(

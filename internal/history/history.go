@@ -61,6 +61,8 @@ type Step struct {
 	// Activity is what a step offers its work to, and Taker the worker that has
 	// taken the work of the last attempt; empty for others.
 	Activity, Taker string
+	// Artifacts are the files that the attempt left which ended last.
+	Artifacts []engine.Artifact
 }
 
 // Attempt is one try of a task.
@@ -264,7 +266,7 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 			at.Outcome, at.Error, at.Warning, at.Usage = ev.Outcome, ev.Error, ev.Warning, ev.Usage
 			at.StartedAt, at.EndedAt = ev.StartedAt, ev.EndedAt
 		}
-		s.Error, s.Warning, s.Output = ev.Error, ev.Warning, ev.Output
+		s.Error, s.Warning, s.Output, s.Artifacts = ev.Error, ev.Warning, ev.Output, ev.Artifacts
 		b.answered(s)
 	case engine.EvAnswered:
 		b.answered(s)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 
@@ -87,6 +88,12 @@ func (v *View) Events(ctx context.Context, run store.RunID, first uint64) ([]eng
 // nothing, or has not begun.
 func (v *View) Log(run store.RunID, act engine.ActID, attempt int) (*os.File, error) {
 	return v.folder.ReadLog(run, act, attempt)
+}
+
+// Blob opens large data of a run, such as an artifact. blob.ErrNotFound, wrapped,
+// if there is none.
+func (v *View) Blob(run store.RunID, sha256 string) (io.ReadCloser, error) {
+	return v.folder.Blobs.Open(string(run), sha256)
 }
 
 // Begun reports whether an attempt has begun: it has a folder while a process

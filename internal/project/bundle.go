@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/regie-dev/regie/internal/dialect/native"
+	"github.com/regie-dev/regie/internal/glob"
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
@@ -24,9 +25,7 @@ const (
 )
 
 // Bundle reads the files below the folder of a definition that match one of
-// the patterns, ordered by path. `*` and `?` stand for characters within a
-// name, `**` for any folders; neither stands for a name that begins with a
-// dot. Links lead nowhere outside the folder. What cannot be had, or goes
+// the patterns of package glob, ordered by path. Links lead nowhere outside the folder. What cannot be had, or goes
 // beyond the bounds, is a fault of its pattern.
 func Bundle(definition string, patterns []string) ([]workflow.File, []native.FileFault) {
 	b := &bundle{seen: map[string]bool{}}
@@ -66,15 +65,12 @@ var errEnough = errors.New("enough")
 
 // take adds the files of one pattern.
 func (b *bundle) take(pattern string) {
-	if fault := patternFault(pattern); fault != "" {
+	if fault := glob.Fault(pattern); fault != "" {
 		b.faultf("patterns are relative to the folder of the workflow: scripts/**", "the pattern %q %s", pattern, fault)
 		return
 	}
-	segments := strings.Split(path.Clean(pattern), "/")
-	if segments[len(segments)-1] == "**" {
-		segments = append(segments, "*")
-	}
-	start := literalPrefix(segments)
+	meant := glob.Parse(pattern)
+	start := meant.Base()
 	matched, visited := 0, 0
 	err := fs.WalkDir(b.root.FS(), start, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -85,12 +81,12 @@ func (b *bundle) take(pattern string) {
 			return errEnough
 		}
 		if entry.IsDir() {
-			if name != start && !mayHold(segments, strings.Split(name, "/")) {
+			if name != start && !meant.MayHold(name) {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if !match(segments, strings.Split(name, "/")) {
+		if !meant.Match(name) {
 			return nil
 		}
 		matched++
@@ -109,35 +105,6 @@ func (b *bundle) take(pattern string) {
 		_, err := b.root.Lstat(start)
 		b.faults[len(b.faults)-1].Missing = errors.Is(err, fs.ErrNotExist)
 	}
-}
-
-// patternFault says what is wrong with a pattern, "" if nothing is.
-func patternFault(pattern string) string {
-	switch {
-	case pattern == "":
-		return "is empty"
-	case strings.HasPrefix(pattern, "/") || strings.Contains(pattern, `\`):
-		return "is not a relative path with slashes"
-	case slices.Contains(strings.Split(pattern, "/"), ".."):
-		return "leaves the folder of the workflow"
-	}
-	if _, err := path.Match(pattern, ""); err != nil {
-		return "is malformed"
-	}
-	return ""
-}
-
-// literalPrefix is the folder, or file, that the pattern names before its
-// first wildcard.
-func literalPrefix(segments []string) string {
-	n := 0
-	for n < len(segments) && !strings.ContainsAny(segments[n], `*?[`) {
-		n++
-	}
-	if n == 0 {
-		return "."
-	}
-	return strings.Join(segments[:n], "/")
 }
 
 // add reads a file, unless it is there already.
@@ -177,55 +144,4 @@ func (b *bundle) add(name string) error {
 	sum := sha256.Sum256(text)
 	b.files = append(b.files, workflow.File{Path: name, Mode: mode, SHA256: hex.EncodeToString(sum[:]), Data: text})
 	return nil
-}
-
-// match reports whether the path matches the pattern. Its time is bounded by
-// the product of their lengths.
-func match(pattern, name []string) bool {
-	return reach(pattern, name)[len(pattern)]
-}
-
-// mayHold reports whether files below a folder may match.
-func mayHold(pattern, folder []string) bool {
-	return slices.Contains(reach(pattern, folder)[:len(pattern)], true)
-}
-
-// reach says for each number of segments of the pattern whether so many match
-// the whole name.
-func reach(pattern, name []string) []bool {
-	at := make([]bool, len(pattern)+1)
-	at[0] = true
-	skip(pattern, at)
-	for _, segment := range name {
-		next := make([]bool, len(pattern)+1)
-		for i, p := range pattern {
-			switch {
-			case !at[i]:
-			case p == "**":
-				next[i] = next[i] || segment[0] != '.'
-			case segmentMatches(p, segment):
-				next[i+1] = true
-			}
-		}
-		skip(pattern, next)
-		at = next
-	}
-	return at
-}
-
-// skip lets ** stand for nothing.
-func skip(pattern []string, at []bool) {
-	for i, p := range pattern {
-		if at[i] && p == "**" {
-			at[i+1] = true
-		}
-	}
-}
-
-func segmentMatches(pattern, segment string) bool {
-	if segment[0] == '.' && pattern[0] != '.' {
-		return false
-	}
-	ok, err := path.Match(pattern, segment)
-	return err == nil && ok
 }

@@ -17,7 +17,7 @@ const ActionErase = "run.erase"
 // time is done, so that a crash leaves one unfinished.
 const unfinished = 4
 
-// finish deletes the logs of a run if it was erased.
+// finish deletes the large data and the logs of a run if it was erased.
 func (s *Service) finish(ctx context.Context, id store.RunID) error {
 	row, err := s.cfg.Store.Run(ctx, id)
 	switch {
@@ -27,7 +27,11 @@ func (s *Service) finish(ctx context.Context, id store.RunID) error {
 	case row.Erased == 0:
 		return nil
 	}
-	if _, err := s.cfg.Logs.RemoveLogs(id); err != nil {
+	_, err = s.cfg.Blobs.RemoveBlobs(string(id))
+	if err == nil {
+		_, err = s.cfg.Logs.RemoveLogs(id)
+	}
+	if err != nil {
 		return fmt.Errorf("finish the erasure of run %s: %w", id, err)
 	}
 	return nil
@@ -55,7 +59,7 @@ type Erased struct {
 }
 
 // Erase destroys the data of a run that has ended: key and payloads first, then
-// its logs. To do so again is no error, and deletes logs that were left. Errors:
+// large data and logs. To do so again is no error, and deletes logs that were left. Errors:
 // runtime.ErrLive, store.ErrNotFound, and those of [runtime.Service.Remove]; one
 // that names logs says that the rest was done.
 func (s *Service) Erase(ctx context.Context, o Order) (Erased, error) {
@@ -81,6 +85,9 @@ func (s *Service) Erase(ctx context.Context, o Order) (Erased, error) {
 		if err != nil {
 			return Erased{}, err
 		}
+	}
+	if _, err := s.cfg.Blobs.RemoveBlobs(string(o.Run)); err != nil {
+		return out, fmt.Errorf("the data of run %s was erased, but not all of its large data and logs; erase it again: %w", o.Run, err)
 	}
 	if out.Logs, err = s.cfg.Logs.RemoveLogs(o.Run); err != nil {
 		return out, fmt.Errorf("the data of run %s was erased, but not all of its logs; erase it again: %w", o.Run, err)

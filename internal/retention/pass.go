@@ -124,6 +124,9 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.goOn(ctx, "delete old logs", p.removeLogs(ctx)); err != nil {
 		return err
 	}
+	if err := p.goOn(ctx, "delete left large data", p.removeBlobs(ctx)); err != nil {
+		return err
+	}
 	for _, namespace := range slices.Sorted(maps.Keys(p.policies)) {
 		if err := p.goOn(ctx, "remove old runs of namespace "+namespace, p.prune(ctx, namespace)); err != nil {
 			return err
@@ -215,7 +218,7 @@ func (p *pass) erase(ctx context.Context, namespace string) error {
 	})
 }
 
-// eraseRuns erases runs and then deletes their logs.
+// eraseRuns erases runs and then deletes their large data and logs.
 func (p *pass) eraseRuns(ctx context.Context, namespace string, runs []store.Pruned) error {
 	p.erasing.Lock()
 	defer p.erasing.Unlock()
@@ -226,7 +229,7 @@ func (p *pass) eraseRuns(ctx context.Context, namespace string, runs []store.Pru
 		return m, taken{erased: uint64(len(runs))}
 	})
 	for i := range done {
-		if failed := p.goOn(ctx, "delete the logs of an erased run", p.deleteLogs(namespace, done[i].Run)); failed != nil {
+		if failed := p.goOn(ctx, "delete the large data and logs of an erased run", p.deleteFiles(namespace, done[i].Run)); failed != nil {
 			return failed
 		}
 	}
@@ -279,6 +282,39 @@ func (p *pass) deleteLogs(namespace string, run store.RunID) error {
 	p.logs[namespace] += uint64(n)
 	if err != nil {
 		return fmt.Errorf("run %s: %w", run, err)
+	}
+	return nil
+}
+
+// deleteFiles deletes the large data and the logs of a run.
+func (p *pass) deleteFiles(namespace string, run store.RunID) error {
+	if _, err := p.cfg.Blobs.RemoveBlobs(string(run)); err != nil {
+		return err
+	}
+	return p.deleteLogs(namespace, run)
+}
+
+// removeBlobs deletes large data that was left of runs that have none any more: by
+// a crash, or by attempts of which nobody wanted to know.
+func (p *pass) removeBlobs(ctx context.Context) error {
+	owners, err := p.cfg.Blobs.BlobOwners()
+	if err != nil {
+		return err
+	}
+	for _, run := range owners {
+		row, err := p.cfg.Store.Run(ctx, store.RunID(run))
+		switch {
+		case errors.Is(err, store.ErrPruned):
+		case err == nil && row.Erased > 0:
+		case err == nil || errors.Is(err, store.ErrNotFound): // of another database, such as before a restore
+			continue
+		}
+		if err == nil || errors.Is(err, store.ErrPruned) {
+			_, err = p.cfg.Blobs.RemoveBlobs(run)
+		}
+		if err := p.goOn(ctx, "delete left large data", err); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -386,7 +422,7 @@ func (p *pass) last(ctx context.Context, kept map[string][]store.RunID, row *sto
 	return slices.Contains(ids, row.ID), nil
 }
 
-// prunable reads which batches have the records of a run, and deletes its logs;
+// prunable reads which batches have the records of a run, and deletes its files;
 // nil if it cannot be read, which hinders no other.
 func (p *pass) prunable(ctx context.Context, row *store.RunRow) (*store.Pruned, error) {
 	records, err := p.cfg.Store.Events(ctx, row.ID, 1)
@@ -397,7 +433,7 @@ func (p *pass) prunable(ctx context.Context, row *store.RunRow) (*store.Pruned, 
 	if err != nil {
 		return nil, fmt.Errorf("read events of run %s: %w", row.ID, err)
 	}
-	if err := p.deleteLogs(row.Namespace, row.ID); err != nil {
+	if err := p.deleteFiles(row.Namespace, row.ID); err != nil {
 		return nil, err
 	}
 	out := &store.Pruned{Run: row.ID}

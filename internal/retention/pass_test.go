@@ -32,6 +32,7 @@ type place struct {
 	store    *simstore.Store
 	writer   *storetest.Writer
 	logs     map[store.RunID]int
+	blobs    map[store.RunID]bool
 	policies map[string]retention.Policy
 	live     map[store.RunID]bool  // refused as if they were retried
 	broken   map[store.RunID]error // why something of it cannot be taken away
@@ -44,7 +45,7 @@ type place struct {
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	p := &place{
-		t: t, disk: simstore.NewDisk(), logs: map[store.RunID]int{}, policies: map[string]retention.Policy{}, live: map[store.RunID]bool{},
+		t: t, disk: simstore.NewDisk(), logs: map[store.RunID]int{}, blobs: map[store.RunID]bool{}, policies: map[string]retention.Policy{}, live: map[store.RunID]bool{},
 		broken: map[store.RunID]error{}, stuck: map[store.RunID]bool{},
 		now: storetest.Start,
 	}
@@ -64,7 +65,7 @@ func (p *place) open() {
 
 func (p *place) service() *retention.Service {
 	return retention.New(retention.Config{
-		Store: p.store, Runtime: p, Logs: p, Clock: at{p.now}, Log: slog.New(slog.DiscardHandler),
+		Store: p.store, Runtime: p, Logs: p, Blobs: p, Clock: at{p.now}, Log: slog.New(slog.DiscardHandler),
 		Policies: func() map[string]retention.Policy { return maps.Clone(p.policies) },
 		Measure:  func(context.Context) (retention.Usage, error) { return retention.Usage{}, nil },
 	})
@@ -147,10 +148,26 @@ func (p *place) run(id store.RunID, namespace, workflow string, ago time.Duratio
 	}
 	p.writer.Commit(store.Batch{Runs: []store.RunRow{row}, Records: []store.Record{storetest.Record(id, 1, 2)}})
 	p.writer.Commit(store.Batch{Records: []store.Record{storetest.Record(id, 3, 1)}})
-	p.logs[id] = 1
+	p.logs[id], p.blobs[id] = 1, true
+}
+
+func (p *place) RemoveBlobs(run string) (int, error) {
+	p.stepf("blobs of %s", run)
+	delete(p.blobs, store.RunID(run))
+	return 0, nil
+}
+
+func (p *place) BlobOwners() ([]string, error) {
+	var runs []string
+	for run := range p.blobs {
+		runs = append(runs, string(run))
+	}
+	slices.Sort(runs)
+	return runs, nil
 }
 
 // left says what is left of each run: whole, erased, or nothing; and its logs.
+// Large data goes with the rest of it.
 func (p *place) left() map[string]string {
 	p.t.Helper()
 	out := map[string]string{}
@@ -163,10 +180,18 @@ func (p *place) left() map[string]string {
 		if rows[i].Erased > 0 {
 			state = "erased"
 		}
+		if p.blobs[rows[i].ID] != (rows[i].Erased == 0) {
+			state += ", with large data that is not as the rest"
+		}
 		if p.logs[rows[i].ID] > 0 {
 			state += ", logs"
 		}
 		out[string(rows[i].ID)] = state
+	}
+	for id := range p.blobs {
+		if out[string(id)] == "" {
+			p.t.Errorf("large data of run %s stays, which is gone", id)
+		}
 	}
 	if err := p.store.Verify(p.t.Context()); err != nil {
 		p.t.Error(err)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/regie-dev/regie/internal/blob"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/store"
@@ -51,6 +52,8 @@ type Config struct {
 	Store   store.Reader
 	Runtime Runtime
 	Logs    Logs
+	// Blobs are the large data of runs, which goes with the rest of it.
+	Blobs blob.Remover
 	// Policies are those of the namespaces that have one.
 	Policies func() map[string]Policy
 	// Measure measures the data folder.

@@ -58,6 +58,10 @@ type Config struct {
 	// SQLiteFolders are the folders, absolute, in which SQLite files of
 	// connections may lie.
 	SQLiteFolders []string
+	// MaxBlob and MaxRunBlobs bound the large data of runs, in bytes: of one
+	// artifact, and of all that a run has; 0: the defaults of package
+	// blob/folder.
+	MaxBlob, MaxRunBlobs int64
 	// Processes and Calls are how many run at once.
 	Processes, Calls int
 	Supervisor       Supervisor

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/regie-dev/regie/internal/auditlog"
+	"github.com/regie-dev/regie/internal/blob/folder"
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/duration"
@@ -67,6 +68,10 @@ func Describe() *descriptor.Object {
 			{Name: "audit", Type: mapping(&descriptor.Object{Name: "audit", Doc: "The audit log.", Fields: []descriptor.Field{
 				{Name: "anchor", Type: descriptor.Type{Kind: descriptor.List, Elem: anchorType()}, Doc: "Where signed checkpoints are kept outside."},
 			}}), Doc: "The audit log."},
+			{Name: "blobs", Type: mapping(&descriptor.Object{Name: "blobs", Doc: "Large data of runs, such as artifacts.", Fields: []descriptor.Field{
+				{Name: "max_bytes", Type: number(1), Default: value.Int(folder.DefaultMaxBytes), Doc: "Most bytes of one artifact."},
+				{Name: "max_run_bytes", Type: number(1), Default: value.Int(folder.DefaultMaxRunBytes), Doc: "Most bytes of all large data of a run."},
+			}}), Doc: "Large data of runs, such as artifacts."},
 			{Name: "trace", Type: mapping(&descriptor.Object{Name: "trace", Doc: "OpenTelemetry traces.", Fields: []descriptor.Field{
 				{Name: "endpoint", Type: text(), Required: true, Doc: "URL of a collector that takes OTLP over HTTP."},
 				{Name: "headers", Type: descriptor.Type{Kind: descriptor.Map, KeyKind: descriptor.String, Elem: new(text())}, Doc: "Headers of requests to it."},
@@ -108,6 +113,10 @@ type file struct {
 		Endpoint string            `json:"endpoint"`
 		Headers  map[string]string `json:"headers"`
 	} `json:"trace"`
+	Blobs struct {
+		MaxBytes    int64 `json:"max_bytes"`
+		MaxRunBytes int64 `json:"max_run_bytes"`
+	} `json:"blobs"`
 	Drain string `json:"drain"`
 }
 
@@ -174,13 +183,14 @@ func (f *file) config(dir string) (Config, error) {
 		TLS:       TLS{Cert: at(f.TLS.Cert), Key: at(f.TLS.Key), SelfSigned: f.TLS.SelfSigned},
 		Processes: f.Processes, Calls: f.Calls,
 		Supervisor: Supervisor{Socket: at(f.Supervisor.Socket), UIDs: f.Supervisor.UIDs, RunAs: f.Supervisor.RunAs, User: f.Supervisor.User},
-		Trace:      Trace{Endpoint: f.Trace.Endpoint, Headers: f.Trace.Headers},
+		MaxBlob:    f.Blobs.MaxBytes, MaxRunBlobs: f.Blobs.MaxRunBytes,
+		Trace: Trace{Endpoint: f.Trace.Endpoint, Headers: f.Trace.Headers},
 	}
-	for _, folder := range f.ObjectFolders {
-		cfg.ObjectFolders = append(cfg.ObjectFolders, at(folder))
+	for _, path := range f.ObjectFolders {
+		cfg.ObjectFolders = append(cfg.ObjectFolders, at(path))
 	}
-	for _, folder := range f.SQLiteFolders {
-		cfg.SQLiteFolders = append(cfg.SQLiteFolders, at(folder))
+	for _, path := range f.SQLiteFolders {
+		cfg.SQLiteFolders = append(cfg.SQLiteFolders, at(path))
 	}
 	for _, text := range f.Egress.Allow {
 		place, err := egress.ParseHostPort(text)

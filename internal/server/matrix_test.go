@@ -50,16 +50,18 @@ var rules = map[string]rule{
 
 	"regie.v1.RunService/StartRun": {roles: operators, write: true,
 		request: `{"namespace":"@NS@","workflow":"good"}`, harmless: `{"namespace":"@NS@","workflow":"none"}`, code: "not_found"},
-	"regie.v1.RunService/ListRuns":    {roles: readers, request: `{"namespace":"@NS@"}`},
-	"regie.v1.RunService/GetRun":      {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
-	"regie.v1.RunService/GetRunData":  {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
-	"regie.v1.RunService/ListEvents":  {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
-	"regie.v1.RunService/WatchRun":    {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
-	"regie.v1.RunService/WatchRuns":   {roles: readers, request: `{"namespace":"@NS@"}`},
-	"regie.v1.RunService/GetLog":      {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@","step":"a"}`},
-	"regie.v1.RunService/DownloadLog": {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@","step":"a"}`},
-	"regie.v1.RunService/WatchLog":    {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
-	"regie.v1.RunService/Explain":     {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/ListRuns":         {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.RunService/GetRun":           {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/GetRunData":       {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/ListEvents":       {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/WatchRun":         {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/WatchRuns":        {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.RunService/GetLog":           {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@","step":"a"}`},
+	"regie.v1.RunService/DownloadLog":      {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@","step":"a"}`},
+	"regie.v1.RunService/WatchLog":         {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/ListArtifacts":    {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/DownloadArtifact": {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@","step":"a","path":"hello.txt"}`},
+	"regie.v1.RunService/Explain":          {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/Act": {roles: operators, write: true,
 		request:  `{"namespace":"@NS@","action":"ACTION_CANCEL","filter":"held"}`,
 		harmless: `{"namespace":"@NS@","action":"ACTION_CANCEL","filter":"held","dry_run":true}`, code: "ok"},
@@ -194,7 +196,7 @@ const (
 	stageDefinition = `kind: Workflow
 name: good
 triggers: [{schedule: {cron: "0 1 * * *"}}]
-steps: [{id: a, run: echo hello}]
+steps: [{id: a, run: echo hello | tee hello.txt, artifacts: [hello.txt]}]
 ---
 kind: Workflow
 name: bad

@@ -63,6 +63,8 @@ var reads = []recorded{
 	{"RunService/GetRunData", `{"namespace":"here","run":"@RUN@"}`, "payload.read", "run/@RUN@"},
 	{"RunService/GetLog", `{"namespace":"here","run":"@RUN@","step":"a"}`, "log.read", "run/@RUN@"},
 	{"RunService/DownloadLog", `{"namespace":"here","run":"@RUN@","step":"a"}`, "log.read", "run/@RUN@"},
+	{"RunService/ListArtifacts", `{"namespace":"here","run":"@RUN@"}`, "artifact.read", "run/@RUN@"},
+	{"RunService/DownloadArtifact", `{"namespace":"here","run":"@RUN@","step":"a","path":"hello.txt"}`, "artifact.read", "run/@RUN@"},
 	{"RunService/WatchLog", `{"namespace":"here","run":"@RUN@"}`, "log.read", "run/@RUN@"},
 	{"RunService/Explain", `{"namespace":"here","run":"@FAILED@"}`, "payload.read", "run/@FAILED@"},
 	{"AuditService/ListEntries", `{"namespace":"here"}`, "audit.read", "audit"},
@@ -207,6 +209,7 @@ func TestWhatCannotBeRecordedIsNotShown(t *testing.T) {
 	for name, err := range map[string]error{
 		"data": data, "log": log, "why": why, "entries": entries, "checkpoint": checkpoint, "proof": proof,
 		"download": a.DownloadLog(ctx, &regiev1.DownloadLogRequest{Namespace: "closed", Run: run, Step: "a"}, nil),
+		"artifact": a.DownloadArtifact(ctx, &regiev1.DownloadArtifactRequest{Namespace: "closed", Run: run, Step: "a", Path: "x"}, nil),
 		"watch":    a.WatchLog(ctx, &regiev1.WatchLogRequest{Namespace: "closed", Run: run}, nil),
 		"export":   a.Export(ctx, &regiev1.ExportRequest{}, nil),
 		"backup":   a.Backup(ctx, &regiev1.BackupRequest{}, nil),

@@ -10,7 +10,7 @@ import (
 // openRetention starts what takes away what is too old.
 func (s *Server) openRetention(ctx context.Context) error {
 	s.retention = retention.New(retention.Config{
-		Store: s.home.Store, Runtime: s.runtime, Logs: s.home, Policies: s.policies, Measure: s.usage, Clock: s.clock, Log: s.cfg.Log,
+		Store: s.home.Store, Runtime: s.runtime, Logs: s.home, Blobs: s.home.Blobs, Policies: s.policies, Measure: s.usage, Clock: s.clock, Log: s.cfg.Log,
 	})
 	if err := s.retention.Start(ctx); err != nil {
 		return fmt.Errorf("start retention: %w", err)

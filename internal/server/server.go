@@ -111,7 +111,10 @@ func Open(ctx context.Context, cfg Config) (_ *Server, err error) {
 func (s *Server) onClose(f func() error) { s.stop = append(s.stop, f) }
 
 func (s *Server) openHome(ctx context.Context) (err error) {
-	if s.home, err = home.Open(ctx, s.cfg.Dir, home.Owner(s.cfg.Holder, s.started)); err != nil {
+	if s.home, err = home.Open(ctx, s.cfg.Dir, home.Owner(s.cfg.Holder, s.started)); err == nil {
+		s.home.Blobs.Bound(s.cfg.MaxBlob, s.cfg.MaxRunBlobs)
+	}
+	if err != nil {
 		return err
 	}
 	s.onClose(s.home.Close)

@@ -95,7 +95,7 @@ func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
 		},
 		OwnNamespace: true, RunAs: runAs(cfg.access), Vars: func(namespace string) value.Value { return varsOf(cfg.access, namespace) },
 		Languages: cfg.languages, Secrets: secrets(cfg.server),
-		Dir: c.tasks.Work(), Clock: cfg.clock,
+		Dir: c.tasks.Work(), Blobs: cfg.home.Blobs, Clock: cfg.clock,
 		OpenLog: func(t *engine.Task) (worker.Log, error) {
 			return cfg.home.OpenLog(store.RunID(t.Run), t.Act, t.Attempt)
 		},

@@ -58,7 +58,9 @@ func (w *Worker) execute(ctx context.Context, x executor.Executor, a *attempt, t
 		s.log.line(executor.System, "outcome unknown: "+err.Error())
 		return engine.TaskOutcome{Kind: engine.OutcomeLost}
 	}
-	return outcomeOf(t, &result, s)
+	out, kept := w.withArtifacts(t, a.dir, s, outcomeOf(t, &result, s))
+	a.left = !kept
+	return out
 }
 
 // traceparentVariable is where programs look for the span that theirs belong to
@@ -93,6 +95,9 @@ func (w *Worker) executorTask(t *engine.Task, s *session, dir string) (executor.
 		env = append(env, executor.EnvVar{Name: v.Name, Value: v.Value})
 	}
 	files := bundle(t.Program)
+	if files, err = w.addArtifacts(files, t, in.Files); err != nil {
+		return executor.Task{}, failed(ErrFilesFrom, err.Error()), false
+	}
 	if !in.Input.IsUndefined() {
 		files = append(files, executor.File{Path: inputFile, Mode: 0o644, Data: in.Input.Append(nil)})
 		env = append(env, executor.EnvVar{Name: inputVariable, Value: filepath.Join(dir, "work", inputFile)})

@@ -101,6 +101,9 @@ func (s *session) mask(o engine.TaskOutcome) engine.TaskOutcome {
 		masked.Name = s.masker.String(masked.Name)
 		o.Error = &masked
 	}
+	for i := range o.Artifacts {
+		o.Artifacts[i].Path = s.masker.String(o.Artifacts[i].Path)
+	}
 	return o
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/regie-dev/regie/internal/blob"
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/dispatch/match"
@@ -56,7 +57,9 @@ type Config struct {
 	// that is a [Resumable] gets each byte once, however often Regie was killed
 	// meanwhile.
 	OpenLog func(t *engine.Task) (Log, error)
-	Clock   clock.Clock
+	// Blobs keep artifacts. Nil: attempts that have any fail.
+	Blobs blob.Store
+	Clock clock.Clock
 	// Capacity is how many attempts of each class run at once.
 	Capacity match.Capacity
 	// HandleOf says where an executor finds the task of an attempt's folder.

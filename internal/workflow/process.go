@@ -21,6 +21,7 @@ const (
 	ProcessMaxLogBytes  = "max_log_bytes"
 	ProcessGrace        = "grace" // seconds between TERM and KILL
 	ProcessInputValue   = "input" // any value, for the file that $REGIE_INPUT names
+	ProcessFiles        = "files" // list of lists of artifacts, for the working directory
 )
 
 // ProcessInput is the evaluated input of a process task: what compilers write
@@ -39,6 +40,17 @@ type ProcessInput struct {
 	Grace        time.Duration // 0: the executor's default
 	// Input is what $REGIE_INPUT leads to; undefined: there is none.
 	Input value.Value
+	// Files are artifacts of earlier steps that are put into the working
+	// directory.
+	Files []InputFile
+}
+
+// InputFile is an artifact of an earlier step.
+type InputFile struct {
+	Path       string
+	Size       int64 // bytes
+	SHA256     string
+	Executable bool
 }
 
 // EnvVar is one environment variable.
@@ -106,6 +118,15 @@ func (in *ProcessInput) set(key string, v value.Value) (err error) {
 		in.Grace = time.Duration(seconds * float64(time.Second))
 	case ProcessInputValue:
 		in.Input = v
+	case ProcessFiles:
+		for _, list := range v.Items() {
+			for _, item := range list.Items() {
+				f := InputFile{Path: item.Get("path").Text(), SHA256: item.Get("sha256").Text()}
+				f.Size, _ = item.Get("size").Int()
+				f.Executable, _ = item.Get("executable").Bool()
+				in.Files = append(in.Files, f)
+			}
+		}
 	default:
 		return fmt.Errorf("not known here")
 	}

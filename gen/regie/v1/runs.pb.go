@@ -2034,6 +2034,289 @@ func (x *DownloadLogRequest) GetAttempt() uint32 {
 	return 0
 }
 
+// A file that a step left in its working directory.
+type Artifact struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Step          string                 `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`     // relative to the working directory
+	Size          int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // bytes
+	Sha256        string                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"` // lower-case hexadecimal digits
+	Executable    bool                   `protobuf:"varint,5,opt,name=executable,proto3" json:"executable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Artifact) Reset() {
+	*x = Artifact{}
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Artifact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Artifact) ProtoMessage() {}
+
+func (x *Artifact) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
+func (*Artifact) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Artifact) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *Artifact) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Artifact) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Artifact) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *Artifact) GetExecutable() bool {
+	if x != nil {
+		return x.Executable
+	}
+	return false
+}
+
+type ListArtifactsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Run           string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	Step          string                 `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`      // empty: all steps
+	Offset        int64                  `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"` // artifacts to pass over
+	Limit         int32                  `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`   // at most 10000, which is the default
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListArtifactsRequest) Reset() {
+	*x = ListArtifactsRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListArtifactsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListArtifactsRequest) ProtoMessage() {}
+
+func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListArtifactsRequest.ProtoReflect.Descriptor instead.
+func (*ListArtifactsRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListArtifactsRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ListArtifactsRequest) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *ListArtifactsRequest) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *ListArtifactsRequest) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *ListArtifactsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListArtifactsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the steps, of each those of the attempt that ended last.
+	Artifacts []*Artifact `protobuf:"bytes,1,rep,name=artifacts,proto3" json:"artifacts,omitempty"`
+	More      bool        `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	// The data of the run was erased.
+	Erased        bool `protobuf:"varint,3,opt,name=erased,proto3" json:"erased,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListArtifactsResponse) Reset() {
+	*x = ListArtifactsResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListArtifactsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListArtifactsResponse) ProtoMessage() {}
+
+func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListArtifactsResponse.ProtoReflect.Descriptor instead.
+func (*ListArtifactsResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListArtifactsResponse) GetArtifacts() []*Artifact {
+	if x != nil {
+		return x.Artifacts
+	}
+	return nil
+}
+
+func (x *ListArtifactsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *ListArtifactsResponse) GetErased() bool {
+	if x != nil {
+		return x.Erased
+	}
+	return false
+}
+
+type DownloadArtifactRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Run           string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	Step          string                 `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`
+	Path          string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadArtifactRequest) Reset() {
+	*x = DownloadArtifactRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadArtifactRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadArtifactRequest) ProtoMessage() {}
+
+func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadArtifactRequest.ProtoReflect.Descriptor instead.
+func (*DownloadArtifactRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DownloadArtifactRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *DownloadArtifactRequest) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *DownloadArtifactRequest) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *DownloadArtifactRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
 type WatchLogRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -2047,7 +2330,7 @@ type WatchLogRequest struct {
 
 func (x *WatchLogRequest) Reset() {
 	*x = WatchLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2059,7 +2342,7 @@ func (x *WatchLogRequest) String() string {
 func (*WatchLogRequest) ProtoMessage() {}
 
 func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2355,7 @@ func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogRequest.ProtoReflect.Descriptor instead.
 func (*WatchLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WatchLogRequest) GetNamespace() string {
@@ -2120,7 +2403,7 @@ type WatchLogResponse struct {
 
 func (x *WatchLogResponse) Reset() {
 	*x = WatchLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2132,7 +2415,7 @@ func (x *WatchLogResponse) String() string {
 func (*WatchLogResponse) ProtoMessage() {}
 
 func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2145,7 +2428,7 @@ func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogResponse.ProtoReflect.Descriptor instead.
 func (*WatchLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WatchLogResponse) GetLines() []*LogLine {
@@ -2173,7 +2456,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2185,7 +2468,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2198,7 +2481,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExplainRequest) GetNamespace() string {
@@ -2236,7 +2519,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2248,7 +2531,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2261,7 +2544,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExplainResponse) GetRun() string {
@@ -2319,7 +2602,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +2614,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +2627,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Explanation) GetPath() string {
@@ -2400,7 +2683,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2695,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2708,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Condition) GetKind() string {
@@ -2502,7 +2785,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2514,7 +2797,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2527,7 +2810,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ActRequest) GetNamespace() string {
@@ -2626,7 +2909,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +2921,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +2934,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ActResponse) GetResults() []*ActResult {
@@ -2690,7 +2973,7 @@ type ActResult struct {
 
 func (x *ActResult) Reset() {
 	*x = ActResult{}
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2702,7 +2985,7 @@ func (x *ActResult) String() string {
 func (*ActResult) ProtoMessage() {}
 
 func (x *ActResult) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2715,7 +2998,7 @@ func (x *ActResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResult.ProtoReflect.Descriptor instead.
 func (*ActResult) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ActResult) GetRun() string {
@@ -2767,7 +3050,7 @@ type EraseRunRequest struct {
 
 func (x *EraseRunRequest) Reset() {
 	*x = EraseRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2779,7 +3062,7 @@ func (x *EraseRunRequest) String() string {
 func (*EraseRunRequest) ProtoMessage() {}
 
 func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2792,7 +3075,7 @@ func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
 func (*EraseRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *EraseRunRequest) GetNamespace() string {
@@ -2838,7 +3121,7 @@ type EraseRunResponse struct {
 
 func (x *EraseRunResponse) Reset() {
 	*x = EraseRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2850,7 +3133,7 @@ func (x *EraseRunResponse) String() string {
 func (*EraseRunResponse) ProtoMessage() {}
 
 func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2863,7 +3146,7 @@ func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
 func (*EraseRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *EraseRunResponse) GetRun() string {
@@ -3077,7 +3360,30 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
 	"\x04step\x18\x03 \x01(\tR\x04step\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\rR\aattempt\"\x87\x01\n" +
+	"\aattempt\x18\x04 \x01(\rR\aattempt\"~\n" +
+	"\bArtifact\x12\x12\n" +
+	"\x04step\x18\x01 \x01(\tR\x04step\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x16\n" +
+	"\x06sha256\x18\x04 \x01(\tR\x06sha256\x12\x1e\n" +
+	"\n" +
+	"executable\x18\x05 \x01(\bR\n" +
+	"executable\"\x88\x01\n" +
+	"\x14ListArtifactsRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
+	"\x04step\x18\x03 \x01(\tR\x04step\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x03R\x06offset\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\x05R\x05limit\"u\n" +
+	"\x15ListArtifactsResponse\x120\n" +
+	"\tartifacts\x18\x01 \x03(\v2\x12.regie.v1.ArtifactR\tartifacts\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\x12\x16\n" +
+	"\x06erased\x18\x03 \x01(\bR\x06erased\"q\n" +
+	"\x17DownloadArtifactRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
+	"\x04step\x18\x03 \x01(\tR\x04step\x12\x12\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\"\x87\x01\n" +
 	"\x0fWatchLogRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
@@ -3166,7 +3472,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\vACTION_KILL\x10\b\x12\x12\n" +
 	"\x0eACTION_RUN_NOW\x10\t\x12\x12\n" +
 	"\x0eACTION_COMMENT\x10\n" +
-	"2\xac\r\n" +
+	"2\xeb\x0f\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
@@ -3180,7 +3486,9 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\tWatchRuns\x12\x1a.regie.v1.WatchRunsRequest\x1a\x1b.regie.v1.WatchRunsResponse\"\x13\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x010\x01\x12\x7f\n" +
 	"\x06GetLog\x12\x17.regie.v1.GetLogRequest\x1a\x18.regie.v1.GetLogResponse\"B\x8a\xe7\x18\r\b\a\x12\tnamespace\x82\xd3\xe4\x93\x02+\x12)/v1/namespaces/{namespace}/runs/{run}/log\x12\x8c\x01\n" +
 	"\vDownloadLog\x12\x1c.regie.v1.DownloadLogRequest\x1a\x14.google.api.HttpBody\"G\x8a\xe7\x18\r\b\a\x12\tnamespace\x82\xd3\xe4\x93\x020\x12./v1/namespaces/{namespace}/runs/{run}/log/text0\x01\x12V\n" +
-	"\bWatchLog\x12\x19.regie.v1.WatchLogRequest\x1a\x1a.regie.v1.WatchLogResponse\"\x11\x8a\xe7\x18\r\b\a\x12\tnamespace0\x01\x12\x85\x01\n" +
+	"\bWatchLog\x12\x19.regie.v1.WatchLogRequest\x1a\x1a.regie.v1.WatchLogResponse\"\x11\x8a\xe7\x18\r\b\a\x12\tnamespace0\x01\x12\x9a\x01\n" +
+	"\rListArtifacts\x12\x1e.regie.v1.ListArtifactsRequest\x1a\x1f.regie.v1.ListArtifactsResponse\"H\x8a\xe7\x18\r\b\x06\x12\tnamespace\x82\xd3\xe4\x93\x021\x12//v1/namespaces/{namespace}/runs/{run}/artifacts\x12\x9f\x01\n" +
+	"\x10DownloadArtifact\x12!.regie.v1.DownloadArtifactRequest\x1a\x14.google.api.HttpBody\"P\x8a\xe7\x18\r\b\x06\x12\tnamespace\x82\xd3\xe4\x93\x029\x127/v1/namespaces/{namespace}/runs/{run}/artifacts/content0\x01\x12\x85\x01\n" +
 	"\aExplain\x12\x18.regie.v1.ExplainRequest\x1a\x19.regie.v1.ExplainResponse\"E\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02+\x12)/v1/namespaces/{namespace}/runs/{run}/why\x90\x02\x01\x12\xa9\x01\n" +
 	"\x03Act\x12\x14.regie.v1.ActRequest\x1a\x15.regie.v1.ActResponse\"u\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02\\:\x01*Z2:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/actions\"#/v1/namespaces/{namespace}/runs:act\x12\x8e\x01\n" +
 	"\bEraseRun\x12\x19.regie.v1.EraseRunRequest\x1a\x1a.regie.v1.EraseRunResponse\"K\x8a\xe7\x18\x0f\b\x16\x12\tnamespace \x01\x82\xd3\xe4\x93\x022:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/erasureB1Z/github.com/regie-dev/regie/gen/regie/v1;regiev1b\x06proto3"
@@ -3198,121 +3506,130 @@ func file_regie_v1_runs_proto_rawDescGZIP() []byte {
 }
 
 var file_regie_v1_runs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_regie_v1_runs_proto_goTypes = []any{
-	(Action)(0),                   // 0: regie.v1.Action
-	(*Run)(nil),                   // 1: regie.v1.Run
-	(*Step)(nil),                  // 2: regie.v1.Step
-	(*StartRunRequest)(nil),       // 3: regie.v1.StartRunRequest
-	(*StartRunResponse)(nil),      // 4: regie.v1.StartRunResponse
-	(*ListRunsRequest)(nil),       // 5: regie.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),      // 6: regie.v1.ListRunsResponse
-	(*GetRunRequest)(nil),         // 7: regie.v1.GetRunRequest
-	(*GetRunResponse)(nil),        // 8: regie.v1.GetRunResponse
-	(*GetRunDataRequest)(nil),     // 9: regie.v1.GetRunDataRequest
-	(*GetRunDataResponse)(nil),    // 10: regie.v1.GetRunDataResponse
-	(*RunError)(nil),              // 11: regie.v1.RunError
-	(*StepData)(nil),              // 12: regie.v1.StepData
-	(*Event)(nil),                 // 13: regie.v1.Event
-	(*ListEventsRequest)(nil),     // 14: regie.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),    // 15: regie.v1.ListEventsResponse
-	(*WatchRunRequest)(nil),       // 16: regie.v1.WatchRunRequest
-	(*WatchRunResponse)(nil),      // 17: regie.v1.WatchRunResponse
-	(*WatchRunsRequest)(nil),      // 18: regie.v1.WatchRunsRequest
-	(*WatchRunsResponse)(nil),     // 19: regie.v1.WatchRunsResponse
-	(*GetLogRequest)(nil),         // 20: regie.v1.GetLogRequest
-	(*GetLogResponse)(nil),        // 21: regie.v1.GetLogResponse
-	(*LogLine)(nil),               // 22: regie.v1.LogLine
-	(*DownloadLogRequest)(nil),    // 23: regie.v1.DownloadLogRequest
-	(*WatchLogRequest)(nil),       // 24: regie.v1.WatchLogRequest
-	(*WatchLogResponse)(nil),      // 25: regie.v1.WatchLogResponse
-	(*ExplainRequest)(nil),        // 26: regie.v1.ExplainRequest
-	(*ExplainResponse)(nil),       // 27: regie.v1.ExplainResponse
-	(*Explanation)(nil),           // 28: regie.v1.Explanation
-	(*Condition)(nil),             // 29: regie.v1.Condition
-	(*ActRequest)(nil),            // 30: regie.v1.ActRequest
-	(*ActResponse)(nil),           // 31: regie.v1.ActResponse
-	(*ActResult)(nil),             // 32: regie.v1.ActResult
-	(*EraseRunRequest)(nil),       // 33: regie.v1.EraseRunRequest
-	(*EraseRunResponse)(nil),      // 34: regie.v1.EraseRunResponse
-	nil,                           // 35: regie.v1.Run.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 36: google.protobuf.Timestamp
-	(*Json)(nil),                  // 37: regie.v1.Json
-	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
-	(*httpbody.HttpBody)(nil),     // 39: google.api.HttpBody
+	(Action)(0),                     // 0: regie.v1.Action
+	(*Run)(nil),                     // 1: regie.v1.Run
+	(*Step)(nil),                    // 2: regie.v1.Step
+	(*StartRunRequest)(nil),         // 3: regie.v1.StartRunRequest
+	(*StartRunResponse)(nil),        // 4: regie.v1.StartRunResponse
+	(*ListRunsRequest)(nil),         // 5: regie.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),        // 6: regie.v1.ListRunsResponse
+	(*GetRunRequest)(nil),           // 7: regie.v1.GetRunRequest
+	(*GetRunResponse)(nil),          // 8: regie.v1.GetRunResponse
+	(*GetRunDataRequest)(nil),       // 9: regie.v1.GetRunDataRequest
+	(*GetRunDataResponse)(nil),      // 10: regie.v1.GetRunDataResponse
+	(*RunError)(nil),                // 11: regie.v1.RunError
+	(*StepData)(nil),                // 12: regie.v1.StepData
+	(*Event)(nil),                   // 13: regie.v1.Event
+	(*ListEventsRequest)(nil),       // 14: regie.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),      // 15: regie.v1.ListEventsResponse
+	(*WatchRunRequest)(nil),         // 16: regie.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),        // 17: regie.v1.WatchRunResponse
+	(*WatchRunsRequest)(nil),        // 18: regie.v1.WatchRunsRequest
+	(*WatchRunsResponse)(nil),       // 19: regie.v1.WatchRunsResponse
+	(*GetLogRequest)(nil),           // 20: regie.v1.GetLogRequest
+	(*GetLogResponse)(nil),          // 21: regie.v1.GetLogResponse
+	(*LogLine)(nil),                 // 22: regie.v1.LogLine
+	(*DownloadLogRequest)(nil),      // 23: regie.v1.DownloadLogRequest
+	(*Artifact)(nil),                // 24: regie.v1.Artifact
+	(*ListArtifactsRequest)(nil),    // 25: regie.v1.ListArtifactsRequest
+	(*ListArtifactsResponse)(nil),   // 26: regie.v1.ListArtifactsResponse
+	(*DownloadArtifactRequest)(nil), // 27: regie.v1.DownloadArtifactRequest
+	(*WatchLogRequest)(nil),         // 28: regie.v1.WatchLogRequest
+	(*WatchLogResponse)(nil),        // 29: regie.v1.WatchLogResponse
+	(*ExplainRequest)(nil),          // 30: regie.v1.ExplainRequest
+	(*ExplainResponse)(nil),         // 31: regie.v1.ExplainResponse
+	(*Explanation)(nil),             // 32: regie.v1.Explanation
+	(*Condition)(nil),               // 33: regie.v1.Condition
+	(*ActRequest)(nil),              // 34: regie.v1.ActRequest
+	(*ActResponse)(nil),             // 35: regie.v1.ActResponse
+	(*ActResult)(nil),               // 36: regie.v1.ActResult
+	(*EraseRunRequest)(nil),         // 37: regie.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),        // 38: regie.v1.EraseRunResponse
+	nil,                             // 39: regie.v1.Run.LabelsEntry
+	(*timestamppb.Timestamp)(nil),   // 40: google.protobuf.Timestamp
+	(*Json)(nil),                    // 41: regie.v1.Json
+	(*durationpb.Duration)(nil),     // 42: google.protobuf.Duration
+	(*httpbody.HttpBody)(nil),       // 43: google.api.HttpBody
 }
 var file_regie_v1_runs_proto_depIdxs = []int32{
-	36, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
-	36, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	36, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
-	36, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
-	35, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
-	36, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
-	36, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	36, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
-	36, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
-	37, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
+	40, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
+	40, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	40, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
+	40, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
+	39, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
+	40, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
+	40, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	40, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
+	40, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
+	41, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
 	1,  // 10: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
 	1,  // 11: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
 	1,  // 12: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
 	2,  // 13: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
-	37, // 14: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
-	37, // 15: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
+	41, // 14: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
+	41, // 15: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
 	11, // 16: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
 	12, // 17: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
-	37, // 18: regie.v1.RunError.details:type_name -> regie.v1.Json
-	37, // 19: regie.v1.StepData.input:type_name -> regie.v1.Json
-	37, // 20: regie.v1.StepData.output:type_name -> regie.v1.Json
+	41, // 18: regie.v1.RunError.details:type_name -> regie.v1.Json
+	41, // 19: regie.v1.StepData.input:type_name -> regie.v1.Json
+	41, // 20: regie.v1.StepData.output:type_name -> regie.v1.Json
 	11, // 21: regie.v1.StepData.error:type_name -> regie.v1.RunError
-	36, // 22: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
-	38, // 23: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
+	40, // 22: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
+	42, // 23: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
 	13, // 24: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
 	13, // 25: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
 	2,  // 26: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
 	1,  // 27: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
 	1,  // 28: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
 	22, // 29: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
-	36, // 30: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
-	22, // 31: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
-	28, // 32: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
-	29, // 33: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
-	29, // 34: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
-	36, // 35: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	36, // 36: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
-	0,  // 37: regie.v1.ActRequest.action:type_name -> regie.v1.Action
-	37, // 38: regie.v1.ActRequest.output:type_name -> regie.v1.Json
-	32, // 39: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
-	3,  // 40: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
-	5,  // 41: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
-	7,  // 42: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
-	9,  // 43: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
-	14, // 44: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
-	16, // 45: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
-	18, // 46: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
-	20, // 47: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
-	23, // 48: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
-	24, // 49: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
-	26, // 50: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
-	30, // 51: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	33, // 52: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
-	4,  // 53: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 54: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	8,  // 55: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	10, // 56: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	15, // 57: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	17, // 58: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	19, // 59: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	21, // 60: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	39, // 61: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	25, // 62: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	27, // 63: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	31, // 64: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	34, // 65: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
-	53, // [53:66] is the sub-list for method output_type
-	40, // [40:53] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	40, // 30: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
+	24, // 31: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
+	22, // 32: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
+	32, // 33: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
+	33, // 34: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
+	33, // 35: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
+	40, // 36: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	40, // 37: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
+	0,  // 38: regie.v1.ActRequest.action:type_name -> regie.v1.Action
+	41, // 39: regie.v1.ActRequest.output:type_name -> regie.v1.Json
+	36, // 40: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
+	3,  // 41: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
+	5,  // 42: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
+	7,  // 43: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
+	9,  // 44: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
+	14, // 45: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
+	16, // 46: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
+	18, // 47: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
+	20, // 48: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
+	23, // 49: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
+	28, // 50: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
+	25, // 51: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
+	27, // 52: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
+	30, // 53: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
+	34, // 54: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
+	37, // 55: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
+	4,  // 56: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	6,  // 57: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	8,  // 58: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	10, // 59: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	15, // 60: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	17, // 61: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	19, // 62: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	21, // 63: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	43, // 64: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	29, // 65: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	26, // 66: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
+	43, // 67: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
+	31, // 68: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	35, // 69: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	38, // 70: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
+	56, // [56:71] is the sub-list for method output_type
+	41, // [41:56] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_runs_proto_init() }
@@ -3328,7 +3645,7 @@ func file_regie_v1_runs_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_runs_proto_rawDesc), len(file_regie_v1_runs_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   35,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

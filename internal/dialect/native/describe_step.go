@@ -142,6 +142,10 @@ func (d *language) stepTask() []descriptor.Field {
 			{Name: "exit_codes", Type: ranged(list(ranged(kind(descriptor.Integer), 0, 255)), 1, unbounded), Required: true, Doc: "Exit codes that count as success. Those beside 0 show as a warning."},
 		}}), Doc: "What counts as success of a `run` step.", Example: "success: {exit_codes: [0, 4]}"},
 		{Name: "run_as", Type: text(), Doc: "User of the machine as whom a `run` step runs: an exact name, no number. It needs a server whose supervisor may change to that user for the workflow's namespace; otherwise the step fails with the error `run_as`."},
+		{Name: "artifacts", Type: ranged(list(text()), 1, unbounded), Doc: "Files of the working directory of a `run` step that are kept when its process has ended, well or not: patterns, in which `*` stands for characters within a name and `**` for any folders. " +
+			"Only regular files are kept; a link or device makes the step fail. Files of the workflow's bundle are kept if they changed. Expressions read the list as `steps.NAME.artifacts`.",
+			Example: "artifacts: [\"reports/**\", result.csv]"},
+		{Name: "files_from", Type: ranged(list(kind(descriptor.Identifier)), 1, unbounded), Doc: "Earlier steps whose artifacts are put into the working directory of a `run` step, 64 MiB at most.", Example: "files_from: [build]"},
 		timeoutField(),
 		{Name: "idempotent", Type: kind(descriptor.Boolean), Doc: "Says that doing the step twice is harmless, so that it is repeated early when contact to it is lost."},
 	}
@@ -165,7 +169,6 @@ func (d *language) stepLater() []descriptor.Field {
 		{Name: "conditions", Type: object(d.conditions), Later: "conditions", Doc: "Named facts with a date that the step needs, adds or deletes."},
 		{Name: "at_most_once", Type: kind(descriptor.Boolean), Doc: "Makes one attempt and never repeats it; when nobody knows whether it ran, the step waits until a person says so. `retry` excludes it, and `defaults.retry` does not apply."},
 		{Name: "heartbeat", Type: kind(descriptor.Duration), Template: true, Doc: "Longest silence of an attempt, from its begin on; then it is ended and fails with the error `heartbeat`. A script is heard of whenever it changes the file `$REGIE_HEARTBEAT` or `$REGIE_CHECKPOINT`; a worker outside says so itself.", Example: "run: |\n  for f in *.csv; do\n    ./load \"$f\"\n    touch \"$REGIE_HEARTBEAT\"\n  done\nheartbeat: 5m"},
-		{Name: "artifacts", Type: list(text()), Later: "artifacts", Doc: "Files of the working directory that are kept, as patterns."},
 		{Name: "image", Type: text(), Template: true, Later: "containers", Doc: "Container image in which the script runs."},
 		{Name: "runs_on", Type: object(&descriptor.Object{Name: "runs_on", Doc: "Where the step runs.", Fields: []descriptor.Field{
 			{Name: "pool", Type: kind(descriptor.Name), Doc: "Worker pool."},

@@ -63,17 +63,22 @@ func runFacts() []expr.Field {
 	}
 }
 
-func stepFacts(output expr.Type) []expr.Field {
-	return []expr.Field{
-		{Name: "output", Type: output},
+// facts are what expressions at a place read of a step.
+func (st *step) facts(at *view) []expr.Field {
+	facts := []expr.Field{
+		{Name: "output", Type: at.outputType(st)},
 		{Name: "state", Type: typ(expr.String)},
 		{Name: "reason", Type: typ(expr.String)},
 		{Name: "error", Type: nullable(errorType())},
 	}
+	if st.keepsArtifacts() {
+		facts = append(facts, expr.Field{Name: factArtifacts, Type: artifactsType()})
+	}
+	return facts
 }
 
-func needFacts(output expr.Type) []expr.Field {
-	facts := stepFacts(output)
+func needFacts(st *step, at *view) []expr.Field {
+	facts := st.facts(at)
 	for _, e := range ends {
 		facts = append(facts, expr.Field{Name: e.word, Type: typ(expr.Bool)})
 	}
@@ -178,7 +183,7 @@ func (n *names) stepFields() []expr.Field {
 	var fields []expr.Field
 	for _, word := range n.words {
 		if st, at := n.view.findStep(word); st != nil {
-			fields = append(fields, expr.Field{Name: word, Type: closed(stepFacts(at.outputType(st))...)})
+			fields = append(fields, expr.Field{Name: word, Type: closed(st.facts(at)...)})
 		}
 	}
 	return fields
@@ -193,7 +198,7 @@ func (n *names) needFields() []expr.Field {
 	var fields []expr.Field
 	for _, need := range st.needs {
 		if slices.Contains(n.words, need.step.id) {
-			fields = append(fields, expr.Field{Name: need.step.id, Type: closed(needFacts(at.outputType(need.step))...)})
+			fields = append(fields, expr.Field{Name: need.step.id, Type: closed(needFacts(need.step, at)...)})
 		}
 	}
 	return fields
@@ -376,7 +381,7 @@ func (n *names) readStep(r []string) {
 	case !at.before.has(st.index):
 		n.notBefore(r, st, at)
 	default:
-		n.readFacts(r, 2, stepFacts(at.outputType(st)), workflow.Source{Root: workflow.RootNode, Up: n.up(st.scope), Node: workflow.NodeID(st.index)})
+		n.readFacts(r, 2, st.facts(at), workflow.Source{Root: workflow.RootNode, Up: n.up(st.scope), Node: workflow.NodeID(st.index)})
 	}
 }
 
@@ -439,7 +444,7 @@ func (n *names) readNeed(r []string) {
 	}
 	for _, need := range st.needs {
 		if need.step.id == r[1] {
-			n.readFacts(r, 2, needFacts(at.outputType(need.step)), workflow.Source{Root: workflow.RootNode, Up: n.up(need.step.scope), Node: workflow.NodeID(need.step.index)})
+			n.readFacts(r, 2, needFacts(need.step, at), workflow.Source{Root: workflow.RootNode, Up: n.up(need.step.scope), Node: workflow.NodeID(need.step.index)})
 			return
 		}
 	}

@@ -109,6 +109,7 @@ var allowed = []struct {
 	{"success", []string{"run"}, "it belongs to `run`"},
 	{"image", []string{"run"}, "it belongs to `run`"},
 	{"artifacts", []string{"run"}, "it belongs to `run`"},
+	{"files_from", []string{"run"}, "it belongs to `run`"},
 	{"run_as", []string{"run"}, "it belongs to `run`"},
 	{"env", []string{"run", "steps", "graph", "parallel", "switch"}, "only `run` steps have an environment"},
 	{"idempotent", []string{"run", "uses"}, "it belongs to `run` and `uses`"},

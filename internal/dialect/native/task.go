@@ -95,6 +95,8 @@ func (c *compiler) run(n *yamldoc.Node, v *view, node *workflow.Node) {
 		}
 		node.Task.RunAs = user.Text
 	}
+	set(workflow.ProcessFiles, c.filesFrom(n, v))
+	node.Task.Artifacts = c.artifacts(n)
 	node.Task.With = &workflow.Data{Object: with}
 	c.once(n, node.Task)
 	node.Task.Heartbeat = c.length(n, c.lang.step, "heartbeat", v)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/regie-dev/regie/internal/blob/folder"
 	"github.com/regie-dev/regie/internal/datadir"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/runtime"
@@ -29,6 +30,8 @@ type Folder struct {
 	Dir    *datadir.Dir
 	Store  *sqlite.Store
 	Marker *runtime.Marker // nil in a view
+	// Blobs are the files that steps left, see package blob.
+	Blobs *folder.Store
 
 	file *os.File // of the marker
 }
@@ -64,6 +67,9 @@ func Take(ctx context.Context, dir *datadir.Dir) (f *Folder, err error) {
 	if err := f.openStore(ctx, false); err != nil {
 		return f, err
 	}
+	if f.Blobs, err = folder.Open(folder.Config{Root: f.Dir.Root(), Name: datadir.BlobsName}); err != nil {
+		return f, err
+	}
 	if f.file, err = f.Dir.Root().OpenFile(markerName, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return f, fmt.Errorf("open data folder: %w", err)
 	}
@@ -81,7 +87,7 @@ func View(ctx context.Context, dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{Dir: view}
+	f := &Folder{Dir: view, Blobs: folder.View(folder.Config{Root: view.Root(), Name: datadir.BlobsName})}
 	if _, err := os.Stat(view.Database()); errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.Join(fmt.Errorf("%w: no database in %s", store.ErrNotFound, dir), f.Close())
 	}

@@ -54,6 +54,12 @@ const (
 	RunServiceDownloadLogProcedure = "/regie.v1.RunService/DownloadLog"
 	// RunServiceWatchLogProcedure is the fully-qualified name of the RunService's WatchLog RPC.
 	RunServiceWatchLogProcedure = "/regie.v1.RunService/WatchLog"
+	// RunServiceListArtifactsProcedure is the fully-qualified name of the RunService's ListArtifacts
+	// RPC.
+	RunServiceListArtifactsProcedure = "/regie.v1.RunService/ListArtifacts"
+	// RunServiceDownloadArtifactProcedure is the fully-qualified name of the RunService's
+	// DownloadArtifact RPC.
+	RunServiceDownloadArtifactProcedure = "/regie.v1.RunService/DownloadArtifact"
 	// RunServiceExplainProcedure is the fully-qualified name of the RunService's Explain RPC.
 	RunServiceExplainProcedure = "/regie.v1.RunService/Explain"
 	// RunServiceActProcedure is the fully-qualified name of the RunService's Act RPC.
@@ -88,6 +94,10 @@ type RunServiceClient interface {
 	DownloadLog(context.Context, *v1.DownloadLogRequest) (*connect.ServerStreamForClient[httpbody.HttpBody], error)
 	// Streams the log of an attempt, or of all attempts of a run, while it grows.
 	WatchLog(context.Context, *v1.WatchLogRequest) (*connect.ServerStreamForClient[v1.WatchLogResponse], error)
+	// Lists the files that steps have left, which were kept.
+	ListArtifacts(context.Context, *v1.ListArtifactsRequest) (*v1.ListArtifactsResponse, error)
+	// Reads one of these files.
+	DownloadArtifact(context.Context, *v1.DownloadArtifactRequest) (*connect.ServerStreamForClient[httpbody.HttpBody], error)
 	// Says why a run, or a step of it, is where it is: each condition, met or not.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 	// Acts on one, several, or all runs that a filter matches. Each has a result of its own.
@@ -172,6 +182,18 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(runServiceMethods.ByName("WatchLog")),
 			connect.WithClientOptions(opts...),
 		),
+		listArtifacts: connect.NewClient[v1.ListArtifactsRequest, v1.ListArtifactsResponse](
+			httpClient,
+			baseURL+RunServiceListArtifactsProcedure,
+			connect.WithSchema(runServiceMethods.ByName("ListArtifacts")),
+			connect.WithClientOptions(opts...),
+		),
+		downloadArtifact: connect.NewClient[v1.DownloadArtifactRequest, httpbody.HttpBody](
+			httpClient,
+			baseURL+RunServiceDownloadArtifactProcedure,
+			connect.WithSchema(runServiceMethods.ByName("DownloadArtifact")),
+			connect.WithClientOptions(opts...),
+		),
 		explain: connect.NewClient[v1.ExplainRequest, v1.ExplainResponse](
 			httpClient,
 			baseURL+RunServiceExplainProcedure,
@@ -196,19 +218,21 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 
 // runServiceClient implements RunServiceClient.
 type runServiceClient struct {
-	startRun    *connect.Client[v1.StartRunRequest, v1.StartRunResponse]
-	listRuns    *connect.Client[v1.ListRunsRequest, v1.ListRunsResponse]
-	getRun      *connect.Client[v1.GetRunRequest, v1.GetRunResponse]
-	getRunData  *connect.Client[v1.GetRunDataRequest, v1.GetRunDataResponse]
-	listEvents  *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
-	watchRun    *connect.Client[v1.WatchRunRequest, v1.WatchRunResponse]
-	watchRuns   *connect.Client[v1.WatchRunsRequest, v1.WatchRunsResponse]
-	getLog      *connect.Client[v1.GetLogRequest, v1.GetLogResponse]
-	downloadLog *connect.Client[v1.DownloadLogRequest, httpbody.HttpBody]
-	watchLog    *connect.Client[v1.WatchLogRequest, v1.WatchLogResponse]
-	explain     *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
-	act         *connect.Client[v1.ActRequest, v1.ActResponse]
-	eraseRun    *connect.Client[v1.EraseRunRequest, v1.EraseRunResponse]
+	startRun         *connect.Client[v1.StartRunRequest, v1.StartRunResponse]
+	listRuns         *connect.Client[v1.ListRunsRequest, v1.ListRunsResponse]
+	getRun           *connect.Client[v1.GetRunRequest, v1.GetRunResponse]
+	getRunData       *connect.Client[v1.GetRunDataRequest, v1.GetRunDataResponse]
+	listEvents       *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
+	watchRun         *connect.Client[v1.WatchRunRequest, v1.WatchRunResponse]
+	watchRuns        *connect.Client[v1.WatchRunsRequest, v1.WatchRunsResponse]
+	getLog           *connect.Client[v1.GetLogRequest, v1.GetLogResponse]
+	downloadLog      *connect.Client[v1.DownloadLogRequest, httpbody.HttpBody]
+	watchLog         *connect.Client[v1.WatchLogRequest, v1.WatchLogResponse]
+	listArtifacts    *connect.Client[v1.ListArtifactsRequest, v1.ListArtifactsResponse]
+	downloadArtifact *connect.Client[v1.DownloadArtifactRequest, httpbody.HttpBody]
+	explain          *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
+	act              *connect.Client[v1.ActRequest, v1.ActResponse]
+	eraseRun         *connect.Client[v1.EraseRunRequest, v1.EraseRunResponse]
 }
 
 // StartRun calls regie.v1.RunService.StartRun.
@@ -285,6 +309,20 @@ func (c *runServiceClient) WatchLog(ctx context.Context, req *v1.WatchLogRequest
 	return c.watchLog.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// ListArtifacts calls regie.v1.RunService.ListArtifacts.
+func (c *runServiceClient) ListArtifacts(ctx context.Context, req *v1.ListArtifactsRequest) (*v1.ListArtifactsResponse, error) {
+	response, err := c.listArtifacts.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DownloadArtifact calls regie.v1.RunService.DownloadArtifact.
+func (c *runServiceClient) DownloadArtifact(ctx context.Context, req *v1.DownloadArtifactRequest) (*connect.ServerStreamForClient[httpbody.HttpBody], error) {
+	return c.downloadArtifact.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // Explain calls regie.v1.RunService.Explain.
 func (c *runServiceClient) Explain(ctx context.Context, req *v1.ExplainRequest) (*v1.ExplainResponse, error) {
 	response, err := c.explain.CallUnary(ctx, connect.NewRequest(req))
@@ -338,6 +376,10 @@ type RunServiceHandler interface {
 	DownloadLog(context.Context, *v1.DownloadLogRequest, *connect.ServerStream[httpbody.HttpBody]) error
 	// Streams the log of an attempt, or of all attempts of a run, while it grows.
 	WatchLog(context.Context, *v1.WatchLogRequest, *connect.ServerStream[v1.WatchLogResponse]) error
+	// Lists the files that steps have left, which were kept.
+	ListArtifacts(context.Context, *v1.ListArtifactsRequest) (*v1.ListArtifactsResponse, error)
+	// Reads one of these files.
+	DownloadArtifact(context.Context, *v1.DownloadArtifactRequest, *connect.ServerStream[httpbody.HttpBody]) error
 	// Says why a run, or a step of it, is where it is: each condition, met or not.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 	// Acts on one, several, or all runs that a filter matches. Each has a result of its own.
@@ -418,6 +460,18 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(runServiceMethods.ByName("WatchLog")),
 		connect.WithHandlerOptions(opts...),
 	)
+	runServiceListArtifactsHandler := connect.NewUnaryHandlerSimple(
+		RunServiceListArtifactsProcedure,
+		svc.ListArtifacts,
+		connect.WithSchema(runServiceMethods.ByName("ListArtifacts")),
+		connect.WithHandlerOptions(opts...),
+	)
+	runServiceDownloadArtifactHandler := connect.NewServerStreamHandlerSimple(
+		RunServiceDownloadArtifactProcedure,
+		svc.DownloadArtifact,
+		connect.WithSchema(runServiceMethods.ByName("DownloadArtifact")),
+		connect.WithHandlerOptions(opts...),
+	)
 	runServiceExplainHandler := connect.NewUnaryHandlerSimple(
 		RunServiceExplainProcedure,
 		svc.Explain,
@@ -459,6 +513,10 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 			runServiceDownloadLogHandler.ServeHTTP(w, r)
 		case RunServiceWatchLogProcedure:
 			runServiceWatchLogHandler.ServeHTTP(w, r)
+		case RunServiceListArtifactsProcedure:
+			runServiceListArtifactsHandler.ServeHTTP(w, r)
+		case RunServiceDownloadArtifactProcedure:
+			runServiceDownloadArtifactHandler.ServeHTTP(w, r)
 		case RunServiceExplainProcedure:
 			runServiceExplainHandler.ServeHTTP(w, r)
 		case RunServiceActProcedure:
@@ -512,6 +570,14 @@ func (UnimplementedRunServiceHandler) DownloadLog(context.Context, *v1.DownloadL
 
 func (UnimplementedRunServiceHandler) WatchLog(context.Context, *v1.WatchLogRequest, *connect.ServerStream[v1.WatchLogResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.WatchLog is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) ListArtifacts(context.Context, *v1.ListArtifactsRequest) (*v1.ListArtifactsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.ListArtifacts is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) DownloadArtifact(context.Context, *v1.DownloadArtifactRequest, *connect.ServerStream[httpbody.HttpBody]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.DownloadArtifact is not implemented"))
 }
 
 func (UnimplementedRunServiceHandler) Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error) {
