@@ -75,6 +75,8 @@ type Client struct {
 	System     regiev1connect.SystemServiceClient
 	Tasks      regiev1connect.TaskServiceClient
 	Limits     regiev1connect.LimitServiceClient
+	Signals    regiev1connect.SignalServiceClient
+	Approvals  regiev1connect.ApprovalServiceClient
 
 	cfg      Config
 	http     *http.Client
@@ -119,6 +121,8 @@ func New(cfg Config) (*Client, error) {
 	c.System = regiev1connect.NewSystemServiceClient(c.http, base, options)
 	c.Tasks = regiev1connect.NewTaskServiceClient(c.http, base, options)
 	c.Limits = regiev1connect.NewLimitServiceClient(c.http, base, options)
+	c.Signals = regiev1connect.NewSignalServiceClient(c.http, base, options)
+	c.Approvals = regiev1connect.NewApprovalServiceClient(c.http, base, options)
 	return c, nil
 }
 

@@ -162,6 +162,7 @@ func (f *fake) handler() http.Handler {
 			Workflows: regiev1connect.UnimplementedWorkflowServiceHandler{}, Schedules: regiev1connect.UnimplementedScheduleServiceHandler{},
 			Alerts: regiev1connect.UnimplementedAlertServiceHandler{}, Audit: regiev1connect.UnimplementedAuditServiceHandler{},
 			System: regiev1connect.UnimplementedSystemServiceHandler{}, Tasks: regiev1connect.UnimplementedTaskServiceHandler{}, Limits: regiev1connect.UnimplementedLimitServiceHandler{},
+			Signals: regiev1connect.UnimplementedSignalServiceHandler{}, Approvals: regiev1connect.UnimplementedApprovalServiceHandler{},
 		},
 		Plain: map[string]http.Handler{"/healthz": none, "/readyz": none, "/metrics": none, "/openapi.json": none},
 	})

@@ -38,6 +38,7 @@ const (
 	TasksWork     // take work of steps that is done outside, and end it
 	RunsErase     // destroy inputs, outputs, results and logs of runs that have ended
 	LimitsOperate // change limits and circuit breakers
+	RunsSignal    // send signals to runs
 	permissions   // how many there are
 )
 
@@ -54,6 +55,7 @@ var permissionNames = [permissions]string{
 	AuditRead: "audit.read", SystemRead: "system.read", SystemManage: "system.manage",
 	MetricsRead: "metrics.read", TasksWork: "tasks.work", RunsErase: "runs.erase",
 	LimitsOperate: "limits.operate",
+	RunsSignal:    "runs.signal",
 }
 
 // String is the name, such as runs.start.

@@ -12,20 +12,21 @@ type Role string
 
 // The roles.
 const (
-	Viewer   Role = "viewer"   // reads runs, their data and logs, workflows, alerts
-	Operator Role = "operator" // a viewer who starts and operates
-	Author   Role = "author"   // a viewer who writes workflows
-	Approver Role = "approver" // a viewer who decides on approvals
-	Admin    Role = "admin"    // everything but deciding on approvals
-	Auditor  Role = "auditor"  // reads everything, also the audit log
-	Worker   Role = "worker"   // does the work of steps outside, and sees no more than that
-	Privacy  Role = "privacy"  // a viewer who erases the data of runs
+	Viewer    Role = "viewer"    // reads runs, their data and logs, workflows, alerts
+	Operator  Role = "operator"  // a viewer who starts and operates
+	Author    Role = "author"    // a viewer who writes workflows
+	Approver  Role = "approver"  // a viewer who decides on approvals
+	Admin     Role = "admin"     // everything but deciding on approvals
+	Auditor   Role = "auditor"   // reads everything, also the audit log
+	Worker    Role = "worker"    // does the work of steps outside, sends signals, and sees no more than that
+	Messenger Role = "messenger" // sends signals to runs, and sees no more than that
+	Privacy   Role = "privacy"   // a viewer who erases the data of runs
 )
 
 const (
 	viewing = set(1<<RunsRead | 1<<PayloadsRead | 1<<LogsRead | 1<<WorkflowsRead | 1<<AlertsRead | 1<<MetricsRead)
 
-	operating = viewing | 1<<RunsStart | 1<<RunsOperate | 1<<SchedulesOperate | 1<<AlertsOperate | 1<<LimitsOperate
+	operating = viewing | 1<<RunsStart | 1<<RunsOperate | 1<<RunsSignal | 1<<SchedulesOperate | 1<<AlertsOperate | 1<<LimitsOperate
 )
 
 // roles is the table of roles. What two roles have in common is a role too, or
@@ -40,7 +41,8 @@ var roles = []struct {
 	{Approver, viewing | 1<<ApprovalsDecide},
 	{Admin, everything &^ (1 << ApprovalsDecide)},
 	{Auditor, reads},
-	{Worker, 1 << TasksWork},
+	{Worker, 1<<TasksWork | 1<<RunsSignal},
+	{Messenger, 1 << RunsSignal},
 	{Privacy, viewing | 1<<RunsErase},
 }
 

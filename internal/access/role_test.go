@@ -16,28 +16,29 @@ import (
 //
 //nolint:dupword // a table
 const matrix = `
-                   viewer operator author approver admin auditor worker privacy
-runs.read             x      x       x       x       x      x       -      x
-runs.start            -      x       -       -       x      -       -      -
-runs.operate          -      x       -       -       x      -       -      -
-payloads.read         x      x       x       x       x      x       -      x
-logs.read             x      x       x       x       x      x       -      x
-workflows.read        x      x       x       x       x      x       -      x
-workflows.write       -      -       x       -       x      -       -      -
-schedules.operate     -      x       -       -       x      -       -      -
-alerts.read           x      x       x       x       x      x       -      x
-alerts.operate        -      x       -       -       x      -       -      -
-approvals.decide      -      -       -       x       -      -       -      -
-namespaces.manage     -      -       -       -       *      -       -      -
-identities.read       -      -       -       -       *      *       -      -
-identities.manage     -      -       -       -       *      -       -      -
-audit.read            -      -       -       -       *      *       -      -
-system.read           -      -       -       -       *      *       -      -
-system.manage         -      -       -       -       *      -       -      -
-metrics.read          *      *       *       *       *      *       -      *
-tasks.work            -      -       -       -       x      -       x      -
-runs.erase            -      -       -       -       x      -       -      x
-limits.operate        -      x       -       -       x      -       -      -
+                   viewer operator author approver admin auditor worker messenger privacy
+runs.read             x      x       x       x       x      x       -      -       x
+runs.start            -      x       -       -       x      -       -      -       -
+runs.operate          -      x       -       -       x      -       -      -       -
+payloads.read         x      x       x       x       x      x       -      -       x
+logs.read             x      x       x       x       x      x       -      -       x
+workflows.read        x      x       x       x       x      x       -      -       x
+workflows.write       -      -       x       -       x      -       -      -       -
+schedules.operate     -      x       -       -       x      -       -      -       -
+alerts.read           x      x       x       x       x      x       -      -       x
+alerts.operate        -      x       -       -       x      -       -      -       -
+approvals.decide      -      -       -       x       -      -       -      -       -
+namespaces.manage     -      -       -       -       *      -       -      -       -
+identities.read       -      -       -       -       *      *       -      -       -
+identities.manage     -      -       -       -       *      -       -      -       -
+audit.read            -      -       -       -       *      *       -      -       -
+system.read           -      -       -       -       *      *       -      -       -
+system.manage         -      -       -       -       *      -       -      -       -
+metrics.read          *      *       *       *       *      *       -      -       *
+tasks.work            -      -       -       -       x      -       x      -       -
+runs.erase            -      -       -       -       x      -       -      -       x
+limits.operate        -      x       -       -       x      -       -      -       -
+runs.signal           -      x       -       -       x      -       x      x       -
 `
 
 func TestMatrix(t *testing.T) {

@@ -129,6 +129,10 @@ var rows = []row{
 		"dialect/native: TestLimits TestProgramSize", "dialect/native/testdata/documents.txtar", "cli/testdata/script/validate.txtar",
 		"badinput/testdata/script/definitions.txtar", "badinput/testdata/script/expressions.txtar"}},
 	{"B74", "a state machine with more transitions than AWS allows", []string{"badinput: TestTransitions"}},
+	{"B78", "a decision of who may not, on another question, or on one that is over", []string{
+		"server: TestApprovals", "cli/testdata/script/people.txtar"}},
+	{"B79", "the same decision or key twice at once, a cancel and an end, a start and a deletion", []string{"server: TestExactlyOneWins"}},
+	{"B80", "a signal that is too large, and more than a run keeps", []string{"server: TestSignals"}},
 	{"B82", "rows of the audit log changed or removed, its end cut off, an old copy put back", []string{
 		"auditlog: TestTamperedSQLite TestOldCopiesOfSQLite TestForksAreNotSigned TestOldCopyIsFoundByAnchors",
 		"auditlog/evidence: TestEveryFlippedByteIsFound TestLinesOutOfPlaceAreFound TestOnlyAnAnchorFindsWhatTheKeyHolderDoes",
@@ -136,7 +140,7 @@ var rows = []row{
 }
 
 // wanted are the rows that must be there.
-const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B14 B15 B18 B19 B20 B21 B22 B23 B24 B25 B26 B27 B28 B29 B31 B32 B33 B34 B36 B37 B39 B40 B41 B42 B44 B45 B52 B53 B55 B57 B58 B63 B65 B70 B71 B72 B73 B74 B82"
+const wanted = "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B13 B14 B15 B18 B19 B20 B21 B22 B23 B24 B25 B26 B27 B28 B29 B31 B32 B33 B34 B36 B37 B39 B40 B41 B42 B44 B45 B52 B53 B55 B57 B58 B63 B65 B70 B71 B72 B73 B74 B78 B79 B80 B82"
 
 // TestRows: every row has tests, and they are there.
 func TestRows(t *testing.T) {

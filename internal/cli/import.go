@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -115,13 +114,6 @@ func (c *cli) writeImported(path string, f importFlags, r convert.Result) error 
 	if r.YAML != nil {
 		files = append(files, struct{ path, text string }{f.out, string(r.YAML)})
 	}
-	for _, file := range files { // both or none
-		if abs, err := c.abs(file.path); file.path != "" && err == nil {
-			if _, err := os.Lstat(abs); err == nil {
-				return alreadyThere(file.path)
-			}
-		}
-	}
 	for _, file := range files {
 		if file.path == "" {
 			continue
@@ -163,13 +155,9 @@ func (c *cli) writeNewFile(path, text string) error {
 	}
 	switch err := writeNew(abs, text); {
 	case errors.Is(err, fs.ErrExist):
-		return alreadyThere(path)
+		return failf(exitInvalid, "exists", "%s is there already", path).withHint("remove it, or name another file")
 	case err != nil:
 		return failf(exitInternal, "unwritable", "%s cannot be written: %w", path, err)
 	}
 	return nil
-}
-
-func alreadyThere(path string) error {
-	return failf(exitInvalid, "exists", "%s is there already", path).withHint("remove it, or name another file")
 }

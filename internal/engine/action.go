@@ -81,11 +81,20 @@ type Refusal struct { //nolint:errname // an answer to an operator, and named as
 	// Path names the step that it is about; empty: the run.
 	Path    string
 	Message string
+	// Denied says that who asks may not; else nobody could do it now.
+	Denied bool
 }
 
 func (r *Refusal) Error() string { return r.Message }
 
 func (r *Refusal) Unwrap() error { return ErrRefused }
+
+// deniedf is a refusal of who asks.
+func deniedf(path, format string, args ...any) *Refusal {
+	r := refusef(path, format, args...)
+	r.Denied = true
+	return r
+}
 
 func refusef(path, format string, args ...any) *Refusal {
 	return &Refusal{Path: path, Message: fmt.Sprintf(format, args...)}

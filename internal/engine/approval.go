@@ -124,15 +124,15 @@ func (r *Run) mayVote(a *Activation, actor string, roles, authors []string) *Ref
 	}
 	switch {
 	case q.FourEyes && actor == r.Starter:
-		return refusef(a.Path, "step %s needs four eyes: %s started the run and cannot decide", a.Path, actor)
+		return deniedf(a.Path, "step %s needs four eyes: %s started the run and cannot decide", a.Path, actor)
 	case q.FourEyes && slices.Contains(authors, actor):
-		return refusef(a.Path, "step %s needs four eyes: %s made this version of the workflow and cannot decide", a.Path, actor)
+		return deniedf(a.Path, "step %s needs four eyes: %s made this version of the workflow and cannot decide", a.Path, actor)
 	case len(q.Roles) == 0 && len(q.Users) == 0, slices.Contains(q.Users, userName(actor)):
 		return nil
 	case slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(q.Roles, role) }):
 		return nil
 	}
-	return refusef(a.Path, "step %s asks %s, and %s is not among them", a.Path, q.whom(), actor)
+	return deniedf(a.Path, "step %s asks %s, and %s is not among them", a.Path, q.whom(), actor)
 }
 
 func userName(actor string) string { return strings.TrimPrefix(actor, "user/") }

@@ -35,6 +35,7 @@ func (s *Server) handler() (http.Handler, error) {
 		Observe: func(o transport.Observation) { s.metrics.Request(o.Route, o.Protocol, o.Code, o.Duration) },
 		Services: transport.Services{
 			Runs: s.api, Workflows: s.api, Schedules: s.api, Alerts: s.api, Identities: s.api, Audit: s.api, System: s.api, Tasks: s.api, Limits: s.api,
+			Signals: s.api, Approvals: s.api,
 		},
 		Plain: map[string]http.Handler{
 			"/healthz": http.HandlerFunc(s.health), "/readyz": http.HandlerFunc(s.ready),

@@ -141,6 +141,11 @@ var rules = map[string]rule{
 	"regie.v1.LimitService/ListBreakers": {roles: readers, request: `{"namespace":"@NS@"}`},
 	"regie.v1.LimitService/SetBreaker": {roles: operators, write: true,
 		request: `{"namespace":"@NS@","connection":"bank","open":true}`, harmless: `{"namespace":"@NS@","connection":"none","open":true}`, code: "not_found"},
+	"regie.v1.SignalService/SendSignal": {roles: "operator admin worker messenger", write: true,
+		request: `{"namespace":"@NS@","run":"@RUN@","name":"go"}`, harmless: `{"namespace":"@NS@","run":"@RUN@","name":""}`, code: "invalid_argument"},
+	"regie.v1.ApprovalService/ListApprovals": {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.ApprovalService/DecideApproval": {roles: "approver", write: true,
+		request: `{"namespace":"@NS@","run":"@RUN@"}`, harmless: `{"namespace":"@NS@","run":"none"}`, code: "not_found"},
 
 	"regie.v1.AuditService/ListEntries":   {roles: "admin auditor", installation: true, request: `{"page_size":1}`},
 	"regie.v1.AuditService/GetCheckpoint": {roles: "admin auditor", installation: true, request: `{}`},

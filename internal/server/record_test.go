@@ -35,6 +35,7 @@ type recorded struct{ route, request, action, object string }
 // changes are calls that change something, one for each route that writes.
 var changes = []recorded{
 	{"RunService/StartRun", `{"namespace":"here","workflow":"good","held":true}`, "run.start", "run/"},
+	{"SignalService/SendSignal", `{"namespace":"here","filter":"held","name":"go"}`, "run.signal", "run/"},
 	{"RunService/Act", `{"namespace":"here","action":"ACTION_CANCEL","filter":"held"}`, "run.cancel", "run/"},
 	{"WorkflowService/Apply", `{"namespace":"here","files":[{"path":"w.yaml","content":"@BASE64@","definition":true}]}`, "workflow.apply", "workflow/other"},
 	{"WorkflowService/ActivateVersion", `{"namespace":"here","workflow":"good","version":"@VERSION@"}`, "workflow.activate", "workflow/good"},
@@ -84,7 +85,7 @@ var endings = []recorded{
 // caller's own credential, or end the server, or come too often.
 var unrecorded = map[string]string{
 	"IdentityService/Login": "TestSessions", "IdentityService/Logout": "TestSessions", "IdentityService/ChangePassword": "TestSessions", "SystemService/Drain": "TestDrain",
-	"TaskService/HeartbeatTask": "TestWorkOutside",
+	"TaskService/HeartbeatTask": "TestWorkOutside", "ApprovalService/DecideApproval": "TestApprovals",
 }
 
 // TestEverythingIsOnRecord: each change, and each read of payloads, logs and the

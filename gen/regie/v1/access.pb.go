@@ -65,6 +65,8 @@ const (
 	Permission_PERMISSION_RUNS_ERASE Permission = 22
 	// Change limits and circuit breakers.
 	Permission_PERMISSION_LIMITS_OPERATE Permission = 23
+	// Send signals to runs.
+	Permission_PERMISSION_RUNS_SIGNAL Permission = 24
 )
 
 // Enum value maps for Permission.
@@ -94,6 +96,7 @@ var (
 		21: "PERMISSION_TASKS_WORK",
 		22: "PERMISSION_RUNS_ERASE",
 		23: "PERMISSION_LIMITS_OPERATE",
+		24: "PERMISSION_RUNS_SIGNAL",
 	}
 	Permission_value = map[string]int32{
 		"PERMISSION_UNSPECIFIED":       0,
@@ -120,6 +123,7 @@ var (
 		"PERMISSION_TASKS_WORK":        21,
 		"PERMISSION_RUNS_ERASE":        22,
 		"PERMISSION_LIMITS_OPERATE":    23,
+		"PERMISSION_RUNS_SIGNAL":       24,
 	}
 )
 
@@ -256,7 +260,7 @@ const file_regie_v1_access_proto_rawDesc = "" +
 	"permission\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04many\x18\x03 \x01(\bR\x04many\x12\x14\n" +
-	"\x05write\x18\x04 \x01(\bR\x05write*\xc7\x05\n" +
+	"\x05write\x18\x04 \x01(\bR\x05write*\xe3\x05\n" +
 	"\n" +
 	"Permission\x12\x1a\n" +
 	"\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -283,7 +287,8 @@ const file_regie_v1_access_proto_rawDesc = "" +
 	"\x17PERMISSION_METRICS_READ\x10\x14\x12\x19\n" +
 	"\x15PERMISSION_TASKS_WORK\x10\x15\x12\x19\n" +
 	"\x15PERMISSION_RUNS_ERASE\x10\x16\x12\x1d\n" +
-	"\x19PERMISSION_LIMITS_OPERATE\x10\x17:J\n" +
+	"\x19PERMISSION_LIMITS_OPERATE\x10\x17\x12\x1a\n" +
+	"\x16PERMISSION_RUNS_SIGNAL\x10\x18:J\n" +
 	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18\xf1\x8c\x03 \x01(\v2\x10.regie.v1.AccessR\x06accessB1Z/github.com/regie-dev/regie/gen/regie/v1;regiev1b\x06proto3"
 
 var (

@@ -25,7 +25,7 @@ const (
 
 type Grant struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`           // viewer, operator, author, approver, admin, auditor, worker or privacy
+	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`           // viewer, operator, author, approver, admin, auditor, worker, messenger or privacy
 	Namespace     string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"` // "*": all, and the installation
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

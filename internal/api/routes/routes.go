@@ -109,7 +109,7 @@ func plain() map[string]regiev1.Permission {
 func Load() (*Table, error) {
 	return New(plain(),
 		regiev1.File_regie_v1_runs_proto, regiev1.File_regie_v1_workflows_proto, regiev1.File_regie_v1_alerts_proto,
-		regiev1.File_regie_v1_identities_proto, regiev1.File_regie_v1_system_proto, regiev1.File_regie_v1_tasks_proto, regiev1.File_regie_v1_limits_proto,
+		regiev1.File_regie_v1_identities_proto, regiev1.File_regie_v1_system_proto, regiev1.File_regie_v1_tasks_proto, regiev1.File_regie_v1_limits_proto, regiev1.File_regie_v1_people_proto,
 	)
 }
 

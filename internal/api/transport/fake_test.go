@@ -203,6 +203,7 @@ func config(t testing.TB, s *server) transport.Config {
 			Schedules: regiev1connect.UnimplementedScheduleServiceHandler{}, Alerts: regiev1connect.UnimplementedAlertServiceHandler{},
 			Identities: regiev1connect.UnimplementedIdentityServiceHandler{}, Audit: regiev1connect.UnimplementedAuditServiceHandler{},
 			System: regiev1connect.UnimplementedSystemServiceHandler{}, Tasks: regiev1connect.UnimplementedTaskServiceHandler{}, Limits: regiev1connect.UnimplementedLimitServiceHandler{},
+			Signals: regiev1connect.UnimplementedSignalServiceHandler{}, Approvals: regiev1connect.UnimplementedApprovalServiceHandler{},
 		},
 		Plain: map[string]http.Handler{
 			"/healthz": text("ok"), "/readyz": text("ready"), "/metrics": text("metrics"), "/openapi.json": text("{}"),

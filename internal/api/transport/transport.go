@@ -74,6 +74,8 @@ type Services struct {
 	System     regiev1connect.SystemServiceHandler
 	Tasks      regiev1connect.TaskServiceHandler
 	Limits     regiev1connect.LimitServiceHandler
+	Signals    regiev1connect.SignalServiceHandler
+	Approvals  regiev1connect.ApprovalServiceHandler
 }
 
 // Config is what a Handler is made of.
@@ -171,6 +173,12 @@ func (h *Handler) mount(s Services) {
 	}
 	if s.Limits != nil {
 		put(regiev1connect.NewLimitServiceHandler(s.Limits, options))
+	}
+	if s.Signals != nil {
+		put(regiev1connect.NewSignalServiceHandler(s.Signals, options))
+	}
+	if s.Approvals != nil {
+		put(regiev1connect.NewApprovalServiceHandler(s.Approvals, options))
 	}
 }
 

@@ -207,6 +207,9 @@ func (c *compiler) outputsText(n *yamldoc.Node) {
 
 // timeout compiles the bound of an attempt or group.
 func (c *compiler) timeout(n *yamldoc.Node, v *view, node *workflow.Node, what string) {
+	if what == "wait" || what == "approval" {
+		return // theirs is inside
+	}
 	node.Timeout = c.bound(n, c.lang.step, v)
 	if node.Timeout == nil && (what == "run" || what == "uses") {
 		node.Timeout = shift(c.defaultTimeout, v.scope.depth)

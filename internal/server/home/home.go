@@ -142,17 +142,13 @@ func LogName(run store.RunID, act engine.ActID, attempt int) string {
 func (f *Folder) OpenLog(run store.RunID, act engine.ActID, attempt int) (*tasklog.Writer, error) {
 	root, name := f.Dir.Root(), LogName(run, act, attempt)
 	log, err := tasklog.Open(root, name)
-	// An empty folder may be removed between it is made and used.
-	for range 3 {
-		if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		if err := root.Mkdir(path.Dir(name), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("make folder of logs: %w", err)
-		}
-		log, err = tasklog.Open(root, name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return log, err
 	}
-	return log, err
+	if err := root.Mkdir(path.Dir(name), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make folder of logs: %w", err)
+	}
+	return tasklog.Open(root, name)
 }
 
 // ReadLog opens the log of an attempt for reading. fs.ErrNotExist, wrapped, if

@@ -97,11 +97,9 @@ func (f *Folder) LogShards() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() { // a file there is nobody's log
-			names = append(names, e.Name())
-		}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
 	}
 	slices.Sort(names)
 	return names, nil
