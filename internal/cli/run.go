@@ -220,6 +220,11 @@ func pick(set *native.Set, name string) (*workflow.Program, error) {
 // submitFailure says why a run could not be started.
 func submitFailure(err error) error {
 	var input *runtime.InputError
+	var nobody *local.NobodyError
+	if errors.As(err, &nobody) {
+		return failf(exitInvalid, "needs_server", "%s", nobody.Error()).
+			withHint("regie apply, regie start, then `regie signal` or `regie approve`; or --mocks FILE with an output for the step")
+	}
 	if !errors.As(err, &input) {
 		return failf(exitInternal, "not_started", "the run was not started: %w", err)
 	}

@@ -228,7 +228,11 @@ type Request struct {
 // Check reports what Submit would find wrong with the input, without running
 // anything: a [*runtime.InputError].
 func Check(languages map[string]expr.Language, l *Launch, q Request, now time.Time) error {
-	machine, err := engine.Prepare(q.Program, languages)
+	program, err := standIn(q.Program, l.Mocks)
+	if err != nil {
+		return err
+	}
+	machine, err := engine.Prepare(program, languages)
 	if err != nil {
 		return fmt.Errorf("prepare workflow %s: %w", q.Program.Name, err)
 	}
@@ -249,7 +253,11 @@ func Check(languages map[string]expr.Language, l *Launch, q Request, now time.Ti
 // Submit starts a run and returns once it is durable. Errors: those of
 // [runtime.Service.Submit].
 func (r *Regie) Submit(ctx context.Context, q Request) (store.RunID, error) {
-	prepared, err := r.runtime.Prepare(q.Program)
+	program, err := standIn(q.Program, r.cfg.Launch.Mocks)
+	if err != nil {
+		return "", err
+	}
+	prepared, err := r.runtime.Prepare(program)
 	if err != nil {
 		return "", fmt.Errorf("prepare workflow %s: %w", q.Program.Name, err)
 	}
