@@ -22,6 +22,7 @@ const (
 	MaxVarsSize = 1 << 20  // of all, with their names
 	MaxRunAs    = 100
 	MaxChannels = 100
+	MaxCallers  = 100
 )
 
 // Namespace is a namespace with what holds for all that is in it.
@@ -34,6 +35,8 @@ type Namespace struct {
 	RunAs []string `json:"run_as,omitempty"`
 	// AlertChannels are names of the channels that alerts are sent to.
 	AlertChannels []string `json:"alert_channels,omitempty"`
+	// Callers are the namespaces whose runs may start runs here and wait for them.
+	Callers []string `json:"callers,omitempty"`
 	// Environment is its name, such as prod; empty: that of the server.
 	Environment string `json:"environment,omitempty"`
 	// Retention is how long what runs have left is kept.
@@ -44,6 +47,7 @@ func viewNamespace(name string, n Namespace) Namespace {
 	return Namespace{
 		Name: name, Description: n.Description, Vars: maps.Clone(n.Vars), RunAs: slices.Clone(n.RunAs),
 		AlertChannels: slices.Clone(n.AlertChannels), Environment: n.Environment, Retention: n.Retention,
+		Callers: slices.Clone(n.Callers),
 	}
 }
 
@@ -81,6 +85,7 @@ func (s *Service) putNamespace(tx *registry.Tx, by Identity, n Namespace) {
 	// the audit log.
 	tx.Record(by.Done(Act{Action: "namespace.put", Namespace: n.Name, Object: "namespace/" + n.Name, Detail: map[string]any{
 		"vars": slices.Sorted(maps.Keys(n.Vars)), "run_as": n.RunAs, "alert_channels": n.AlertChannels, "environment": n.Environment, "retention": n.Retention,
+		"callers": n.Callers,
 	}}))
 }
 
@@ -176,7 +181,25 @@ func checkNamespace(n *Namespace) error {
 			return err
 		}
 	}
+	if len(n.Callers) > MaxCallers {
+		return invalid("callers", "%d namespaces are more than %d", len(n.Callers), MaxCallers)
+	}
+	for _, caller := range n.Callers {
+		if err := checkName("callers", "namespace", caller); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// Calls reports whether runs of the namespace caller may start runs in another
+// one, and wait for runs there.
+func (s *Service) Calls(caller, namespace string) bool {
+	if caller == namespace {
+		return true
+	}
+	n, ok := s.spaces.Get("", namespace)
+	return ok && slices.Contains(n.Callers, caller)
 }
 
 func checkVars(vars map[string]string) error {

@@ -22,6 +22,7 @@ type explained struct {
 	reason engine.Reason
 	all    []engine.Explanation
 	acts   map[string]engine.ActID
+	awaits map[string]engine.Awaited
 	err    error
 }
 
@@ -43,7 +44,7 @@ func (a *API) Explain(ctx context.Context, m *regiev1.ExplainRequest) (*regiev1.
 	out := &regiev1.ExplainResponse{Run: string(row.ID), State: string(why.state), Reason: string(why.reason)}
 	for i := range why.all {
 		e := &why.all[i]
-		conditions := a.conditions(&row, why, e)
+		conditions := a.conditions(ctx, &row, why, e)
 		if slices.ContainsFunc(conditions, func(c *regiev1.Condition) bool { return c.GetKind() == "breaker" }) {
 			e.Reason = "breaker"
 		}
@@ -59,6 +60,9 @@ func (a *API) Explain(ctx context.Context, m *regiev1.ExplainRequest) (*regiev1.
 			Path: e.Path, State: string(e.State), Reason: string(e.Reason), Conditions: conditions,
 			Text: explanationText(e.Path, string(e.State), conditions),
 		})
+	}
+	if parent := parentOf(&row); parent != "" && m.GetStep() == "" {
+		out.Conditions = append(out.Conditions, &regiev1.Condition{Kind: "parent", Met: true, On: parent, Text: "Run " + parent + " started it as its child."})
 	}
 	if reason := a.cfg.Runtime.Quarantine(row.ID); reason != nil {
 		out.Conditions = append(out.Conditions, &regiev1.Condition{
@@ -103,10 +107,13 @@ func (a *API) why(ctx context.Context, row *store.RunRow, step string) (*explain
 }
 
 func explain(m *engine.Machine, run *engine.Run, step string, now time.Time) *explained {
-	out := &explained{acts: map[string]engine.ActID{}}
+	out := &explained{acts: map[string]engine.ActID{}, awaits: map[string]engine.Awaited{}}
 	out.state, out.reason = run.Status()
 	out.all, out.err = m.Why(run, step, now)
 	for id, act := range run.Acts {
+		if act.Phase == engine.PhaseEvent {
+			out.awaits[act.Path] = *act.Awaits
+		}
 		if out.acts[act.Path] < id { // the last one at a path counts
 			out.acts[act.Path] = id
 		}
@@ -135,7 +142,7 @@ func whyFailure(err error) error {
 }
 
 // conditions adds to what the engine says where an attempt is.
-func (a *API) conditions(row *store.RunRow, why *explained, e *engine.Explanation) []*regiev1.Condition {
+func (a *API) conditions(ctx context.Context, row *store.RunRow, why *explained, e *engine.Explanation) []*regiev1.Condition {
 	var out []*regiev1.Condition
 	for i := range e.Conditions {
 		c := &e.Conditions[i]
@@ -144,6 +151,13 @@ func (a *API) conditions(row *store.RunRow, why *explained, e *engine.Explanatio
 		}
 		if c.Kind == engine.ConditionAttempt {
 			a.place(row.ID, why.acts[e.Path], c.Attempt, shown)
+		}
+		switch c.Kind {
+		case engine.ConditionChildRun:
+			a.childState(ctx, c.Subject, shown)
+		case engine.ConditionRun:
+			a.closestRun(ctx, why.awaits[e.Path], shown)
+		default:
 		}
 		out = append(out, shown)
 	}

@@ -12,7 +12,7 @@ import (
 func namespaceOf(n *access.Namespace) *regiev1.Namespace {
 	return &regiev1.Namespace{
 		Name: n.Name, Description: n.Description, Vars: n.Vars, RunAs: n.RunAs, AlertChannels: n.AlertChannels, Environment: n.Environment,
-		Retention: retentionOf(&n.Retention),
+		Callers: n.Callers, Retention: retentionOf(&n.Retention),
 	}
 }
 
@@ -59,7 +59,7 @@ func (a *API) ListNamespaces(ctx context.Context, m *regiev1.ListNamespacesReque
 func (a *API) PutNamespace(ctx context.Context, m *regiev1.PutNamespaceRequest) (*regiev1.PutNamespaceResponse, error) {
 	n := access.Namespace{
 		Name: m.GetName(), Description: m.GetDescription(), Vars: m.GetVars(), RunAs: m.GetRunAs(), AlertChannels: m.GetAlertChannels(),
-		Environment: m.GetEnvironment(),
+		Environment: m.GetEnvironment(), Callers: m.GetCallers(),
 	}
 	if r := m.GetRetention(); r != nil {
 		n.Retention = access.Retention{Runs: r.GetKeepRuns(), Payloads: r.GetKeepPayloads(), Logs: r.GetKeepLogs(), Last: r.KeepLast}

@@ -238,6 +238,7 @@ func (a *API) run(ctx context.Context, row *store.RunRow) *regiev1.Run {
 		Actor: row.Actor, Trigger: row.Trigger, Held: row.Held, Late: late(row, a.cfg.Now()), Attempts: row.Attempts,
 		Events: row.Events, Position: row.Batch, Erased: row.Erased > 0,
 	}
+	out.Parent = parentOf(row)
 	about := a.about(ctx, row.Program)
 	out.Folder, out.Owner, out.Labels = about["folder"], about["owner"], labelsOf(about)
 	if reason := a.cfg.Runtime.Quarantine(row.ID); reason != nil {

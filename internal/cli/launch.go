@@ -35,6 +35,7 @@ func (c *cli) launch(f *runFlags, set *native.Set, program *workflow.Program) (*
 	}
 	var names []string
 	for _, w := range set.Workflows {
+		l.Workflows = append(l.Workflows, w.Program)
 		names = append(names, w.Program.Vars...)
 	}
 	for i := range l.Objects {

@@ -57,10 +57,10 @@ func (c *cli) listNamespacesCommand() *cobra.Command {
 				if c.output == outputJSON {
 					return c.printMessage(all)
 				}
-				t := view.Table{Head: []string{"NAME", "ENVIRONMENT", "RUN AS", "ALERT CHANNELS", "VARS", "KEEPS", "DESCRIPTION"}}
+				t := view.Table{Head: []string{"NAME", "ENVIRONMENT", "RUN AS", "ALERT CHANNELS", "CALLERS", "VARS", "KEEPS", "DESCRIPTION"}}
 				for _, n := range all.GetNamespaces() {
 					t.Add("", n.GetName(), cmp.Or(n.GetEnvironment(), "-"), cmp.Or(strings.Join(n.GetRunAs(), ", "), "-"),
-						cmp.Or(strings.Join(n.GetAlertChannels(), ", "), "-"),
+						cmp.Or(strings.Join(n.GetAlertChannels(), ", "), "-"), cmp.Or(strings.Join(n.GetCallers(), ", "), "-"),
 						cmp.Or(strings.Join(slices.Sorted(maps.Keys(n.GetVars())), ", "), "-"), keeps(n.GetRetention()), n.GetDescription())
 				}
 				c.printList(&t, len(all.GetNamespaces()), "no namespaces in which you may do anything")
@@ -88,7 +88,7 @@ func keeps(r *regiev1.Retention) string {
 
 // namespaceFlags are what `regie namespaces put` changes.
 type namespaceFlags struct {
-	vars, unset, runAs, channels []string
+	vars, unset, runAs, channels, callers []string
 	environment, description     string
 
 	keepRuns, keepPayloads, keepLogs string
@@ -115,6 +115,7 @@ otherwise: --var retries=3 is a number, --var 'retries="3"' a text.`,
 	flags.StringArrayVar(&n.unset, "unset-var", nil, "`NAME` of a variable to remove; may be given again")
 	flags.StringArrayVar(&n.runAs, "run-as", nil, "`USER` of the machine that tasks may run as, in place of those who are; may be given again ('' for none)")
 	flags.StringArrayVar(&n.channels, "alert-channel", nil, "`NAME` of a channel that alerts are sent to, in place of those that are; may be given again ('' for none)")
+	flags.StringArrayVar(&n.callers, "caller", nil, "`NAMESPACE` whose runs may start runs here and wait for them, in place of those that are; may be given again ('' for none)")
 	flags.StringVar(&n.environment, "environment", "", "`NAME` of what it is for, such as prod; '' for that of the server")
 	flags.StringVar(&n.description, "description", "", "`TEXT` about it")
 	flags.StringVar(&n.keepRuns, "keep-runs", "", "`TIME` that runs are kept after their end, such as 90d, 30d at least; '' for ever")
@@ -140,7 +141,7 @@ func (c *cli) putNamespace(cmd *cobra.Command, f *remoteFlags, n *namespaceFlags
 			if has.GetName() == name {
 				m.Description, m.Vars, m.RunAs = has.GetDescription(), has.GetVars(), has.GetRunAs()
 				m.AlertChannels, m.Environment = has.GetAlertChannels(), has.GetEnvironment()
-				m.Retention = has.GetRetention()
+				m.Retention, m.Callers = has.GetRetention(), has.GetCallers()
 			}
 		}
 		if m.Vars == nil {
@@ -155,7 +156,7 @@ func (c *cli) putNamespace(cmd *cobra.Command, f *remoteFlags, n *namespaceFlags
 		}
 		for flag, set := range map[string]func(){
 			"run-as": func() { m.RunAs = given(n.runAs) }, "alert-channel": func() { m.AlertChannels = given(n.channels) },
-			"environment": func() { m.Environment = n.environment }, "description": func() { m.Description = n.description },
+			"caller": func() { m.Callers = given(n.callers) }, "environment": func() { m.Environment = n.environment }, "description": func() { m.Description = n.description },
 			"keep-runs": func() { m.Retention.KeepRuns = n.keepRuns }, "keep-payloads": func() { m.Retention.KeepPayloads = n.keepPayloads },
 			"keep-logs": func() { m.Retention.KeepLogs = n.keepLogs }, "keep-last": func() { m.Retention.KeepLast = &n.keepLast },
 		} {

@@ -175,7 +175,10 @@ func (s *runner) show(ctx context.Context, id store.RunID) error {
 	if err != nil {
 		return err
 	}
-	if err := s.regie.SetEnded(true); err != nil {
+	// Children that nobody awaits go on.
+	if err := s.regie.WaitAll(ctx); err != nil {
+		s.c.warn("child runs have not ended: " + err.Error())
+	} else if err := s.regie.SetEnded(true); err != nil {
 		s.c.warn(err.Error())
 	}
 	if s.c.output == outputJSON {

@@ -166,9 +166,9 @@ func ChildEnded(what *Awaited, end RunEnded, events uint64) Happened {
 		h.Output = end.Output
 		return h
 	case Skipped, Canceled:
-		h.Error = &Error{Name: ErrChildCanceled, Engine: ErrChildCanceled, Message: fmt.Sprintf("run %s of %s was %s", what.Run, what.workflow(), end.State)}
+		h.Error = &Error{Name: ErrChildCanceled, Engine: ErrChildCanceled, Message: fmt.Sprintf("run %s of %s was %s", what.Run, what.Workflow(), end.State)}
 	default:
-		h.Error = &Error{Name: ErrFailed, Message: fmt.Sprintf("run %s of %s failed", what.Run, what.workflow())}
+		h.Error = &Error{Name: ErrFailed, Message: fmt.Sprintf("run %s of %s failed", what.Run, what.Workflow())}
 	}
 	details := value.Null
 	if e := end.Error; e != nil {
@@ -179,13 +179,13 @@ func ChildEnded(what *Awaited, end RunEnded, events uint64) Happened {
 		}
 	}
 	h.Error.Details = value.Object(
-		value.M("run", value.String(what.Run)), value.M("workflow", value.String(what.workflow())),
+		value.M("run", value.String(what.Run)), value.M("workflow", value.String(what.Workflow())),
 		value.M("state", value.String(string(end.State))), value.M("reason", value.String(string(end.Reason))), value.M("details", details))
 	return h
 }
 
-// workflow is the awaited workflow as it is written.
-func (a *Awaited) workflow() string {
+// Workflow is the awaited workflow as it is written.
+func (a *Awaited) Workflow() string {
 	if a.Namespace == "" {
 		return a.Name
 	}
@@ -196,6 +196,6 @@ func (a *Awaited) workflow() string {
 func (w *whyer) childAwaited(a *Activation) Condition {
 	return Condition{
 		Kind: ConditionChildRun, Subject: a.Awaits.Run, Since: a.Since, Due: w.latest(a), Attempt: a.Attempt,
-		Text: fmt.Sprintf("It waits for its child run %s of workflow %s since %s.", a.Awaits.Run, a.Awaits.workflow(), stamp(a.Since)),
+		Text: fmt.Sprintf("It waits for its child run %s of workflow %s since %s.", a.Awaits.Run, a.Awaits.Workflow(), stamp(a.Since)),
 	}
 }

@@ -55,6 +55,8 @@ const (
 	ReasonEvaluation        Reason = "evaluation"         // an expression is being evaluated
 	ReasonMessage           Reason = "message"            // waits for a message that names its token
 	ReasonOutcomeUnknown    Reason = "outcome_unknown"    // at most once: a person must decide
+	ReasonChild             Reason = "child"              // waits for the run that it started
+	ReasonRun               Reason = "run"                // waits for a run of another workflow
 	ReasonHeld              Reason = "held"               // by an operator
 	ReasonOperator          Reason = "operator"           // an operator said how it ends
 	ReasonKilled            Reason = "killed"             // by an operator

@@ -91,30 +91,30 @@ func (d *decider) pinned(in Pinned) error {
 	return d.await(a, what, value.Undefined, 0)
 }
 
-// RunFound is what a wait for a run is told of one. The output is shown to the
-// same namespace only.
+// RunFound is what a wait for a run is told of one. The output is shown to its own
+// namespace, and null to others.
 func RunFound(what *Awaited, run, date string, end RunEnded, own bool) Happened {
-	members := []value.Member{
-		value.M("run", value.String(run)), value.M("state", value.String(string(end.State))), value.M("business_date", value.String(date)),
-	}
+	output := value.Null
 	if own {
-		members = append(members, value.M("output", nullIfUndefined(end.Output)))
+		output = nullIfUndefined(end.Output)
 	}
-	return Happened{Wait: what.ID, Output: value.Object(members...)}
+	return Happened{Wait: what.ID, Output: value.Object(
+		value.M("run", value.String(run)), value.M("state", value.String(string(end.State))),
+		value.M("business_date", value.String(date)), value.M("output", output))}
 }
 
 // runAwaited explains what an activation waits for that waits for a run.
 func (w *whyer) runAwaited(a *Activation) Condition {
 	what := a.Awaits
-	c := Condition{Kind: ConditionRun, Subject: what.workflow(), Since: a.Since, Due: w.latest(a)}
+	c := Condition{Kind: ConditionRun, Subject: what.Workflow(), Since: a.Since, Due: w.latest(a)}
 	if what.Which == RunPrevious {
-		c.Text = fmt.Sprintf("It looks for the closest run of workflow %s before business date %s since %s.", what.workflow(), what.Date, stamp(a.Since))
+		c.Text = fmt.Sprintf("It looks for the closest run of workflow %s before business date %s since %s.", what.Workflow(), what.Date, stamp(a.Since))
 		return c
 	}
 	how := "to end"
 	if what.State != RunHasEnded {
 		how = "to end as " + string(what.State)
 	}
-	c.Text = fmt.Sprintf("It waits for a run of workflow %s of business date %s %s, since %s.", what.workflow(), what.Date, how, stamp(a.Since))
+	c.Text = fmt.Sprintf("It waits for a run of workflow %s of business date %s %s, since %s.", what.Workflow(), what.Date, how, stamp(a.Since))
 	return c
 }

@@ -63,6 +63,8 @@ type Step struct {
 	Activity, Taker string
 	// Artifacts are the files that the attempt left which ended last.
 	Artifacts []engine.Artifact
+	// Child is the run that a step started, as its child.
+	Child string
 }
 
 // Attempt is one try of a task.
@@ -251,6 +253,9 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 	if a := b.state.Acts[ev.Act]; a != nil {
 		s.State, s.Reason, s.Tries = a.State, a.Reason, a.Attempt
 		s.Activity, s.Taker = b.machine.Activity(b.state, a), a.Taker
+		if a.Awaits != nil {
+			s.Child = a.Awaits.Run
+		}
 	}
 	if !ev.Input.IsUndefined() {
 		s.Input = ev.Input
@@ -288,6 +293,8 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 		}
 	case engine.EvResult:
 		s.Output = ev.Output
+	case engine.EvHappened:
+		s.Output, s.Error = ev.Output, ev.Error
 	case engine.EvRetry, engine.EvTimerSet:
 		switch ev.TimerKind {
 		case engine.TimerRetry, engine.TimerWait, engine.TimerTurn:

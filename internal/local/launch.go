@@ -18,6 +18,8 @@ import (
 type Launch struct {
 	// Objects are the connections and channels that steps may name.
 	Objects []Object
+	// Workflows are those that runs may start.
+	Workflows []*workflow.Program
 	// Vars are the namespace variables, an object.
 	Vars value.Value
 	// Secrets finds secrets; SecretsPath is where it does beside the
@@ -56,21 +58,30 @@ const launchFormat = 1
 
 // launchFile is the recorded form.
 type launchFile struct {
-	Format      int         `json:"format"`
-	Objects     []Object    `json:"objects,omitempty"`
-	Vars        value.Value `json:"vars,omitzero"`
-	SecretsPath string      `json:"secrets,omitempty"`
-	Mocks       string      `json:"mocks,omitempty"`
-	MocksOf     mock.Which  `json:"mocks_of,omitzero"`
-	Dir         string      `json:"dir,omitempty"`
-	Folders     []string    `json:"folders,omitempty"`
-	AllowHosts  []string    `json:"allow_hosts,omitempty"`
-	Virtual     bool        `json:"virtual,omitempty"`
+	Format      int               `json:"format"`
+	Objects     []Object          `json:"objects,omitempty"`
+	Workflows   []json.RawMessage `json:"workflows,omitempty"`
+	Vars        value.Value       `json:"vars,omitzero"`
+	SecretsPath string            `json:"secrets,omitempty"`
+	Mocks       string            `json:"mocks,omitempty"`
+	MocksOf     mock.Which        `json:"mocks_of,omitzero"`
+	Dir         string            `json:"dir,omitempty"`
+	Folders     []string          `json:"folders,omitempty"`
+	AllowHosts  []string          `json:"allow_hosts,omitempty"`
+	Virtual     bool              `json:"virtual,omitempty"`
 }
 
 func (l *Launch) encode() ([]byte, error) {
+	var programs []json.RawMessage
+	for _, p := range l.Workflows {
+		text, _, err := workflow.Encode(p)
+		if err != nil {
+			return nil, fmt.Errorf("encode launch: %w", err)
+		}
+		programs = append(programs, text)
+	}
 	text, err := json.Marshal(launchFile{
-		Format: launchFormat, Objects: l.Objects, Vars: l.Vars, SecretsPath: l.SecretsPath, Mocks: string(l.MocksText), MocksOf: l.MocksOf,
+		Format: launchFormat, Objects: l.Objects, Workflows: programs, Vars: l.Vars, SecretsPath: l.SecretsPath, Mocks: string(l.MocksText), MocksOf: l.MocksOf,
 		Dir: l.Dir, Folders: l.Folders, AllowHosts: l.AllowHosts, Virtual: l.Virtual,
 	})
 	if err != nil {
@@ -90,6 +101,13 @@ func decodeLaunch(text []byte) (*Launch, error) {
 	l := &Launch{
 		Objects: f.Objects, Vars: f.Vars, SecretsPath: f.SecretsPath, MocksText: []byte(f.Mocks), MocksOf: f.MocksOf, Dir: f.Dir, Folders: f.Folders,
 		AllowHosts: f.AllowHosts, Virtual: f.Virtual,
+	}
+	for _, text := range f.Workflows {
+		p, err := workflow.Decode(text)
+		if err != nil {
+			return nil, fmt.Errorf("decode launch: %w", err)
+		}
+		l.Workflows = append(l.Workflows, p)
 	}
 	if len(l.MocksText) > 0 {
 		mocks, problems := mock.Parse("mocks", l.MocksText, l.MocksOf)

@@ -160,7 +160,7 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 	})
 	r.runtime = runtime.NewService(runtime.ServiceConfig{
 		Store: r.store, Holder: r.cfg.Holder, Languages: r.cfg.Languages, Tasks: attempts{r.dispatch, r.tasks}, Clock: r.cfg.Clock,
-		Marker: r.folder.Marker, Inline: r.cfg.Virtual, NewID: r.ids.Next, Log: r.cfg.Log,
+		Marker: r.folder.Marker, Inline: r.cfg.Virtual, NewID: r.ids.Next, Log: r.cfg.Log, Others: others{r},
 	})
 	capacity := match.Capacity{match.Process: r.cfg.Processes, match.Connector: r.cfg.Calls}
 	if err := r.dispatch.Join(workerName, capacity, r.tasks, nil); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/regie-dev/regie/internal/connector"
 	"github.com/regie-dev/regie/internal/connector/all"
@@ -24,7 +25,8 @@ import (
 // secrets and mocks.
 type tasks struct {
 	regie *Regie
-	fresh *seat // for runs that were started here
+	fresh *seat      // for runs that were started here
+	mu    sync.Mutex // of found
 	found map[store.RunID]*seat
 	all   []*seat
 }
@@ -37,6 +39,7 @@ var (
 
 // seat is a worker with what it uses.
 type seat struct {
+	launch     *Launch
 	worker     *worker.Worker
 	process    *process.Executor
 	connectors map[string]connector.Connector
@@ -72,7 +75,7 @@ func (t *tasks) seat(l *Launch) (*seat, error) {
 	if l.Dir != "" && environ != nil {
 		environ = append(slices.Clone(environ), process.CalledFrom+"="+l.Dir)
 	}
-	s := &seat{}
+	s := &seat{launch: l}
 	var err error
 	if s.process, err = process.New(process.Config{Environ: environ}); err != nil {
 		return nil, err
@@ -96,6 +99,8 @@ func (t *tasks) seat(l *Launch) (*seat, error) {
 
 // of is the seat of a run.
 func (t *tasks) of(run store.RunID) *seat {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if s := t.found[run]; s != nil {
 		return s
 	}

@@ -23,7 +23,9 @@ type Act struct {
 	// Entries are committed with what the action does, and not if it does
 	// nothing.
 	Entries []store.Entry
-	Caller  Caller
+	// Wanted: only if a step waits for the run as its child.
+	Wanted bool
+	Caller Caller
 }
 
 // Reloaded answers a Reload.
@@ -81,6 +83,11 @@ func (r *Reactor) act(m Act) {
 // actOn does an action on a run in memory.
 func (r *Reactor) actOn(l *live, m Act) {
 	reply := Reply{Caller: m.Caller, Run: m.Run}
+	if m.Wanted && r.unwanted(m.Run) != nil {
+		reply.Err = ErrUnwanted
+		r.building.after(m.Run, reply)
+		return
+	}
 	affected, stack, err := r.plan(l, m.Action)
 	switch {
 	case errors.Is(err, engine.ErrRefused):

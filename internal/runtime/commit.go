@@ -105,6 +105,7 @@ func (r *Reactor) committed() {
 		if p.ended != nil {
 			delete(r.live, p.live.id)
 			r.onDisk(p.live.id)
+			r.tellWaiting(p)
 		}
 	}
 	r.release(b.out, b.sequence, b.parts)
@@ -213,6 +214,7 @@ func (r *Reactor) resend() {
 func (r *Reactor) expel(l *live, answer func(output) Reply) {
 	r.dropTimers(l, false)
 	r.leaveGate(l, false)
+	r.dropWaits(l)
 	r.onDisk(l.id)
 	l.run, l.quarantine = nil, ErrNotLive
 	delete(r.live, l.id)

@@ -46,6 +46,10 @@ func (r *Reactor) decideMessage(m Message) {
 		r.taskBeat(m)
 	case TaskFound:
 		r.taskFound(m)
+	case Outside:
+		r.outside(m)
+	case SeekAgain:
+		r.seekAgain(m)
 	case Evaluated:
 		if l := r.live[m.Run]; l != nil && m.Incarnation == r.lease.Incarnation && l.takes() {
 			r.decide(l, m.Result)
@@ -75,8 +79,12 @@ func (r *Reactor) loaded(m Loaded) {
 }
 
 func (r *Reactor) submit(m Submit) {
-	if r.draining {
+	if r.draining && !m.Wanted {
 		r.reply(Reply{Caller: m.Caller, Err: ErrStopping})
+		return
+	}
+	if m.Wanted && r.unwanted(m.Run) != nil {
+		r.reply(Reply{Caller: m.Caller, Run: m.Run, Err: ErrUnwanted})
 		return
 	}
 	program := m.Machine.Program()
@@ -261,10 +269,12 @@ func (r *Reactor) decide(l *live, in engine.Input) bool {
 		p.ended = ended
 		p.offers = p.offers || offers(l, decision.Events)
 	}
+	r.keepWaits(l, decision.Events)
 	if ended != nil {
 		l.ended = true
 		r.dropTimers(l, true)
 		r.leaveGate(l, false)
+		r.dropWaits(l)
 	}
 	return true
 }
@@ -354,8 +364,13 @@ func (r *Reactor) command(l *live, c engine.Command, recovering bool) {
 		l.timers[c.Timer] = true
 	case engine.ClearTimer:
 		r.clearTimer(l, c.Timer)
-	case engine.AskGate, engine.HoldGate, engine.LeaveGate, engine.SetFacts, engine.Await:
+	case engine.AskGate, engine.HoldGate, engine.LeaveGate, engine.SetFacts:
 		r.gateCommand(l, c)
+	case engine.Await:
+		r.await(l, &c)
+		r.gateCommand(l, c)
+	case engine.CancelChild:
+		r.cancelChild(l, &c)
 	case engine.NeedEval:
 		r.do(Evaluate{Incarnation: r.lease.Incarnation, Run: l.id, Need: c})
 	}
@@ -403,6 +418,7 @@ func mayOvertake(p *workflow.Program, t *engine.Task) bool {
 func (r *Reactor) quarantine(l *live, reason error, stack []byte) {
 	r.dropTimers(l, false)
 	r.leaveGate(l, true)
+	r.dropWaits(l)
 	l.run = nil
 	l.quarantine = fmt.Errorf("%w: %w", ErrQuarantined, reason)
 	r.do(Quarantined{Run: l.id, Reason: l.quarantine, Stack: stack})

@@ -9,7 +9,7 @@ import (
 
 // Effect is something that the reactor wants done, at once and in the order
 // given: Commit, ReadSequence, Dispatch, Reattach, CancelTask, Settled,
-// Evaluate, Reload, WakeAt, Reply, Publish, Quarantined or Halt.
+// Evaluate, Reload, Seek, Post, WakeAt, Reply, Publish, Quarantined or Halt.
 type Effect interface{ effect() }
 
 // Commit asks for the batch to be committed. The answer is CommitDone. There is

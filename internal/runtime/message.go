@@ -9,7 +9,7 @@ import (
 )
 
 // Message is something that the reactor is told: Loaded, Submit, Cancel, Act, Write,
-// Remove, Inspect, Survey, Reloaded, TaskEnded, TaskBeat, TaskFound, Evaluated, CommitDone, SequenceRead, Drain or
+// Remove, Inspect, Survey, Reloaded, TaskEnded, TaskBeat, TaskFound, Evaluated, Outside, SeekAgain, CommitDone, SequenceRead, Drain or
 // Stop. That time has passed needs no message: every call of Handle says it.
 type Message interface{ message() }
 
@@ -44,6 +44,8 @@ type Submit struct {
 	Known *store.Key
 	// Due is by when the run should end, for lists; zero: whenever.
 	Due time.Time
+	// Wanted: only if a step waits for the run as its child.
+	Wanted bool
 	// Entries are committed with the run, and not if it existed.
 	Entries []store.Entry
 	Caller  Caller

@@ -20,6 +20,7 @@ type Reactor struct {
 	now      time.Time // of decisions; never goes back
 	live     map[store.RunID]*live
 	timers   timers
+	waits    waits
 	keys     map[keyName]*keyTaken // taken by batches that are not durable
 	programs map[[32]byte]bool     // known to be stored
 
@@ -55,6 +56,7 @@ type live struct {
 	rowNew  bool // no batch has the row as it is now
 	timers  map[engine.TimerID]bool
 	gated   gated
+	waits   map[engine.ActID]*waiter // for runs
 	// durable: its acceptance is on disk. ended: the last decision ended it.
 	durable bool
 	ended   bool
@@ -76,7 +78,7 @@ type keyTaken struct {
 func New(cfg Config, lease store.Lease, lastAt time.Time) (*Reactor, error) {
 	r := &Reactor{
 		limits: cfg.Limits.withDefaults(), lease: lease, mark: cfg.Mark, now: normal(lastAt),
-		live: map[store.RunID]*live{}, keys: map[keyName]*keyTaken{}, waiting: map[store.RunID][]Act{}, programs: map[[32]byte]bool{},
+		live: map[store.RunID]*live{}, waits: waits{children: map[store.RunID]*waiter{}, runs: map[workflowName][]*waiter{}}, keys: map[keyName]*keyTaken{}, waiting: map[store.RunID][]Act{}, programs: map[[32]byte]bool{},
 		building: newBatch(lease.LastSequence + 1),
 	}
 	var err error

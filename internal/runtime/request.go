@@ -50,6 +50,8 @@ type Request struct {
 	KeyForever bool
 	// Run is the run's ID; empty: one is made.
 	Run store.RunID
+	// Parent is the run that starts it, nil for none.
+	Parent *engine.Parent
 }
 
 // Accepted is the answer to a Request.
@@ -89,32 +91,12 @@ func (s *Service) Submit(ctx context.Context, q Request) (Accepted, error) {
 		}
 		q.Run = id
 	}
-	if !q.Run.Valid() {
-		return Accepted{}, fmt.Errorf("%q is not a run ID", q.Run)
-	}
-	if len(q.Key) > store.MaxText || !utf8.ValidString(q.Key) || strings.ContainsRune(q.Key, 0) {
-		return Accepted{}, fmt.Errorf("idempotency key %.40q is longer than %d bytes, not UTF-8, or has a NUL", q.Key, store.MaxText)
-	}
-	q.Entries = slices.Clone(q.Entries)
-	for i := range q.Entries {
-		if q.Entries[i].Object == "" {
-			q.Entries[i].Object = "run/" + string(q.Run)
-		}
-	}
-	if err := s.checkEntries(q.Entries); err != nil {
+	m, err := q.submit(now)
+	if err != nil {
 		return Accepted{}, err
 	}
-	accept := engine.Accept{
-		Held: q.Held, HoldReason: q.HoldReason, Skip: q.Skip,
-		Input: q.Input, Vars: q.Vars, BusinessDate: q.BusinessDate, Seed: q.Seed, Actor: q.Actor, Trigger: q.Trigger,
-	}
-	var faults []engine.InputFault
-	if accept.Input, faults = q.Program.Machine.CheckInput(string(q.Run), accept, now); len(faults) > 0 {
-		return Accepted{}, &InputError{Faults: faults}
-	}
-	m := Submit{
-		Run: q.Run, Machine: q.Program.Machine, Program: q.Program.Stored, Accept: accept,
-		Key: q.Key, KeyExpires: keyExpires(&q, now), BodyHash: sha256.Sum256(q.Body), Due: q.Due, Entries: q.Entries,
+	if err := s.checkEntries(m.Entries); err != nil {
+		return Accepted{}, err
 	}
 	if q.Key != "" {
 		known, err := s.cfg.Store.Key(ctx, q.Program.Machine.Program().Namespace, q.Key)
@@ -130,6 +112,35 @@ func (s *Service) Submit(ctx context.Context, q Request) (Accepted, error) {
 		return m
 	})
 	return Accepted{Run: reply.Run, Existing: reply.Existing, Position: reply.Position, Row: reply.Row}, err
+}
+
+// submit checks the request and makes the message of it.
+func (q *Request) submit(now time.Time) (Submit, error) {
+	if !q.Run.Valid() {
+		return Submit{}, fmt.Errorf("%q is not a run ID", q.Run)
+	}
+	if len(q.Key) > store.MaxText || !utf8.ValidString(q.Key) || strings.ContainsRune(q.Key, 0) {
+		return Submit{}, fmt.Errorf("idempotency key %.40q is longer than %d bytes, not UTF-8, or has a NUL", q.Key, store.MaxText)
+	}
+	q.Entries = slices.Clone(q.Entries)
+	for i := range q.Entries {
+		if q.Entries[i].Object == "" {
+			q.Entries[i].Object = "run/" + string(q.Run)
+		}
+	}
+	accept := engine.Accept{
+		Held: q.Held, HoldReason: q.HoldReason, Skip: q.Skip,
+		Input: q.Input, Vars: q.Vars, BusinessDate: q.BusinessDate, Seed: q.Seed, Actor: q.Actor, Trigger: q.Trigger, Parent: q.Parent,
+	}
+	var faults []engine.InputFault
+	if accept.Input, faults = q.Program.Machine.CheckInput(string(q.Run), accept, now); len(faults) > 0 {
+		return Submit{}, &InputError{Faults: faults}
+	}
+	m := Submit{
+		Run: q.Run, Machine: q.Program.Machine, Program: q.Program.Stored, Accept: accept,
+		Key: q.Key, KeyExpires: keyExpires(q, now), BodyHash: sha256.Sum256(q.Body), Due: q.Due, Entries: q.Entries,
+	}
+	return m, nil
 }
 
 // Inspect calls look with the state of a live run, on the loop: it must be
@@ -190,7 +201,15 @@ func (s *Service) call(ctx context.Context, message func(Caller) Message) (Reply
 	}
 }
 
-func (s *Service) answer(reply Reply) {
+func (s *Service) answer(ctx context.Context, reply Reply) {
+	if q, ok := s.sought(reply.Caller); ok {
+		if errors.Is(reply.Err, ErrStopping) {
+			return // who leads next asks again
+		}
+		m, err := s.seeker().Replied(&q, reply)
+		s.goOn(ctx, q, m, err)
+		return
+	}
 	s.mu.Lock()
 	replies := s.callers[reply.Caller]
 	delete(s.callers, reply.Caller)
@@ -204,7 +223,7 @@ func (s *Service) answer(reply Reply) {
 func (s *Service) answerAll(err error) {
 	s.mu.Lock()
 	callers := s.callers
-	s.callers = map[Caller]chan Reply{}
+	s.callers, s.seeking = map[Caller]chan Reply{}, map[Caller]Seek{}
 	s.mu.Unlock()
 	for _, replies := range callers {
 		replies <- Reply{Err: err}

@@ -49,6 +49,9 @@ type ServiceConfig struct {
 	Marker *Marker
 	// Machines prepares programs; nil: one of the service's own does.
 	Machines *Machines
+	// Others knows what children runs may start and what they may wait for; nil:
+	// neither.
+	Others Others
 	// Inline lets the loop itself commit and evaluate. That is slower, but then
 	// all there is happens in one order: with a virtual clock and tasks that
 	// report in order, a run takes the same course every time.
@@ -104,6 +107,7 @@ type Service struct {
 
 	mu      sync.Mutex
 	callers map[Caller]chan Reply
+	seeking map[Caller]Seek // whose Submit or Act is under way
 	last    Caller
 	// limits are the definitions last set; leading: a reactor has taken them in.
 	limits  []gate.Limit
@@ -130,7 +134,7 @@ func NewService(cfg ServiceConfig) *Service {
 	return &Service{
 		cfg: cfg, clock: cfg.Clock, log: cfg.Log, machines: cfg.Machines,
 		box: mailbox.New[Message](cfg.Clock), hub: hub{reader: cfg.Store},
-		storage: make(chan func(), 1), done: make(chan struct{}), callers: map[Caller]chan Reply{},
+		storage: make(chan func(), 1), done: make(chan struct{}), callers: map[Caller]chan Reply{}, seeking: map[Caller]Seek{},
 	}
 }
 
@@ -324,7 +328,7 @@ func (s *Service) handle(ctx context.Context, msgs []Message) (halt *Halt) {
 func (s *Service) turnAway(msgs []Message) {
 	for _, m := range msgs {
 		if caller, ok := callerOf(m); ok {
-			s.answer(Reply{Caller: caller, Err: ErrStopping})
+			s.answer(context.Background(), Reply{Caller: caller, Err: ErrStopping})
 		}
 	}
 }
@@ -367,10 +371,14 @@ func (s *Service) perform(ctx context.Context, e Effect) {
 		s.evaluate(e)
 	case Reload:
 		s.reload(e)
+	case Seek:
+		s.seek(ctx, e)
+	case Post:
+		s.box.Post(e.Message)
 	case WakeAt:
 		s.wakeAt(e.At)
 	case Reply:
-		s.answer(e)
+		s.answer(ctx, e)
 	case Publish:
 		s.restarts = 0
 		if s.cfg.Marker != nil {

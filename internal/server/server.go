@@ -151,6 +151,7 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 	s.runtime = runtime.NewService(runtime.ServiceConfig{
 		Store: s.home.Store, Holder: s.cfg.Holder, Languages: s.languages, Machines: s.machines,
 		Tasks: attempts{s.dispatch, s.crew}, Clock: s.clock, Marker: s.home.Marker, Log: s.cfg.Log, Observe: s.metrics.Events,
+		Others: others{s},
 	})
 	definitions := local.Definitions(s.languages)
 	definitions.Native.RunOnce = false // triggers and deadlines work here

@@ -48,22 +48,34 @@ func (s *starter) Start(ctx context.Context, q api.Start) (runtime.Accepted, err
 		}
 		q.BusinessDate = date.String()
 	}
-	due, err := dueAt(program, q.BusinessDate, q.Planned, now)
+	request, err := s.request(prepared, q.BusinessDate, q.Planned, now)
 	if err != nil {
 		return runtime.Accepted{}, err
 	}
-	var seed [8]byte
-	if _, err := io.ReadFull(s.random, seed[:]); err != nil {
-		return runtime.Accepted{}, fmt.Errorf("draw the run's seed: %w", err)
-	}
 	by := q.By
 	by.Action, by.Namespace = "run.start", q.Namespace
-	return s.runtime.Submit(ctx, runtime.Request{
-		Program: prepared, Input: q.Input, Vars: program.VarsOf(varsOf(s.access, program.Namespace)), BusinessDate: q.BusinessDate,
-		Seed: binary.BigEndian.Uint64(seed[:]), Actor: q.By.Actor, Trigger: q.Trigger, Due: due,
-		Held: q.Held, HoldReason: q.By.Reason, Skip: q.Skip, Key: q.Key, KeyForever: q.KeyForever, Body: q.Body,
-		Entries: []store.Entry{by},
-	})
+	request.Input, request.Actor, request.Trigger = q.Input, q.By.Actor, q.Trigger
+	request.Held, request.HoldReason, request.Skip = q.Held, q.By.Reason, q.Skip
+	request.Key, request.KeyForever, request.Body = q.Key, q.KeyForever, q.Body
+	request.Entries = []store.Entry{by}
+	return s.runtime.Submit(ctx, request)
+}
+
+// request fills in what a run has beside what is asked for.
+func (s *starter) request(prepared *runtime.Prepared, businessDate string, planned, now time.Time) (runtime.Request, error) {
+	program := prepared.Machine.Program()
+	due, err := dueAt(program, businessDate, planned, now)
+	if err != nil {
+		return runtime.Request{}, err
+	}
+	var seed [8]byte
+	if _, err := io.ReadFull(s.random, seed[:]); err != nil {
+		return runtime.Request{}, fmt.Errorf("draw the run's seed: %w", err)
+	}
+	return runtime.Request{
+		Program: prepared, Vars: program.VarsOf(varsOf(s.access, program.Namespace)), BusinessDate: businessDate,
+		Seed: binary.BigEndian.Uint64(seed[:]), Due: due,
+	}, nil
 }
 
 // dueAt is the earliest of the deadlines by which a run must have ended, zero if

@@ -27,22 +27,23 @@ import (
 
 // testCase is one case, ready to be run.
 type testCase struct {
-	node    *yamldoc.Node
-	dir     string // of the test file
-	program *workflow.Program
-	objects []local.Object
-	input   value.Value
-	date    string
-	at      time.Time
-	virtual bool
-	vars    value.Value
-	secrets map[string]string
-	mocks   *mock.Set
-	own     *mock.Set // those of the case itself
-	hosts   []string
-	expect  value.Value
-	checks  []check
-	result  Result
+	node      *yamldoc.Node
+	dir       string // of the test file
+	program   *workflow.Program
+	objects   []local.Object
+	workflows []*workflow.Program // that runs may start
+	input     value.Value
+	date      string
+	at        time.Time
+	virtual   bool
+	vars      value.Value
+	secrets   map[string]string
+	mocks     *mock.Set
+	own       *mock.Set // those of the case itself
+	hosts     []string
+	expect    value.Value
+	checks    []check
+	result    Result
 }
 
 // check is an expression that must hold.
@@ -137,7 +138,7 @@ func (c *testCase) run(ctx context.Context, cfg *Config, dir string) error {
 	}
 	q := local.Request{Program: c.program, Input: c.input, BusinessDate: c.date, Actor: "test"}
 	launch := &local.Launch{
-		Objects: c.objects, Vars: c.vars, Secrets: madeUp(c.secrets), Mocks: c.mocks, AllowHosts: c.hosts, Virtual: c.virtual,
+		Objects: c.objects, Workflows: c.workflows, Vars: c.vars, Secrets: madeUp(c.secrets), Mocks: c.mocks, AllowHosts: c.hosts, Virtual: c.virtual,
 		Dir: c.dir, Folders: []string{files},
 	}
 	conf := local.Config{Dir: filepath.Join(dir, "data"), Holder: "regie test", Environ: cfg.Environ, Languages: cfg.Languages, Launch: launch, Virtual: c.virtual, Start: c.at}

@@ -155,10 +155,10 @@ func (cfg *Config) prepare(f *File, report *FileResult) []*testCase {
 	}
 	var l diag.List
 	l.Add(f.Problems...)
-	program, objects := cfg.definitions(f, report.Texts, &l)
+	found := cfg.definitions(f, report.Texts, &l)
 	for _, c := range all {
 		c.compile(cfg.Languages, &l)
-		c.program, c.objects = program, objects
+		c.program, c.objects, c.workflows = found.program, found.objects, found.workflows
 	}
 	report.Problems = l.Sorted()
 	if l.HasErrors() {
@@ -168,7 +168,7 @@ func (cfg *Config) prepare(f *File, report *FileResult) []*testCase {
 }
 
 // definitions loads what a test file names and finds its workflow.
-func (cfg *Config) definitions(f *File, texts map[string]string, l *diag.List) (*workflow.Program, []local.Object) {
+func (cfg *Config) definitions(f *File, texts map[string]string, l *diag.List) defined {
 	at := f.node.Pos
 	paths := []string{f.Dir}
 	if files := f.node.Get("files"); files != nil {
@@ -180,7 +180,7 @@ func (cfg *Config) definitions(f *File, texts map[string]string, l *diag.List) (
 	p, err := project.Open(paths...)
 	if err != nil {
 		l.Errorf(at, "test_definitions", "%s", err.Error()).WithHint("name the definitions in `files`, relative to the test file")
-		return nil, nil
+		return defined{}
 	}
 	absolute := map[string]string{}
 	for i := range p.Sources {
@@ -202,13 +202,17 @@ func (cfg *Config) definitions(f *File, texts map[string]string, l *diag.List) (
 		}
 	}
 	if diag.HasErrors(problems) {
-		return nil, nil
+		return defined{}
+	}
+	var workflows []*workflow.Program
+	for _, w := range set.Workflows {
+		workflows = append(workflows, w.Program)
 	}
 	var objects []local.Object
 	for _, o := range set.Objects {
 		objects = append(objects, local.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields})
 	}
-	return pick(f, set.Set, l), objects
+	return defined{pick(f, set.Set, l), objects, workflows}
 }
 
 func bundles(f *File, absolute map[string]string) func(string, []string) ([]workflow.File, []native.FileFault) {
@@ -269,4 +273,11 @@ func (cfg *Config) run(ctx context.Context, c *testCase) {
 		c.result.Failures = append(c.result.Failures, err.Error())
 	}
 	c.result.began, c.result.Took = begin, cfg.Now().Sub(begin)
+}
+
+// defined is what the definitions of a test file have.
+type defined struct {
+	program   *workflow.Program // that is tested
+	objects   []local.Object
+	workflows []*workflow.Program
 }

@@ -353,9 +353,11 @@ type Namespace struct {
 	// Channels that alerts of the namespace are sent to.
 	AlertChannels []string `protobuf:"bytes,5,rep,name=alert_channels,json=alertChannels,proto3" json:"alert_channels,omitempty"`
 	// Name of the environment, such as prod; empty: that of the server.
-	Environment   string     `protobuf:"bytes,6,opt,name=environment,proto3" json:"environment,omitempty"`
-	Permissions   []string   `protobuf:"bytes,7,rep,name=permissions,proto3" json:"permissions,omitempty"` // those of the caller; in lists only
-	Retention     *Retention `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
+	Environment string     `protobuf:"bytes,6,opt,name=environment,proto3" json:"environment,omitempty"`
+	Permissions []string   `protobuf:"bytes,7,rep,name=permissions,proto3" json:"permissions,omitempty"` // those of the caller; in lists only
+	Retention   *Retention `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
+	// Namespaces whose runs may start runs here, and wait for them.
+	Callers       []string `protobuf:"bytes,9,rep,name=callers,proto3" json:"callers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -442,6 +444,13 @@ func (x *Namespace) GetPermissions() []string {
 func (x *Namespace) GetRetention() *Retention {
 	if x != nil {
 		return x.Retention
+	}
+	return nil
+}
+
+func (x *Namespace) GetCallers() []string {
+	if x != nil {
+		return x.Callers
 	}
 	return nil
 }
@@ -2262,6 +2271,7 @@ type PutNamespaceRequest struct {
 	AlertChannels []string               `protobuf:"bytes,5,rep,name=alert_channels,json=alertChannels,proto3" json:"alert_channels,omitempty"`
 	Environment   string                 `protobuf:"bytes,6,opt,name=environment,proto3" json:"environment,omitempty"`
 	Retention     *Retention             `protobuf:"bytes,7,opt,name=retention,proto3" json:"retention,omitempty"` // absent: everything is kept for ever
+	Callers       []string               `protobuf:"bytes,8,rep,name=callers,proto3" json:"callers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2341,6 +2351,13 @@ func (x *PutNamespaceRequest) GetEnvironment() string {
 func (x *PutNamespaceRequest) GetRetention() *Retention {
 	if x != nil {
 		return x.Retention
+	}
+	return nil
+}
+
+func (x *PutNamespaceRequest) GetCallers() []string {
+	if x != nil {
+		return x.Callers
 	}
 	return nil
 }
@@ -2519,7 +2536,7 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n" +
 	"\flast_used_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastUsedAt\"\xe2\x02\n" +
+	"lastUsedAt\"\xfc\x02\n" +
 	"\tNamespace\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x121\n" +
@@ -2528,7 +2545,8 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\x0ealert_channels\x18\x05 \x03(\tR\ralertChannels\x12 \n" +
 	"\venvironment\x18\x06 \x01(\tR\venvironment\x12 \n" +
 	"\vpermissions\x18\a \x03(\tR\vpermissions\x121\n" +
-	"\tretention\x18\b \x01(\v2\x13.regie.v1.RetentionR\tretention\x1a7\n" +
+	"\tretention\x18\b \x01(\v2\x13.regie.v1.RetentionR\tretention\x12\x18\n" +
+	"\acallers\x18\t \x03(\tR\acallers\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9a\x01\n" +
@@ -2657,7 +2675,7 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\n" +
 	"namespaces\x18\x01 \x03(\v2\x13.regie.v1.NamespaceR\n" +
 	"namespaces\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd4\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xee\x02\n" +
 	"\x13PutNamespaceRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12;\n" +
@@ -2665,7 +2683,8 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\x06run_as\x18\x04 \x03(\tR\x05runAs\x12%\n" +
 	"\x0ealert_channels\x18\x05 \x03(\tR\ralertChannels\x12 \n" +
 	"\venvironment\x18\x06 \x01(\tR\venvironment\x121\n" +
-	"\tretention\x18\a \x01(\v2\x13.regie.v1.RetentionR\tretention\x1a7\n" +
+	"\tretention\x18\a \x01(\v2\x13.regie.v1.RetentionR\tretention\x12\x18\n" +
+	"\acallers\x18\b \x03(\tR\acallers\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"e\n" +

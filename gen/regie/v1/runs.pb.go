@@ -133,7 +133,9 @@ type Run struct {
 	// Why the run was set aside, which only a restart or an operator undoes.
 	Quarantined string `protobuf:"bytes,22,opt,name=quarantined,proto3" json:"quarantined,omitempty"`
 	// Its data and logs were destroyed.
-	Erased        bool `protobuf:"varint,23,opt,name=erased,proto3" json:"erased,omitempty"`
+	Erased bool `protobuf:"varint,23,opt,name=erased,proto3" json:"erased,omitempty"`
+	// The run that started it as its child, or empty.
+	Parent        string `protobuf:"bytes,24,opt,name=parent,proto3" json:"parent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -329,6 +331,13 @@ func (x *Run) GetErased() bool {
 	return false
 }
 
+func (x *Run) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
 // A step in a run: one for each item of a foreach.
 type Step struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -357,8 +366,10 @@ type Step struct {
 	ItemsDone   uint32 `protobuf:"varint,17,opt,name=items_done,json=itemsDone,proto3" json:"items_done,omitempty"`
 	ItemsFailed uint32 `protobuf:"varint,18,opt,name=items_failed,json=itemsFailed,proto3" json:"items_failed,omitempty"`
 	// What it offers its work to, and the worker that has taken it.
-	Activity      string `protobuf:"bytes,19,opt,name=activity,proto3" json:"activity,omitempty"`
-	TakenBy       string `protobuf:"bytes,20,opt,name=taken_by,json=takenBy,proto3" json:"taken_by,omitempty"`
+	Activity string `protobuf:"bytes,19,opt,name=activity,proto3" json:"activity,omitempty"`
+	TakenBy  string `protobuf:"bytes,20,opt,name=taken_by,json=takenBy,proto3" json:"taken_by,omitempty"`
+	// The run that it started.
+	ChildRun      string `protobuf:"bytes,21,opt,name=child_run,json=childRun,proto3" json:"child_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -529,6 +540,13 @@ func (x *Step) GetActivity() string {
 func (x *Step) GetTakenBy() string {
 	if x != nil {
 		return x.TakenBy
+	}
+	return ""
+}
+
+func (x *Step) GetChildRun() string {
+	if x != nil {
+		return x.ChildRun
 	}
 	return ""
 }
@@ -3188,7 +3206,7 @@ var File_regie_v1_runs_proto protoreflect.FileDescriptor
 
 const file_regie_v1_runs_proto_rawDesc = "" +
 	"\n" +
-	"\x13regie/v1/runs.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\"\x9c\x06\n" +
+	"\x13regie/v1/runs.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\"\xb4\x06\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x1a\n" +
@@ -3215,10 +3233,11 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x05owner\x18\x14 \x01(\tR\x05owner\x121\n" +
 	"\x06labels\x18\x15 \x03(\v2\x19.regie.v1.Run.LabelsEntryR\x06labels\x12 \n" +
 	"\vquarantined\x18\x16 \x01(\tR\vquarantined\x12\x16\n" +
-	"\x06erased\x18\x17 \x01(\bR\x06erased\x1a9\n" +
+	"\x06erased\x18\x17 \x01(\bR\x06erased\x12\x16\n" +
+	"\x06parent\x18\x18 \x01(\tR\x06parent\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x90\x05\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xad\x05\n" +
 	"\x04Step\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -3246,7 +3265,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"items_done\x18\x11 \x01(\rR\titemsDone\x12!\n" +
 	"\fitems_failed\x18\x12 \x01(\rR\vitemsFailed\x12\x1a\n" +
 	"\bactivity\x18\x13 \x01(\tR\bactivity\x12\x19\n" +
-	"\btaken_by\x18\x14 \x01(\tR\atakenBy\"\x85\x02\n" +
+	"\btaken_by\x18\x14 \x01(\tR\atakenBy\x12\x1b\n" +
+	"\tchild_run\x18\x15 \x01(\tR\bchildRun\"\x85\x02\n" +
 	"\x0fStartRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12$\n" +

@@ -75,6 +75,8 @@ var reasonWords = map[engine.Reason]string{
 	engine.ReasonEvaluation:        "evaluates an expression",
 	engine.ReasonMessage:           "waits for a message",
 	engine.ReasonFailureHeld:       "failed: a person must decide what becomes of it",
+	engine.ReasonChild:             "waits for its child run",
+	engine.ReasonRun:               "waits for a run of another workflow",
 	engine.ReasonOutcomeUnknown:    "outcome unknown: a person must say what happened",
 }
 
@@ -163,6 +165,9 @@ func facts(s *history.Step, now time.Time) []string {
 		if words := reasonWords[s.Reason]; words != "" {
 			add("%s", words)
 		}
+	}
+	if s.Child != "" {
+		add("run %s", s.Child)
 	}
 	if s.Handled && s.State == engine.Failed {
 		add("goes on")

@@ -16,14 +16,17 @@ func (d *language) describeWaits() {
 	d.child = &descriptor.Object{Name: "child workflow", Doc: "Workflow to run as a child.", Fields: []descriptor.Field{
 		{Name: "name", Type: text(), Required: true, Doc: "`NAME` or `NAMESPACE/NAME`."}, date,
 		{Name: "version", Type: text(), Doc: "Version. Default: the one in force."},
-		{Name: "detach", Type: kind(descriptor.Boolean), Default: value.False, Doc: "Do not wait for its end."},
+		{Name: "detach", Type: kind(descriptor.Boolean), Default: value.False, Doc: "Do not wait for its end: the output is `{run: ID}` as soon as the run is accepted."},
+		{Name: "cancel", Type: text(), Default: str("cancel"), Doc: "What becomes of the child when the step is stopped: by a cancel of the run, by its timeout, or by a failure beside it.", Enum: []descriptor.EnumValue{
+			{Text: "cancel", Doc: "It is canceled, and the step waits until it has ended."}, {Text: "abandon", Doc: "It goes on."},
+		}},
 	}}
 	d.wait = &descriptor.Object{
 		Name: "wait", Doc: "What to wait for.", Example: "for: 10m",
 		Fields: []descriptor.Field{
 			{Name: "for", Type: kind(descriptor.Duration), Template: true, Doc: "A duration."},
 			{Name: "until", Type: kind(descriptor.DateTime), Template: true, Doc: "An instant, RFC 3339."},
-			{Name: "workflow", Type: text(), Later: "waits for other workflows", Doc: "A run of another workflow, `NAME` or `NAMESPACE/NAME`."},
+			{Name: "workflow", Type: text(), Doc: "A run of another workflow, `NAME` or `NAMESPACE/NAME`: one that has ended in this way already, or the next that does. The output is `{run, state, business_date, output}`; `output` is null if the run is of another namespace, which must name this one among its callers."},
 			{Name: "condition", Type: text(), Template: true, Later: "conditions", Doc: "A condition: a named fact with a date."},
 			{Name: "file", Type: object(&descriptor.Object{Name: "file", Doc: "A file that arrives.", Fields: []descriptor.Field{
 				{Name: "glob", Type: text(), Required: true, Template: true, Doc: "Pattern of its path."},
@@ -35,6 +38,10 @@ func (d *language) describeWaits() {
 			date,
 			{Name: "state", Type: text(), Default: str("succeeded"), Doc: "State of the other workflow's run.", Enum: []descriptor.EnumValue{
 				{Text: "succeeded", Doc: "It succeeded."}, {Text: "failed", Doc: "It failed."}, {Text: "ended", Doc: "It ended, whatever how."},
+			}},
+			{Name: "which", Type: text(), Default: str("same_date"), Doc: "Which of the other workflow's runs.", Enum: []descriptor.EnumValue{
+				{Text: "same_date", Doc: "Those of the business date."},
+				{Text: "previous", Doc: "Those of the closest business date before it on which the workflow has a run when the wait begins; without one the step fails with `run_not_found`."},
 			}},
 			timeoutField(),
 		},

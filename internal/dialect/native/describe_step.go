@@ -95,7 +95,7 @@ func (d *language) stepForms() []descriptor.Field {
 		{Name: "switch", Type: ranged(list(object(d.caseOf)), 1, unbounded), Doc: "Cases: the first whose condition holds runs, and its last step's output is the step's output. If none holds, the step succeeds with null.",
 			Example: "switch:\n  - if: inputs.amount > 1000\n    steps: [{run: scripts/large.sh}]\n  - else: [{run: scripts/small.sh}]"},
 		{Name: "parallel", Type: ranged(list(object(d.step)), 1, unbounded), Doc: "Steps that all start at once. The output is an object with their outputs, by ID. After a failure the others go on, unless `fail_fast` is true."},
-		{Name: "workflow", Type: oneOf(text(), object(d.child)), Later: "child workflows", Doc: "Workflow to run as a child, `NAME` or `NAMESPACE/NAME`, with the inputs in `with`."},
+		{Name: "workflow", Type: oneOf(text(), object(d.child)), Doc: "Workflow to run as a child, `NAME` or `NAMESPACE/NAME`, with the inputs in `with`: a run of its own, in the version in force, whose output is the step's. Another namespace must name this one among its callers.", Example: "workflow: {name: payments/settle, cancel: abandon}\nwith: {batch: \"${{ inputs.batch }}\"}"},
 		{Name: "wait", Type: object(d.wait), Doc: "What to wait for."},
 		{Name: "approval", Type: object(d.approval), Doc: "Asks people."},
 		{Name: "assign", Type: ranged(mapOf(descriptor.Identifier, kind(descriptor.Any)), 1, unbounded), Template: true, Doc: "Sets variables, one after the other. Steps that follow read them by their bare names. " +

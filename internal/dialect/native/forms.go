@@ -235,16 +235,17 @@ func (c *compiler) wait(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 			if e.Value.Kind == yamldoc.String && (e.Value.Text == "" || len(e.Value.Text) > workflow.MaxSignalName) {
 				c.errorAt(e.Value, descriptor.CodeInvalidValue, "the name of a signal has 1 to %d characters", workflow.MaxSignalName)
 			}
-		case "timeout", "date", "state":
+		case "timeout", "date", "state", "which":
 			if w.Entry("for") != nil || w.Entry("until") != nil {
 				c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning with `for` and `until`", e.Key.Text).WithHint("remove it")
 			}
 			if w.Entry("signal") != nil && e.Key.Text != "timeout" {
 				c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning with `signal`", e.Key.Text).WithHint("remove it")
 			}
-		case "workflow":
-			c.workflowName(e.Value)
 		}
+	}
+	if w.Entry("workflow") != nil {
+		return c.waitRun(w, v, node)
 	}
 	if node.Wait.Event != nil {
 		node.Timeout = c.bound(w, c.lang.wait, v)

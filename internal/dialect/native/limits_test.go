@@ -133,7 +133,7 @@ func TestManyUnknownNames(t *testing.T) {
 // workflow gives diagnostics or a program, but never a panic.
 func TestOddShapes(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"forms", "failures", "later", "settlement"} {
+	for _, name := range []string{"forms", "failures", "later", "settlement", "children"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			docs, problems := yamldoc.Parse("x.yaml", testDocument(t, name))

@@ -166,6 +166,8 @@ func (c *compiler) do(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type {
 		out = c.wait(n, v, node)
 	case "approval":
 		out = c.approval(n, v, node)
+	case "workflow":
+		out = c.child(n, v, node)
 	case "assign":
 		out = c.assign(n, v, node)
 	case "fail":
@@ -249,28 +251,6 @@ func (c *compiler) laterFields(n *yamldoc.Node, v *view) {
 		default:
 			c.field(n, c.lang.step, f.Name, v)
 		}
-	}
-	if e := n.Entry("workflow"); e != nil {
-		c.field(n, c.lang.step, "with", v)
-		name := e.Value
-		if name.Kind == yamldoc.Map {
-			name = name.Get("name")
-		}
-		c.workflowName(name)
-	}
-}
-
-// workflowName checks NAME or NAMESPACE/NAME.
-func (c *compiler) workflowName(n *yamldoc.Node) {
-	if n == nil || n.Kind != yamldoc.String {
-		return
-	}
-	namespace, name, qualified := strings.Cut(n.Text, "/")
-	if !qualified {
-		namespace, name = "x", n.Text
-	}
-	if !descriptor.ValidName(namespace) || !descriptor.ValidName(name) {
-		c.errorAt(n, descriptor.CodeInvalidValue, "%q is not the name of a workflow", n.Text).WithHint("write NAME or NAMESPACE/NAME")
 	}
 }
 

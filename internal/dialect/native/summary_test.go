@@ -147,6 +147,8 @@ func (s *summary) kind(n *workflow.Node, part func(name, text string)) {
 		if e := n.Wait.Event; e != nil {
 			part(e.Kind, data(e.With))
 		}
+	case n.Child != nil:
+		part("child", fmt.Sprintf("%s@%s detach=%t cancel=%s date %s with %s", n.Child.Workflow, n.Child.Version, n.Child.Detach, n.Child.Cancel, data(n.Child.Date), data(n.Child.With)))
 	case n.Raise != nil:
 		part("raise", data(n.Raise.Name)+" "+data(n.Raise.Message)+" "+data(n.Raise.Details))
 	case n.Exit != nil:

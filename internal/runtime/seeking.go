@@ -1,0 +1,61 @@
+package runtime
+
+import (
+	"context"
+	"log/slog"
+)
+
+// seek looks for a run that another one waits for.
+func (s *Service) seek(ctx context.Context, q Seek) {
+	s.clock.Begin()
+	job := func() {
+		defer s.clock.End()
+		ctx, cancel := context.WithTimeout(ctx, CommitTimeout)
+		defer cancel()
+		s.mu.Lock()
+		s.last++
+		caller := s.last
+		s.seeking[caller] = q
+		s.mu.Unlock()
+		m, err := s.seeker().Look(ctx, &q, caller, s.clock.Now())
+		if _, waits := callerOf(m); !waits {
+			s.sought(caller)
+		}
+		s.goOn(ctx, q, m, err)
+	}
+	if s.cfg.Inline {
+		job()
+		return
+	}
+	s.pool.do(job)
+}
+
+func (s *Service) seeker() *Seeker {
+	return &Seeker{Store: s.cfg.Store, Machines: s.machines, Others: s.cfg.Others}
+}
+
+// sought takes back that an answer is awaited.
+func (s *Service) sought(caller Caller) (Seek, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, ok := s.seeking[caller]
+	delete(s.seeking, caller)
+	return q, ok
+}
+
+// goOn does what follows from a look, or looks again later.
+func (s *Service) goOn(ctx context.Context, q Seek, m Message, err error) {
+	if err != nil {
+		s.log.WarnContext(ctx, "a run that another one waits for is looked for again",
+			slog.String("run", string(q.Run)), slog.String("workflow", q.Awaits.Workflow()), slog.Any("error", err))
+		s.clock.AfterFunc(s.clock.Now().Add(SeekAgainAfter), func() { s.box.Post(SeekAgain{q}) })
+		return
+	}
+	if l, ok := m.(later); ok {
+		s.clock.AfterFunc(s.clock.Now().Add(l.after), func() { s.box.Post(l.Message) })
+		return
+	}
+	if m != nil {
+		s.box.Post(m)
+	}
+}
