@@ -214,18 +214,4 @@ func (c *Catalog) Prepared(ctx context.Context, namespace, name string) (*runtim
 	return c.Program(ctx, namespace, name, "", c.cfg.Now())
 }
 
-// PreparedVersion returns the program of a version of a workflow, ready for runs;
-// an empty version is the current one.
-func (c *Catalog) PreparedVersion(ctx context.Context, namespace, name, version string) (*runtime.Prepared, error) {
-	v, err := c.Version(namespace, name, version)
-	if err != nil {
-		return nil, err
-	}
-	prepared, err := c.cfg.Machines.Prepared(ctx, c.cfg.Store, v.Value.Hash())
-	if err != nil {
-		return nil, fmt.Errorf("prepare version %s of workflow %s/%s: %w", v.Name, namespace, name, err)
-	}
-	return prepared, nil
-}
-
 func versionName(name, version string) string { return name + "@" + version }

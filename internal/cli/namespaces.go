@@ -89,7 +89,7 @@ func keeps(r *regiev1.Retention) string {
 // namespaceFlags are what `regie namespaces put` changes.
 type namespaceFlags struct {
 	vars, unset, runAs, channels, callers []string
-	environment, description     string
+	environment, description              string
 
 	keepRuns, keepPayloads, keepLogs string
 	keepLast                         uint32

@@ -113,11 +113,8 @@ func (r *Regie) WaitAll(ctx context.Context) error {
 			return err
 		}
 		for i := range rows {
-			if _, err := r.Wait(ctx, rows[i].ID); err != nil && !errors.Is(err, runtime.ErrQuarantined) {
+			if _, err := r.Wait(ctx, rows[i].ID); err != nil {
 				return err
-			}
-			if r.runtime.Quarantine(rows[i].ID) != nil {
-				return nil
 			}
 		}
 	}

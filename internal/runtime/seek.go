@@ -193,7 +193,7 @@ func (k *Seeker) end(ctx context.Context, id store.RunID) (engine.RunEnded, erro
 	return engine.RunEnded{State: run.State, Reason: run.Reason, Output: run.Output, Error: run.Err}, nil
 }
 
-// tells tells the activation that its wait is over.
+// tells is the message that the activation's wait is over.
 func (q *Seek) tells(h engine.Happened) Message {
 	h.Act, h.Wait = q.Act, q.Awaits.ID
 	return Outside{Run: q.Run, In: h}

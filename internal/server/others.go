@@ -23,7 +23,8 @@ func (o others) Child(ctx context.Context, q *runtime.Seek) (runtime.Request, *r
 		return runtime.Request{}, nil, err
 	}
 	s, what := o.server.starter, &q.Awaits
-	prepared, err := s.catalog.PreparedVersion(ctx, what.Namespace, what.Name, what.Version)
+	now := s.clock.Now()
+	prepared, err := s.catalog.Program(ctx, what.Namespace, what.Name, what.Version, now)
 	switch {
 	case errors.Is(err, catalog.ErrNotFound):
 		return runtime.Request{}, nil, &engine.Error{Name: engine.ErrChildNotFound, Engine: engine.ErrChildNotFound, Message: err.Error()}
@@ -32,7 +33,6 @@ func (o others) Child(ctx context.Context, q *runtime.Seek) (runtime.Request, *r
 	case err != nil:
 		return runtime.Request{}, nil, err
 	}
-	now := s.clock.Now()
 	request, err := s.request(prepared, what.Date, now, now)
 	if err != nil {
 		return runtime.Request{}, nil, err
