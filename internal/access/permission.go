@@ -35,11 +35,12 @@ const (
 	SystemRead
 	SystemManage // back up, verify, drain
 	MetricsRead
-	TasksWork     // take work of steps that is done outside, and end it
-	RunsErase     // destroy inputs, outputs, results and logs of runs that have ended
-	LimitsOperate // change limits and circuit breakers
-	RunsSignal    // send signals to runs
-	permissions   // how many there are
+	TasksWork         // take work of steps that is done outside, and end it
+	RunsErase         // destroy inputs, outputs, results and logs of runs that have ended
+	LimitsOperate     // change limits and circuit breakers
+	RunsSignal        // send signals to runs
+	ConditionsOperate // say that conditions hold, or hold no more
+	permissions       // how many there are
 )
 
 var permissionNames = [permissions]string{
@@ -54,8 +55,9 @@ var permissionNames = [permissions]string{
 	IdentitiesRead:   "identities.read", IdentitiesManage: "identities.manage",
 	AuditRead: "audit.read", SystemRead: "system.read", SystemManage: "system.manage",
 	MetricsRead: "metrics.read", TasksWork: "tasks.work", RunsErase: "runs.erase",
-	LimitsOperate: "limits.operate",
-	RunsSignal:    "runs.signal",
+	LimitsOperate:     "limits.operate",
+	RunsSignal:        "runs.signal",
+	ConditionsOperate: "conditions.operate",
 }
 
 // String is the name, such as runs.start.

@@ -26,7 +26,7 @@ const (
 const (
 	viewing = set(1<<RunsRead | 1<<PayloadsRead | 1<<LogsRead | 1<<WorkflowsRead | 1<<AlertsRead | 1<<MetricsRead)
 
-	operating = viewing | 1<<RunsStart | 1<<RunsOperate | 1<<RunsSignal | 1<<SchedulesOperate | 1<<AlertsOperate | 1<<LimitsOperate
+	operating = viewing | 1<<RunsStart | 1<<RunsOperate | 1<<RunsSignal | 1<<SchedulesOperate | 1<<AlertsOperate | 1<<LimitsOperate | 1<<ConditionsOperate
 )
 
 // roles is the table of roles. What two roles have in common is a role too, or

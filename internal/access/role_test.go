@@ -39,6 +39,7 @@ tasks.work            -      -       -       -       x      -       x      -    
 runs.erase            -      -       -       -       x      -       -      -       x
 limits.operate        -      x       -       -       x      -       -      -       -
 runs.signal           -      x       -       -       x      -       x      x       -
+conditions.operate    -      x       -       -       x      -       -      -       -
 `
 
 func TestMatrix(t *testing.T) {

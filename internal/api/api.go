@@ -40,6 +40,7 @@ type Config struct {
 	Timetable Timetable
 	Alerts    *notify.Service
 	Breakers  Breakers
+	Limits    Limits
 	Audit     Audit
 	Backup    Backuper
 	System    System

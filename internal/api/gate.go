@@ -15,21 +15,21 @@ import (
 	"github.com/regie-dev/regie/internal/api/transport"
 )
 
-// gate lets those in who may: it is what the transport asks for every request.
-type gate struct {
+// porter lets those in who may: it is what the transport asks for every request.
+type porter struct {
 	api    *API
 	origin *http.CrossOriginProtection
 }
 
-var _ transport.Access = (*gate)(nil)
+var _ transport.Access = (*porter)(nil)
 
 // Gate returns what the transport asks who may call what.
 func (a *API) Gate() transport.Access {
-	return &gate{api: a, origin: http.NewCrossOriginProtection()}
+	return &porter{api: a, origin: http.NewCrossOriginProtection()}
 }
 
 // Identify says who calls.
-func (g *gate) Identify(ctx context.Context, route *routes.Route, r transport.Request) (context.Context, error) {
+func (g *porter) Identify(ctx context.Context, route *routes.Route, r transport.Request) (context.Context, error) {
 	if route.Write {
 		// The protection looks at the method, the host and headers that browsers
 		// set; of the request nothing else is needed.
@@ -72,7 +72,7 @@ func requestOf(ctx context.Context) transport.Request {
 }
 
 // Authorize refuses who may not call the route in the namespace.
-func (g *gate) Authorize(ctx context.Context, route *routes.Route, namespace string) error {
+func (g *porter) Authorize(ctx context.Context, route *routes.Route, namespace string) error {
 	identity := identityOf(ctx)
 	permission := access.Permission(route.Permission)
 	if route.Many && namespace == "-" {

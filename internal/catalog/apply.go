@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/dialect/native"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/registry"
 	"github.com/regie-dev/regie/internal/store"
@@ -157,6 +159,10 @@ func (c *Catalog) load(namespace string, files []File) (*native.Set, []diag.Diag
 	defer spread.close()
 	cfg := c.cfg.Definitions
 	cfg.Native.Files = spread.bundle
+	cfg.Native.There = func(kind, ns, name string) bool {
+		_, there := c.objects.Get(cmp.Or(ns, namespace), kind+"/"+name)
+		return there
+	}
 	loaded, problems := project.Load(cfg, sources)
 	set, problems := loaded.Set, append(problems, loaded.Refused(nil, nil)...)
 	if diag.HasErrors(problems) {
@@ -312,7 +318,7 @@ func (p *plan) differs(name string, now *Workflow, text string) []string {
 
 func (p *plan) object(tx *registry.Tx, o *native.Object) {
 	c, ns := p.catalog, p.apply.Namespace
-	next := Object{Kind: o.Kind, Type: o.Type, Fields: o.Fields, Breaker: o.Breaker, Labels: o.Labels, UpdatedBy: p.apply.By.Actor}
+	next := Object{Kind: o.Kind, Type: o.Type, Fields: o.Fields, Breaker: o.Breaker, Limit: limitOf(o, ns), Labels: o.Labels, UpdatedBy: p.apply.By.Actor}
 	change := Change{Kind: o.Kind, Namespace: ns, Name: o.Name, Action: Created}
 	if now, there := c.objects.Get(ns, o.Kind+"/"+o.Name); there {
 		change.Action = Updated
@@ -326,6 +332,16 @@ func (p *plan) object(tx *registry.Tx, o *native.Object) {
 	}
 	c.objects.Put(tx, ns, o.Kind+"/"+o.Name, next)
 	tx.Record(entry(p.apply.By, "definition.apply", ns, strings.ToLower(o.Kind)+"/"+o.Name))
+}
+
+// limitOf is what a limit allows, in the namespace of the request.
+func limitOf(o *native.Object, namespace string) *gate.Limit {
+	if o.Limit == nil {
+		return nil
+	}
+	l := *o.Limit
+	l.ID.Namespace = namespace
+	return &l
 }
 
 // prune removes what carries the label and is not in the set.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/breaker"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/registry"
 	"github.com/regie-dev/regie/internal/runtime"
@@ -24,6 +25,8 @@ var (
 	ErrMixed = errors.New("definitions of several namespaces in one request")
 	// ErrPrune: what to remove is not said by a label.
 	ErrPrune = errors.New("prune takes a label, as KEY=VALUE")
+	// ErrLimit: a limit cannot be like that.
+	ErrLimit = errors.New("no such limit can be")
 	// ErrFiles: the files themselves cannot be taken.
 	ErrFiles = errors.New("files cannot be taken")
 )
@@ -103,12 +106,13 @@ type SourceText struct {
 	Text string `json:"text"`
 }
 
-// Object is a connection or channel.
+// Object is a connection, channel or limit.
 type Object struct {
 	Kind      string            `json:"kind"`
 	Type      string            `json:"type"`
 	Fields    *workflow.Data    `json:"fields,omitempty"`
 	Breaker   *breaker.Policy   `json:"breaker,omitempty"` // of a connection; nil: none
+	Limit     *gate.Limit       `json:"limit,omitempty"`   // of a limit
 	Labels    map[string]string `json:"labels,omitempty"`
 	UpdatedBy string            `json:"updated_by"`
 }

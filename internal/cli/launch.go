@@ -31,7 +31,7 @@ func (c *cli) launch(f *runFlags, set *native.Set, program *workflow.Program) (*
 	// SQLite files lie where the user says: scripts could reach them anyway.
 	l := &local.Launch{Dir: dir, Folders: []string{dir, "/"}, AllowHosts: f.allowHosts, Virtual: f.time == timeVirtual}
 	for _, o := range set.Objects {
-		l.Objects = append(l.Objects, local.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields})
+		l.Objects = append(l.Objects, local.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields, Limit: o.Limit})
 	}
 	var names []string
 	for _, w := range set.Workflows {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/regie-dev/regie/internal/diag"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/mock"
 	"github.com/regie-dev/regie/internal/secret"
 	"github.com/regie-dev/regie/internal/value"
@@ -44,13 +45,14 @@ type Launch struct {
 	Virtual bool
 }
 
-// Object is a connection or channel.
+// Object is a connection, channel or limit.
 type Object struct {
 	Kind      string         `json:"kind"`
 	Namespace string         `json:"namespace,omitempty"`
 	Name      string         `json:"name"`
 	Type      string         `json:"type"`
 	Fields    *workflow.Data `json:"fields,omitempty"`
+	Limit     *gate.Limit    `json:"limit,omitempty"` // of a limit
 }
 
 // launchFormat numbers the recorded form of a Launch.
@@ -117,6 +119,17 @@ func decodeLaunch(text []byte) (*Launch, error) {
 		l.Mocks = mocks
 	}
 	return l, nil
+}
+
+// limits are those that the launch defines.
+func (l *Launch) limits() []gate.Limit {
+	var out []gate.Limit
+	for i := range l.Objects {
+		if l.Objects[i].Limit != nil {
+			out = append(out, *l.Objects[i].Limit)
+		}
+	}
+	return out
 }
 
 // object finds a connection or channel.

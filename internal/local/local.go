@@ -166,6 +166,9 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 	if err := r.dispatch.Join(workerName, capacity, r.tasks, nil); err != nil {
 		return nil, err
 	}
+	if err := r.runtime.SetLimits(ctx, r.tasks.limits()); err != nil {
+		return nil, err
+	}
 	if err := r.runtime.Start(ctx); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/executor"
 	"github.com/regie-dev/regie/internal/executor/process"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/secret"
 	"github.com/regie-dev/regie/internal/store"
@@ -95,6 +96,20 @@ func (t *tasks) seat(l *Launch) (*seat, error) {
 	})
 	s.worker.Listen(t)
 	return s, nil
+}
+
+// limits are those of all launches; what is started here counts where several
+// define one.
+func (t *tasks) limits() []gate.Limit {
+	var found []gate.Limit
+	for _, s := range t.all {
+		for _, l := range s.launch.limits() {
+			if !slices.ContainsFunc(found, func(o gate.Limit) bool { return o.ID == l.ID }) {
+				found = append(found, l)
+			}
+		}
+	}
+	return found
 }
 
 // of is the seat of a run.

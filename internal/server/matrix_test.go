@@ -138,6 +138,15 @@ var rules = map[string]rule{
 	"regie.v1.TaskService/CompleteTask":  {roles: workers, write: true, request: `{"namespace":"@NS@","token":"@WORK@"}`, harmless: `{"namespace":"@NS@","token":"none"}`, code: "not_found"},
 	"regie.v1.TaskService/HeartbeatTask": {roles: workers, write: true, request: `{"namespace":"@NS@","token":"@WORK@"}`, harmless: `{"namespace":"@NS@","token":"none"}`, code: "not_found"},
 
+	"regie.v1.LimitService/ListLimits": {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.LimitService/GetLimit":   {roles: readers, request: `{"namespace":"@NS@","limit":"tapes"}`},
+	"regie.v1.LimitService/SetLimit": {roles: operators, write: true,
+		request: `{"namespace":"@NS@","limit":"tapes","capacity":9}`, harmless: `{"namespace":"@NS@","limit":"none","capacity":1}`, code: "not_found"},
+	"regie.v1.LimitService/ListConditions": {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.LimitService/AddCondition": {roles: operators, write: true,
+		request: `{"namespace":"@NS@","name":"closed"}`, harmless: `{"namespace":"@NS@","name":""}`, code: "invalid_argument"},
+	"regie.v1.LimitService/DeleteCondition": {roles: operators, write: true,
+		request: `{"namespace":"@NS@","name":"open"}`, harmless: `{"namespace":"@NS@","name":"x","date":"never"}`, code: "invalid_argument"},
 	"regie.v1.LimitService/ListBreakers": {roles: readers, request: `{"namespace":"@NS@"}`},
 	"regie.v1.LimitService/SetBreaker": {roles: operators, write: true,
 		request: `{"namespace":"@NS@","connection":"bank","open":true}`, harmless: `{"namespace":"@NS@","connection":"none","open":true}`, code: "not_found"},
@@ -217,6 +226,10 @@ name: bank
 type: http
 url: https://example.org
 breaker: {failures: 3}
+---
+kind: Limit
+name: tapes
+capacity: 2
 `
 	otherDefinition = "kind: Workflow\nname: other\nsteps: [{id: a, run: echo other}]\n"
 )

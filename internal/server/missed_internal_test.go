@@ -7,6 +7,7 @@ import (
 	"github.com/regie-dev/regie/internal/calendar"
 	"github.com/regie-dev/regie/internal/catalog"
 	"github.com/regie-dev/regie/internal/registry"
+	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/trigger/schedule"
 )
@@ -33,7 +34,7 @@ func TestMissedTicksAreCountedWhenRecorded(t *testing.T) {
 	}
 	c.Begin(r)
 	counted := 0
-	times := &timetable{starter: &starter{catalog: c}, missed: func(_ schedule.Why, ticks int) { counted += ticks }}
+	times := &timetable{starter: &starter{catalog: c, clock: clock.Real{}}, missed: func(_ schedule.Why, ticks int) { counted += ticks }}
 	miss := schedule.Miss{Why: schedule.WhyLate, Count: 3}
 	miss.Schedule = &schedule.Schedule{Key: schedule.Key{Namespace: "n", Workflow: "gone", ID: "a"}}
 	miss.BusinessDate = calendar.Date{Year: 2026, Month: 11, Day: 23}

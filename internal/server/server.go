@@ -66,6 +66,7 @@ type Server struct {
 	// schedules is what is remembered of schedules; ticks starts their runs.
 	schedules *registry.Table[scheduled]
 	breakers  *breakers
+	limits    *limits
 	ticks     *schedule.Service
 
 	metrics    *telemetry.Metrics
@@ -171,6 +172,10 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 	s.catalog.Begin(s.registry)
 	s.breakers.catalog, s.breakers.registry = s.catalog, s.registry
 	s.breakers.begin()
+	s.limits = &limits{catalog: s.catalog, runtime: s.runtime, log: s.cfg.Log}
+	if err := s.limits.Refresh(ctx); err != nil { // before anything is granted
+		return err
+	}
 	s.access.Begin(s.registry)
 	s.starter = &starter{catalog: s.catalog, access: s.access, runtime: s.runtime, clock: s.clock, random: rand.Reader}
 	return nil

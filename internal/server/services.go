@@ -59,12 +59,12 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 	s.onClose(bounded(s.ticks.Stop))
 	s.api.Begin(api.Config{
 		Store: s.home.Store, Runtime: s.runtime, Machines: s.machines, Registry: s.registry, Catalog: s.catalog, Access: s.access,
-		Starter: s.starter, Workers: s.dispatch, Logs: logs{s.home}, Blobs: s.home.Blobs, Eraser: s.retention, Timetable: pokedTimetable{times, s.ticks}, Alerts: s.alerts, Breakers: s.breakers,
+		Starter: s.starter, Workers: s.dispatch, Logs: logs{s.home}, Blobs: s.home.Blobs, Eraser: s.retention, Timetable: pokedTimetable{times, s.ticks}, Alerts: s.alerts, Breakers: s.breakers, Limits: s.limits,
 		Audit: auditAPI{s.audit}, Backup: s.home.Store, System: s, Now: s.clock.Now, Zone: time.Local, Log: s.cfg.Log,
 	})
 	s.warn()
 	s.onClose(bounded(s.flush))
-	s.onClose(background(s.feed, s.prune, s.refresh))
+	s.onClose(background(s.feed, s.prune, s.refresh, s.limits.follow))
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/regie-dev/regie/internal/auditlog"
 	"github.com/regie-dev/regie/internal/dispatch"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/notify"
 	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
@@ -30,6 +31,7 @@ func (s *Server) openTelemetry() error {
 		Position: func() uint64 { return s.runtime.Position() },
 		Load:     func() dispatch.Load { return s.dispatch.Load() },
 		Breakers: func() []dispatch.Breaker { return s.dispatch.Breakers() },
+		Limits:   func() []gate.View { return s.limits.views() },
 		Alerts:   func() notify.Stats { return s.alerts.Stats() },
 		Audit:    func() auditlog.Status { return s.audit.Status() },
 

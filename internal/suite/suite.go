@@ -210,7 +210,7 @@ func (cfg *Config) definitions(f *File, texts map[string]string, l *diag.List) d
 	}
 	var objects []local.Object
 	for _, o := range set.Objects {
-		objects = append(objects, local.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields})
+		objects = append(objects, local.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields, Limit: o.Limit})
 	}
 	return defined{pick(f, set.Set, l), objects, workflows}
 }

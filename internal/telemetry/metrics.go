@@ -16,6 +16,7 @@ import (
 	"github.com/regie-dev/regie/internal/breaker"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/notify"
 	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
@@ -46,9 +47,11 @@ type MetricsConfig struct {
 	Position func() uint64
 	Load     func() dispatch.Load
 	Breakers func() []dispatch.Breaker
-	Alerts   func() notify.Stats
-	Audit    func() auditlog.Status
-	Traces   func() TraceStats
+	// Limits shows limits, none if they cannot be had in time.
+	Limits func() []gate.View
+	Alerts func() notify.Stats
+	Audit  func() auditlog.Status
+	Traces func() TraceStats
 	// Retention counts what was taken away.
 	Retention func() retention.Stats
 

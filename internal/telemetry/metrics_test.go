@@ -17,9 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/regie-dev/regie/internal/auditlog"
+	"github.com/regie-dev/regie/internal/breaker"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/dispatch/match"
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/notify"
 	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
@@ -93,6 +95,17 @@ func figures() telemetry.MetricsConfig {
 				Workers: map[string]int{"local": 2}, Attempts: 8,
 			}
 		},
+		Breakers: func() []dispatch.Breaker {
+			return []dispatch.Breaker{
+				{Connection: "n/bank", View: breaker.View{State: breaker.HalfOpen}, Waiting: 3}, {Connection: "n/other", View: breaker.View{State: breaker.Closed}},
+			}
+		},
+		Limits: func() []gate.View {
+			return []gate.View{
+				{Limit: gate.Limit{ID: gate.ID{Namespace: "n", Name: "tapes"}, Capacity: 3}, Defined: true, Used: 2, Queue: make([]gate.Waiting, 4)},
+				{Limit: gate.Limit{ID: gate.ID{Kind: gate.Concurrency, Namespace: "n", Name: "key"}}},
+			}
+		},
 		Alerts: func() notify.Stats {
 			return notify.Stats{Open: map[notify.Cause]int{notify.CauseLate: 2}, Pending: 1, Outcomes: map[notify.Outcome]uint64{notify.OutcomeSent: 5}}
 		},
@@ -127,6 +140,8 @@ func TestFigures(t *testing.T) {
 		`regie_commit_duration_seconds_sum 9`, `regie_commit_duration_seconds_count 8`, `regie_commit_failures_total 3`,
 		`regie_attempts_queued{class="process"} 6`, `regie_attempts_queued{class="connector"} 0`,
 		`regie_attempts_running{class="connector"} 2`, `regie_attempts_unsettled 8`, `regie_workers 1`, `regie_worker_attempts{worker="local"} 2`,
+		`regie_breaker_open{connection="n/bank"} 1`, `regie_breaker_open{connection="n/other"} 0`, `regie_breaker_waiting_attempts{connection="n/bank"} 3`,
+		`regie_limit_capacity{limit="tapes",namespace="n"} 3`, `regie_limit_used{limit="tapes",namespace="n"} 2`, `regie_limit_queued{limit="tapes",namespace="n"} 4`,
 		`regie_alerts_open{cause="late"} 2`, `regie_alerts_open{cause="failed"} 0`, `regie_alert_messages_pending 1`,
 		`regie_alert_deliveries_total{outcome="sent"} 5`, `regie_alert_deliveries_total{outcome="silenced"} 0`,
 		`regie_audit_checkpoint_batches 40`, `regie_audit_checkpoint_timestamp_seconds 1.7724384005e+09`,

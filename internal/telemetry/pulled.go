@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/regie-dev/regie/internal/breaker"
 	"github.com/regie-dev/regie/internal/dispatch"
 	"github.com/regie-dev/regie/internal/dispatch/match"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/notify"
 	"github.com/regie-dev/regie/internal/retention"
 	"github.com/regie-dev/regie/internal/runtime"
@@ -73,6 +75,9 @@ func (c *MetricsConfig) pulled() []prometheus.Collector {
 	}
 	if c.Breakers != nil {
 		all = append(all, breakerFigures(c.Breakers))
+	}
+	if c.Limits != nil {
+		all = append(all, limitFigures(c.Limits))
 	}
 	if c.Alerts != nil {
 		all = append(all, alertFigures(c.Alerts))
@@ -152,6 +157,24 @@ func breakerFigures(list func() []dispatch.Breaker) prometheus.Collector {
 		for _, b := range all[:min(len(all), MaxLabels)] {
 			gauge(out, open, flag(b.State != breaker.Closed), b.Connection)
 			gauge(out, waiting, float64(b.Waiting), b.Connection)
+		}
+	}
+	return p
+}
+
+func limitFigures(list func() []gate.View) prometheus.Collector {
+	p := &pulled{}
+	labels := []string{"namespace", "limit"}
+	capacity := p.desc("regie_limit_capacity", "Shares of a limit that may be held at once; 0: without bound.", labels...)
+	used := p.desc("regie_limit_used", "Shares of a limit that are held.", labels...)
+	queued := p.desc("regie_limit_queued", "Those who wait for shares of a limit.", labels...)
+	p.collect = func(out chan<- prometheus.Metric) {
+		all := slices.DeleteFunc(list(), func(v gate.View) bool { return v.ID.Kind != gate.Named || !v.Defined })
+		for i := range all[:min(len(all), MaxLabels)] {
+			v := &all[i]
+			gauge(out, capacity, float64(v.Capacity), v.ID.Namespace, v.ID.Name)
+			gauge(out, used, float64(v.Used), v.ID.Namespace, v.ID.Name)
+			gauge(out, queued, float64(len(v.Queue)), v.ID.Namespace, v.ID.Name)
 		}
 	}
 	return p

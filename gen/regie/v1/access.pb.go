@@ -67,6 +67,8 @@ const (
 	Permission_PERMISSION_LIMITS_OPERATE Permission = 23
 	// Send signals to runs.
 	Permission_PERMISSION_RUNS_SIGNAL Permission = 24
+	// Say that conditions hold, or hold no more.
+	Permission_PERMISSION_CONDITIONS_OPERATE Permission = 25
 )
 
 // Enum value maps for Permission.
@@ -97,33 +99,35 @@ var (
 		22: "PERMISSION_RUNS_ERASE",
 		23: "PERMISSION_LIMITS_OPERATE",
 		24: "PERMISSION_RUNS_SIGNAL",
+		25: "PERMISSION_CONDITIONS_OPERATE",
 	}
 	Permission_value = map[string]int32{
-		"PERMISSION_UNSPECIFIED":       0,
-		"PERMISSION_PUBLIC":            1,
-		"PERMISSION_KNOWN":             2,
-		"PERMISSION_RUNS_READ":         3,
-		"PERMISSION_RUNS_START":        4,
-		"PERMISSION_RUNS_OPERATE":      5,
-		"PERMISSION_PAYLOADS_READ":     6,
-		"PERMISSION_LOGS_READ":         7,
-		"PERMISSION_WORKFLOWS_READ":    8,
-		"PERMISSION_WORKFLOWS_WRITE":   9,
-		"PERMISSION_SCHEDULES_OPERATE": 10,
-		"PERMISSION_ALERTS_READ":       11,
-		"PERMISSION_ALERTS_OPERATE":    12,
-		"PERMISSION_APPROVALS_DECIDE":  13,
-		"PERMISSION_NAMESPACES_MANAGE": 14,
-		"PERMISSION_IDENTITIES_READ":   15,
-		"PERMISSION_IDENTITIES_MANAGE": 16,
-		"PERMISSION_AUDIT_READ":        17,
-		"PERMISSION_SYSTEM_READ":       18,
-		"PERMISSION_SYSTEM_MANAGE":     19,
-		"PERMISSION_METRICS_READ":      20,
-		"PERMISSION_TASKS_WORK":        21,
-		"PERMISSION_RUNS_ERASE":        22,
-		"PERMISSION_LIMITS_OPERATE":    23,
-		"PERMISSION_RUNS_SIGNAL":       24,
+		"PERMISSION_UNSPECIFIED":        0,
+		"PERMISSION_PUBLIC":             1,
+		"PERMISSION_KNOWN":              2,
+		"PERMISSION_RUNS_READ":          3,
+		"PERMISSION_RUNS_START":         4,
+		"PERMISSION_RUNS_OPERATE":       5,
+		"PERMISSION_PAYLOADS_READ":      6,
+		"PERMISSION_LOGS_READ":          7,
+		"PERMISSION_WORKFLOWS_READ":     8,
+		"PERMISSION_WORKFLOWS_WRITE":    9,
+		"PERMISSION_SCHEDULES_OPERATE":  10,
+		"PERMISSION_ALERTS_READ":        11,
+		"PERMISSION_ALERTS_OPERATE":     12,
+		"PERMISSION_APPROVALS_DECIDE":   13,
+		"PERMISSION_NAMESPACES_MANAGE":  14,
+		"PERMISSION_IDENTITIES_READ":    15,
+		"PERMISSION_IDENTITIES_MANAGE":  16,
+		"PERMISSION_AUDIT_READ":         17,
+		"PERMISSION_SYSTEM_READ":        18,
+		"PERMISSION_SYSTEM_MANAGE":      19,
+		"PERMISSION_METRICS_READ":       20,
+		"PERMISSION_TASKS_WORK":         21,
+		"PERMISSION_RUNS_ERASE":         22,
+		"PERMISSION_LIMITS_OPERATE":     23,
+		"PERMISSION_RUNS_SIGNAL":        24,
+		"PERMISSION_CONDITIONS_OPERATE": 25,
 	}
 )
 
@@ -260,7 +264,7 @@ const file_regie_v1_access_proto_rawDesc = "" +
 	"permission\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04many\x18\x03 \x01(\bR\x04many\x12\x14\n" +
-	"\x05write\x18\x04 \x01(\bR\x05write*\xe3\x05\n" +
+	"\x05write\x18\x04 \x01(\bR\x05write*\x86\x06\n" +
 	"\n" +
 	"Permission\x12\x1a\n" +
 	"\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -288,7 +292,8 @@ const file_regie_v1_access_proto_rawDesc = "" +
 	"\x15PERMISSION_TASKS_WORK\x10\x15\x12\x19\n" +
 	"\x15PERMISSION_RUNS_ERASE\x10\x16\x12\x1d\n" +
 	"\x19PERMISSION_LIMITS_OPERATE\x10\x17\x12\x1a\n" +
-	"\x16PERMISSION_RUNS_SIGNAL\x10\x18:J\n" +
+	"\x16PERMISSION_RUNS_SIGNAL\x10\x18\x12!\n" +
+	"\x1dPERMISSION_CONDITIONS_OPERATE\x10\x19:J\n" +
 	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18\xf1\x8c\x03 \x01(\v2\x10.regie.v1.AccessR\x06accessB1Z/github.com/regie-dev/regie/gen/regie/v1;regiev1b\x06proto3"
 
 var (

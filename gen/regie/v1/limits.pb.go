@@ -23,6 +23,1143 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Limit struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Empty for what definitions name; concurrency for runs with the same key, runs
+	// and steps for the quotas of a namespace.
+	Kind     string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Capacity uint32 `protobuf:"varint,4,opt,name=capacity,proto3" json:"capacity,omitempty"` // shares that may be held at once; 0: without bound
+	Used     uint32 `protobuf:"varint,5,opt,name=used,proto3" json:"used,omitempty"`
+	Queued   uint32 `protobuf:"varint,6,opt,name=queued,proto3" json:"queued,omitempty"` // who waits for a share
+	Rate     *Rate  `protobuf:"bytes,7,opt,name=rate,proto3" json:"rate,omitempty"`      // not set: none
+	// How much of the rate may be taken now, and when all of it is there again.
+	RateLeft      uint32                 `protobuf:"varint,8,opt,name=rate_left,json=rateLeft,proto3" json:"rate_left,omitempty"`
+	RateFullAt    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=rate_full_at,json=rateFullAt,proto3" json:"rate_full_at,omitempty"`
+	Defined       bool                   `protobuf:"varint,10,opt,name=defined,proto3" json:"defined,omitempty"` // false: nobody defined it, and it counts as a lock
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Limit) Reset() {
+	*x = Limit{}
+	mi := &file_regie_v1_limits_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limit) ProtoMessage() {}
+
+func (x *Limit) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limit.ProtoReflect.Descriptor instead.
+func (*Limit) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Limit) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *Limit) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Limit) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Limit) GetCapacity() uint32 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+func (x *Limit) GetUsed() uint32 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *Limit) GetQueued() uint32 {
+	if x != nil {
+		return x.Queued
+	}
+	return 0
+}
+
+func (x *Limit) GetRate() *Rate {
+	if x != nil {
+		return x.Rate
+	}
+	return nil
+}
+
+func (x *Limit) GetRateLeft() uint32 {
+	if x != nil {
+		return x.RateLeft
+	}
+	return 0
+}
+
+func (x *Limit) GetRateFullAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RateFullAt
+	}
+	return nil
+}
+
+func (x *Limit) GetDefined() bool {
+	if x != nil {
+		return x.Defined
+	}
+	return false
+}
+
+type Rate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Per           string                 `protobuf:"bytes,2,opt,name=per,proto3" json:"per,omitempty"` // a duration
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rate) Reset() {
+	*x = Rate{}
+	mi := &file_regie_v1_limits_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rate) ProtoMessage() {}
+
+func (x *Rate) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rate.ProtoReflect.Descriptor instead.
+func (*Rate) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Rate) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Rate) GetPer() string {
+	if x != nil {
+		return x.Per
+	}
+	return ""
+}
+
+type LimitHolder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Run           string                 `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	Step          string                 `protobuf:"bytes,2,opt,name=step,proto3" json:"step,omitempty"` // path; empty: the run itself
+	Weight        uint32                 `protobuf:"varint,3,opt,name=weight,proto3" json:"weight,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitHolder) Reset() {
+	*x = LimitHolder{}
+	mi := &file_regie_v1_limits_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitHolder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitHolder) ProtoMessage() {}
+
+func (x *LimitHolder) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitHolder.ProtoReflect.Descriptor instead.
+func (*LimitHolder) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *LimitHolder) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *LimitHolder) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *LimitHolder) GetWeight() uint32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *LimitHolder) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+type LimitWaiting struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Position uint32                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"` // in the queue, from 1
+	Run      string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	Step     string                 `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`
+	Weight   uint32                 `protobuf:"varint,4,opt,name=weight,proto3" json:"weight,omitempty"`
+	Priority int32                  `protobuf:"varint,5,opt,name=priority,proto3" json:"priority,omitempty"`
+	Since    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	// held, condition, too_big, busy, rate, behind (kept for those before it) or
+	// elsewhere (another of its limits).
+	Why           string                 `protobuf:"bytes,7,opt,name=why,proto3" json:"why,omitempty"`
+	Lacks         []string               `protobuf:"bytes,8,rep,name=lacks,proto3" json:"lacks,omitempty"`                 // conditions
+	NextAt        *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=next_at,json=nextAt,proto3" json:"next_at,omitempty"` // when the rate lets it begin
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitWaiting) Reset() {
+	*x = LimitWaiting{}
+	mi := &file_regie_v1_limits_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitWaiting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitWaiting) ProtoMessage() {}
+
+func (x *LimitWaiting) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitWaiting.ProtoReflect.Descriptor instead.
+func (*LimitWaiting) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LimitWaiting) GetPosition() uint32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *LimitWaiting) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *LimitWaiting) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *LimitWaiting) GetWeight() uint32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *LimitWaiting) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *LimitWaiting) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *LimitWaiting) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *LimitWaiting) GetLacks() []string {
+	if x != nil {
+		return x.Lacks
+	}
+	return nil
+}
+
+func (x *LimitWaiting) GetNextAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAt
+	}
+	return nil
+}
+
+type ListLimitsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	PageSize      int32                  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	MinPosition   uint64                 `protobuf:"varint,4,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLimitsRequest) Reset() {
+	*x = ListLimitsRequest{}
+	mi := &file_regie_v1_limits_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLimitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLimitsRequest) ProtoMessage() {}
+
+func (x *ListLimitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLimitsRequest.ProtoReflect.Descriptor instead.
+func (*ListLimitsRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListLimitsRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ListLimitsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListLimitsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListLimitsRequest) GetMinPosition() uint64 {
+	if x != nil {
+		return x.MinPosition
+	}
+	return 0
+}
+
+type ListLimitsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Limits        []*Limit               `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLimitsResponse) Reset() {
+	*x = ListLimitsResponse{}
+	mi := &file_regie_v1_limits_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLimitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLimitsResponse) ProtoMessage() {}
+
+func (x *ListLimitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLimitsResponse.ProtoReflect.Descriptor instead.
+func (*ListLimitsResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ListLimitsResponse) GetLimits() []*Limit {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *ListLimitsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type GetLimitRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Limit         string                 `protobuf:"bytes,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"` // empty: one that definitions name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLimitRequest) Reset() {
+	*x = GetLimitRequest{}
+	mi := &file_regie_v1_limits_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLimitRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLimitRequest) ProtoMessage() {}
+
+func (x *GetLimitRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLimitRequest.ProtoReflect.Descriptor instead.
+func (*GetLimitRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetLimitRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *GetLimitRequest) GetLimit() string {
+	if x != nil {
+		return x.Limit
+	}
+	return ""
+}
+
+func (x *GetLimitRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+type GetLimitResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Limit         *Limit                 `protobuf:"bytes,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	Holders       []*LimitHolder         `protobuf:"bytes,2,rep,name=holders,proto3" json:"holders,omitempty"` // the first 1000
+	Queue         []*LimitWaiting        `protobuf:"bytes,3,rep,name=queue,proto3" json:"queue,omitempty"`     // the first 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLimitResponse) Reset() {
+	*x = GetLimitResponse{}
+	mi := &file_regie_v1_limits_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLimitResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLimitResponse) ProtoMessage() {}
+
+func (x *GetLimitResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLimitResponse.ProtoReflect.Descriptor instead.
+func (*GetLimitResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetLimitResponse) GetLimit() *Limit {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
+func (x *GetLimitResponse) GetHolders() []*LimitHolder {
+	if x != nil {
+		return x.Holders
+	}
+	return nil
+}
+
+func (x *GetLimitResponse) GetQueue() []*LimitWaiting {
+	if x != nil {
+		return x.Queue
+	}
+	return nil
+}
+
+type SetLimitRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Limit         string                 `protobuf:"bytes,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	Capacity      uint32                 `protobuf:"varint,3,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetLimitRequest) Reset() {
+	*x = SetLimitRequest{}
+	mi := &file_regie_v1_limits_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetLimitRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetLimitRequest) ProtoMessage() {}
+
+func (x *SetLimitRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetLimitRequest.ProtoReflect.Descriptor instead.
+func (*SetLimitRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SetLimitRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *SetLimitRequest) GetLimit() string {
+	if x != nil {
+		return x.Limit
+	}
+	return ""
+}
+
+func (x *SetLimitRequest) GetCapacity() uint32 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+func (x *SetLimitRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type SetLimitResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Limit         *Limit                 `protobuf:"bytes,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetLimitResponse) Reset() {
+	*x = SetLimitResponse{}
+	mi := &file_regie_v1_limits_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetLimitResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetLimitResponse) ProtoMessage() {}
+
+func (x *SetLimitResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetLimitResponse.ProtoReflect.Descriptor instead.
+func (*SetLimitResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SetLimitResponse) GetLimit() *Limit {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
+func (x *SetLimitResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+type HoldingCondition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Date          string                 `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"` // 2006-01-02, or empty
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldingCondition) Reset() {
+	*x = HoldingCondition{}
+	mi := &file_regie_v1_limits_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldingCondition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldingCondition) ProtoMessage() {}
+
+func (x *HoldingCondition) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldingCondition.ProtoReflect.Descriptor instead.
+func (*HoldingCondition) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *HoldingCondition) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *HoldingCondition) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HoldingCondition) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+type ListConditionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // empty: all
+	PageSize      int32                  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	MinPosition   uint64                 `protobuf:"varint,5,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConditionsRequest) Reset() {
+	*x = ListConditionsRequest{}
+	mi := &file_regie_v1_limits_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConditionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConditionsRequest) ProtoMessage() {}
+
+func (x *ListConditionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConditionsRequest.ProtoReflect.Descriptor instead.
+func (*ListConditionsRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListConditionsRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ListConditionsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ListConditionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListConditionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListConditionsRequest) GetMinPosition() uint64 {
+	if x != nil {
+		return x.MinPosition
+	}
+	return 0
+}
+
+type ListConditionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conditions    []*HoldingCondition    `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConditionsResponse) Reset() {
+	*x = ListConditionsResponse{}
+	mi := &file_regie_v1_limits_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConditionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConditionsResponse) ProtoMessage() {}
+
+func (x *ListConditionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConditionsResponse.ProtoReflect.Descriptor instead.
+func (*ListConditionsResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListConditionsResponse) GetConditions() []*HoldingCondition {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+func (x *ListConditionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type AddConditionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Date          string                 `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"` // 2006-01-02, or empty
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddConditionRequest) Reset() {
+	*x = AddConditionRequest{}
+	mi := &file_regie_v1_limits_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddConditionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddConditionRequest) ProtoMessage() {}
+
+func (x *AddConditionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddConditionRequest.ProtoReflect.Descriptor instead.
+func (*AddConditionRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *AddConditionRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *AddConditionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AddConditionRequest) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *AddConditionRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type AddConditionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Changed       bool                   `protobuf:"varint,1,opt,name=changed,proto3" json:"changed,omitempty"` // false: it held already
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddConditionResponse) Reset() {
+	*x = AddConditionResponse{}
+	mi := &file_regie_v1_limits_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddConditionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddConditionResponse) ProtoMessage() {}
+
+func (x *AddConditionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddConditionResponse.ProtoReflect.Descriptor instead.
+func (*AddConditionResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *AddConditionResponse) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
+}
+
+func (x *AddConditionResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+type DeleteConditionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Date          string                 `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteConditionRequest) Reset() {
+	*x = DeleteConditionRequest{}
+	mi := &file_regie_v1_limits_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteConditionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteConditionRequest) ProtoMessage() {}
+
+func (x *DeleteConditionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteConditionRequest.ProtoReflect.Descriptor instead.
+func (*DeleteConditionRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DeleteConditionRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *DeleteConditionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DeleteConditionRequest) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *DeleteConditionRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type DeleteConditionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Changed       bool                   `protobuf:"varint,1,opt,name=changed,proto3" json:"changed,omitempty"` // false: it did not hold
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteConditionResponse) Reset() {
+	*x = DeleteConditionResponse{}
+	mi := &file_regie_v1_limits_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteConditionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteConditionResponse) ProtoMessage() {}
+
+func (x *DeleteConditionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_limits_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteConditionResponse.ProtoReflect.Descriptor instead.
+func (*DeleteConditionResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DeleteConditionResponse) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
+}
+
+func (x *DeleteConditionResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 type Breaker struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -41,7 +1178,7 @@ type Breaker struct {
 
 func (x *Breaker) Reset() {
 	*x = Breaker{}
-	mi := &file_regie_v1_limits_proto_msgTypes[0]
+	mi := &file_regie_v1_limits_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -53,7 +1190,7 @@ func (x *Breaker) String() string {
 func (*Breaker) ProtoMessage() {}
 
 func (x *Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_limits_proto_msgTypes[0]
+	mi := &file_regie_v1_limits_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -66,7 +1203,7 @@ func (x *Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
 func (*Breaker) Descriptor() ([]byte, []int) {
-	return file_regie_v1_limits_proto_rawDescGZIP(), []int{0}
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Breaker) GetNamespace() string {
@@ -151,7 +1288,7 @@ type ListBreakersRequest struct {
 
 func (x *ListBreakersRequest) Reset() {
 	*x = ListBreakersRequest{}
-	mi := &file_regie_v1_limits_proto_msgTypes[1]
+	mi := &file_regie_v1_limits_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -163,7 +1300,7 @@ func (x *ListBreakersRequest) String() string {
 func (*ListBreakersRequest) ProtoMessage() {}
 
 func (x *ListBreakersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_limits_proto_msgTypes[1]
+	mi := &file_regie_v1_limits_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -176,7 +1313,7 @@ func (x *ListBreakersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBreakersRequest.ProtoReflect.Descriptor instead.
 func (*ListBreakersRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_limits_proto_rawDescGZIP(), []int{1}
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListBreakersRequest) GetNamespace() string {
@@ -217,7 +1354,7 @@ type ListBreakersResponse struct {
 
 func (x *ListBreakersResponse) Reset() {
 	*x = ListBreakersResponse{}
-	mi := &file_regie_v1_limits_proto_msgTypes[2]
+	mi := &file_regie_v1_limits_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -229,7 +1366,7 @@ func (x *ListBreakersResponse) String() string {
 func (*ListBreakersResponse) ProtoMessage() {}
 
 func (x *ListBreakersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_limits_proto_msgTypes[2]
+	mi := &file_regie_v1_limits_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -242,7 +1379,7 @@ func (x *ListBreakersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBreakersResponse.ProtoReflect.Descriptor instead.
 func (*ListBreakersResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_limits_proto_rawDescGZIP(), []int{2}
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListBreakersResponse) GetBreakers() []*Breaker {
@@ -271,7 +1408,7 @@ type SetBreakerRequest struct {
 
 func (x *SetBreakerRequest) Reset() {
 	*x = SetBreakerRequest{}
-	mi := &file_regie_v1_limits_proto_msgTypes[3]
+	mi := &file_regie_v1_limits_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -283,7 +1420,7 @@ func (x *SetBreakerRequest) String() string {
 func (*SetBreakerRequest) ProtoMessage() {}
 
 func (x *SetBreakerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_limits_proto_msgTypes[3]
+	mi := &file_regie_v1_limits_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -296,7 +1433,7 @@ func (x *SetBreakerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetBreakerRequest.ProtoReflect.Descriptor instead.
 func (*SetBreakerRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_limits_proto_rawDescGZIP(), []int{3}
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SetBreakerRequest) GetNamespace() string {
@@ -337,7 +1474,7 @@ type SetBreakerResponse struct {
 
 func (x *SetBreakerResponse) Reset() {
 	*x = SetBreakerResponse{}
-	mi := &file_regie_v1_limits_proto_msgTypes[4]
+	mi := &file_regie_v1_limits_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -349,7 +1486,7 @@ func (x *SetBreakerResponse) String() string {
 func (*SetBreakerResponse) ProtoMessage() {}
 
 func (x *SetBreakerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_limits_proto_msgTypes[4]
+	mi := &file_regie_v1_limits_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -362,7 +1499,7 @@ func (x *SetBreakerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetBreakerResponse.ProtoReflect.Descriptor instead.
 func (*SetBreakerResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_limits_proto_rawDescGZIP(), []int{4}
+	return file_regie_v1_limits_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SetBreakerResponse) GetBreaker() *Breaker {
@@ -383,7 +1520,95 @@ var File_regie_v1_limits_proto protoreflect.FileDescriptor
 
 const file_regie_v1_limits_proto_rawDesc = "" +
 	"\n" +
-	"\x15regie/v1/limits.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\"\xd4\x02\n" +
+	"\x15regie/v1/limits.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\"\xae\x02\n" +
+	"\x05Limit\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1a\n" +
+	"\bcapacity\x18\x04 \x01(\rR\bcapacity\x12\x12\n" +
+	"\x04used\x18\x05 \x01(\rR\x04used\x12\x16\n" +
+	"\x06queued\x18\x06 \x01(\rR\x06queued\x12\"\n" +
+	"\x04rate\x18\a \x01(\v2\x0e.regie.v1.RateR\x04rate\x12\x1b\n" +
+	"\trate_left\x18\b \x01(\rR\brateLeft\x12<\n" +
+	"\frate_full_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"rateFullAt\x12\x18\n" +
+	"\adefined\x18\n" +
+	" \x01(\bR\adefined\".\n" +
+	"\x04Rate\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\rR\x05count\x12\x10\n" +
+	"\x03per\x18\x02 \x01(\tR\x03per\"}\n" +
+	"\vLimitHolder\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\tR\x03run\x12\x12\n" +
+	"\x04step\x18\x02 \x01(\tR\x04step\x12\x16\n" +
+	"\x06weight\x18\x03 \x01(\rR\x06weight\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x93\x02\n" +
+	"\fLimitWaiting\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\rR\bposition\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
+	"\x04step\x18\x03 \x01(\tR\x04step\x12\x16\n" +
+	"\x06weight\x18\x04 \x01(\rR\x06weight\x12\x1a\n" +
+	"\bpriority\x18\x05 \x01(\x05R\bpriority\x120\n" +
+	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x10\n" +
+	"\x03why\x18\a \x01(\tR\x03why\x12\x14\n" +
+	"\x05lacks\x18\b \x03(\tR\x05lacks\x123\n" +
+	"\anext_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x06nextAt\"\x90\x01\n" +
+	"\x11ListLimitsRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12!\n" +
+	"\fmin_position\x18\x04 \x01(\x04R\vminPosition\"e\n" +
+	"\x12ListLimitsResponse\x12'\n" +
+	"\x06limits\x18\x01 \x03(\v2\x0f.regie.v1.LimitR\x06limits\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"Y\n" +
+	"\x0fGetLimitRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\tR\x05limit\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\"\x98\x01\n" +
+	"\x10GetLimitResponse\x12%\n" +
+	"\x05limit\x18\x01 \x01(\v2\x0f.regie.v1.LimitR\x05limit\x12/\n" +
+	"\aholders\x18\x02 \x03(\v2\x15.regie.v1.LimitHolderR\aholders\x12,\n" +
+	"\x05queue\x18\x03 \x03(\v2\x16.regie.v1.LimitWaitingR\x05queue\"y\n" +
+	"\x0fSetLimitRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\tR\x05limit\x12\x1a\n" +
+	"\bcapacity\x18\x03 \x01(\rR\bcapacity\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"U\n" +
+	"\x10SetLimitResponse\x12%\n" +
+	"\x05limit\x18\x01 \x01(\v2\x0f.regie.v1.LimitR\x05limit\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"X\n" +
+	"\x10HoldingCondition\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04date\x18\x03 \x01(\tR\x04date\"\xa8\x01\n" +
+	"\x15ListConditionsRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\x12!\n" +
+	"\fmin_position\x18\x05 \x01(\x04R\vminPosition\"|\n" +
+	"\x16ListConditionsResponse\x12:\n" +
+	"\n" +
+	"conditions\x18\x01 \x03(\v2\x1a.regie.v1.HoldingConditionR\n" +
+	"conditions\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"s\n" +
+	"\x13AddConditionRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04date\x18\x03 \x01(\tR\x04date\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"L\n" +
+	"\x14AddConditionResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x01(\bR\achanged\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"v\n" +
+	"\x16DeleteConditionRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04date\x18\x03 \x01(\tR\x04date\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"O\n" +
+	"\x17DeleteConditionResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x01(\bR\achanged\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"\xd4\x02\n" +
 	"\aBreaker\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1e\n" +
 	"\n" +
@@ -416,8 +1641,15 @@ const file_regie_v1_limits_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\"]\n" +
 	"\x12SetBreakerResponse\x12+\n" +
 	"\abreaker\x18\x01 \x01(\v2\x11.regie.v1.BreakerR\abreaker\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\x04R\bposition2\xbb\x02\n" +
-	"\fLimitService\x12\x90\x01\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition2\xb0\t\n" +
+	"\fLimitService\x12\x88\x01\n" +
+	"\n" +
+	"ListLimits\x12\x1b.regie.v1.ListLimitsRequest\x1a\x1c.regie.v1.ListLimitsResponse\"?\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02#\x12!/v1/namespaces/{namespace}/limits\x90\x02\x01\x12\x88\x01\n" +
+	"\bGetLimit\x12\x19.regie.v1.GetLimitRequest\x1a\x1a.regie.v1.GetLimitResponse\"E\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02+\x12)/v1/namespaces/{namespace}/limits/{limit}\x90\x02\x01\x12\x8a\x01\n" +
+	"\bSetLimit\x12\x19.regie.v1.SetLimitRequest\x1a\x1a.regie.v1.SetLimitResponse\"G\x8a\xe7\x18\x0f\b\x17\x12\tnamespace \x01\x82\xd3\xe4\x93\x02.:\x01*2)/v1/namespaces/{namespace}/limits/{limit}\x12\x98\x01\n" +
+	"\x0eListConditions\x12\x1f.regie.v1.ListConditionsRequest\x1a .regie.v1.ListConditionsResponse\"C\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/conditions\x90\x02\x01\x12\x92\x01\n" +
+	"\fAddCondition\x12\x1d.regie.v1.AddConditionRequest\x1a\x1e.regie.v1.AddConditionResponse\"C\x8a\xe7\x18\x0f\b\x19\x12\tnamespace \x01\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/namespaces/{namespace}/conditions\x12\x9f\x01\n" +
+	"\x0fDeleteCondition\x12 .regie.v1.DeleteConditionRequest\x1a!.regie.v1.DeleteConditionResponse\"G\x8a\xe7\x18\x0f\b\x19\x12\tnamespace \x01\x82\xd3\xe4\x93\x02.*,/v1/namespaces/{namespace}/conditions/{name}\x12\x90\x01\n" +
 	"\fListBreakers\x12\x1d.regie.v1.ListBreakersRequest\x1a\x1e.regie.v1.ListBreakersResponse\"A\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02%\x12#/v1/namespaces/{namespace}/breakers\x90\x02\x01\x12\x97\x01\n" +
 	"\n" +
 	"SetBreaker\x12\x1b.regie.v1.SetBreakerRequest\x1a\x1c.regie.v1.SetBreakerResponse\"N\x8a\xe7\x18\x0f\b\x17\x12\tnamespace \x01\x82\xd3\xe4\x93\x025:\x01*\"0/v1/namespaces/{namespace}/breakers/{connection}B1Z/github.com/regie-dev/regie/gen/regie/v1;regiev1b\x06proto3"
@@ -434,29 +1666,69 @@ func file_regie_v1_limits_proto_rawDescGZIP() []byte {
 	return file_regie_v1_limits_proto_rawDescData
 }
 
-var file_regie_v1_limits_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_regie_v1_limits_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_regie_v1_limits_proto_goTypes = []any{
-	(*Breaker)(nil),               // 0: regie.v1.Breaker
-	(*ListBreakersRequest)(nil),   // 1: regie.v1.ListBreakersRequest
-	(*ListBreakersResponse)(nil),  // 2: regie.v1.ListBreakersResponse
-	(*SetBreakerRequest)(nil),     // 3: regie.v1.SetBreakerRequest
-	(*SetBreakerResponse)(nil),    // 4: regie.v1.SetBreakerResponse
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Limit)(nil),                   // 0: regie.v1.Limit
+	(*Rate)(nil),                    // 1: regie.v1.Rate
+	(*LimitHolder)(nil),             // 2: regie.v1.LimitHolder
+	(*LimitWaiting)(nil),            // 3: regie.v1.LimitWaiting
+	(*ListLimitsRequest)(nil),       // 4: regie.v1.ListLimitsRequest
+	(*ListLimitsResponse)(nil),      // 5: regie.v1.ListLimitsResponse
+	(*GetLimitRequest)(nil),         // 6: regie.v1.GetLimitRequest
+	(*GetLimitResponse)(nil),        // 7: regie.v1.GetLimitResponse
+	(*SetLimitRequest)(nil),         // 8: regie.v1.SetLimitRequest
+	(*SetLimitResponse)(nil),        // 9: regie.v1.SetLimitResponse
+	(*HoldingCondition)(nil),        // 10: regie.v1.HoldingCondition
+	(*ListConditionsRequest)(nil),   // 11: regie.v1.ListConditionsRequest
+	(*ListConditionsResponse)(nil),  // 12: regie.v1.ListConditionsResponse
+	(*AddConditionRequest)(nil),     // 13: regie.v1.AddConditionRequest
+	(*AddConditionResponse)(nil),    // 14: regie.v1.AddConditionResponse
+	(*DeleteConditionRequest)(nil),  // 15: regie.v1.DeleteConditionRequest
+	(*DeleteConditionResponse)(nil), // 16: regie.v1.DeleteConditionResponse
+	(*Breaker)(nil),                 // 17: regie.v1.Breaker
+	(*ListBreakersRequest)(nil),     // 18: regie.v1.ListBreakersRequest
+	(*ListBreakersResponse)(nil),    // 19: regie.v1.ListBreakersResponse
+	(*SetBreakerRequest)(nil),       // 20: regie.v1.SetBreakerRequest
+	(*SetBreakerResponse)(nil),      // 21: regie.v1.SetBreakerResponse
+	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
 }
 var file_regie_v1_limits_proto_depIdxs = []int32{
-	5, // 0: regie.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	5, // 1: regie.v1.Breaker.probe_at:type_name -> google.protobuf.Timestamp
-	0, // 2: regie.v1.ListBreakersResponse.breakers:type_name -> regie.v1.Breaker
-	0, // 3: regie.v1.SetBreakerResponse.breaker:type_name -> regie.v1.Breaker
-	1, // 4: regie.v1.LimitService.ListBreakers:input_type -> regie.v1.ListBreakersRequest
-	3, // 5: regie.v1.LimitService.SetBreaker:input_type -> regie.v1.SetBreakerRequest
-	2, // 6: regie.v1.LimitService.ListBreakers:output_type -> regie.v1.ListBreakersResponse
-	4, // 7: regie.v1.LimitService.SetBreaker:output_type -> regie.v1.SetBreakerResponse
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	1,  // 0: regie.v1.Limit.rate:type_name -> regie.v1.Rate
+	22, // 1: regie.v1.Limit.rate_full_at:type_name -> google.protobuf.Timestamp
+	22, // 2: regie.v1.LimitHolder.since:type_name -> google.protobuf.Timestamp
+	22, // 3: regie.v1.LimitWaiting.since:type_name -> google.protobuf.Timestamp
+	22, // 4: regie.v1.LimitWaiting.next_at:type_name -> google.protobuf.Timestamp
+	0,  // 5: regie.v1.ListLimitsResponse.limits:type_name -> regie.v1.Limit
+	0,  // 6: regie.v1.GetLimitResponse.limit:type_name -> regie.v1.Limit
+	2,  // 7: regie.v1.GetLimitResponse.holders:type_name -> regie.v1.LimitHolder
+	3,  // 8: regie.v1.GetLimitResponse.queue:type_name -> regie.v1.LimitWaiting
+	0,  // 9: regie.v1.SetLimitResponse.limit:type_name -> regie.v1.Limit
+	10, // 10: regie.v1.ListConditionsResponse.conditions:type_name -> regie.v1.HoldingCondition
+	22, // 11: regie.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	22, // 12: regie.v1.Breaker.probe_at:type_name -> google.protobuf.Timestamp
+	17, // 13: regie.v1.ListBreakersResponse.breakers:type_name -> regie.v1.Breaker
+	17, // 14: regie.v1.SetBreakerResponse.breaker:type_name -> regie.v1.Breaker
+	4,  // 15: regie.v1.LimitService.ListLimits:input_type -> regie.v1.ListLimitsRequest
+	6,  // 16: regie.v1.LimitService.GetLimit:input_type -> regie.v1.GetLimitRequest
+	8,  // 17: regie.v1.LimitService.SetLimit:input_type -> regie.v1.SetLimitRequest
+	11, // 18: regie.v1.LimitService.ListConditions:input_type -> regie.v1.ListConditionsRequest
+	13, // 19: regie.v1.LimitService.AddCondition:input_type -> regie.v1.AddConditionRequest
+	15, // 20: regie.v1.LimitService.DeleteCondition:input_type -> regie.v1.DeleteConditionRequest
+	18, // 21: regie.v1.LimitService.ListBreakers:input_type -> regie.v1.ListBreakersRequest
+	20, // 22: regie.v1.LimitService.SetBreaker:input_type -> regie.v1.SetBreakerRequest
+	5,  // 23: regie.v1.LimitService.ListLimits:output_type -> regie.v1.ListLimitsResponse
+	7,  // 24: regie.v1.LimitService.GetLimit:output_type -> regie.v1.GetLimitResponse
+	9,  // 25: regie.v1.LimitService.SetLimit:output_type -> regie.v1.SetLimitResponse
+	12, // 26: regie.v1.LimitService.ListConditions:output_type -> regie.v1.ListConditionsResponse
+	14, // 27: regie.v1.LimitService.AddCondition:output_type -> regie.v1.AddConditionResponse
+	16, // 28: regie.v1.LimitService.DeleteCondition:output_type -> regie.v1.DeleteConditionResponse
+	19, // 29: regie.v1.LimitService.ListBreakers:output_type -> regie.v1.ListBreakersResponse
+	21, // 30: regie.v1.LimitService.SetBreaker:output_type -> regie.v1.SetBreakerResponse
+	23, // [23:31] is the sub-list for method output_type
+	15, // [15:23] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_limits_proto_init() }
@@ -471,7 +1743,7 @@ func file_regie_v1_limits_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_limits_proto_rawDesc), len(file_regie_v1_limits_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

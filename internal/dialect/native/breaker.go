@@ -47,7 +47,7 @@ func (l *loader) breakerOf(n *yamldoc.Node) *breaker.Policy {
 		}
 		d, err := duration.Parse(text)
 		if err == nil && d <= 0 {
-			l.list.Errorf(n.Get(field).Pos, descriptor.CodeOutOfRange, "`%s` is %s; want more than nothing", field, text).WithLength(n.Get(field).Length())
+			l.list.Errorf(n.Get(field).Pos, descriptor.CodeInvalidValue, "`%s` must be longer than nothing; this is %s", field, text).WithLength(n.Get(field).Length())
 		}
 		return d
 	}

@@ -282,6 +282,15 @@ func (c *compiler) addObject(ref workflow.ObjectRef) bool {
 // missingObject warns of a name that is not in the files: it may be applied
 // elsewhere.
 func (c *compiler) missingObject(kind string, n *yamldoc.Node) {
+	there := c.cfg.There
+	if there != nil && there(kind, c.prog.Namespace, n.Text) {
+		return
+	}
+	if kind == kindLimit && there != nil {
+		c.errorAt(n, codeUnknownObject, "there is no limit %q", n.Text).
+			WithHint("define it beside the workflow:\n  ---\n  kind: Limit\n  name: %s\n  capacity: 1", n.Text)
+		return
+	}
 	var names []string
 	d := c.list.Warnf(n.Pos, codeUnknownObject, "the %s %q is not in these files", kind, n.Text).WithLength(n.Length())
 	for _, o := range c.set.Objects {

@@ -14,14 +14,7 @@ func (d *language) describeObjects(cfg Config) {
 	d.channel, d.channels = typed("Channel", "Where messages go.", cfg.Channels)
 	d.describeTaskType()
 	d.describeCalendar()
-	d.limit = &descriptor.Object{Name: "Limit", Doc: "A budget that steps share: how many may run at once, or how often one may start. A limit of one is a lock.", Example: "kind: Limit\nname: bank-api\nmax: 5\n"}
-	d.limit.Fields = append(objectFields("Limit"),
-		descriptor.Field{Name: "max", Type: atLeast(1), Doc: "How many shares may be held at once."},
-		descriptor.Field{Name: "rate", Type: object(&descriptor.Object{Name: "rate", Doc: "How often steps may start.", Fields: []descriptor.Field{
-			{Name: "count", Type: atLeast(1), Required: true, Doc: "How many may start"},
-			{Name: "per", Type: kind(descriptor.Duration), Required: true, Doc: "in this time."},
-		}}), Doc: "How often steps may start."})
-	d.limit.OneOfGroups = []descriptor.Group{{Fields: []string{"max", "rate"}, Needed: true, What: "what is limited"}}
+	d.describeLimit()
 	d.describePolicy()
 }
 

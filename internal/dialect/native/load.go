@@ -10,6 +10,7 @@ import (
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/diag"
 	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 	"github.com/regie-dev/regie/internal/yamldoc"
@@ -37,6 +38,9 @@ type Config struct {
 	// that match one of the patterns, ordered by path. Faults are reported at
 	// their pattern. Nil: bundles are not read, and programs have none.
 	Files func(file string, patterns []string) ([]workflow.File, []FileFault)
+	// There reports whether an object that is not in the files is where they are
+	// applied. Nil: that is not known.
+	There func(kind, namespace, name string) bool
 	// RunOnce says that runs are started by hand and watched by nobody, as by
 	// `regie run`: what only a server applies gives a warning.
 	RunOnce bool
@@ -99,6 +103,8 @@ type Object struct {
 	Pos       diag.Pos
 	// Breaker is the circuit breaker of a Connection; nil: none.
 	Breaker *breaker.Policy
+	// Limit is what a Limit allows; nil for other kinds.
+	Limit *gate.Limit
 	// Fields are the other fields. Expressions in it read namespace variables
 	// only; secrets stand by name.
 	Fields *workflow.Data
@@ -276,6 +282,11 @@ func (l *loader) object(d document) {
 		if d.kind == kindChannel && t.Name == o.Type && len(t.Connections) > 0 {
 			c.useObject(kindConnection, d.node.Get("connection"), t.Connections)
 		}
+	}
+	if d.kind == kindLimit {
+		o.Limit = l.limitOf(d.node, o)
+		l.set.Objects = append(l.set.Objects, o)
+		return
 	}
 	if d.kind == kindConnection {
 		o.Breaker = l.breakerOf(d.node.Get("breaker"))

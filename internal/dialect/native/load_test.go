@@ -2,6 +2,7 @@ package native
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,7 +126,14 @@ func TestLoad(t *testing.T) {
 				got["programs"] += summarize(w.Program)
 			}
 			for _, o := range set.Objects {
-				got["objects"] += o.Kind + " " + o.Namespace + "/" + o.Name + " " + o.Type + " " + data(o.Fields) + "\n"
+				got["objects"] += o.Kind + " " + o.Namespace + "/" + o.Name + " " + o.Type + " " + data(o.Fields)
+				if o.Breaker != nil {
+					got["objects"] += fmt.Sprintf(" breaker %+v", *o.Breaker)
+				}
+				if o.Limit != nil {
+					got["objects"] += fmt.Sprintf("capacity %d rate %+v", o.Limit.Capacity, o.Limit.Rate)
+				}
+				got["objects"] += "\n"
 			}
 			compare(t, name, archive, got)
 		})

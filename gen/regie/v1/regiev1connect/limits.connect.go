@@ -33,6 +33,21 @@ const (
 // reflection-formatted method names, remove the leading slash and convert the remaining slash to a
 // period.
 const (
+	// LimitServiceListLimitsProcedure is the fully-qualified name of the LimitService's ListLimits RPC.
+	LimitServiceListLimitsProcedure = "/regie.v1.LimitService/ListLimits"
+	// LimitServiceGetLimitProcedure is the fully-qualified name of the LimitService's GetLimit RPC.
+	LimitServiceGetLimitProcedure = "/regie.v1.LimitService/GetLimit"
+	// LimitServiceSetLimitProcedure is the fully-qualified name of the LimitService's SetLimit RPC.
+	LimitServiceSetLimitProcedure = "/regie.v1.LimitService/SetLimit"
+	// LimitServiceListConditionsProcedure is the fully-qualified name of the LimitService's
+	// ListConditions RPC.
+	LimitServiceListConditionsProcedure = "/regie.v1.LimitService/ListConditions"
+	// LimitServiceAddConditionProcedure is the fully-qualified name of the LimitService's AddCondition
+	// RPC.
+	LimitServiceAddConditionProcedure = "/regie.v1.LimitService/AddCondition"
+	// LimitServiceDeleteConditionProcedure is the fully-qualified name of the LimitService's
+	// DeleteCondition RPC.
+	LimitServiceDeleteConditionProcedure = "/regie.v1.LimitService/DeleteCondition"
 	// LimitServiceListBreakersProcedure is the fully-qualified name of the LimitService's ListBreakers
 	// RPC.
 	LimitServiceListBreakersProcedure = "/regie.v1.LimitService/ListBreakers"
@@ -42,6 +57,20 @@ const (
 
 // LimitServiceClient is a client for the regie.v1.LimitService service.
 type LimitServiceClient interface {
+	// Lists limits: those that definitions name, and those that somebody holds or
+	// waits for, such as quotas and concurrency keys.
+	ListLimits(context.Context, *v1.ListLimitsRequest) (*v1.ListLimitsResponse, error)
+	// Shows a limit with who holds shares of it, and who waits for one.
+	GetLimit(context.Context, *v1.GetLimitRequest) (*v1.GetLimitResponse, error)
+	// Changes how much there is of a limit, at once, until its definition is applied
+	// again. Who holds more than that keeps it.
+	SetLimit(context.Context, *v1.SetLimitRequest) (*v1.SetLimitResponse, error)
+	// Lists the conditions that hold.
+	ListConditions(context.Context, *v1.ListConditionsRequest) (*v1.ListConditionsResponse, error)
+	// Says that a condition holds. What waits for it begins at once.
+	AddCondition(context.Context, *v1.AddConditionRequest) (*v1.AddConditionResponse, error)
+	// Says that a condition holds no more.
+	DeleteCondition(context.Context, *v1.DeleteConditionRequest) (*v1.DeleteConditionResponse, error)
 	// Lists the circuit breakers of connections: those that definitions name, and
 	// those that somebody opened.
 	ListBreakers(context.Context, *v1.ListBreakersRequest) (*v1.ListBreakersResponse, error)
@@ -61,6 +90,45 @@ func NewLimitServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 	baseURL = strings.TrimRight(baseURL, "/")
 	limitServiceMethods := v1.File_regie_v1_limits_proto.Services().ByName("LimitService").Methods()
 	return &limitServiceClient{
+		listLimits: connect.NewClient[v1.ListLimitsRequest, v1.ListLimitsResponse](
+			httpClient,
+			baseURL+LimitServiceListLimitsProcedure,
+			connect.WithSchema(limitServiceMethods.ByName("ListLimits")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getLimit: connect.NewClient[v1.GetLimitRequest, v1.GetLimitResponse](
+			httpClient,
+			baseURL+LimitServiceGetLimitProcedure,
+			connect.WithSchema(limitServiceMethods.ByName("GetLimit")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		setLimit: connect.NewClient[v1.SetLimitRequest, v1.SetLimitResponse](
+			httpClient,
+			baseURL+LimitServiceSetLimitProcedure,
+			connect.WithSchema(limitServiceMethods.ByName("SetLimit")),
+			connect.WithClientOptions(opts...),
+		),
+		listConditions: connect.NewClient[v1.ListConditionsRequest, v1.ListConditionsResponse](
+			httpClient,
+			baseURL+LimitServiceListConditionsProcedure,
+			connect.WithSchema(limitServiceMethods.ByName("ListConditions")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		addCondition: connect.NewClient[v1.AddConditionRequest, v1.AddConditionResponse](
+			httpClient,
+			baseURL+LimitServiceAddConditionProcedure,
+			connect.WithSchema(limitServiceMethods.ByName("AddCondition")),
+			connect.WithClientOptions(opts...),
+		),
+		deleteCondition: connect.NewClient[v1.DeleteConditionRequest, v1.DeleteConditionResponse](
+			httpClient,
+			baseURL+LimitServiceDeleteConditionProcedure,
+			connect.WithSchema(limitServiceMethods.ByName("DeleteCondition")),
+			connect.WithClientOptions(opts...),
+		),
 		listBreakers: connect.NewClient[v1.ListBreakersRequest, v1.ListBreakersResponse](
 			httpClient,
 			baseURL+LimitServiceListBreakersProcedure,
@@ -79,8 +147,68 @@ func NewLimitServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 
 // limitServiceClient implements LimitServiceClient.
 type limitServiceClient struct {
-	listBreakers *connect.Client[v1.ListBreakersRequest, v1.ListBreakersResponse]
-	setBreaker   *connect.Client[v1.SetBreakerRequest, v1.SetBreakerResponse]
+	listLimits      *connect.Client[v1.ListLimitsRequest, v1.ListLimitsResponse]
+	getLimit        *connect.Client[v1.GetLimitRequest, v1.GetLimitResponse]
+	setLimit        *connect.Client[v1.SetLimitRequest, v1.SetLimitResponse]
+	listConditions  *connect.Client[v1.ListConditionsRequest, v1.ListConditionsResponse]
+	addCondition    *connect.Client[v1.AddConditionRequest, v1.AddConditionResponse]
+	deleteCondition *connect.Client[v1.DeleteConditionRequest, v1.DeleteConditionResponse]
+	listBreakers    *connect.Client[v1.ListBreakersRequest, v1.ListBreakersResponse]
+	setBreaker      *connect.Client[v1.SetBreakerRequest, v1.SetBreakerResponse]
+}
+
+// ListLimits calls regie.v1.LimitService.ListLimits.
+func (c *limitServiceClient) ListLimits(ctx context.Context, req *v1.ListLimitsRequest) (*v1.ListLimitsResponse, error) {
+	response, err := c.listLimits.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetLimit calls regie.v1.LimitService.GetLimit.
+func (c *limitServiceClient) GetLimit(ctx context.Context, req *v1.GetLimitRequest) (*v1.GetLimitResponse, error) {
+	response, err := c.getLimit.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetLimit calls regie.v1.LimitService.SetLimit.
+func (c *limitServiceClient) SetLimit(ctx context.Context, req *v1.SetLimitRequest) (*v1.SetLimitResponse, error) {
+	response, err := c.setLimit.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListConditions calls regie.v1.LimitService.ListConditions.
+func (c *limitServiceClient) ListConditions(ctx context.Context, req *v1.ListConditionsRequest) (*v1.ListConditionsResponse, error) {
+	response, err := c.listConditions.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// AddCondition calls regie.v1.LimitService.AddCondition.
+func (c *limitServiceClient) AddCondition(ctx context.Context, req *v1.AddConditionRequest) (*v1.AddConditionResponse, error) {
+	response, err := c.addCondition.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DeleteCondition calls regie.v1.LimitService.DeleteCondition.
+func (c *limitServiceClient) DeleteCondition(ctx context.Context, req *v1.DeleteConditionRequest) (*v1.DeleteConditionResponse, error) {
+	response, err := c.deleteCondition.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ListBreakers calls regie.v1.LimitService.ListBreakers.
@@ -103,6 +231,20 @@ func (c *limitServiceClient) SetBreaker(ctx context.Context, req *v1.SetBreakerR
 
 // LimitServiceHandler is an implementation of the regie.v1.LimitService service.
 type LimitServiceHandler interface {
+	// Lists limits: those that definitions name, and those that somebody holds or
+	// waits for, such as quotas and concurrency keys.
+	ListLimits(context.Context, *v1.ListLimitsRequest) (*v1.ListLimitsResponse, error)
+	// Shows a limit with who holds shares of it, and who waits for one.
+	GetLimit(context.Context, *v1.GetLimitRequest) (*v1.GetLimitResponse, error)
+	// Changes how much there is of a limit, at once, until its definition is applied
+	// again. Who holds more than that keeps it.
+	SetLimit(context.Context, *v1.SetLimitRequest) (*v1.SetLimitResponse, error)
+	// Lists the conditions that hold.
+	ListConditions(context.Context, *v1.ListConditionsRequest) (*v1.ListConditionsResponse, error)
+	// Says that a condition holds. What waits for it begins at once.
+	AddCondition(context.Context, *v1.AddConditionRequest) (*v1.AddConditionResponse, error)
+	// Says that a condition holds no more.
+	DeleteCondition(context.Context, *v1.DeleteConditionRequest) (*v1.DeleteConditionResponse, error)
 	// Lists the circuit breakers of connections: those that definitions name, and
 	// those that somebody opened.
 	ListBreakers(context.Context, *v1.ListBreakersRequest) (*v1.ListBreakersResponse, error)
@@ -118,6 +260,45 @@ type LimitServiceHandler interface {
 // and JSON codecs. They also support gzip compression.
 func NewLimitServiceHandler(svc LimitServiceHandler, opts ...connect.HandlerOption) (string, http.Handler) {
 	limitServiceMethods := v1.File_regie_v1_limits_proto.Services().ByName("LimitService").Methods()
+	limitServiceListLimitsHandler := connect.NewUnaryHandlerSimple(
+		LimitServiceListLimitsProcedure,
+		svc.ListLimits,
+		connect.WithSchema(limitServiceMethods.ByName("ListLimits")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	limitServiceGetLimitHandler := connect.NewUnaryHandlerSimple(
+		LimitServiceGetLimitProcedure,
+		svc.GetLimit,
+		connect.WithSchema(limitServiceMethods.ByName("GetLimit")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	limitServiceSetLimitHandler := connect.NewUnaryHandlerSimple(
+		LimitServiceSetLimitProcedure,
+		svc.SetLimit,
+		connect.WithSchema(limitServiceMethods.ByName("SetLimit")),
+		connect.WithHandlerOptions(opts...),
+	)
+	limitServiceListConditionsHandler := connect.NewUnaryHandlerSimple(
+		LimitServiceListConditionsProcedure,
+		svc.ListConditions,
+		connect.WithSchema(limitServiceMethods.ByName("ListConditions")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	limitServiceAddConditionHandler := connect.NewUnaryHandlerSimple(
+		LimitServiceAddConditionProcedure,
+		svc.AddCondition,
+		connect.WithSchema(limitServiceMethods.ByName("AddCondition")),
+		connect.WithHandlerOptions(opts...),
+	)
+	limitServiceDeleteConditionHandler := connect.NewUnaryHandlerSimple(
+		LimitServiceDeleteConditionProcedure,
+		svc.DeleteCondition,
+		connect.WithSchema(limitServiceMethods.ByName("DeleteCondition")),
+		connect.WithHandlerOptions(opts...),
+	)
 	limitServiceListBreakersHandler := connect.NewUnaryHandlerSimple(
 		LimitServiceListBreakersProcedure,
 		svc.ListBreakers,
@@ -133,6 +314,18 @@ func NewLimitServiceHandler(svc LimitServiceHandler, opts ...connect.HandlerOpti
 	)
 	return "/regie.v1.LimitService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
+		case LimitServiceListLimitsProcedure:
+			limitServiceListLimitsHandler.ServeHTTP(w, r)
+		case LimitServiceGetLimitProcedure:
+			limitServiceGetLimitHandler.ServeHTTP(w, r)
+		case LimitServiceSetLimitProcedure:
+			limitServiceSetLimitHandler.ServeHTTP(w, r)
+		case LimitServiceListConditionsProcedure:
+			limitServiceListConditionsHandler.ServeHTTP(w, r)
+		case LimitServiceAddConditionProcedure:
+			limitServiceAddConditionHandler.ServeHTTP(w, r)
+		case LimitServiceDeleteConditionProcedure:
+			limitServiceDeleteConditionHandler.ServeHTTP(w, r)
 		case LimitServiceListBreakersProcedure:
 			limitServiceListBreakersHandler.ServeHTTP(w, r)
 		case LimitServiceSetBreakerProcedure:
@@ -145,6 +338,30 @@ func NewLimitServiceHandler(svc LimitServiceHandler, opts ...connect.HandlerOpti
 
 // UnimplementedLimitServiceHandler returns CodeUnimplemented from all methods.
 type UnimplementedLimitServiceHandler struct{}
+
+func (UnimplementedLimitServiceHandler) ListLimits(context.Context, *v1.ListLimitsRequest) (*v1.ListLimitsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.LimitService.ListLimits is not implemented"))
+}
+
+func (UnimplementedLimitServiceHandler) GetLimit(context.Context, *v1.GetLimitRequest) (*v1.GetLimitResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.LimitService.GetLimit is not implemented"))
+}
+
+func (UnimplementedLimitServiceHandler) SetLimit(context.Context, *v1.SetLimitRequest) (*v1.SetLimitResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.LimitService.SetLimit is not implemented"))
+}
+
+func (UnimplementedLimitServiceHandler) ListConditions(context.Context, *v1.ListConditionsRequest) (*v1.ListConditionsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.LimitService.ListConditions is not implemented"))
+}
+
+func (UnimplementedLimitServiceHandler) AddCondition(context.Context, *v1.AddConditionRequest) (*v1.AddConditionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.LimitService.AddCondition is not implemented"))
+}
+
+func (UnimplementedLimitServiceHandler) DeleteCondition(context.Context, *v1.DeleteConditionRequest) (*v1.DeleteConditionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.LimitService.DeleteCondition is not implemented"))
+}
 
 func (UnimplementedLimitServiceHandler) ListBreakers(context.Context, *v1.ListBreakersRequest) (*v1.ListBreakersResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.LimitService.ListBreakers is not implemented"))
