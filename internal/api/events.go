@@ -197,6 +197,7 @@ var eventWords = map[engine.EventKind]string{
 	engine.EvRetry: "tries again", engine.EvCaught: "error handled", engine.EvAssigned: "variables set",
 	engine.EvStopping: "told to stop", engine.EvUnknown: "outcome unknown", engine.EvEnded: "ended",
 	engine.EvCancelAsked: "cancel asked", engine.EvRunEnded: "run ended", engine.EvHeld: "held", engine.EvReleased: "released",
+	engine.EvRerun: "steps run again", engine.EvReentered: "began again",
 	engine.EvSettled: "set", engine.EvCommented: "comment",
 	engine.EvFailureHeld: "failure held", engine.EvRetryAsked: "retry asked", engine.EvFrameReopened: "block reopened", engine.EvReopened: "reopened",
 }

@@ -8,13 +8,15 @@ import (
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/runtime"
+	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/value"
 )
 
 // checkOperation refuses what belongs to another action.
 func checkOperation(m *regiev1.ActRequest) error {
 	switch m.GetAction() {
-	case regiev1.Action_ACTION_SET_SUCCEEDED, regiev1.Action_ACTION_SET_FAILED, regiev1.Action_ACTION_SKIP, regiev1.Action_ACTION_KILL:
+	case regiev1.Action_ACTION_SET_SUCCEEDED, regiev1.Action_ACTION_SET_FAILED, regiev1.Action_ACTION_SKIP, regiev1.Action_ACTION_KILL,
+		regiev1.Action_ACTION_RERUN:
 		if len(m.GetSteps()) == 0 {
 			return invalid("steps", "name the steps")
 		}
@@ -23,6 +25,9 @@ func checkOperation(m *regiev1.ActRequest) error {
 			return invalid("reason", "the note is missing")
 		}
 	default:
+	}
+	if m.GetRedo() && m.GetAction() != regiev1.Action_ACTION_RERUN {
+		return invalid("redo", "it belongs to ACTION_RERUN")
 	}
 	named := m.GetErrorName() + m.GetErrorMessage()
 	switch {
@@ -76,7 +81,28 @@ func operationOf(m *regiev1.ActRequest, order engine.Action) (engine.Input, erro
 		return engine.Kill{Action: order}, nil
 	case regiev1.Action_ACTION_RUN_NOW:
 		return engine.RunNow{Action: order}, nil
+	case regiev1.Action_ACTION_RERUN:
+		return engine.Rerun{Action: order, Redo: m.GetRedo()}, nil
 	default: // the enum has no other
 		return engine.Comment{Action: order}, nil
 	}
+}
+
+// repeated finds the run that a new one repeats, and its input.
+func (a *API) repeated(ctx context.Context, m *regiev1.StartRunRequest) (store.RunRow, value.Value, error) {
+	row, err := a.find(ctx, m.GetNamespace(), m.GetRerunOf())
+	if err != nil {
+		return row, value.Null, err
+	}
+	if row.Workflow != m.GetWorkflow() {
+		return row, value.Null, invalid("rerun_of", "run %s is of workflow %s", row.ID, row.Workflow)
+	}
+	run, erased, err := a.history(ctx, &row)
+	switch {
+	case err != nil:
+		return row, value.Null, failure(err)
+	case erased && m.GetInput() == nil:
+		return row, value.Null, invalid("input", "the input of run %s was erased: give one", row.ID)
+	}
+	return row, run.Input, nil
 }

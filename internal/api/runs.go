@@ -50,9 +50,23 @@ func (a *API) StartRun(ctx context.Context, m *regiev1.StartRunRequest) (*regiev
 	if err != nil {
 		return nil, failure(err)
 	}
+	trigger, date := "manual", m.GetBusinessDate()
+	if m.GetRerunOf() != "" {
+		old, before, err := a.repeated(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		trigger = "rerun/" + string(old.ID)
+		if date == "" {
+			date = old.BusinessDate
+		}
+		if m.GetInput() == nil {
+			input = before
+		}
+	}
 	accepted, err := a.cfg.Starter.Start(ctx, Start{
-		Namespace: m.GetNamespace(), Workflow: m.GetWorkflow(), Version: m.GetVersion(), Input: input, BusinessDate: m.GetBusinessDate(),
-		Key: runKey(ctx, m.GetIdempotencyKey()), Body: body, Held: m.GetHeld(), Trigger: "manual",
+		Namespace: m.GetNamespace(), Workflow: m.GetWorkflow(), Version: m.GetVersion(), Input: input, BusinessDate: date,
+		Key: runKey(ctx, m.GetIdempotencyKey()), Body: body, Held: m.GetHeld(), Trigger: trigger,
 		By: a.by(ctx, m.GetReason()),
 	})
 	if err != nil {
@@ -88,7 +102,7 @@ type Start struct {
 	Key                 string
 	Body                []byte
 	Held                bool
-	Trigger             string // manual, or schedule/ID
+	Trigger             string // manual, rerun/RUN, or schedule/ID
 	// Planned is the instant of the tick that starts it; zero: now.
 	Planned time.Time
 	// KeyForever keeps the key for good. Skip makes a run that ends at once.

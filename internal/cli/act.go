@@ -24,6 +24,8 @@ type action struct {
 	// define adds flags of its own, and fill puts them into the request.
 	define func(*pflag.FlagSet, *actFlags)
 	fill   func(*actFlags, *regiev1.ActRequest) error
+	// instead does something else with a run when no steps are named.
+	instead func(*cli, context.Context, *remote, *actFlags, string) error
 }
 
 // insteadOfRun is the help of --step where it narrows what is acted on.
@@ -33,13 +35,13 @@ const insteadOfRun = "`PATH` of a step, instead of the whole run; can be repeate
 func actions() []action {
 	return append(stepActions(), []action{
 		{regiev1.Action_ACTION_CANCEL, "cancel", "is being canceled", "would be canceled", "Cancel runs",
-			"Asks runs to end: what runs is stopped, nothing else begins, and what the\nworkflow says about its end is done.", "", nil, nil},
+			"Asks runs to end: what runs is stopped, nothing else begins, and what the\nworkflow says about its end is done.", "", nil, nil, nil},
 		{regiev1.Action_ACTION_HOLD, "hold", "is held", "would be held", "Keep runs or steps from going on",
-			"Keeps runs from starting anything new, or steps from beginning. What runs goes\non to its end. A hold stays until it is released, also over a restart.", insteadOfRun, nil, nil},
+			"Keeps runs from starting anything new, or steps from beginning. What runs goes\non to its end. A hold stays until it is released, also over a restart.", insteadOfRun, nil, nil, nil},
 		{regiev1.Action_ACTION_RELEASE, "release", "is released", "would be released", "Let held runs or steps go on",
-			"Takes holds back: that of a run, or those of steps.", insteadOfRun, nil, nil},
+			"Takes holds back: that of a run, or those of steps.", insteadOfRun, nil, nil, nil},
 		{regiev1.Action_ACTION_RETRY, "retry", "is tried again", "would be tried again", "Try failed steps again",
-			"Gives the steps of a run that failed, or the named ones of them, new attempts.\nWhat was not run because of them is judged again; what succeeded is not repeated.", insteadOfRun, nil, nil},
+			"Gives the steps of a run that failed, or the named ones of them, new attempts.\nWhat was not run because of them is judged again; what succeeded is not repeated.", insteadOfRun, nil, nil, nil},
 	}...)
 }
 
@@ -51,6 +53,8 @@ type actFlags struct {
 	dryRun, yes    bool
 
 	output, errorName, message string
+	redo, sameVersion          bool
+	start                      startFlags
 }
 
 func (c *cli) actCommand(a action) *cobra.Command {
@@ -96,6 +100,8 @@ func (c *cli) act(ctx context.Context, r *remote, a action, f *actFlags, runs []
 		return usagef("RUN or --filter is missing").withHint("`regie runs` lists runs; --filter LINE names all that match")
 	case len(runs) > 0 && f.filter != "":
 		return usagef("runs are named, and --filter names others: choose one")
+	case a.instead != nil && len(f.steps) == 0 && len(runs) == 1:
+		return a.instead(c, ctx, r, f, runs[0])
 	case len(runs) == 1:
 		in.Run = runs[0]
 	default:

@@ -179,6 +179,9 @@ func (m *Machine) Plan(run *Run, in Input) ([]Affected, error) {
 			return nil, err
 		}
 		return plan.affected, nil
+	case Rerun:
+		_, affected, err := m.planRerun(run, &in)
+		return affected, err
 	case Kill:
 		_, affected, err := m.planKill(run, &in.Action)
 		return affected, err
@@ -406,11 +409,18 @@ func (m *Machine) applyAction(run *Run, ev *Event) error {
 // path.
 func (r *Run) actAt(path string) *Activation {
 	for _, id := range inOrder(r.Acts) {
-		if r.Acts[id].Path == path {
-			return r.Acts[id]
+		if a := r.Acts[id]; a.Path == path && r.attached(a) {
+			return a
 		}
 	}
 	return nil
+}
+
+// attached reports whether the activation is that of its node: one that is to run
+// again is not before it is entered.
+func (r *Run) attached(a *Activation) bool {
+	f := r.Frames[a.Frame]
+	return f == nil || f.Nodes[a.Node].Again != a.ID
 }
 
 // nodeAt is the node of a frame that has the path and was not entered, nil if

@@ -36,13 +36,13 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 		return m.applyFrameOpened(run, ev)
 	case EvAssigned:
 		return applyAssigned(run, f, ev)
-	case EvFrameVerdict, EvFrameEnded, EvEntered, EvNotEntered:
+	case EvFrameVerdict, EvFrameEnded, EvEntered, EvNotEntered, EvRerun:
 		if f == nil {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
 	case EvQueued, EvGranted, EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened,
-		EvFailureHeld, EvSettled:
+		EvFailureHeld, EvSettled, EvReentered:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
@@ -109,10 +109,17 @@ func (m *Machine) applyFrameOpened(run *Run, ev *Event) error {
 		of.Finals++
 		f.Outer, f.Depth, f.Path, f.Raw = of.ID, of.Depth+1, join(of.Path, "finally"), of.Raw
 		f.Path += again(of.Finals - 1)
+		if of.Was != "" {
+			f.Was = of.Was + f.Path[len(of.Path):]
+		}
 		return nil
 	case RoleBody, RoleCatch, RolePredicate:
 	}
-	return m.openOwned(run, f, ev)
+	if err := m.openOwned(run, f, ev); err != nil {
+		return err
+	}
+	f.Was = run.Acts[f.Owner].wasPath(f)
+	return nil
 }
 
 // openOwned links a frame to the activation that opened it.
@@ -222,6 +229,8 @@ func (m *Machine) applyFrame(run *Run, f *Frame, ev *Event) error {
 		m.frameEnded(run, f, ev)
 	case EvEntered:
 		return m.entered(run, f, ev)
+	case EvRerun:
+		return m.applyRerun(run, f, ev)
 	default: // EvNotEntered
 		for _, n := range ev.Nodes {
 			if n < 0 || int(n) >= len(f.Nodes) {
@@ -262,6 +271,10 @@ func (m *Machine) entered(run *Run, f *Frame, ev *Event) error {
 	if a.Visit > 1 {
 		a.Path += "#" + strconv.Itoa(a.Visit)
 	}
+	if f.Was != "" {
+		a.Was = f.Was + a.Path[len(f.Path):]
+	}
+	a.Generation = run.generation(f)
 	run.Acts[a.ID] = a
 	f.Live++
 	return nil
@@ -305,7 +318,7 @@ func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
 	a := run.Acts[f.Owner]
 	kept := ev.State != Succeeded && f.Role != RolePredicate
 	tolerated := ev.State == Failed && f.Role == RoleBody && tolerates(m.node(run.Frames[a.Frame], a.Node))
-	if !kept || tolerated {
+	if f.Role != RoleMain && (!kept || tolerated) { // that of the run may run again
 		m.forgetFrame(run, f)
 	}
 	switch f.Role {
@@ -430,6 +443,8 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		m.ended(run, a, ev)
 	case EvReopened:
 		return m.applyReopened(run, a, ev)
+	case EvReentered:
+		return applyReentered(run, a, ev)
 	case EvSettled:
 		applySettled(run, a, ev)
 	default:
@@ -449,7 +464,7 @@ func (m *Machine) applyWork(run *Run, a *Activation, ev *Event) error {
 		if ev.Attempt == 1 || !ev.Input.IsUndefined() {
 			a.Secrets, a.Timeout, a.Heartbeat = ev.Secrets, ev.Timeout, ev.Heartbeat
 		}
-		a.Phase, a.State, a.Reason, a.Err, a.RuleAt = PhaseAttempt, Queued, ReasonNone, nil, 0
+		a.Phase, a.State, a.Reason, a.Err, a.RuleAt, a.Anew = PhaseAttempt, Queued, ReasonNone, nil, 0, false
 	case EvAttemptEnded:
 		m.applyAttemptEnded(run, a, ev)
 	case EvTaken:

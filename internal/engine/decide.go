@@ -132,6 +132,8 @@ func (d *decider) input(in Input) error {
 		return d.retryAsked(&in.Action)
 	case Settle:
 		return d.settle(&in)
+	case Rerun:
+		return d.rerun(&in)
 	case Kill:
 		return d.kill(&in.Action)
 	case RunNow:

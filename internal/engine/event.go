@@ -48,6 +48,8 @@ const (
 	EvHeld          EventKind = "held"           // the run, or the step at a path, starts nothing
 	EvReleased      EventKind = "released"       // a hold was taken back
 	EvSettled       EventKind = "settled"        // an operator says how an activation ends
+	EvRerun         EventKind = "rerun"          // nodes of a frame run again
+	EvReentered     EventKind = "reentered"      // an activation begins that runs again
 	EvCommented     EventKind = "commented"      // an operator's note
 	EvRetryAsked    EventKind = "retry_asked"    // what failed is to run again
 	EvFrameReopened EventKind = "frame_reopened" // a frame goes on that had ended

@@ -220,12 +220,8 @@ func (ns *NodeState) met(all []workflow.Ends, needs []workflow.NodeID, need work
 
 // enter makes an activation.
 func (d *decider) enter(f *Frame, node workflow.NodeID, raw value.Value) error {
-	id := d.run.lastAct + 1
-	ev := Event{Kind: EvEntered, Frame: f.ID, Node: node, Act: id}
-	if d.m.bodies[f.Body].jumps {
-		ev.Input = raw
-	}
-	if err := d.emit(ev); err != nil {
+	id, err := d.enterNode(f, node, raw, "")
+	if err != nil {
 		return err
 	}
 	d.add(task{kind: taskBegin, act: id})
@@ -238,8 +234,8 @@ func (d *decider) enterFailed(f *Frame, node workflow.NodeID, err error) error {
 	if !ok {
 		return err
 	}
-	id := d.run.lastAct + 1
-	if err := d.emit(Event{Kind: EvEntered, Frame: f.ID, Node: node, Act: id}); err != nil {
+	id, err := d.enterNode(f, node, value.Undefined, "")
+	if err != nil {
 		return err
 	}
 	return d.setError(d.run.Acts[id], e)
@@ -262,7 +258,7 @@ func (d *decider) begin(id ActID) error {
 		}
 		return err
 	}
-	if n.Kind == workflow.KindTask && a.Attempt > 0 && n.Task.Finish == workflow.FinishResult {
+	if n.Kind == workflow.KindTask && a.Attempt > 0 && !a.Anew && n.Task.Finish == workflow.FinishResult {
 		return d.attempt(a) // a retry: the input was evaluated once; a token is of one attempt
 	}
 	p := d.placeOf(a)

@@ -15,6 +15,7 @@ func (m *Machine) forgetFrame(run *Run, f *Frame) {
 		if a := run.Acts[f.Nodes[i].Act]; a != nil {
 			m.forget(run, a)
 		}
+		delete(run.Acts, f.Nodes[i].Again)
 	}
 	if last := run.Frames[f.Finally]; last != nil {
 		m.forgetFrame(run, last)

@@ -31,6 +31,10 @@ func orderOf(word, rest string) engine.Input {
 		return engine.Settle{Action: a, As: engine.Failed, Error: failed}
 	case "leave-out":
 		return engine.Settle{Action: a, As: engine.Skipped}
+	case "rerun":
+		return engine.Rerun{Action: a}
+	case "redo":
+		return engine.Rerun{Action: a, Redo: true}
 	case "kill":
 		return engine.Kill{Action: a}
 	case "run-now":

@@ -156,6 +156,8 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	set-succeeded PATH ... [JSON]    an operator says how steps end, with this output
 //	set-failed PATH ... [!NAME]      with this error
 //	leave-out, kill PATH ..., run-now [PATH ...], comment [PATH ...]
+//	rerun, redo PATH ...       steps and what is behind them run again
+//	key PATH                   the idempotency key of the attempt that is out
 //	plan ACTION [PATH ...]     the dry run of an action
 //	why [PATH]                 why a step, or what has not ended, waits
 //	crash                      the state is folded again from storage
@@ -218,8 +220,10 @@ func (w *world) do(line string) {
 		w.input(engine.Accept{Input: value.Object(), Seed: 7, Skip: engine.Reason(rest)})
 	case "hold", "release", "retry":
 		w.action(actionOf(word, strings.Fields(rest)))
-	case "set-succeeded", "set-failed", "leave-out", "kill", "run-now", "comment":
+	case "set-succeeded", "set-failed", "leave-out", "rerun", "redo", "kill", "run-now", "comment":
 		w.action(orderOf(word, rest))
+	case "key":
+		fmt.Fprintf(&w.trace, "  key %.6s\n", w.tasks[rest].IdempotencyKey)
 	case "plan":
 		w.plan(orderOf(path, arg))
 	case "why":
@@ -541,6 +545,10 @@ func (w *world) tell(ev *engine.Event) {
 		say("retry asked by %s: %s", ev.Actor, ev.Text)
 	case engine.EvSettled:
 		say("settled %s %s by %s: %s", path, ev.State, ev.Actor, ev.Text)
+	case engine.EvRerun:
+		say("%v of frame %d run again by %s (%s): %s", ev.Nodes, ev.Frame, ev.Actor, ev.Trigger, ev.Text)
+	case engine.EvReentered:
+		say("entered %s again", path)
 	case engine.EvCommented:
 		say("comment on %s by %s: %s", cmp.Or(ev.Path, "run"), ev.Actor, ev.Text)
 	case engine.EvTimerFired:

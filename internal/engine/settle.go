@@ -241,10 +241,11 @@ func (d *decider) settleStep(s settling, in *Settle) error {
 			d.follow(f, s.node)
 			return nil
 		}
-		if err := d.emit(Event{Kind: EvEntered, Frame: f.ID, Node: s.node, Act: d.run.lastAct + 1, Actor: in.Actor}); err != nil {
+		act, err := d.enterNode(f, s.node, value.Undefined, in.Actor)
+		if err != nil {
 			return err
 		}
-		s.act = d.run.lastAct
+		s.act = act
 	}
 	a := d.run.Acts[s.act]
 	if a == nil || a.Phase == PhaseEnded {

@@ -202,10 +202,12 @@ type Frame struct {
 	Attempt int
 	Depth   int
 	Path    string
-	Item    value.Value
-	Raw     value.Value // raw input, in bodies of jumps and calls
-	Vars    value.Value // variables, if the body opens a scope
-	Error   *Error      // what a catch frame handles
+	// Was is the path for idempotency keys, if that is another.
+	Was   string
+	Item  value.Value
+	Raw   value.Value // raw input, in bodies of jumps and calls
+	Vars  value.Value // variables, if the body opens a scope
+	Error *Error      // what a catch frame handles
 
 	Nodes []NodeState
 	// Live counts the activations that have not ended; Settled the nodes of a
@@ -263,6 +265,8 @@ type NodeState struct {
 	Ends workflow.Ends
 	// Why is the reason of one that did not run.
 	Why Reason
+	// Again is the activation that goes on when it is entered: it runs again.
+	Again ActID
 	// By says which operator skipped one that did not run, nil for none.
 	By *Holding
 	// Met counts the needs that are met, for joins that are conjunctions.
@@ -345,6 +349,12 @@ type Activation struct {
 	// Heartbeat is the longest silence of an attempt, 0 for none.
 	Heartbeat time.Duration
 	InGate
+	// Anew says that it runs again, and evaluates its input again; Was is its path
+	// for idempotency keys, if that is another; Resumed counts the frame attempts
+	// that do not count there.
+	Anew    bool
+	Was     string
+	Resumed int
 	// By says which operator settled or killed it, nil for none.
 	By *Holding
 	// Awaits is what it waits for outside the run, or waited for last.

@@ -60,7 +60,7 @@ func (d *decider) taskOf(a *Activation) Task {
 // idempotencyKey is the same for all attempts of an activation: the path holds
 // frames, node and visit (docs/engine.md §4).
 func idempotencyKey(run string, a *Activation) string {
-	sum := sha256.Sum256([]byte(run + "\x00" + a.Path + "\x00" + strconv.Itoa(a.Generation)))
+	sum := sha256.Sum256([]byte(run + "\x00" + a.keyPath() + "\x00" + strconv.Itoa(a.Generation)))
 	return hex.EncodeToString(sum[:16])
 }
 

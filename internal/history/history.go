@@ -151,6 +151,8 @@ func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
 		return nil, nil
 	case engine.EvHeld, engine.EvReleased:
 		return b.held(ev), nil
+	case engine.EvRerun:
+		return b.again(ev), nil
 	case engine.EvNotEntered:
 		return b.notEntered(ev), nil
 	case engine.EvEntered:
@@ -247,6 +249,22 @@ func (b *Builder) judgedAgain(ev *engine.Event) {
 		path := engine.StepPath(f, b.node(f, id))
 		b.run.Steps = slices.DeleteFunc(b.run.Steps, func(s *Step) bool { return s.Act == 0 && s.Path == path })
 	}
+}
+
+// again takes out the steps that were not run, and shows as pending those that
+// will run again.
+func (b *Builder) again(ev *engine.Event) []*Step {
+	b.judgedAgain(ev)
+	f := b.state.Frames[ev.Frame]
+	var steps []*Step
+	for _, id := range ev.Nodes {
+		if s := b.acts[f.Nodes[id].Again]; s != nil {
+			s.State, s.Reason, s.EndedAt, s.Handled = engine.Pending, engine.ReasonNone, time.Time{}, false
+			s.Error, s.Warning, s.Output = nil, "", value.Undefined
+			steps = append(steps, s)
+		}
+	}
+	return steps
 }
 
 func (b *Builder) change(s *Step, ev *engine.Event) {

@@ -102,7 +102,10 @@ func (s *simulation) attemptOf(r dispatch.Ref) (*model, *actModel, *attemptModel
 // checkDispatch: nothing is acted on before it is on disk, but by pipelined
 // programs, whose run must be.
 func (s *simulation) checkDispatch(t *engine.Task) {
-	m, _, attempt := s.attemptOf(dispatch.RefOf(t))
+	m, a, attempt := s.attemptOf(dispatch.RefOf(t))
+	if attempt != nil {
+		m.sameKey(a, t)
+	}
 	if attempt == nil && (m == nil || !m.program.Pipelined || t.AtMostOnce) {
 		s.violatef(Outbox, "run %s, %s: attempt %d leaves before it is on disk", t.Run, t.Path, t.Attempt)
 	}

@@ -28,6 +28,7 @@ const (
 	NoHalt        Invariant = "no halt"                 // store and memory never contradict each other
 	HeldFailure   Invariant = "held failures"           // a failure is final only where nobody holds it
 	Said          Invariant = "said"                    // steps end as operators say, and only what they may
+	Keys          Invariant = "idempotency keys"        // one for all attempts, another after a redo
 	Held          Invariant = "held"                    // what is held starts no attempt
 	NoRerun       Invariant = "no rerun"                // a retry reopens nothing that ended well
 	Turns         Invariant = "turns"                   // of a loop: one after the other, counted, spaced, bounded

@@ -43,6 +43,9 @@ type model struct {
 	retried    int
 	acted      int // times that operators settled, killed or hurried
 	noted      int
+	rerunAsked bool // the event before asked for a rerun of the whole run
+	reruns     int
+	keys       map[string]bool      // of activations that a person had done again
 	saidAs     map[engine.State]int // how often operators said so
 }
 
@@ -75,6 +78,10 @@ type actModel struct {
 	loop     *loopModel
 	said     engine.State // how an operator says that it ends
 	killed   bool         // an operator told it to stop
+	again    bool         // it is to run again, and has not begun
+	before   int          // attempts before it ran again with new keys
+	redone   int          // how often
+	key      string       // idempotency key of its attempts since
 	put      bool         // an operator entered it before its time
 }
 
@@ -96,7 +103,7 @@ type attemptModel struct {
 func newModel(s *simulation, row *store.RunRow) *model {
 	m := &model{
 		s: s, id: row.ID, hash: row.Program, run: engine.NewRun(string(row.ID)), program: s.programOf(row.Program),
-		frames: map[engine.FrameID]*frameModel{}, acts: map[engine.ActID]*actModel{}, saidAs: map[engine.State]int{}, timers: map[engine.TimerID]timerModel{},
+		frames: map[engine.FrameID]*frameModel{}, acts: map[engine.ActID]*actModel{}, saidAs: map[engine.State]int{}, keys: map[string]bool{}, timers: map[engine.TimerID]timerModel{},
 	}
 	if m.program != nil {
 		m.machine = s.machines[m.program]
@@ -135,7 +142,8 @@ func (m *model) record(r *store.Record, b *store.Batch) {
 
 // event checks that an event may follow, and takes it in.
 func (m *model) event(ev *engine.Event, b *store.Batch) {
-	reopens := ev.Kind == engine.EvRetryAsked && (m.state == engine.Failed || m.state == engine.Canceled)
+	m.rerunAsked = ev.Kind == engine.EvRetryAsked && ev.Trigger == "rerun" || m.rerunAsked && ev.Kind == engine.EvFrameReopened
+	reopens := ev.Kind == engine.EvRetryAsked && (m.state == engine.Failed || m.state == engine.Canceled || m.rerunAsked && m.state == engine.Succeeded)
 	if (m.events == 1) != (ev.Kind == engine.EvAccepted) || m.ended && !reopens {
 		m.violatef(Structure, "%s", ev.Kind)
 		return
@@ -169,7 +177,9 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 		}
 	case engine.EvFrameOpened:
 		m.frameOpened(ev)
-	case engine.EvFrameVerdict, engine.EvFrameEnded, engine.EvEntered, engine.EvNotEntered:
+	case engine.EvReentered:
+		m.reentered(ev)
+	case engine.EvFrameVerdict, engine.EvFrameEnded, engine.EvEntered, engine.EvNotEntered, engine.EvRerun:
 		if f := m.frames[ev.Frame]; f == nil || f.ended {
 			m.violatef(Structure, "%s of frame %d", ev.Kind, ev.Frame)
 		} else {
@@ -222,6 +232,8 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 				m.violatef(Structure, "frame %d ended while node %d has not", ev.Frame, n)
 			}
 		}
+	case engine.EvRerun:
+		m.rerun(f, ev)
 	case engine.EvEntered:
 		m.acts[ev.Act] = &actModel{frame: ev.Frame, node: ev.Node}
 		m.live++
@@ -421,7 +433,7 @@ func (m *model) attempt(a *actModel, ev *engine.Event, b *store.Batch) {
 	if node.Task.MaxLost != nil {
 		lost = *node.Task.MaxLost
 	}
-	if a.failures >= limit || a.lost > lost || node.Task.AtMostOnce && n > 0 && a.attempts[n-1].outcome != engine.OutcomeNotStarted {
+	if a.failures >= limit || a.lost > lost || node.Task.AtMostOnce && n > a.before && a.attempts[n-1].outcome != engine.OutcomeNotStarted {
 		m.violatef(Attempts, "attempt %d of activation %d: %d failed of %d, %d lost of %d", ev.Attempt, ev.Act, a.failures, limit, a.lost, lost)
 	}
 	a.attempts = append(a.attempts, attemptModel{fence: ev.Fence})

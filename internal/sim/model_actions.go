@@ -21,7 +21,7 @@ func (m *model) notHeld(ev *engine.Event) {
 // nodes that are judged again run.
 func (m *model) frameReopened(ev *engine.Event) {
 	f := m.frames[ev.Frame]
-	if f == nil || f.ended && f.state == engine.Succeeded {
+	if f == nil || f.ended && f.state == engine.Succeeded && !m.rerunAsked {
 		m.violatef(NoRerun, "frame %d is reopened", ev.Frame)
 		return
 	}

@@ -199,7 +199,7 @@ func (o *operators) check(q *order, m *model, e runtime.Reply) {
 		if a := m.acts[q.act]; !in.Beat && (len(a.attempts) < q.attempt || a.attempts[q.attempt-1].answer == "") {
 			o.s.violatef(Outbox, "a message to run %s is acknowledged before it is on disk", q.run)
 		}
-	case engine.Settle, engine.Kill, engine.RunNow, engine.Comment:
+	case engine.Settle, engine.Kill, engine.RunNow, engine.Comment, engine.Rerun:
 		o.operated(q, m, e)
 	case engine.Retry:
 		o.s.fault("retry done")

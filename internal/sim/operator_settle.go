@@ -17,7 +17,7 @@ func (o *operators) operate(run store.RunID) {
 		a.Steps = o.steps(run, 1)
 	}
 	var in engine.Input
-	switch o.r.IntN(8) {
+	switch o.r.IntN(10) {
 	case 0, 1:
 		in = engine.Settle{Action: a, As: engine.Succeeded, Output: value.Int(7)}
 	case 2:
@@ -29,11 +29,29 @@ func (o *operators) operate(run store.RunID) {
 		in = engine.Kill{Action: a}
 	case 6:
 		in = engine.RunNow{Action: a}
+	case 7, 8:
+		a.Steps = o.ended(run)
+		in = engine.Rerun{Action: a, Redo: o.r.chance(0.4)}
 	default:
 		in = engine.Comment{Action: a}
 	}
 	o.s.fault("operate")
 	o.ask(&order{run: run, action: in})
+}
+
+// ended names a step of the run's own frame that has ended.
+func (o *operators) ended(run store.RunID) []string {
+	m := o.s.models[run]
+	var paths []string
+	for id := engine.ActID(1); int(id) <= len(m.acts); id++ {
+		if a := m.run.Acts[id]; a != nil && a.Frame == 1 && a.Phase == engine.PhaseEnded {
+			paths = append(paths, a.Path)
+		}
+	}
+	if len(paths) == 0 {
+		return o.steps(run, 1)
+	}
+	return []string{pick(o.r, paths...)}
 }
 
 // waiting names a step that waits for something, or failed.
@@ -64,6 +82,13 @@ func (o *operators) waiting(run store.RunID) []string {
 // operated wants what is acknowledged to be on disk.
 func (o *operators) operated(q *order, m *model, e runtime.Reply) {
 	o.s.fault("operated")
+	if _, again := q.action.(engine.Rerun); again {
+		o.s.fault("rerun done")
+		if m.reruns == 0 {
+			o.s.violatef(Outbox, "rerun of run %s is acknowledged before it is on disk", q.run)
+		}
+		return
+	}
 	_, note := q.action.(engine.Comment)
 	if in, ok := q.action.(engine.Settle); ok && m.saidAs[in.As] == 0 {
 		o.s.violatef(Outbox, "step %v of run %s is said to be %s, which nobody wrote down", in.Steps, q.run, in.As)

@@ -15,10 +15,16 @@ func forgetOperators(m runtime.Message) (runtime.Message, []runtime.Effect) {
 		return m, nil
 	}
 	switch act.Action.(type) {
-	case engine.Settle, engine.Kill, engine.RunNow:
+	case engine.Settle, engine.Kill, engine.RunNow, engine.Rerun:
 		return nil, []runtime.Effect{runtime.Reply{Caller: act.Caller, Run: act.Run, Affected: []engine.Affected{{Does: engine.DoesSettle}}}}
 	}
 	return m, nil
+}
+
+func forgetGenerations(run *engine.Run) {
+	for _, a := range run.Acts {
+		a.Generation = 0
+	}
 }
 
 // turnAround makes another end of that which an operator says.

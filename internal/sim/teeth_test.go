@@ -54,6 +54,7 @@ func TestTeeth(t *testing.T) {
 		{"held failures are forgotten at a restart", onRecovery(forgetHeldErrors), []Invariant{Attempts, HeldFailure, FoldIsState, Structure}},
 		{"failures are not held", onProgram(func(p *workflow.Program) { p.OnFailure = "" }), []Invariant{HeldFailure}},
 		{"operators are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetOperators }), []Invariant{Outbox}},
+		{"generations are forgotten at a restart", onRecovery(forgetGenerations), []Invariant{Keys, FoldIsState}},
 		{"what succeeded is skipped", onRuntime(func(r *brokenRuntime) { r.before = turnAround }), []Invariant{Outbox, FoldIsState}},
 		{"what was killed is tried again", onRetries(func(r *workflow.Retry) { r.Match = []string{"killed", "failed", "flaky", "set_failed"} }), []Invariant{Said}},
 		{"turns are counted in memory only", onRecovery(forgetTurns), []Invariant{Turns, FoldIsState}},

@@ -43,6 +43,9 @@ const (
 	Action_ACTION_RUN_NOW Action = 9
 	// The reason is a note, and nothing else happens.
 	Action_ACTION_COMMENT Action = 10
+	// Steps that have ended run again, and all that depends on them. To run all
+	// again start a run with rerun_of.
+	Action_ACTION_RERUN Action = 11
 )
 
 // Enum value maps for Action.
@@ -59,6 +62,7 @@ var (
 		8:  "ACTION_KILL",
 		9:  "ACTION_RUN_NOW",
 		10: "ACTION_COMMENT",
+		11: "ACTION_RERUN",
 	}
 	Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED":   0,
@@ -72,6 +76,7 @@ var (
 		"ACTION_KILL":          8,
 		"ACTION_RUN_NOW":       9,
 		"ACTION_COMMENT":       10,
+		"ACTION_RERUN":         11,
 	}
 )
 
@@ -561,9 +566,12 @@ type StartRunRequest struct {
 	// refused.
 	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Accept the run, and start nothing until it is released.
-	Held          bool   `protobuf:"varint,6,opt,name=held,proto3" json:"held,omitempty"`
-	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
-	Version       string `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"` // of the workflow; empty: the one in force
+	Held    bool   `protobuf:"varint,6,opt,name=held,proto3" json:"held,omitempty"`
+	Reason  string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Version string `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"` // of the workflow; empty: the one in force
+	// A run of the same workflow that this one repeats, with its input and business
+	// date where none are given. Its trigger is then rerun/RUN.
+	RerunOf       string `protobuf:"bytes,9,opt,name=rerun_of,json=rerunOf,proto3" json:"rerun_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -650,6 +658,13 @@ func (x *StartRunRequest) GetReason() string {
 func (x *StartRunRequest) GetVersion() string {
 	if x != nil {
 		return x.Version
+	}
+	return ""
+}
+
+func (x *StartRunRequest) GetRerunOf() string {
+	if x != nil {
+		return x.RerunOf
 	}
 	return ""
 }
@@ -2795,8 +2810,10 @@ type ActRequest struct {
 	// What a step gives that is set succeeded; absent: null.
 	Output *Json `protobuf:"bytes,10,opt,name=output,proto3" json:"output,omitempty"`
 	// The error of a step that is set failed; without a name set_failed.
-	ErrorName     string `protobuf:"bytes,11,opt,name=error_name,json=errorName,proto3" json:"error_name,omitempty"`
-	ErrorMessage  string `protobuf:"bytes,12,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	ErrorName    string `protobuf:"bytes,11,opt,name=error_name,json=errorName,proto3" json:"error_name,omitempty"`
+	ErrorMessage string `protobuf:"bytes,12,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	// Of what runs again: with new idempotency keys.
+	Redo          bool `protobuf:"varint,13,opt,name=redo,proto3" json:"redo,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2913,6 +2930,13 @@ func (x *ActRequest) GetErrorMessage() string {
 		return x.ErrorMessage
 	}
 	return ""
+}
+
+func (x *ActRequest) GetRedo() bool {
+	if x != nil {
+		return x.Redo
+	}
+	return false
 }
 
 type ActResponse struct {
@@ -3266,7 +3290,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\fitems_failed\x18\x12 \x01(\rR\vitemsFailed\x12\x1a\n" +
 	"\bactivity\x18\x13 \x01(\tR\bactivity\x12\x19\n" +
 	"\btaken_by\x18\x14 \x01(\tR\atakenBy\x12\x1b\n" +
-	"\tchild_run\x18\x15 \x01(\tR\bchildRun\"\x85\x02\n" +
+	"\tchild_run\x18\x15 \x01(\tR\bchildRun\"\xa0\x02\n" +
 	"\x0fStartRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12$\n" +
@@ -3275,7 +3299,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\x05 \x01(\tR\x0eidempotencyKey\x12\x12\n" +
 	"\x04held\x18\x06 \x01(\bR\x04held\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12\x18\n" +
-	"\aversion\x18\b \x01(\tR\aversion\"k\n" +
+	"\aversion\x18\b \x01(\tR\aversion\x12\x19\n" +
+	"\brerun_of\x18\t \x01(\tR\arerunOf\"k\n" +
 	"\x10StartRunResponse\x12\x1f\n" +
 	"\x03run\x18\x01 \x01(\v2\r.regie.v1.RunR\x03run\x12\x1a\n" +
 	"\bexisting\x18\x02 \x01(\bR\bexisting\x12\x1a\n" +
@@ -3442,7 +3467,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x02on\x18\x04 \x01(\tR\x02on\x120\n" +
 	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x126\n" +
 	"\bexpected\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bexpected\x12\x14\n" +
-	"\x05place\x18\a \x01(\rR\x05place\"\xee\x02\n" +
+	"\x05place\x18\a \x01(\rR\x05place\"\x82\x03\n" +
 	"\n" +
 	"ActRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12(\n" +
@@ -3458,7 +3483,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	" \x01(\v2\x0e.regie.v1.JsonR\x06output\x12\x1d\n" +
 	"\n" +
 	"error_name\x18\v \x01(\tR\terrorName\x12#\n" +
-	"\rerror_message\x18\f \x01(\tR\ferrorMessage\"l\n" +
+	"\rerror_message\x18\f \x01(\tR\ferrorMessage\x12\x12\n" +
+	"\x04redo\x18\r \x01(\bR\x04redo\"l\n" +
 	"\vActResponse\x12-\n" +
 	"\aresults\x18\x01 \x03(\v2\x13.regie.v1.ActResultR\aresults\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x12\n" +
@@ -3479,7 +3505,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\bexisting\x18\x02 \x01(\bR\bexisting\x12\x16\n" +
 	"\x06events\x18\x03 \x01(\x04R\x06events\x12\x12\n" +
 	"\x04logs\x18\x04 \x01(\rR\x04logs\x12\x1a\n" +
-	"\bposition\x18\x05 \x01(\x04R\bposition*\xe5\x01\n" +
+	"\bposition\x18\x05 \x01(\x04R\bposition*\xf7\x01\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rACTION_CANCEL\x10\x01\x12\x0f\n" +
@@ -3492,7 +3518,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\vACTION_KILL\x10\b\x12\x12\n" +
 	"\x0eACTION_RUN_NOW\x10\t\x12\x12\n" +
 	"\x0eACTION_COMMENT\x10\n" +
-	"2\xeb\x0f\n" +
+	"\x12\x10\n" +
+	"\fACTION_RERUN\x10\v2\xeb\x0f\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
