@@ -46,7 +46,7 @@ func TestLists(t *testing.T) {
 		}
 	}
 	want := []string{
-		"http.request", "json.transform", "log", "notify.send", "object.delete", "object.get", "object.items", "object.list", "object.put", "object.results",
+		"http.request", "json.transform", "log", "notify.send", "object.delete", "object.get", "object.items", "object.list", "object.put", "object.results", "object.watch",
 		"sql.execute", "sql.query",
 	}
 	if !slices.Equal(names, want) {

@@ -54,6 +54,7 @@ func (s *Stores) Connectors() []*Object {
 		{stores: s, descriptor: describeList(), work: list},
 		{stores: s, descriptor: describePut(), work: put},
 		{stores: s, descriptor: describeResults(), work: writeResults},
+		{stores: s, descriptor: describeWatch(), work: watch},
 	}
 }
 

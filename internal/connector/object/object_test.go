@@ -139,7 +139,7 @@ func TestSuite(t *testing.T) {
 	t.Parallel()
 	for store, open := range backends() {
 		for name, input := range map[string]string{
-			"object.get": `{"key": "a.json"}`, "object.put": `{"key": "x/y", "body": {"a": 1}}`, "object.list": `{}`, "object.delete": `{"key": "gone"}`,
+			"object.get": `{"key": "a.json"}`, "object.put": `{"key": "x/y", "body": {"a": 1}}`, "object.list": `{}`, "object.delete": `{"key": "gone"}`, "object.watch": `{"glob": "*.json"}`,
 			"object.items": `{"key": "a.json", "format": "json"}`, "object.results": `{"results": [{"state": "succeeded", "output": 1}]}`,
 		} {
 			t.Run(store+" "+name, func(t *testing.T) {

@@ -29,10 +29,12 @@ func (d *language) describeWaits() {
 			{Name: "workflow", Type: text(), Doc: "A run of another workflow, `NAME` or `NAMESPACE/NAME`: one that has ended in this way already, or the next that does. The output is `{run, state, business_date, output}`; `output` is null if the run is of another namespace, which must name this one among its callers."},
 			{Name: "condition", Type: text(), Template: true, Later: "conditions", Doc: "A condition: a named fact with a date."},
 			{Name: "file", Type: object(&descriptor.Object{Name: "file", Doc: "A file that arrives.", Fields: []descriptor.Field{
-				{Name: "glob", Type: text(), Required: true, Template: true, Doc: "Pattern of its path."},
+				{Name: "connection", Type: text(), Template: true, Doc: "The object store where it arrives: a connection of type `folder` or `s3`."},
+				{Name: "bucket", Type: text(), Template: true, Doc: "The bucket; in a folder, a folder below it."},
+				{Name: "glob", Type: text(), Required: true, Template: true, Doc: "Pattern of its key: `*` is any text without `/`, `?` one character."},
 				{Name: "min_size", Type: atLeast(0), Template: true, Doc: "Bytes that it must have."},
-				{Name: "stable_for", Type: kind(descriptor.Duration), Template: true, Doc: "How long it must not have grown."},
-			}}), Later: "waits for files", Doc: "A file that arrives."},
+				{Name: "stable_for", Type: kind(descriptor.Duration), Template: true, Doc: "How long it must not have changed."},
+			}}), Doc: "A file that arrives."},
 			{Name: "signal", Type: text(), Template: true, Doc: "Name of a signal sent to the run; its data is the output. One that came before is kept for the wait."},
 			{Name: "asset", Type: text(), Template: true, Later: "assets", Doc: "An asset that is updated."},
 			date,
@@ -44,6 +46,7 @@ func (d *language) describeWaits() {
 				{Text: "previous", Doc: "Those of the closest business date before it on which the workflow has a run when the wait begins; without one the step fails with `run_not_found`."},
 			}},
 			timeoutField(),
+			{Name: "every", Type: kind(descriptor.Duration), Default: str("10s"), Template: true, Doc: "How often is looked for a file."},
 		},
 		OneOfGroups: []descriptor.Group{{Fields: []string{"for", "until", "workflow", "condition", "file", "signal", "asset"}, Needed: true, What: "what is waited for"}},
 	}

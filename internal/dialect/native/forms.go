@@ -219,6 +219,12 @@ func (c *compiler) wait(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 	if w.Kind != yamldoc.Map {
 		return expr.Type{}
 	}
+	if e := w.Entry("every"); e != nil && w.Get("file") == nil {
+		c.errorAt(e.Key, codeMisplaced, "`every` has no meaning without `file`").WithHint("remove it")
+	}
+	if w.Get("file") != nil {
+		return c.waitFile(w, v, node)
+	}
 	p := placesIn(w, c.lang.wait)
 	for _, e := range w.Entries {
 		if c.lang.wait.Field(e.Key.Text) == nil {
