@@ -198,6 +198,7 @@ var eventWords = map[engine.EventKind]string{
 	engine.EvStopping: "told to stop", engine.EvUnknown: "outcome unknown", engine.EvEnded: "ended",
 	engine.EvCancelAsked: "cancel asked", engine.EvRunEnded: "run ended", engine.EvHeld: "held", engine.EvReleased: "released",
 	engine.EvRerun: "steps run again", engine.EvReentered: "began again",
+	engine.EvQueued: "queued", engine.EvGranted: "granted",
 	engine.EvSettled: "set", engine.EvCommented: "comment",
 	engine.EvFailureHeld: "failure held", engine.EvRetryAsked: "retry asked", engine.EvFrameReopened: "block reopened", engine.EvReopened: "reopened",
 }

@@ -86,7 +86,11 @@ func (a *API) Explain(ctx context.Context, m *regiev1.ExplainRequest) (*regiev1.
 func (a *API) why(ctx context.Context, row *store.RunRow, step string) (*explained, error) {
 	now := a.cfg.Now()
 	if !row.Ended() {
-		seen, err := a.cfg.Runtime.Inspect(ctx, row.ID, func(v runtime.View) any { return explain(v.Machine, v.Run, step, now) })
+		seen, err := a.cfg.Runtime.Inspect(ctx, row.ID, func(v runtime.View) any {
+			why := explain(v.Machine, v.Run, step, now)
+			why.inGate(&v, now)
+			return why
+		})
 		if why, ok := seen.(*explained); ok && err == nil {
 			return why, whyFailure(why.err)
 		}
@@ -119,6 +123,25 @@ func explain(m *engine.Machine, run *engine.Run, step string, now time.Time) *ex
 		}
 	}
 	return out
+}
+
+// inGate says of what waits for limits and conditions how these stand.
+func (e *explained) inGate(v *runtime.View, now time.Time) {
+	for i := range e.all {
+		x := &e.all[i]
+		act := e.acts[x.Path]
+		if act == 0 && x.Path != "" {
+			continue // it was not entered
+		}
+		st, waits := v.Standing(act)
+		if !waits || st.Granted {
+			continue
+		}
+		x.Conditions = slices.DeleteFunc(x.Conditions, func(c engine.Condition) bool {
+			return c.Kind == engine.ConditionLimit || c.Kind == engine.ConditionFact
+		})
+		x.Conditions = append(engine.InGateConditions(&st, now), x.Conditions...)
+	}
 }
 
 // showsErrors reports whether messages of errors are in it, which are payload.

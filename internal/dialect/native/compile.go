@@ -59,6 +59,7 @@ func (l *loader) workflow(d document) {
 	before := &view{scope: main, noSteps: true}
 	c.defaults(before)
 	main.env = c.env(n, c.lang.workflow, before, nil)
+	c.concurrency(before)
 	c.body(main, n)
 	c.later()
 	c.files()

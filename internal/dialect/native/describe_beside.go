@@ -2,6 +2,7 @@ package native
 
 import (
 	"github.com/regie-dev/regie/internal/descriptor"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/value"
 )
 
@@ -27,7 +28,7 @@ func (d *language) describeWaits() {
 			{Name: "for", Type: kind(descriptor.Duration), Template: true, Doc: "A duration."},
 			{Name: "until", Type: kind(descriptor.DateTime), Template: true, Doc: "An instant, RFC 3339."},
 			{Name: "workflow", Type: text(), Doc: "A run of another workflow, `NAME` or `NAMESPACE/NAME`: one that has ended in this way already, or the next that does. The output is `{run, state, business_date, output}`; `output` is null if the run is of another namespace, which must name this one among its callers."},
-			{Name: "condition", Type: text(), Template: true, Later: "conditions", Doc: "A condition: a named fact with a date."},
+			{Name: "condition", Type: text(), Template: true, Doc: "A condition: a named fact with a date. The output is null."},
 			{Name: "file", Type: object(&descriptor.Object{Name: "file", Doc: "A file that arrives.", Fields: []descriptor.Field{
 				{Name: "connection", Type: text(), Template: true, Doc: "The object store where it arrives: a connection of type `folder` or `s3`."},
 				{Name: "bucket", Type: text(), Template: true, Doc: "The bucket; in a folder, a folder below it."},
@@ -102,9 +103,9 @@ func (d *language) describeBeside() {
 	d.condition = &descriptor.Object{Name: "condition", Doc: "A named fact with a date.", Fields: []descriptor.Field{
 		{Name: "name", Type: text(), Required: true, Template: true, Doc: "Name of the condition."}, date,
 	}}
-	conditions := list(oneOf(text(), object(d.condition)))
+	conditions := ranged(list(oneOf(text(), object(d.condition))), 1, gate.MaxNeeds)
 	d.conditions = &descriptor.Object{Name: "conditions", Doc: "Named facts with a date.", Fields: []descriptor.Field{
-		{Name: "needs", Type: conditions, Template: true, Doc: "Must hold before the step starts."},
+		{Name: "needs", Type: conditions, Template: true, Doc: "Must hold when the step begins. Without a date it is that of the run."},
 		{Name: "delete", Type: conditions, Template: true, Doc: "Cease to hold when the step has succeeded."},
 		{Name: "add", Type: conditions, Template: true, Doc: "Hold when the step has succeeded, after the deletions."},
 	}}

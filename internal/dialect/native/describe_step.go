@@ -74,6 +74,7 @@ func (d *language) describeStep() {
 	f = append(f, d.stepMap()...)
 	f = append(f, d.stepTask()...)
 	f = append(f, d.stepFailure()...)
+	f = append(f, d.gateFields()...)
 	f = append(f, d.stepLater()...)
 	f = append(f, descriptor.Field{Name: "description", Type: text(), Doc: "What the step is for."})
 	f = append(f, peopleFields()...)
@@ -163,10 +164,7 @@ func (d *language) stepFailure() []descriptor.Field {
 func (d *language) stepLater() []descriptor.Field {
 	return []descriptor.Field{
 		{Name: "compensate", Type: object(d.compensation), Later: "steps that undo others", Doc: "Undoes the step when the run fails later."},
-		{Name: "limits", Type: list(oneOf(text(), object(d.limitUse))), Template: true, Later: "limits and locks", Doc: "Limits of which the step takes a share while it runs."},
-		{Name: "priority", Type: kind(descriptor.Integer), Template: true, Later: "priorities", Doc: "Steps with a higher number start first."},
 		{Name: "cache", Type: object(d.cache), Later: "cached outputs", Doc: "Reuses an earlier output."},
-		{Name: "conditions", Type: object(d.conditions), Later: "conditions", Doc: "Named facts with a date that the step needs, adds or deletes."},
 		{Name: "at_most_once", Type: kind(descriptor.Boolean), Doc: "Makes one attempt and never repeats it; when nobody knows whether it ran, the step waits until a person says so. `retry` excludes it, and `defaults.retry` does not apply."},
 		{Name: "heartbeat", Type: kind(descriptor.Duration), Template: true, Doc: "Longest silence of an attempt, from its begin on; then it is ended and fails with the error `heartbeat`. A script is heard of whenever it changes the file `$REGIE_HEARTBEAT` or `$REGIE_CHECKPOINT`; a worker outside says so itself.", Example: "run: |\n  for f in *.csv; do\n    ./load \"$f\"\n    touch \"$REGIE_HEARTBEAT\"\n  done\nheartbeat: 5m"},
 		{Name: "image", Type: text(), Template: true, Later: "containers", Doc: "Container image in which the script runs."},

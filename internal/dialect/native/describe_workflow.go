@@ -56,7 +56,7 @@ func (d *language) describeWorkflow() {
 			{Text: "strict", Doc: "A step starts when the results before it are on disk."},
 			{Text: "pipelined", Doc: "A step may start while the results before it are still being written; after a crash such steps may be started again."},
 		}},
-		descriptor.Field{Name: "concurrency", Type: object(concurrency()), Later: "limits between runs", Doc: "How many runs with the same key may run at once."},
+		descriptor.Field{Name: "concurrency", Type: object(concurrency()), Doc: "How many runs with the same key may be live at once. One more waits before it begins: it is `queued`, for the reason `concurrency`.", Example: "concurrency: {key: \"${{ inputs.region }}\", then: queue}"},
 		descriptor.Field{Name: "effective_from", Type: oneOf(kind(descriptor.Date), kind(descriptor.DateTime)), Doc: "From when new runs use this version: a date, whose first instant in the workflow's zone counts, or an instant. Until then the version before is in force. It is no part of the version itself."},
 		descriptor.Field{Name: "expected", Type: kind(descriptor.Duration), Doc: "How long a run usually takes."},
 		descriptor.Field{Name: "data", Type: object(&descriptor.Object{
@@ -107,7 +107,7 @@ func concurrency() *descriptor.Object {
 			{Name: "key", Type: text(), Template: true, Doc: "Runs with the same key count together. Default: all runs of the workflow."},
 			{Name: "max", Type: atLeast(1), Default: value.Int(1), Template: true, Doc: "How many may run at once."},
 			{Name: "then", Type: text(), Default: str("queue"), Doc: "What becomes of one more.", Enum: []descriptor.EnumValue{
-				{Text: "queue", Doc: "It waits."}, {Text: "skip", Doc: "It is skipped."}, {Text: "cancel_running", Doc: "It starts, and the oldest is canceled."},
+				{Text: "queue", Doc: "It waits."}, {Text: "skip", Doc: "It is skipped, for the reason `concurrency`."}, {Text: "cancel_running", Doc: "The oldest is canceled, and it begins when that has ended."},
 			}},
 		},
 	}

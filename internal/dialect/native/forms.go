@@ -241,9 +241,16 @@ func (c *compiler) wait(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 			if e.Value.Kind == yamldoc.String && (e.Value.Text == "" || len(e.Value.Text) > workflow.MaxSignalName) {
 				c.errorAt(e.Value, descriptor.CodeInvalidValue, "the name of a signal has 1 to %d characters", workflow.MaxSignalName)
 			}
+		case "condition":
+			c.gateName(e.Value)
+			date, _ := c.field(w, c.lang.wait, "date", v)
+			node.Wait.Event = conditionWait(d, date)
 		case "timeout", "date", "state", "which":
 			if w.Entry("for") != nil || w.Entry("until") != nil {
 				c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning with `for` and `until`", e.Key.Text).WithHint("remove it")
+			}
+			if w.Entry("condition") != nil && (e.Key.Text == "state" || e.Key.Text == "which") {
+				c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning with `condition`", e.Key.Text).WithHint("remove it")
 			}
 			if w.Entry("signal") != nil && e.Key.Text != "timeout" {
 				c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning with `signal`", e.Key.Text).WithHint("remove it")
@@ -255,6 +262,9 @@ func (c *compiler) wait(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 	}
 	if node.Wait.Event != nil {
 		node.Timeout = c.bound(w, c.lang.wait, v)
+		if node.Wait.Event.Kind == workflow.EventCondition {
+			return typ(expr.NullType)
+		}
 		return expr.Type{}
 	}
 	return typ(expr.NullType)

@@ -27,6 +27,7 @@ func (c *compiler) step(st *step) workflow.Node {
 		st.out = c.turns(st, v, &node)
 	}
 	c.catches(n, v, &node, &st.out)
+	c.conditions(n, v, &node)
 	if node.Default != nil {
 		st.out = common(st.out, skipped, false)
 	}
@@ -179,6 +180,7 @@ func (c *compiler) do(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type {
 	}
 	c.retries(n, v, node, what)
 	c.timeout(n, v, node, what)
+	c.shares(n, v, node)
 	if what != "steps" && what != "graph" {
 		out = c.outputs(n, v, node, out)
 	}

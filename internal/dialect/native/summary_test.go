@@ -45,6 +45,9 @@ func summarize(p *workflow.Program) string {
 		}
 		s.linef("deadline %s %s start=%v least=%v%s then=%s", d.From, data(d.At), d.Start, d.Least, words(" zone=", d.Zone, " day=", day), d.Then)
 	}
+	if con := p.Concurrency; con != nil {
+		s.linef("concurrency key=%s max=%s then=%s", data(con.Key), data(con.Max), con.Then)
+	}
 	for i := range p.Bodies {
 		s.body(workflow.BodyID(i), &p.Bodies[i])
 	}
@@ -105,6 +108,18 @@ func (s *summary) node(i int, n *workflow.Node) {
 		}
 	}
 	part("timeout", data(n.Timeout))
+	for _, use := range n.Limits {
+		part("limit", data(use.Name))
+		part("weight", data(use.Weight))
+	}
+	part("priority", data(n.Priority))
+	if n.Gate != nil {
+		for what, list := range [][]workflow.ConditionMatch{n.Gate.Needs, n.Gate.Delete, n.Gate.Add} {
+			for _, f := range list {
+				part([]string{"needs", "deletes", "adds"}[what], data(f.Name)+"/"+data(f.Date))
+			}
+		}
+	}
 	for _, r := range n.Retry {
 		part("retry", fmt.Sprintf("max=%s initial=%s factor=%s most=%s%s match=%v%s", data(r.MaxAttempts), data(r.Backoff.Initial),
 			data(r.Backoff.Factor), data(r.Backoff.Max), words(" jitter=", string(r.Backoff.Jitter)), r.Match, words(" when=", expression(r.When))))

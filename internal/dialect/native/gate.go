@@ -1,0 +1,120 @@
+package native
+
+import (
+	"github.com/regie-dev/regie/internal/descriptor"
+	"github.com/regie-dev/regie/internal/gate"
+	"github.com/regie-dev/regie/internal/value"
+	"github.com/regie-dev/regie/internal/workflow"
+	"github.com/regie-dev/regie/internal/yamldoc"
+)
+
+// gateFields are what a step may say of when it may begin.
+func (d *language) gateFields() []descriptor.Field {
+	return []descriptor.Field{
+		{Name: "limits", Type: ranged(list(oneOf(text(), object(d.limitUse))), 1, gate.MaxUses-1), Template: true,
+			Doc: "Limits of which it takes a share: a script or call for each of its attempts, anything else from its begin to its end; with `foreach` and `repeat`, each item and turn. " +
+				"It begins when it has all of them at once. A limit that nobody has defined counts as a lock, which one can hold at a time. Its `timeout` does not run while it waits.",
+			Example: "limits: [tapes, {name: bank-api, weight: 2}]"},
+		{Name: "priority", Type: ranged(kind(descriptor.Integer), -gate.MaxPriority, gate.MaxPriority), Template: true,
+			Doc: "Of the steps that wait for the same limit, those with a higher number begin first. Who waits comes up by one each minute, so that nobody waits for good. Default: 0."},
+		{Name: "conditions", Type: object(d.conditions), Doc: "Named facts with a date that the step as a whole needs before it begins, or changes when it has succeeded.",
+			Example: "conditions:\n  needs: [ledger-closed]\n  add: [{name: booked, date: \"${{ run.business_date }}\"}]"},
+	}
+}
+
+// named is a list of names, or of objects that have a name.
+func (c *compiler) named(n *yamldoc.Node, p places, v *view, each func(name, other *workflow.Data), other string) {
+	if n == nil || n.Kind != yamldoc.List {
+		return
+	}
+	for _, item := range n.Items {
+		if item.Kind != yamldoc.Map {
+			c.gateName(item)
+			d, _ := c.data(item, p, v)
+			each(d, nil)
+			continue
+		}
+		var name, more *workflow.Data
+		if e := item.Entry("name"); e != nil {
+			c.gateName(e.Value)
+			name, _ = c.data(e.Value, p, v)
+		}
+		if e := item.Entry(other); e != nil {
+			more, _ = c.data(e.Value, p, v)
+		}
+		if name != nil { // else it was reported
+			each(name, more)
+		}
+	}
+}
+
+// gateName checks the name of a limit or condition that is no expression.
+func (c *compiler) gateName(n *yamldoc.Node) {
+	if n.Kind != yamldoc.String {
+		return
+	}
+	if err := gate.CheckName(n.Text); err != nil {
+		c.errorAt(n, descriptor.CodeInvalidValue, "the name %v", err).WithHint("write a name of at most %d bytes", gate.MaxName)
+	}
+}
+
+// shares compiles what each attempt, item or turn takes of limits.
+func (c *compiler) shares(n *yamldoc.Node, v *view, node *workflow.Node) {
+	node.Priority, _ = c.field(n, c.lang.step, "priority", v)
+	c.named(n.Get("limits"), placesIn(only(n, "limits"), c.lang.step), v, func(name, weight *workflow.Data) {
+		node.Limits = append(node.Limits, workflow.LimitUse{Name: name, Weight: weight})
+	}, "weight")
+}
+
+// conditions compiles the conditions of a step as a whole.
+func (c *compiler) conditions(n *yamldoc.Node, v *view, node *workflow.Node) {
+	conditions := n.Get("conditions")
+	if conditions == nil || conditions.Kind != yamldoc.Map {
+		return
+	}
+	node.Gate = &workflow.Gate{}
+	p := placesIn(conditions, c.lang.conditions)
+	for _, list := range []struct {
+		field string
+		to    *[]workflow.ConditionMatch
+	}{{"needs", &node.Gate.Needs}, {"delete", &node.Gate.Delete}, {"add", &node.Gate.Add}} {
+		c.named(conditions.Get(list.field), p, v, func(name, date *workflow.Data) {
+			*list.to = append(*list.to, workflow.ConditionMatch{Name: name, Date: date})
+		}, "date")
+	}
+	if node.Priority == nil {
+		node.Priority, _ = c.field(n, c.lang.step, "priority", v)
+	}
+}
+
+// conditionWait is what a step waits for that waits for a condition.
+func conditionWait(name, date *workflow.Data) *workflow.EventWait {
+	with := &workflow.Data{Object: []workflow.DataMember{{Key: "name", Data: *name}}}
+	if date != nil {
+		with.Object = append(with.Object, workflow.DataMember{Key: "date", Data: *date})
+	}
+	if name.Const.IsUndefined() || date != nil && date.Const.IsUndefined() {
+		return &workflow.EventWait{Kind: workflow.EventCondition, With: with}
+	}
+	members := []value.Member{value.M("name", name.Const)}
+	if date != nil {
+		members = append(members, value.M("date", date.Const))
+	}
+	return &workflow.EventWait{Kind: workflow.EventCondition, With: constant(value.Object(members...))}
+}
+
+// concurrency compiles how many runs of one key may be live.
+func (c *compiler) concurrency(v *view) {
+	n := c.doc.Get("concurrency")
+	if n == nil || n.Kind != yamldoc.Map {
+		return
+	}
+	desc := c.lang.workflow.Field("concurrency").Type.Object
+	con := &workflow.Concurrency{Then: workflow.ConcurrencyThen(scalarText(n.Get("then")))}
+	con.Key, _ = c.field(n, desc, "key", v)
+	con.Max, _ = c.field(n, desc, "max", v)
+	c.prog.Concurrency = con
+	if c.cfg.RunOnce {
+		c.noEffect(c.doc.Entry("concurrency").Key, "`regie run` makes one run; a server bounds how many there are")
+	}
+}
