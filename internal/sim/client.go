@@ -124,7 +124,7 @@ func (c *clients) arrive(caller runtime.Caller, call *call) {
 	prepared := server.prepared[q.program]
 	m := runtime.Submit{
 		Run: store.RunID(fmt.Sprintf("r%05d", c.runs)), Machine: prepared.Machine, Program: prepared.Stored, Caller: caller,
-		Key: q.key, BodyHash: sha256.Sum256([]byte(q.tag)), Accept: engine.Accept{Input: q.input(), Seed: c.r.Uint64(), Held: q.held, Skip: q.skip},
+		Key: q.key, BodyHash: sha256.Sum256([]byte(q.tag)), Accept: engine.Accept{Actor: starter, Input: q.input(), Seed: c.r.Uint64(), Held: q.held, Skip: q.skip},
 	}
 	if q.key != "" {
 		m.KeyExpires = s.now.Add(runtime.KeyRetention)

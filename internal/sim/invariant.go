@@ -26,6 +26,8 @@ const (
 	TimeNeverBack Invariant = "time"                    // of batches grows, and is not ahead
 	NoQuarantine  Invariant = "no quarantine"           // the engine decides without fault
 	NoHalt        Invariant = "no halt"                 // store and memory never contradict each other
+	Signals       Invariant = "signals"                 // each taken once, by the wait that began first, none lost
+	Approvals     Invariant = "14 approvals"            // by enough different people who may, and not after the end
 	HeldFailure   Invariant = "held failures"           // a failure is final only where nobody holds it
 	Said          Invariant = "said"                    // steps end as operators say, and only what they may
 	Keys          Invariant = "idempotency keys"        // one for all attempts, another after a redo

@@ -47,6 +47,7 @@ type model struct {
 	reruns     int
 	keys       map[string]bool      // of activations that a person had done again
 	saidAs     map[engine.State]int // how often operators said so
+	talk       talkModel
 }
 
 type frameModel struct {
@@ -83,6 +84,7 @@ type actModel struct {
 	redone   int          // how often
 	key      string       // idempotency key of its attempts since
 	put      bool         // an operator entered it before its time
+	awaits   *awaitModel  // nil while it waits for nobody
 }
 
 type timerModel struct {
@@ -104,6 +106,7 @@ func newModel(s *simulation, row *store.RunRow) *model {
 	m := &model{
 		s: s, id: row.ID, hash: row.Program, run: engine.NewRun(string(row.ID)), program: s.programOf(row.Program),
 		frames: map[engine.FrameID]*frameModel{}, acts: map[engine.ActID]*actModel{}, saidAs: map[engine.State]int{}, keys: map[string]bool{}, timers: map[engine.TimerID]timerModel{},
+		talk: talkModel{came: map[string]bool{}, voted: map[string]bool{}},
 	}
 	if m.program != nil {
 		m.machine = s.machines[m.program]
@@ -161,6 +164,8 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 		m.held = append(m.held, ev.Path)
 	case engine.EvReleased:
 		m.held = slices.DeleteFunc(m.held, func(path string) bool { return path == ev.Path })
+	case engine.EvSignaled:
+		m.signaled(ev)
 	case engine.EvCommented:
 		m.noted++
 	case engine.EvRetryAsked:
@@ -323,6 +328,7 @@ func (m *model) notEntered(f *frameModel, ev *engine.Event) {
 
 func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 	m.loopEvent(a, ev)
+	m.peopleEvent(a, ev)
 	switch ev.Kind {
 	case engine.EvLoopOpened:
 		m.loopOpened(a, ev)
@@ -366,7 +372,7 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 	default:
 	}
 	switch ev.Kind {
-	case engine.EvResult, engine.EvError, engine.EvEnded, engine.EvAnswered, engine.EvSettled: // what it waited for is over
+	case engine.EvResult, engine.EvError, engine.EvEnded, engine.EvAnswered, engine.EvSettled, engine.EvHappened: // what it waited for is over
 		m.dropTimers(ev.Act, "")
 	case engine.EvAttemptEnded:
 		if ev.Outcome != engine.OutcomeSucceeded || m.node(a).Task.Finish == workflow.FinishResult || a.stopping {

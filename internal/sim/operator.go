@@ -22,6 +22,8 @@ type operators struct {
 	calls  map[runtime.Caller]*order
 	last   runtime.Caller
 	asking int // orders under way
+
+	signals int // sent so far
 }
 
 // order is one action, asked for until somebody answers it.
@@ -81,6 +83,7 @@ func (o *operators) adopt(run store.RunID) {
 			o.s.at(o.r.span(time.Second, 20*time.Minute), "retry run", string(run), func() { o.retry(run) })
 		}
 	}
+	o.talk(run)
 	if m := o.s.models[run]; m != nil && len(m.held) > 0 {
 		o.s.at(o.r.span(time.Second, 5*time.Minute), "release", string(run), func() { o.release(run, nil) })
 	}
@@ -199,6 +202,8 @@ func (o *operators) check(q *order, m *model, e runtime.Reply) {
 		if a := m.acts[q.act]; !in.Beat && (len(a.attempts) < q.attempt || a.attempts[q.attempt-1].answer == "") {
 			o.s.violatef(Outbox, "a message to run %s is acknowledged before it is on disk", q.run)
 		}
+	case engine.Signal, engine.Vote:
+		o.heard(q, m)
 	case engine.Settle, engine.Kill, engine.RunNow, engine.Comment, engine.Rerun:
 		o.operated(q, m, e)
 	case engine.Retry:

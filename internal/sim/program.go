@@ -190,7 +190,11 @@ func (g *generator) node(id string) workflow.Node {
 	case kind < 8 || !nested:
 		g.task(&n)
 	case kind == 8:
-		n.Kind, n.Wait = workflow.KindWait, &workflow.Wait{For: g.length()}
+		if g.r.chance(0.6) {
+			g.awaited(&n)
+		} else {
+			n.Kind, n.Wait = workflow.KindWait, &workflow.Wait{For: g.length()}
+		}
 	case kind == 9:
 		g.fork(&n, 1)
 	case kind == 10:

@@ -57,6 +57,11 @@ func TestTeeth(t *testing.T) {
 		{"generations are forgotten at a restart", onRecovery(forgetGenerations), []Invariant{Keys, FoldIsState}},
 		{"what succeeded is skipped", onRuntime(func(r *brokenRuntime) { r.before = turnAround }), []Invariant{Outbox, FoldIsState}},
 		{"what was killed is tried again", onRetries(func(r *workflow.Retry) { r.Match = []string{"killed", "failed", "flaky", "set_failed"} }), []Invariant{Said}},
+		{"a signal comes as often as it is sent", onAct(dropKey), []Invariant{Signals}},
+		{"kept signals are forgotten at a restart", onRecovery(forgetSignals), []Invariant{Signals, FoldIsState}},
+		{"a person counts as often as they decide", onAct(otherNames()), []Invariant{Approvals, Outbox}},
+		{"decisions are forgotten at a restart", onRecovery(forgetVotes), []Invariant{Approvals, FoldIsState}},
+		{"who made a version decides on it", onAct(noAuthor), []Invariant{Approvals}},
 		{"turns are counted in memory only", onRecovery(forgetTurns), []Invariant{Turns, FoldIsState}},
 		{"waits between turns end with a restart", onRecovery(forgetDelays), []Invariant{Turns, Timers, FoldIsState}},
 		{"a loop has a turn too many", onLoops(func(l *workflow.Loop) {
