@@ -200,6 +200,8 @@ var eventWords = map[engine.EventKind]string{
 	engine.EvRerun: "steps run again", engine.EvReentered: "began again",
 	engine.EvQueued: "queued", engine.EvGranted: "granted",
 	engine.EvSettled: "set", engine.EvCommented: "comment",
+	engine.EvUndoAsked: "compensation asked", engine.EvUndoBegun: "compensation begins", engine.EvUndone: "compensated",
+	engine.EvUndoWaits: "a person must say what it did", engine.EvUndoAnswered: "a person said what it did",
 	engine.EvFailureHeld: "failure held", engine.EvRetryAsked: "retry asked", engine.EvFrameReopened: "block reopened", engine.EvReopened: "reopened",
 }
 

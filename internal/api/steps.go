@@ -25,7 +25,7 @@ func (a *API) step(row *store.RunRow, s *history.Step) *regiev1.Step {
 		ActivatedAt: timeOf(s.StartedAt), EndedAt: timeOf(s.EndedAt), Attempts: uint32(s.Tries), Activation: uint64(s.Act),
 		Parent: s.Parent, Handled: s.Handled, Held: s.Held && !s.State.Final(), WaitsUntil: timeOf(s.WaitsUntil),
 		Items: uint32(s.Items), ItemsDone: uint32(s.Done), ItemsFailed: uint32(s.Failed),
-		Activity: s.Activity, TakenBy: s.Taker, ChildRun: s.Child,
+		Activity: s.Activity, TakenBy: s.Taker, ChildRun: s.Child, Undone: s.Undone,
 	}
 	if n := len(s.Attempts); n > 0 {
 		last := &s.Attempts[n-1]

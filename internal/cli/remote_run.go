@@ -37,7 +37,7 @@ func stepFrom(in *regiev1.Step) history.Step {
 		State: engine.State(in.GetState()), Reason: engine.Reason(in.GetReason()), Handled: in.GetHandled(), Held: in.GetHeld(),
 		StartedAt: instantOf(in.GetActivatedAt()), EndedAt: instantOf(in.GetEndedAt()), WaitsUntil: instantOf(in.GetWaitsUntil()),
 		Tries: int(in.GetAttempts()), Items: int(in.GetItems()), Done: int(in.GetItemsDone()), Failed: int(in.GetItemsFailed()),
-		Activity: in.GetActivity(), Taker: in.GetTakenBy(), Child: in.GetChildRun(),
+		Activity: in.GetActivity(), Taker: in.GetTakenBy(), Child: in.GetChildRun(), Undone: in.GetUndone(),
 	}
 	if in.GetErrorName() != "" {
 		s.Error = &engine.Error{Name: in.GetErrorName()}

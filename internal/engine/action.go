@@ -136,6 +136,9 @@ func (r *Run) Status() (State, Reason) {
 	if reason, waits := r.waitsForPerson(); waits {
 		return Waiting, reason
 	}
+	if r.Hold == nil && r.undoing() {
+		return r.State, ReasonUndoing
+	}
 	if r.Hold == nil {
 		return r.State, r.Reason
 	}
@@ -192,6 +195,9 @@ func (m *Machine) Plan(run *Run, in Input) ([]Affected, error) {
 		return m.planComment(run, &in.Action)
 	case Callback:
 		_, affected, err := m.planCallback(run, &in)
+		return affected, err
+	case Compensate:
+		_, affected, err := m.planCompensate(run, &in.Action)
 		return affected, err
 	case Signal:
 		_, affected, err := m.planSignal(run, &in)
@@ -399,6 +405,9 @@ func (m *Machine) applyAction(run *Run, ev *Event) error {
 			run.Holds = slices.DeleteFunc(run.Holds, func(h Holding) bool { return h.Path == ev.Path })
 		}
 	default: // EvRetryAsked
+		if run.undoing() {
+			return nil
+		}
 		run.State, run.Reason, run.EndedAt, run.CancelReason = Running, ReasonNone, time.Time{}, ""
 		run.Output, run.Err = value.Undefined, nil
 	}

@@ -27,6 +27,8 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 		return m.applyAction(run, ev)
 	case EvCommented:
 		return nil
+	case EvUndoAsked, EvUndoBegun, EvUndoWaits, EvUndoAnswered, EvUndone:
+		return m.applyUndo(run, ev)
 	case EvFrameReopened:
 		if f == nil {
 			return fmt.Errorf("%w: frame %d reopened, which is not there", ErrProtocol, ev.Frame)
@@ -113,7 +115,7 @@ func (m *Machine) applyFrameOpened(run *Run, ev *Event) error {
 			f.Was = of.Was + f.Path[len(of.Path):]
 		}
 		return nil
-	case RoleBody, RoleCatch, RolePredicate:
+	case RoleBody, RoleCatch, RolePredicate, RoleCompensate:
 	}
 	if err := m.openOwned(run, f, ev); err != nil {
 		return err
@@ -143,6 +145,9 @@ func (m *Machine) openOwned(run *Run, f *Frame, ev *Event) error {
 		}
 		f.Path += again(a.Reopened)
 		f.Error, a.Phase, a.RuleAt = a.Err, PhasePredicate, f.Attempt+1
+		return nil
+	case RoleCompensate:
+		run.openedUndo(a, f)
 		return nil
 	case RoleMain, RoleBody, RoleFinally:
 	}
@@ -252,7 +257,7 @@ func (m *Machine) entered(run *Run, f *Frame, ev *Event) error {
 	run.lastAct = ev.Act
 	ns := &f.Nodes[ev.Node]
 	if old := run.Acts[ns.Act]; old != nil {
-		m.forget(run, old) // of several visits the last is kept
+		m.letGoVisit(run, f, old) // of several visits the last is kept
 	}
 	ns.Visits++
 	ns.Act, ns.Ends = ev.Act, 0
@@ -316,10 +321,10 @@ func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
 	f.Phase = FrameEnded
 	f.Outcome = &Outcome{State: ev.State, Reason: ev.Reason, Output: ev.Output, Error: ev.Error}
 	a := run.Acts[f.Owner]
-	kept := ev.State != Succeeded && f.Role != RolePredicate
+	kept := ev.State != Succeeded && f.Role != RolePredicate && f.Role != RoleCompensate
 	tolerated := ev.State == Failed && f.Role == RoleBody && tolerates(m.node(run.Frames[a.Frame], a.Node))
 	if f.Role != RoleMain && (!kept || tolerated) { // that of the run may run again
-		m.forgetFrame(run, f)
+		m.letGo(run, f)
 	}
 	switch f.Role {
 	case RoleMain:
@@ -327,7 +332,7 @@ func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
 		return
 	case RoleFinally:
 		return
-	case RoleBody, RoleCatch, RolePredicate:
+	case RoleBody, RoleCatch, RolePredicate, RoleCompensate:
 	}
 	if a == nil {
 		return
@@ -345,6 +350,8 @@ func (m *Machine) frameEnded(run *Run, f *Frame, ev *Event) {
 			return
 		}
 		recordFrame(a, f, ev)
+	case RoleCompensate:
+		run.endedUndo(ev)
 	case RoleCatch, RoleMain, RoleFinally:
 	}
 }
@@ -404,6 +411,7 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		a.Result, a.Phase, a.State, a.Reason, a.Winner = ev.Output, PhaseResult, Running, ReasonNone, ev.Branch
 	case EvError:
 		if a.Phase == PhaseMessage || a.Expired != "" && m.node(run.Frames[a.Frame], a.Node).Task != nil {
+			a.Doubt = true
 			a.Failures++ // its time was up: the attempt counts as failed, whatever became of it
 		}
 		dropTimer(run, a, &a.Timer)
@@ -516,6 +524,7 @@ func (m *Machine) applyAttemptEnded(run *Run, a *Activation, ev *Event) {
 	case OutcomeCanceled:
 		a.Phase = PhaseEntered
 	}
+	a.Doubt = a.Doubt || doubts(a, ev)
 }
 
 func applyTimer(run *Run, a *Activation, ev *Event) error {
@@ -597,6 +606,7 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 	dropTimer(run, a, &a.Deadline)
 	dropTimer(run, a, &a.Beat)
 	a.Answer = nil
+	before := a.Phase
 	a.State, a.Reason, a.Handled, a.Phase, a.EndedAt = ev.State, ev.Reason, ev.Handled, PhaseEnded, ev.At
 	a.Output = ev.Output
 	if ev.Same {
@@ -632,6 +642,7 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 	default:
 		ns.Ends = workflow.EndCanceled
 	}
+	m.list(run, a, before)
 	if !m.bodies[f.Body].jumps {
 		m.settled(f, a.Node)
 	}

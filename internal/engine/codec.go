@@ -168,6 +168,14 @@ func appendControl(b []byte, ev *Event, withTime bool) []byte {
 		}
 		o.b = append(o.b, ']')
 	}
+	if len(ev.Acts) > 0 {
+		o.key("acts")
+		for i, id := range ev.Acts {
+			o.b = append(o.b, "[,"[min(i, 1)])
+			o.b = strconv.AppendUint(o.b, uint64(id), 10)
+		}
+		o.b = append(o.b, ']')
+	}
 	o.int("body", int64(ev.Body))
 	o.text("role", string(ev.Role))
 	o.uint("of", uint64(ev.Of))

@@ -62,6 +62,7 @@ const (
 	taskVars                       // set the variables of a new frame
 	taskOpen                       // open the main frame
 	taskTurn                       // judge whether a loop goes on, and begin its next turn
+	taskUndo                       // undo what is to be undone next
 )
 
 // suspension is work that waits for an evaluation.
@@ -140,6 +141,8 @@ func (d *decider) input(in Input) error {
 		return d.runNow(&in.Action)
 	case Comment:
 		return d.comment(&in.Action)
+	case Compensate:
+		return d.compensate(&in.Action)
 	}
 	if run.State.Final() {
 		return nil // whatever comes late changes nothing
@@ -193,6 +196,8 @@ func (d *decider) do(t task, s *suspension) error {
 		err = d.initVars(t.frame)
 	case taskTurn:
 		err = d.turn(t.act, t.turn)
+	case taskUndo:
+		err = d.undo()
 	}
 	if errors.Is(err, errSuspended) {
 		return nil
@@ -288,7 +293,7 @@ func (d *decider) endRun(out Outcome) error {
 
 // cancelRun ends all holds too: nothing may keep a finally part from running.
 func (d *decider) cancelRun(in Cancel) error {
-	if d.run.CancelReason != "" {
+	if d.run.CancelReason != "" || d.run.undoing() {
 		return nil
 	}
 	held := d.run.Held()
@@ -357,6 +362,7 @@ func (d *decider) recover() error {
 		}
 		d.add(task{kind: taskJudge, frame: id})
 	}
+	d.add(task{kind: taskUndo})
 	return nil
 }
 

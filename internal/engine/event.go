@@ -67,6 +67,7 @@ type Event struct {
 	Path    string            `json:"path,omitempty"` // of a step that is held or released
 	Node    workflow.NodeID   `json:"node,omitempty"`
 	Nodes   []workflow.NodeID `json:"nodes,omitempty"`
+	Acts    []ActID           `json:"acts,omitempty"` // that are to be undone
 	Body    workflow.BodyID   `json:"body,omitempty"`
 	Role    Role              `json:"role,omitempty"`
 	Of      FrameID           `json:"of,omitempty"`

@@ -103,7 +103,7 @@ func (d *decider) start(f *Frame) error {
 // stopLive what lives is told to stop because of why. The first verdict stays.
 func (d *decider) verdict(f *Frame, out Outcome, why Reason, stopLive bool) error {
 	switch f.Phase {
-	case FrameFinishing, FrameEnded, FrameParked:
+	case FrameUndoing, FrameFinishing, FrameEnded, FrameParked:
 		return nil
 	case FrameOpen, FrameOpening:
 		if err := d.emit(Event{
@@ -232,7 +232,7 @@ func (d *decider) judge(id FrameID) error {
 	b := &d.m.bodies[f.Body]
 	var out Outcome
 	switch f.Phase {
-	case FrameOpening, FrameFinishing, FrameEnded, FrameParked:
+	case FrameOpening, FrameUndoing, FrameFinishing, FrameEnded, FrameParked:
 		return nil
 	case FrameStopping:
 		out = *f.Verdict
@@ -245,7 +245,8 @@ func (d *decider) judge(id FrameID) error {
 			return err
 		}
 	}
-	if b.Finally == nil {
+	undoes := d.undoes(f, out)
+	if !undoes && (b.Finally == nil || f.NoFinally) {
 		return d.closeFrame(f, out)
 	}
 	if f.Phase == FrameOpen {
@@ -254,6 +255,10 @@ func (d *decider) judge(id FrameID) error {
 		}); err != nil {
 			return err
 		}
+	}
+	if undoes {
+		d.add(task{kind: taskUndo})
+		return d.emit(Event{Kind: EvUndoBegun, Frame: f.ID})
 	}
 	return d.open(opening{role: RoleFinally, body: *b.Finally, of: f.ID, index: -1, attempt: 1})
 }
@@ -341,6 +346,9 @@ func (d *decider) closeFrame(f *Frame, out Outcome) error {
 		return d.caughtDone(d.run.Acts[f.Owner], out)
 	case RolePredicate:
 		return d.predicateDone(d.run.Acts[f.Owner], f.Attempt, out)
+	case RoleCompensate:
+		d.add(task{kind: taskUndo})
+		return nil
 	case RoleBody:
 		return d.bodyDone(d.run.Acts[f.Owner], f, out)
 	}

@@ -9,15 +9,17 @@ import (
 
 // holdsFailure reports whether the failure of an activation, which none of its
 // own handlers took, waits for a person instead of being final, and for what
-// reason: its node or the program says so; nothing around it
-// may still handle it, and what lies around it is not ending anyway. The
+// reason: its node or the program says so, or it undoes something; nothing around
+// it may still handle it, and what lies around it is not ending anyway. The
 // failure of a finally part is not held.
 func (d *decider) holdsFailure(a *Activation, n *workflow.Node, e *Error) (Reason, bool) {
 	f := d.run.Frames[a.Frame]
 	for f.Phase == FrameOpen {
 		switch f.Role {
 		case RoleMain:
-			return ReasonFailureHeld, d.keepsFailures(n, e)
+			return ReasonFailureHeld, !d.run.Undo.Asked && d.keepsFailures(n, e)
+		case RoleCompensate:
+			return ReasonUndoFailed, !d.m.prog.Unattended
 		case RoleFinally, RolePredicate:
 			return ReasonNone, false
 		case RoleBody, RoleCatch:
@@ -132,7 +134,10 @@ func (r *Run) countHeld(before, after Phase) {
 // waitsForPerson reports whether nothing of the run goes on before a person
 // decides about a failure, and for what reason.
 func (r *Run) waitsForPerson() (Reason, bool) {
-	if r.heldErrors == 0 {
+	switch {
+	case r.Undo.Waits != 0:
+		return ReasonUndoUnknown, true
+	case r.heldErrors == 0:
 		return ReasonNone, false
 	}
 	reason := ReasonNone
@@ -151,7 +156,10 @@ func (r *Run) waitsForPerson() (Reason, bool) {
 // heldError explains a failure that is held.
 func (w *whyer) heldError(a *Activation) Condition {
 	c := Condition{Kind: ConditionPerson, Since: a.Since, Attempt: a.Attempt, Error: a.Err, State: a.State, Reason: a.Reason}
-	c.Text = fmt.Sprintf("It failed (%s) of %s, and the failure is held: an operator retries it, says how it ended, or cancels the run.",
-		a.failReason(), errorText(a.Err))
+	then := "an operator retries it, says how it ended, or cancels the run"
+	if a.Reason == ReasonUndoFailed {
+		then = "what else is to be undone waits until an operator retries it, or says that it succeeded"
+	}
+	c.Text = fmt.Sprintf("It failed (%s) of %s, and the failure is held: %s.", a.failReason(), errorText(a.Err), then)
 	return c
 }

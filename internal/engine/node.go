@@ -252,6 +252,9 @@ func (d *decider) begin(id ActID) error {
 		return nil // it begins once what is around it has its shares again
 	}
 	n := d.m.node(f, a.Node)
+	if e := d.tooMuchToUndo(n); e != nil {
+		return d.setError(a, e)
+	}
 	if waits, err := d.passGate(a, n); waits || err != nil {
 		if e, ok := asError(err); ok {
 			return d.setError(a, e)

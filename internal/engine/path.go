@@ -62,6 +62,10 @@ func (m *Machine) leads(id workflow.BodyID, segments []string, depth int) bool {
 // leadsFrom reports whether the segments lead from a node to a step inside it.
 func (m *Machine) leadsFrom(n *workflow.Node, segments []string, depth int) bool {
 	name, _ := plainSegment(segments[0])
+	if c := n.Compensate; c != nil && name == "compensate" {
+		rest := segments[1:]
+		return len(rest) == 0 && m.bodies[c.Body].Nodes[0].ID == "" || len(rest) > 0 && m.leads(c.Body, rest, depth)
+	}
 	if rest := segments[1:]; len(rest) > 0 {
 		for i := range n.Catch {
 			if b := n.Catch[i].Body; b != nil && name == "on_error" && m.leads(*b, rest, depth) {

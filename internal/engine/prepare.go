@@ -22,7 +22,6 @@ func Prepare(p *workflow.Program, languages map[string]expr.Language) (*Machine,
 	// Deadlines that only flag a run are judged beside the engine.
 	l.refuse(slices.ContainsFunc(p.Deadlines, func(d workflow.Deadline) bool { return d.Then != workflow.ThenFlag }),
 		"deadlines of the run that do more than flag it")
-	l.refuse(p.OnFailure == workflow.OnFailureCompensate, "on_failure compensate")
 	if int(p.Main) >= len(p.Bodies) || p.Main < 0 {
 		return nil, fmt.Errorf("prepare %s: there is no body %d", p.Name, p.Main)
 	}
@@ -141,9 +140,25 @@ func (l *linker) policies(p *workflow.Policies) {
 	l.refuse(len(p.Deadlines) > 0, "deadlines")
 	l.refuse(p.Cache != nil, "cache")
 	l.refuse(len(p.Hooks) > 0, "hooks")
-	l.refuse(p.Compensate != nil, "compensate")
+	l.compensate(p.Compensate)
 	l.refuse(p.Allocation != nil, "allocation")
 	l.refuse(p.Daemon, "daemon")
+}
+
+// compensate checks what undoes a node: a body without data of its own, so that
+// nothing but a node of it can fail.
+func (l *linker) compensate(c *workflow.Compensate) {
+	if c == nil {
+		return
+	}
+	l.bodyRef(&c.Body)
+	if c.OnUnknown != "" && c.OnUnknown != workflow.OnUnknownAsk && c.OnUnknown != workflow.OnUnknownRun {
+		l.faultf("on_unknown %q is not known here", c.OnUnknown)
+	}
+	if int(c.Body) < len(l.m.prog.Bodies) && c.Body >= 0 {
+		b := &l.m.prog.Bodies[c.Body]
+		l.refuse(len(b.Start) > 0 || len(b.Vars) > 0 || b.Output != nil || b.Finally != nil, "a compensation with jumps, variables, output or finally part")
+	}
 }
 
 func (l *linker) kind(src *workflow.Body, n *workflow.Node) {

@@ -17,6 +17,9 @@ func (m *Machine) forgetFrame(run *Run, f *Frame) {
 		}
 		delete(run.Acts, f.Nodes[i].Again)
 	}
+	for _, id := range f.Left {
+		m.forget(run, run.Acts[id])
+	}
 	if last := run.Frames[f.Finally]; last != nil {
 		m.forgetFrame(run, last)
 	}
@@ -26,14 +29,21 @@ func (m *Machine) forgetFrame(run *Run, f *Frame) {
 // forget takes an activation that has ended out of memory.
 func (m *Machine) forget(run *Run, a *Activation) {
 	m.forgetClosed(run, a)
+	for _, id := range a.Kept.all() {
+		m.forgetFrame(run, run.Frames[id])
+	}
+	if a.Listed {
+		run.Undo.Gone++
+	}
 	delete(run.Acts, a.ID)
 }
 
-// forgetClosed takes the frames out of memory that were kept for a retry.
+// forgetClosed takes the frames out of memory that were kept for a retry, but for
+// those in which something can be undone.
 func (m *Machine) forgetClosed(run *Run, a *Activation) {
 	for _, id := range a.Closed.all() {
 		if f := run.Frames[id]; f != nil {
-			m.forgetFrame(run, f)
+			m.letGo(run, f)
 		}
 	}
 	a.Closed = OpenFrames{}
@@ -56,6 +66,7 @@ func (m *Machine) applyReopened(run *Run, a *Activation, ev *Event) error {
 		f.Failures = slices.DeleteFunc(f.Failures, func(id ActID) bool { return id == a.ID })
 		m.unsettle(f, a.Node)
 	}
+	run.unlist(a)
 	a.State, a.Reason, a.Phase, a.Handled = Pending, ReasonNone, PhaseEntered, false
 	a.EndedAt, a.Output, a.Result = time.Time{}, value.Undefined, value.Undefined
 	a.CancelAsked, a.Why, a.Expired, a.Stopped, a.Winner = false, ReasonNone, "", false, 0
@@ -73,7 +84,7 @@ func (m *Machine) applyReopened(run *Run, a *Activation, ev *Event) error {
 	for _, id := range a.Closed.all() {
 		if c := run.Frames[id]; c != nil && c.Role == RoleCatch {
 			a.Closed.remove(id)
-			m.forgetFrame(run, c)
+			m.letGo(run, c)
 		}
 	}
 	if a.begun() {
@@ -121,7 +132,7 @@ func (m *Machine) applyFrameReopened(run *Run, f *Frame, ev *Event) error {
 		m.unparked(run, f)
 		return nil
 	case FrameEnded:
-	case FrameOpening, FrameStopping, FrameFinishing:
+	case FrameOpening, FrameStopping, FrameUndoing, FrameFinishing:
 		return fmt.Errorf("%w: frame %d reopened while it is %s", ErrProtocol, f.ID, f.Phase)
 	}
 	outcome := f.Outcome

@@ -48,6 +48,9 @@ func (m *Machine) planRerun(run *Run, in *Rerun) (all []rerunning, affected []Af
 	case run.lastFrame == 0 || run.Frames[1] == nil:
 		return nil, nil, refusef("", "run %s has not begun, or is %s: start a new run", run.ID, run.State)
 	}
+	if run.Undone() {
+		return nil, nil, refusef("", "run %s was compensated: what its steps did is undone; start a new run", run.ID)
+	}
 	from := map[FrameID][]bool{}
 	var order []FrameID
 	for _, path := range in.Steps {
@@ -71,6 +74,9 @@ func (m *Machine) planRerun(run *Run, in *Rerun) (all []rerunning, affected []Af
 		for _, n := range r.nodes {
 			d := Affected{Path: StepPath(f, m.node(f, n)), Does: DoesReopen}
 			if a := run.Acts[f.Nodes[n].Act]; a != nil {
+				if a.Listed || a.Kept.Live > 0 {
+					return nil, nil, refusef(a.Path, "what step %s did can be undone, and would be done twice: start a new run", a.Path)
+				}
 				d.Path, d.Does = a.Path, DoesRerun
 				if m.node(f, n).Kind == workflow.KindTask {
 					d.Attempt = a.Attempt + 1

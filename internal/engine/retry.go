@@ -44,6 +44,10 @@ type retryPlanner struct {
 
 // planRetry plans a retry, or says why there is nothing to retry.
 func (m *Machine) planRetry(run *Run, in *Action) (*retryPlan, error) {
+	if run.undoing() {
+		p := &retryPlanner{m: m, run: run, named: in.Steps, hit: make([]bool, len(in.Steps))}
+		return p.planned(p.undo())
+	}
 	if err := m.retryable(run, in.Steps); err != nil {
 		return nil, err
 	}
@@ -58,7 +62,12 @@ func (m *Machine) planRetry(run *Run, in *Action) (*retryPlan, error) {
 	if p.blocked != "" {
 		return nil, refusef(p.blocked, "step %s is at_most_once and was canceled when it may have begun: what was canceled with it cannot go on", p.blocked)
 	}
-	for i, path := range in.Steps {
+	return p.planned(steps)
+}
+
+// planned is the plan with these steps, or says why there is nothing to retry.
+func (p *retryPlanner) planned(steps []reopening) (*retryPlan, error) {
+	for i, path := range p.named {
 		if !p.hit[i] {
 			return nil, p.whyNot(path)
 		}
@@ -76,6 +85,8 @@ func (m *Machine) retryable(run *Run, steps []string) error {
 		return refusef("", "run %s has succeeded: there is nothing to retry", run.ID)
 	case run.State == Skipped:
 		return refusef("", "run %s was skipped (%s): there is nothing to retry; start a new run", run.ID, run.Reason)
+	case run.Undone():
+		return refusef("", "run %s was compensated: what its steps did is undone; start a new run", run.ID)
 	case run.CancelReason != "" && !run.State.Final():
 		return refusef("", "run %s is being canceled: retry it once it has ended", run.ID)
 	case run.State == Canceled && len(steps) > 0:
@@ -152,7 +163,7 @@ func (p *retryPlanner) frame(f *Frame, all bool) []reopening {
 	}
 	all = all || f.Path != "" && p.wants(f.Path)
 	switch f.Phase {
-	case FrameOpening, FrameParked:
+	case FrameOpening, FrameParked, FrameUndoing:
 		return nil
 	case FrameStopping:
 		p.ending = "what is around it is ending"

@@ -163,6 +163,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	crash                      the state is folded again from storage
 //	limit, taken, freed, fact, unfact, bound, skip   see world.onGate
 //	inline COST                the budget of expressions from here on
+//	compensate [PATH ...]      an operator has what the run did undone
 //	state                      shows the run's state
 //	status                     shows the state as it is shown to people
 func (w *world) do(line string) {
@@ -218,7 +219,7 @@ func (w *world) do(line string) {
 		w.input(engine.Accept{Input: value.Object(), Seed: 7, Held: true, HoldReason: "not yet", Actor: "ada"})
 	case "skipped":
 		w.input(engine.Accept{Input: value.Object(), Seed: 7, Skip: engine.Reason(rest)})
-	case "hold", "release", "retry":
+	case "compensate", "hold", "release", "retry":
 		w.action(actionOf(word, strings.Fields(rest)))
 	case "set-succeeded", "set-failed", "leave-out", "rerun", "redo", "kill", "run-now", "comment":
 		w.action(orderOf(word, rest))
@@ -298,6 +299,8 @@ func actionOf(word string, steps []string) engine.Input {
 		return engine.Hold{Action: a}
 	case "release":
 		return engine.Release{Action: a}
+	case "compensate":
+		return engine.Compensate{Action: a}
 	}
 	return engine.Retry{Action: a}
 }
@@ -523,6 +526,12 @@ func (w *world) tell(ev *engine.Event) {
 		say("verdict on frame %d: %s %s", ev.Frame, ev.State, ev.Reason)
 	case engine.EvRunEnded:
 		say("run %s %s output=%s error=%v", w.run.State, w.run.Reason, w.run.Output, w.run.Err)
+	case engine.EvUndoAsked:
+		say("undo asked by %s: %s", ev.Actor, ev.Text)
+	case engine.EvUndoBegun, engine.EvUndone:
+		say("%s", ev.Kind)
+	case engine.EvUndoWaits, engine.EvUndoAnswered:
+		say("%s %s %s", ev.Kind, path, ev.Outcome)
 	case engine.EvFailureHeld:
 		say("held failure of %s: %s", path, ev.Reason)
 	case engine.EvUnknown:

@@ -106,6 +106,9 @@ func (m *Machine) settles(run *Run, path string, as State) (s settling, again bo
 	f := run.Frames[a.Frame]
 	n := m.node(f, a.Node)
 	s = settling{act: a.ID}
+	if run.Undo.Waits == a.ID {
+		return s, false, settlesDoubt(path, as)
+	}
 	if as != Failed && (n.Kind == workflow.KindExit || n.Kind == workflow.KindChoice && m.bodies[f.Body].jumps) {
 		return s, false, refusef(path, "step %s says where the run goes on: it can be set failed only", path)
 	}
@@ -246,6 +249,9 @@ func (d *decider) settleStep(s settling, in *Settle) error {
 			return err
 		}
 		s.act = act
+	}
+	if s.act == d.run.Undo.Waits {
+		return d.answerUndo(in.As == Succeeded, in.Actor, in.Reason)
 	}
 	a := d.run.Acts[s.act]
 	if a == nil || a.Phase == PhaseEnded {

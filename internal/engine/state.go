@@ -145,6 +145,8 @@ type Run struct {
 	// in it, in the order in which they were asked for.
 	Hold  *Holding
 	Holds []Holding
+	// Undo is what becomes of what the run did, if it must be undone.
+	Undo Undo
 
 	// Signals are those that nothing has waited for yet, in the order in which they
 	// came; SignalKeys the last idempotency keys of signals.
@@ -182,6 +184,8 @@ const (
 	RoleFinally Role = "finally" // the finally part of a frame
 	// RolePredicate decides whether a retry rule takes an error.
 	RolePredicate Role = "predicate"
+	// RoleCompensate undoes what an activation did that has ended.
+	RoleCompensate Role = "compensate"
 )
 
 // Frame is one execution of a body.
@@ -226,19 +230,30 @@ type Frame struct {
 	// how often it was opened.
 	Finally FrameID
 	Finals  int
+	// Undoable counts what can be undone in it and in frames inside it; as long
+	// as there is something, it is kept. Left are earlier visits of nodes that
+	// are kept for that.
+	Undoable int
+	Left     []ActID
+	// Undone says of the main frame that what the run did was undone, NoFinally
+	// that it had ended before.
+	Undone    bool
+	NoFinally bool
 }
 
 // FramePhase is where a frame stands.
 type FramePhase string
 
 // The phases: opening, until its variables are set; open; stopping, where
-// nothing more starts and what lives is awaited; finishing, where the finally
+// nothing more starts and what lives is awaited; of the main frame undoing, where
+// what the run did is undone; finishing, where the finally
 // part runs; ended. A frame that did not end well is kept as long as it may be
 // reopened. A parked one was reopened and waits until its map has room for it.
 const (
 	FrameOpening   FramePhase = "opening"
 	FrameOpen      FramePhase = "open"
 	FrameStopping  FramePhase = "stopping"
+	FrameUndoing   FramePhase = "undoing"
 	FrameFinishing FramePhase = "finishing"
 	FrameEnded     FramePhase = "ended"
 	FrameParked    FramePhase = "parked"
@@ -372,6 +387,13 @@ type Activation struct {
 	// kept for a retry; both in order.
 	Open   OpenFrames
 	Closed OpenFrames
+	// Kept are the frames in which something can be undone.
+	Kept OpenFrames
+	// Listed says that it can be undone itself, Undos how often that was begun.
+	// Doubt says that nobody knows what some attempt of it did.
+	Listed bool
+	Undos  int
+	Doubt  bool
 	Map    *MapState
 	Loop   *LoopState
 	// Outputs are the outputs of a fork's branches.

@@ -124,11 +124,12 @@ func (w *whyer) explainRun() {
 		e.Conditions = append(e.Conditions, heldBy(w.run.Hold))
 		e.Since = w.run.Hold.At
 	}
-	if w.run.CancelReason != "" && !state.Final() {
+	if w.run.CancelReason != "" && !state.Final() && !w.run.undoing() {
 		e.Conditions = append(e.Conditions, Condition{
 			Kind: ConditionChildren, Text: "It is being canceled (" + w.run.CancelReason + ") and waits until what runs has stopped.",
 		})
 	}
+	e.Conditions = append(e.Conditions, w.undoing()...)
 	w.out = append(w.out, e)
 }
 
@@ -189,13 +190,13 @@ func (w *whyer) frame(f *Frame, path string) {
 			continue
 		}
 		if path == "" || covers(path, a.Path) {
-			if a.Phase != PhaseEnded || a.Path == path {
+			if a.Phase != PhaseEnded || a.Path == path || a.ID == w.run.Undo.Waits {
 				w.out = append(w.out, w.activation(a))
 			}
 		} else if !covers(a.Path, path) {
 			continue
 		}
-		frames := a.Open.all()
+		frames := append(a.Kept.all(), a.Open.all()...)
 		if a.Map != nil {
 			frames = append(frames, a.Map.Parked...)
 		}
@@ -278,6 +279,7 @@ func (w *whyer) activation(a *Activation) Explanation {
 		if a.By != nil && (a.Reason == ReasonOperator || a.Reason == ReasonKilled) {
 			e.Conditions = append(e.Conditions, saidBy(a.By))
 		}
+		e.Conditions = append(e.Conditions, w.undone(a)...)
 		return e
 	}
 	e.Conditions = w.waits(a)

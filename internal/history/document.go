@@ -29,6 +29,9 @@ func (r *Run) Document() value.Value {
 			members = append(members, value.M("artifacts", engine.ArtifactsValue(s.Artifacts)))
 		}
 		steps[i] = value.Object(members...)
+		if s.Undone {
+			steps[i] = steps[i].With("undone", value.True)
+		}
 	}
 	return value.Object(
 		value.M("run", value.Object(

@@ -65,6 +65,8 @@ type Step struct {
 	Artifacts []engine.Artifact
 	// Child is the run that a step started, as its child.
 	Child string
+	// Undone says that what it did was undone.
+	Undone bool
 }
 
 // Attempt is one try of a task.
@@ -142,7 +144,7 @@ func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
 		b.run.State, b.run.Reason, b.run.EndedAt = b.state.State, b.state.Reason, ev.At
 		b.run.Output, b.run.Error = b.state.Output, failure(b.machine.Program(), b.events, b.state.Err)
 		return nil, nil
-	case engine.EvRetryAsked:
+	case engine.EvRetryAsked, engine.EvUndoAsked:
 		b.run.State, b.run.Reason, b.run.EndedAt, b.run.CancelReason = b.state.State, b.state.Reason, b.state.EndedAt, ""
 		b.run.Output, b.run.Error = b.state.Output, b.state.Err
 		return nil, nil
@@ -303,6 +305,7 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 	case engine.EvLoopOpened:
 		s.Done, s.Failed = 0, 0
 	case engine.EvFrameEnded:
+		s.Undone = s.Undone || ev.Role == engine.RoleCompensate && ev.State == engine.Succeeded
 		if ev.Role == engine.RoleBody && ev.Index >= 0 {
 			s.Done++
 			if ev.State == engine.Failed {

@@ -146,7 +146,7 @@ const (
 
 // heldReasons are the reasons for which a run waits until somebody decides about
 // a failure in it.
-var heldReasons = []string{"failure_held"}
+var heldReasons = []string{"failure_held", "compensation_failed", "compensation_unknown"}
 
 // failureHeld reports whether the run waits until somebody decides about a
 // failure in it.

@@ -203,8 +203,15 @@ type Hook struct {
 // Compensate undoes what the node did.
 type Compensate struct {
 	Body      BodyID `json:"body"`
-	OnUnknown string `json:"on_unknown,omitempty"` // run, ask
+	OnUnknown string `json:"on_unknown,omitempty"`
 }
+
+// What is done about a node of which nobody knows whether it did something: it is
+// undone, or a person is asked. The empty text asks.
+const (
+	OnUnknownRun = "run"
+	OnUnknownAsk = "ask"
+)
 
 // Allocation is a place that the tasks of a frame share until it ends.
 type Allocation struct {

@@ -374,7 +374,9 @@ type Step struct {
 	Activity string `protobuf:"bytes,19,opt,name=activity,proto3" json:"activity,omitempty"`
 	TakenBy  string `protobuf:"bytes,20,opt,name=taken_by,json=takenBy,proto3" json:"taken_by,omitempty"`
 	// The run that it started.
-	ChildRun      string `protobuf:"bytes,21,opt,name=child_run,json=childRun,proto3" json:"child_run,omitempty"`
+	ChildRun string `protobuf:"bytes,21,opt,name=child_run,json=childRun,proto3" json:"child_run,omitempty"`
+	// What it did was undone.
+	Undone        bool `protobuf:"varint,30,opt,name=undone,proto3" json:"undone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,6 +556,13 @@ func (x *Step) GetChildRun() string {
 		return x.ChildRun
 	}
 	return ""
+}
+
+func (x *Step) GetUndone() bool {
+	if x != nil {
+		return x.Undone
+	}
+	return false
 }
 
 type StartRunRequest struct {
@@ -3261,7 +3270,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x06parent\x18\x18 \x01(\tR\x06parent\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xad\x05\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc5\x05\n" +
 	"\x04Step\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -3290,7 +3299,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\fitems_failed\x18\x12 \x01(\rR\vitemsFailed\x12\x1a\n" +
 	"\bactivity\x18\x13 \x01(\tR\bactivity\x12\x19\n" +
 	"\btaken_by\x18\x14 \x01(\tR\atakenBy\x12\x1b\n" +
-	"\tchild_run\x18\x15 \x01(\tR\bchildRun\"\xa0\x02\n" +
+	"\tchild_run\x18\x15 \x01(\tR\bchildRun\x12\x16\n" +
+	"\x06undone\x18\x1e \x01(\bR\x06undone\"\xa0\x02\n" +
 	"\x0fStartRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12$\n" +

@@ -74,6 +74,7 @@ var reasonWords = map[engine.Reason]string{
 	engine.ReasonKilled:            "killed by an operator",
 	engine.ReasonEvaluation:        "evaluates an expression",
 	engine.ReasonMessage:           "waits for a message",
+	engine.ReasonUndoFailed:        "could not undo it: a person must decide what becomes of it",
 	engine.ReasonFailureHeld:       "failed: a person must decide what becomes of it",
 	engine.ReasonChild:             "waits for its child run",
 	engine.ReasonRun:               "waits for a run of another workflow",
@@ -149,6 +150,9 @@ func facts(s *history.Step, now time.Time) []string {
 	}
 	if s.Held && !s.State.Final() {
 		add("held")
+	}
+	if s.Undone {
+		add("undone")
 	}
 	switch {
 	case s.State == engine.Queued:

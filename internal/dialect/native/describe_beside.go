@@ -80,13 +80,14 @@ func (d *language) describeWaits() {
 func (d *language) describeBeside() {
 	date := dateField()
 	d.compensation = &descriptor.Object{
-		Name: "compensate", Doc: "Undoes a step.",
+		Name: "compensate", Doc: "Undoes a step. It reads what the step can read, and the output of the step as `result`: null where nobody knows what the step did. It has the path of the step and `/compensate`.",
+		Example: "uses: http.request\nwith: {connection: hotel, method: DELETE, path: \"/bookings/${{ result.body.id }}\"}\nretry: {max_attempts: 5}",
 		Fields: []descriptor.Field{
 			{Name: "run", Type: oneOf(text(), ranged(list(kind(descriptor.Any)), 1, unbounded)), Template: true, Doc: "As in a step."},
 			{Name: "uses", Type: text(), Doc: "As in a step."},
 			{Name: "with", Type: mapOf(descriptor.String, kind(descriptor.Any)), Template: true, Doc: "As in a step."},
 			d.stepsField(), d.graphField(), envField("Environment variables."), d.retryField(), timeoutField(),
-			{Name: "on_unknown", Type: text(), Default: str("ask"), Doc: "What is done when nobody knows whether the step ran.", Enum: []descriptor.EnumValue{
+			{Name: "on_unknown", Type: text(), Default: str("ask"), Doc: "What is done when nobody knows whether the step did something: it was lost, or stopped in the middle.", Enum: []descriptor.EnumValue{
 				{Text: "run", Doc: "It is undone."}, {Text: "ask", Doc: "A person is asked."},
 			}},
 		},

@@ -163,7 +163,7 @@ func (d *language) stepFailure() []descriptor.Field {
 
 func (d *language) stepLater() []descriptor.Field {
 	return []descriptor.Field{
-		{Name: "compensate", Type: object(d.compensation), Later: "steps that undo others", Doc: "Undoes the step when the run fails later."},
+		{Name: "compensate", Type: object(d.compensation), Doc: "Undoes the step: with `on_failure: compensate` when the run fails or is canceled later, or when an operator asks for it. Steps are undone one after the other, the last first. A group with `compensate` that has ended well is undone as a whole, and the steps in it are not."},
 		{Name: "cache", Type: object(d.cache), Later: "cached outputs", Doc: "Reuses an earlier output."},
 		{Name: "at_most_once", Type: kind(descriptor.Boolean), Doc: "Makes one attempt and never repeats it; when nobody knows whether it ran, the step waits until a person says so. `retry` excludes it, and `defaults.retry` does not apply."},
 		{Name: "heartbeat", Type: kind(descriptor.Duration), Template: true, Doc: "Longest silence of an attempt, from its begin on; then it is ended and fails with the error `heartbeat`. A script is heard of whenever it changes the file `$REGIE_HEARTBEAT` or `$REGIE_CHECKPOINT`; a worker outside says so itself.", Example: "run: |\n  for f in *.csv; do\n    ./load \"$f\"\n    touch \"$REGIE_HEARTBEAT\"\n  done\nheartbeat: 5m"},

@@ -288,6 +288,9 @@ func (c *compiler) returns(n *yamldoc.Node, v *view, node *workflow.Node) {
 	if v.enclosing(roleFinally) != nil {
 		c.errorAt(n.Entry("return").Key, codeReturnFinally, "`return` cannot stand in `finally`: the outcome is decided").WithHint("remove it")
 	}
+	if v.enclosing(roleUndo) != nil {
+		c.errorAt(n.Entry("return").Key, codeReturnFinally, "`return` cannot stand in `compensate`: the outcome is decided").WithHint("remove it")
+	}
 	d, _ := c.field(n, c.lang.step, "return", v)
 	node.Kind, node.Exit = workflow.KindExit, &workflow.Exit{Run: true, Value: d}
 }

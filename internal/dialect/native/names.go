@@ -144,10 +144,14 @@ func (n *names) env() *expr.Env {
 	item := v.enclosing(roleItem)
 	add(rootIndex, typ(expr.Int), unless(item != nil, "`index` can be read in `foreach` only"))
 	var result expr.Type
-	if v.result != nil {
+	undo := v.enclosing(roleUndo)
+	switch {
+	case v.result != nil:
 		result = *v.result
+	case undo != nil:
+		result = undo.itemType
 	}
-	add(rootResult, result, unless(v.result != nil, "`result` can be read in `outputs` of a step that is no group, and in `until` and `delay` of `repeat`"))
+	add(rootResult, result, unless(v.result != nil || undo != nil, "`result` can be read in `outputs` of a step that is no group, in `until` and `delay` of `repeat`, and in `compensate`"))
 	turn := v.enclosing(roleTurn)
 	add(rootTurn, typ(expr.Int), unless(turn != nil, "`turn` can be read in `repeat` and what it repeats only"))
 	why := "`previous` can be read in what is repeated and in `while` only"
@@ -323,6 +327,11 @@ func (n *names) read(r []string) {
 	case rootPrevious:
 		n.add(r[:1], workflow.Source{Root: workflow.RootItem, Up: n.up(v.enclosing(roleTurn))}, nullable(expr.Type{}))
 	case rootResult:
+		if v.result == nil {
+			undo := v.enclosing(roleUndo)
+			n.add(r[:1], workflow.Source{Root: workflow.RootFrame, Up: n.up(undo), Name: "input"}, undo.itemType)
+			return
+		}
 		from := workflow.Source{Root: workflow.RootResult}
 		if v.turnEnded {
 			from.Root = workflow.RootItem

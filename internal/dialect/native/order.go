@@ -15,7 +15,7 @@ import (
 const MaxSteps = 10_000
 
 // reservedSegments are the words that paths of steps use themselves.
-var reservedSegments = []string{"finally", "on_error", "retry"}
+var reservedSegments = []string{"finally", "on_error", "retry", "compensate"}
 
 // collectList makes the steps of a list; with chain each needs the one before.
 func (c *compiler) collectList(s *scope, n *yamldoc.Node, chain bool) {

@@ -17,7 +17,8 @@ type scope struct {
 
 	role    role
 	isGraph bool
-	// Of an item scope: the names of the loop variable and its type.
+	// Of an item scope: the names of the loop variable and its type; of one that
+	// undoes a step, the type of the step's output.
 	itemName string
 	itemType expr.Type
 	// Of an item scope and the main scope: variables that live in it.
@@ -42,6 +43,7 @@ const (
 	roleFinally
 	roleParallel
 	roleTurn
+	roleUndo
 )
 
 // A step is a node of a scope.

@@ -50,6 +50,11 @@ func (c *compiler) path(s *scope, id string) string {
 		switch {
 		case s.role == roleFinally:
 			segments = append(segments, "finally")
+		case s.role == roleUndo:
+			segments = append(segments, "compensate")
+			if s.outer.at.id != "" {
+				segments = append(segments, s.outer.at.id)
+			}
 		case s.role == roleCatch:
 			segments = append(segments, "on_error", s.outer.at.id)
 		case s.outer.at.id != "":
@@ -184,6 +189,7 @@ func (c *compiler) do(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type {
 	if what != "steps" && what != "graph" {
 		out = c.outputs(n, v, node, out)
 	}
+	c.compensation(n, v, node, out)
 	c.laterFields(n, v)
 	return out
 }
@@ -247,31 +253,6 @@ func (c *compiler) laterFields(n *yamldoc.Node, v *view) {
 		if f.Later == "" || e == nil {
 			continue
 		}
-		switch f.Name {
-		case "compensate":
-			c.compensation(e.Value, v)
-		default:
-			c.field(n, c.lang.step, f.Name, v)
-		}
+		c.field(n, c.lang.step, f.Name, v)
 	}
-}
-
-// compensation checks what undoes a step.
-func (c *compiler) compensation(n *yamldoc.Node, v *view) {
-	if n.Kind != yamldoc.Map {
-		return
-	}
-	var node workflow.Node
-	bodies := len(c.prog.Bodies)
-	switch innerForm(n) {
-	case "run":
-		c.run(n, v, &node)
-	case "uses":
-		c.uses(n, v, &node)
-	case "steps", "graph":
-		c.group(n, v, &node)
-	}
-	c.retries(n, v, &node, innerForm(n))
-	c.bound(n, c.lang.compensation, v)
-	c.prog.Bodies = c.prog.Bodies[:bodies]
 }
