@@ -42,6 +42,9 @@ func (a *API) Act(ctx context.Context, m *regiev1.ActRequest) (*regiev1.ActRespo
 	if err := checkAct(m); err != nil {
 		return nil, err
 	}
+	if err := a.checkConfirmed(m); err != nil {
+		return nil, err
+	}
 	k, err := keyOf(ctx, "act", m.GetIdempotencyKey(), m)
 	if err != nil {
 		return nil, err
@@ -180,6 +183,7 @@ var actionNames = map[regiev1.Action]string{
 	regiev1.Action_ACTION_SET_SUCCEEDED: "run.set_succeeded", regiev1.Action_ACTION_SET_FAILED: "run.set_failed",
 	regiev1.Action_ACTION_SKIP: "run.skip", regiev1.Action_ACTION_KILL: "run.kill", regiev1.Action_ACTION_RUN_NOW: "run.run_now",
 	regiev1.Action_ACTION_COMMENT: "run.comment", regiev1.Action_ACTION_RERUN: "run.rerun",
+	regiev1.Action_ACTION_FORCE: "run.force",
 }
 
 // act acts on one run. Whatever keeps it from being done is a result.

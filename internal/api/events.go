@@ -197,7 +197,7 @@ var eventWords = map[engine.EventKind]string{
 	engine.EvRetry: "tries again", engine.EvCaught: "error handled", engine.EvAssigned: "variables set",
 	engine.EvStopping: "told to stop", engine.EvUnknown: "outcome unknown", engine.EvEnded: "ended",
 	engine.EvCancelAsked: "cancel asked", engine.EvRunEnded: "run ended", engine.EvHeld: "held", engine.EvReleased: "released",
-	engine.EvRerun: "steps run again", engine.EvReentered: "began again",
+	engine.EvForced: "does not wait for what it needs", engine.EvRerun: "steps run again", engine.EvReentered: "began again",
 	engine.EvQueued: "queued", engine.EvGranted: "granted",
 	engine.EvSettled: "set", engine.EvCommented: "comment",
 	engine.EvUndoAsked: "compensation asked", engine.EvUndoBegun: "compensation begins", engine.EvUndone: "compensated",

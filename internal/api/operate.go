@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"connectrpc.com/connect"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/engine"
@@ -16,7 +19,7 @@ import (
 func checkOperation(m *regiev1.ActRequest) error {
 	switch m.GetAction() {
 	case regiev1.Action_ACTION_SET_SUCCEEDED, regiev1.Action_ACTION_SET_FAILED, regiev1.Action_ACTION_SKIP, regiev1.Action_ACTION_KILL,
-		regiev1.Action_ACTION_RERUN:
+		regiev1.Action_ACTION_RERUN, regiev1.Action_ACTION_FORCE:
 		if len(m.GetSteps()) == 0 {
 			return invalid("steps", "name the steps")
 		}
@@ -28,6 +31,9 @@ func checkOperation(m *regiev1.ActRequest) error {
 	}
 	if m.GetRedo() && m.GetAction() != regiev1.Action_ACTION_RERUN {
 		return invalid("redo", "it belongs to ACTION_RERUN")
+	}
+	if len(m.GetPrerequisites()) > 0 && (m.GetAction() != regiev1.Action_ACTION_FORCE || len(m.GetPrerequisites()) > MaxNamedSteps) {
+		return invalid("prerequisites", "they belong to ACTION_FORCE, and are at most %d", MaxNamedSteps)
 	}
 	named := m.GetErrorName() + m.GetErrorMessage()
 	switch {
@@ -44,6 +50,32 @@ func checkOperation(m *regiev1.ActRequest) error {
 	}
 	_, err := outputOf(m)
 	return err
+}
+
+// environmentProd is the environment in which what operators do is confirmed.
+const environmentProd = "prod"
+
+// checkConfirmed refuses what ends or starts something in production and was not
+// confirmed.
+func (a *API) checkConfirmed(m *regiev1.ActRequest) error {
+	switch m.GetAction() {
+	case regiev1.Action_ACTION_HOLD, regiev1.Action_ACTION_COMMENT:
+		return nil
+	default:
+	}
+	if m.GetConfirmed() || m.GetDryRun() {
+		return nil
+	}
+	environment := a.cfg.System.Info().Environment
+	if n, ok := a.cfg.Access.Namespace(m.GetNamespace()); ok && n.Environment != "" {
+		environment = n.Environment
+	}
+	if environment != environmentProd {
+		return nil
+	}
+	return refuse(connect.CodeFailedPrecondition, "confirmation_needed",
+		fmt.Sprintf("namespace %s is of the environment %s, where this has to be confirmed", m.GetNamespace(), environment),
+		"look at a dry run first; then confirm it: `--yes`, or \"confirmed\": true")
 }
 
 // outputOf is the output that a step is to have.
@@ -83,6 +115,8 @@ func operationOf(m *regiev1.ActRequest, order engine.Action) (engine.Input, erro
 		return engine.RunNow{Action: order}, nil
 	case regiev1.Action_ACTION_RERUN:
 		return engine.Rerun{Action: order, Redo: m.GetRedo()}, nil
+	case regiev1.Action_ACTION_FORCE:
+		return engine.Force{Action: order, Prerequisites: m.GetPrerequisites()}, nil
 	default: // the enum has no other
 		return engine.Comment{Action: order}, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
+	"github.com/regie-dev/regie/internal/api/problem"
 	"github.com/regie-dev/regie/internal/cli/view"
 )
 
@@ -53,6 +54,7 @@ type actFlags struct {
 	dryRun, yes    bool
 
 	output, errorName, message string
+	prerequisites              []string
 	redo, sameVersion          bool
 	start                      startFlags
 }
@@ -112,21 +114,29 @@ func (c *cli) act(ctx context.Context, r *remote, a action, f *actFlags, runs []
 			return err
 		}
 	}
+	in.Confirmed = f.yes
 	if f.filter != "" && !f.yes && !f.dryRun {
-		if ok, err := c.confirmed(ctx, r, a, in); err != nil || !ok {
+		if ok, err := c.confirmed(ctx, r, a, in, 2); err != nil || !ok {
 			return err
 		}
 	}
 	answer, err := r.runs.Act(ctx, in)
+	if _, _, terminal := c.Terminal(c.Stderr); terminal && problem.Of(err).GetCode() == "confirmation_needed" {
+		if ok, err := c.confirmed(ctx, r, a, in, 1); err != nil || !ok {
+			return err
+		}
+		in.Confirmed = true
+		answer, err = r.runs.Act(ctx, in)
+	}
 	if err != nil {
 		return err
 	}
 	return c.printActed(a, f, answer)
 }
 
-// confirmed asks whether to act on several runs, if somebody can be asked. From
+// confirmed asks whether to act on runs, from as many as least on, if somebody can be asked. From
 // then on the request is about those that were shown.
-func (c *cli) confirmed(ctx context.Context, r *remote, a action, in *regiev1.ActRequest) (bool, error) {
+func (c *cli) confirmed(ctx context.Context, r *remote, a action, in *regiev1.ActRequest, least int) (bool, error) {
 	if _, _, terminal := c.Terminal(c.Stderr); !terminal {
 		return true, nil
 	}
@@ -142,7 +152,7 @@ func (c *cli) confirmed(ctx context.Context, r *remote, a action, in *regiev1.Ac
 			runs = append(runs, result.GetRun())
 		}
 	}
-	if len(runs) < 2 {
+	if len(runs) < least {
 		return true, nil
 	}
 	shown := min(len(runs), maxListed)
@@ -164,7 +174,10 @@ func (c *cli) confirmed(ctx context.Context, r *remote, a action, in *regiev1.Ac
 		printf(c.Stderr, "Nothing was done.\n")
 		return false, ended(exitFailed)
 	}
-	in.Runs, in.Filter = runs, ""
+	in.Confirmed = true
+	if in.GetFilter() != "" {
+		in.Runs, in.Filter = runs, ""
+	}
 	return true, nil
 }
 

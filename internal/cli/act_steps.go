@@ -47,6 +47,17 @@ func stepActions() []action {
 			"Keeps the reason as a note among the events of runs and in the audit log.", insteadOfRun, nil, nil, nil,
 		},
 		{
+			regiev1.Action_ACTION_FORCE, "force", "does not wait", "would not wait", "Begin steps whatever they need",
+			"Has steps begin though what they need is not there: needs, `if`, limits and\nconditions. With --prerequisite only that need is given up, for good.", namedSteps,
+			func(flags *pflag.FlagSet, f *actFlags) {
+				flags.StringArrayVar(&f.prerequisites, "prerequisite", nil, "give up this alone: the `ID` of a step that it needs, or if; can be repeated")
+			},
+			func(f *actFlags, in *regiev1.ActRequest) error {
+				in.Prerequisites = f.prerequisites
+				return nil
+			}, nil,
+		},
+		{
 			regiev1.Action_ACTION_RERUN, "rerun", "runs again", "would run again", "Run steps or runs again",
 			`With --from, runs that step again and all that depends on it, in the same run,
 which goes on if it has ended; the rest stays as it is. Each step reads its input

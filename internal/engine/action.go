@@ -185,6 +185,9 @@ func (m *Machine) Plan(run *Run, in Input) ([]Affected, error) {
 	case Rerun:
 		_, affected, err := m.planRerun(run, &in)
 		return affected, err
+	case Force:
+		_, affected, err := m.planForce(run, &in)
+		return affected, err
 	case Kill:
 		_, affected, err := m.planKill(run, &in.Action)
 		return affected, err

@@ -38,7 +38,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 		return m.applyFrameOpened(run, ev)
 	case EvAssigned:
 		return applyAssigned(run, f, ev)
-	case EvFrameVerdict, EvFrameEnded, EvEntered, EvNotEntered, EvRerun:
+	case EvFrameVerdict, EvFrameEnded, EvEntered, EvNotEntered, EvRerun, EvForced:
 		if f == nil {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
@@ -234,6 +234,8 @@ func (m *Machine) applyFrame(run *Run, f *Frame, ev *Event) error {
 		m.frameEnded(run, f, ev)
 	case EvEntered:
 		return m.entered(run, f, ev)
+	case EvForced:
+		return m.applyForced(f, ev)
 	case EvRerun:
 		return m.applyRerun(run, f, ev)
 	default: // EvNotEntered

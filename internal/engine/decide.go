@@ -39,6 +39,9 @@ type decider struct {
 	cur     *suspension
 	ordinal int
 	doing   task
+
+	// without is what the node whose join is judged does not wait for.
+	without *Forgone
 }
 
 // task is a piece of work. Each kind can be done again from the state alone.
@@ -135,6 +138,8 @@ func (d *decider) input(in Input) error {
 		return d.settle(&in)
 	case Rerun:
 		return d.rerun(&in)
+	case Force:
+		return d.force(&in)
 	case Kill:
 		return d.kill(&in.Action)
 	case RunNow:

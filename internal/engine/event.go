@@ -48,6 +48,7 @@ const (
 	EvHeld          EventKind = "held"           // the run, or the step at a path, starts nothing
 	EvReleased      EventKind = "released"       // a hold was taken back
 	EvSettled       EventKind = "settled"        // an operator says how an activation ends
+	EvForced        EventKind = "forced"         // a node does not wait for what it needs
 	EvRerun         EventKind = "rerun"          // nodes of a frame run again
 	EvReentered     EventKind = "reentered"      // an activation begins that runs again
 	EvCommented     EventKind = "commented"      // an operator's note

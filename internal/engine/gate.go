@@ -296,6 +296,11 @@ func (d *decider) leaveGate(ev *Event, before bool) {
 func applyGate(run *Run, a *Activation, ev *Event) {
 	if ev.Kind == EvGranted {
 		a.GrantedAt = ev.At
+		if ev.Actor != "" { // a person did not wait for it: it holds nothing
+			q := *a.Queue
+			q.Uses, q.Needs = nil, nil
+			a.Queue = &q
+		}
 		if a.Phase == PhaseGate {
 			a.Phase, a.State, a.Reason = PhaseEntered, Pending, ReasonNone
 			return

@@ -41,7 +41,7 @@ func (d *decider) join(id FrameID, node workflow.NodeID) error {
 		case yes:
 		}
 	}
-	if n.If != nil {
+	if g := ns.Forgone; n.If != nil && (g == nil || !g.If) {
 		ok, err := d.truth(n.If, &place{f: f, raw: f.Raw, input: f.Raw})
 		if err != nil {
 			return d.enterFailed(f, node, err)
@@ -55,6 +55,9 @@ func (d *decider) join(id FrameID, node workflow.NodeID) error {
 
 // joined judges a join with three values.
 func (d *decider) joined(f *Frame, node workflow.NodeID, j *workflow.Join) (verdict3, error) {
+	if v, judged := d.joinedWithout(f, node, j); judged {
+		return v, nil
+	}
 	if all := d.m.bodies[f.Body].all[node]; all != nil {
 		if f.Nodes[node].Met == len(all) {
 			return yes, nil
@@ -68,12 +71,15 @@ func (d *decider) joined(f *Frame, node workflow.NodeID, j *workflow.Join) (verd
 	}
 	ended := true
 	for _, need := range j.Needs {
-		ended = ended && f.Nodes[need].Ends != 0
+		ended = ended && (f.Nodes[need].Ends != 0 || f.Nodes[node].Forgone.gives(need))
 	}
 	if j.Settled && !ended {
 		return unknown, nil
 	}
-	return d.cond(&j.When, f, j, ended)
+	d.without = f.Nodes[node].Forgone
+	v, err := d.cond(&j.When, f, j, ended)
+	d.without = nil
+	return v, err
 }
 
 func (d *decider) cond(c *workflow.Cond, f *Frame, j *workflow.Join, ended bool) (verdict3, error) {
@@ -81,6 +87,8 @@ func (d *decider) cond(c *workflow.Cond, f *Frame, j *workflow.Join, ended bool)
 	case workflow.OpEnd:
 		ends := f.Nodes[j.Needs[c.Need]].Ends
 		switch {
+		case d.without.gives(j.Needs[c.Need]):
+			return yes, nil
 		case ends == 0:
 			return unknown, nil
 		case ends&c.Ends != 0:
@@ -200,7 +208,7 @@ func (d *decider) follow(f *Frame, node workflow.NodeID) {
 		if ns.Act != 0 || ns.Ends != 0 {
 			continue
 		}
-		if all := b.all[dep]; all != nil && ns.Met < len(all) && f.Nodes[node].met(all, b.Nodes[dep].Join.Needs, node) {
+		if all := b.all[dep]; all != nil && ns.Forgone == nil && ns.Met < len(all) && f.Nodes[node].met(all, b.Nodes[dep].Join.Needs, node) {
 			continue // a conjunction that waits for others
 		}
 		d.add(task{kind: taskJoin, frame: f.ID, node: dep})

@@ -276,6 +276,7 @@ func (m *Machine) applyRerun(run *Run, f *Frame, ev *Event) error {
 			return fmt.Errorf("%w: node %d of frame %d runs again", ErrProtocol, n, f.ID)
 		}
 		ns := &f.Nodes[n]
+		ns.Forgone = nil
 		a := run.Acts[ns.Act]
 		if a == nil {
 			if ns.Ends != 0 {

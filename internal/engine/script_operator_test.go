@@ -35,6 +35,12 @@ func orderOf(word, rest string) engine.Input {
 		return engine.Rerun{Action: a}
 	case "redo":
 		return engine.Rerun{Action: a, Redo: true}
+	case "force":
+		in := engine.Force{Action: a}
+		if failed != nil {
+			in.Prerequisites = []string{failed.Name}
+		}
+		return in
 	case "kill":
 		return engine.Kill{Action: a}
 	case "run-now":

@@ -156,6 +156,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //	set-succeeded PATH ... [JSON]    an operator says how steps end, with this output
 //	set-failed PATH ... [!NAME]      with this error
 //	leave-out, kill PATH ..., run-now [PATH ...], comment [PATH ...]
+//	force PATH ... [!NAME]     steps do not wait for what they need, or for this
 //	rerun, redo PATH ...       steps and what is behind them run again
 //	key PATH                   the idempotency key of the attempt that is out
 //	plan ACTION [PATH ...]     the dry run of an action
@@ -221,7 +222,7 @@ func (w *world) do(line string) {
 		w.input(engine.Accept{Input: value.Object(), Seed: 7, Skip: engine.Reason(rest)})
 	case "compensate", "hold", "release", "retry":
 		w.action(actionOf(word, strings.Fields(rest)))
-	case "set-succeeded", "set-failed", "leave-out", "rerun", "redo", "kill", "run-now", "comment":
+	case "set-succeeded", "set-failed", "leave-out", "force", "rerun", "redo", "kill", "run-now", "comment":
 		w.action(orderOf(word, rest))
 	case "key":
 		fmt.Fprintf(&w.trace, "  key %.6s\n", w.tasks[rest].IdempotencyKey)
@@ -554,6 +555,8 @@ func (w *world) tell(ev *engine.Event) {
 		say("retry asked by %s: %s", ev.Actor, ev.Text)
 	case engine.EvSettled:
 		say("settled %s %s by %s: %s", path, ev.State, ev.Actor, ev.Text)
+	case engine.EvForced:
+		say("node %d of frame %d forced by %s, gives up %v: %s", ev.Node, ev.Frame, ev.Actor, ev.Nodes, ev.Text)
 	case engine.EvRerun:
 		say("%v of frame %d run again by %s (%s): %s", ev.Nodes, ev.Frame, ev.Actor, ev.Trigger, ev.Text)
 	case engine.EvReentered:

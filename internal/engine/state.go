@@ -282,6 +282,8 @@ type NodeState struct {
 	Why Reason
 	// Again is the activation that goes on when it is entered: it runs again.
 	Again ActID
+	// Forgone is what it does not wait for because a person said so.
+	Forgone *Forgone
 	// By says which operator skipped one that did not run, nil for none.
 	By *Holding
 	// Met counts the needs that are met, for joins that are conjunctions.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/regie-dev/regie/internal/workflow"
 )
@@ -18,7 +19,7 @@ func (w *whyer) notEntered(f *Frame, id workflow.NodeID) Explanation {
 		}
 		return e
 	}
-	e.Conditions = w.needs(f, n)
+	e.Conditions = w.needs(f, id)
 	if h := w.run.HoldOf(e.Path); h != nil {
 		e.Reason = ReasonHeld
 		e.Conditions = append(e.Conditions, heldBy(h))
@@ -40,7 +41,8 @@ func (w *whyer) evaluates(t task) bool {
 }
 
 // needs explains the join of a node.
-func (w *whyer) needs(f *Frame, n *workflow.Node) []Condition {
+func (w *whyer) needs(f *Frame, id workflow.NodeID) []Condition {
+	n := w.m.node(f, id)
 	if n.Join == nil {
 		return nil
 	}
@@ -48,6 +50,10 @@ func (w *whyer) needs(f *Frame, n *workflow.Node) []Condition {
 	for i, need := range n.Join.Needs {
 		c := w.need(f, need)
 		c.Met = satisfies(&n.Join.When, i, f.Nodes[need].Ends)
+		if g := f.Nodes[id].Forgone; g.gives(need) {
+			c.Met = true
+			c.Text = strings.TrimSuffix(c.Text, ".") + "; " + by("that is given up", g.Actor, "") + "."
+		}
 		out = append(out, c)
 	}
 	if len(n.Join.Needs) > 1 && n.Join.When.Op != workflow.OpAnd {

@@ -60,7 +60,8 @@ type frameModel struct {
 	live    int
 	verdict bool // nothing more starts
 	ended   bool
-	state   engine.State // it ended as
+	state   engine.State             // it ended as
+	forced  map[workflow.NodeID]bool // nodes that do not wait for what they need
 }
 
 type actModel struct {
@@ -184,7 +185,7 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 		m.frameOpened(ev)
 	case engine.EvReentered:
 		m.reentered(ev)
-	case engine.EvFrameVerdict, engine.EvFrameEnded, engine.EvEntered, engine.EvNotEntered, engine.EvRerun:
+	case engine.EvFrameVerdict, engine.EvFrameEnded, engine.EvEntered, engine.EvNotEntered, engine.EvRerun, engine.EvForced:
 		if f := m.frames[ev.Frame]; f == nil || f.ended {
 			m.violatef(Structure, "%s of frame %d", ev.Kind, ev.Frame)
 		} else {
@@ -239,6 +240,8 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 		}
 	case engine.EvRerun:
 		m.rerun(f, ev)
+	case engine.EvForced:
+		m.forced(f, ev)
 	case engine.EvEntered:
 		m.acts[ev.Act] = &actModel{frame: ev.Frame, node: ev.Node}
 		m.live++
@@ -293,7 +296,7 @@ func (m *model) starts(f *frameModel, ev *engine.Event) {
 		m.acts[ev.Act].put = true
 		return
 	}
-	if j := m.program.Bodies[f.body].Nodes[n].Join; j != nil && judge(j, f.ends) != yes {
+	if j := m.program.Bodies[f.body].Nodes[n].Join; j != nil && !f.forced[n] && judge(j, f.ends) != yes {
 		m.violatef(Order, "node %d of frame %d starts although its join does not hold: %v", n, ev.Frame, f.ends)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/workflow"
 )
 
 // rerun takes that nodes of a frame run again: none of them may be going on, and
@@ -46,6 +47,7 @@ func (m *model) rerun(f *frameModel, ev *engine.Event) {
 	}
 	for n := range again {
 		f.entered[n], f.ends[n] = false, 0
+		delete(f.forced, workflow.NodeID(n))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/workflow"
 )
 
 // settled takes how an operator says that an activation ends: nothing of it may
@@ -99,4 +100,16 @@ func (m *model) endedAsSaid(a *actModel, ev *engine.Event) {
 	if slices.Contains([]engine.Reason{engine.ReasonOperator, engine.ReasonKilled}, ev.Reason) && ev.State == engine.Failed && !a.killed && a.said != engine.Failed && m.node(a).Task != nil && len(m.node(a).Catch) == 0 {
 		m.violatef(Said, "activation %d ended for %s, and no operator said so", ev.Act, ev.Reason)
 	}
+}
+
+// forced takes that a node does not wait for what it needs.
+func (m *model) forced(f *frameModel, ev *engine.Event) {
+	m.acted++
+	if ev.Actor == "" || f.entered[ev.Node] || f.ends[ev.Node] != 0 || f.verdict {
+		m.violatef(Said, "node %d of frame %d is forced by %q", ev.Node, ev.Frame, ev.Actor)
+	}
+	if f.forced == nil {
+		f.forced = map[workflow.NodeID]bool{}
+	}
+	f.forced[ev.Node] = true
 }

@@ -204,7 +204,7 @@ func (o *operators) check(q *order, m *model, e runtime.Reply) {
 		}
 	case engine.Signal, engine.Vote:
 		o.heard(q, m)
-	case engine.Settle, engine.Kill, engine.RunNow, engine.Comment, engine.Rerun:
+	case engine.Settle, engine.Kill, engine.RunNow, engine.Comment, engine.Rerun, engine.Force:
 		o.operated(q, m, e)
 	case engine.Retry:
 		o.s.fault("retry done")

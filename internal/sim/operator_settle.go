@@ -17,7 +17,7 @@ func (o *operators) operate(run store.RunID) {
 		a.Steps = o.steps(run, 1)
 	}
 	var in engine.Input
-	switch o.r.IntN(10) {
+	switch o.r.IntN(11) {
 	case 0, 1:
 		in = engine.Settle{Action: a, As: engine.Succeeded, Output: value.Int(7)}
 	case 2:
@@ -29,6 +29,9 @@ func (o *operators) operate(run store.RunID) {
 		in = engine.Kill{Action: a}
 	case 6:
 		in = engine.RunNow{Action: a}
+	case 9:
+		a.Steps = o.pending(run)
+		in = engine.Force{Action: a}
 	case 7, 8:
 		a.Steps = o.ended(run)
 		in = engine.Rerun{Action: a, Redo: o.r.chance(0.4)}
@@ -46,6 +49,26 @@ func (o *operators) ended(run store.RunID) []string {
 	for id := engine.ActID(1); int(id) <= len(m.acts); id++ {
 		if a := m.run.Acts[id]; a != nil && a.Frame == 1 && a.Phase == engine.PhaseEnded {
 			paths = append(paths, a.Path)
+		}
+	}
+	if len(paths) == 0 {
+		return o.steps(run, 1)
+	}
+	return []string{pick(o.r, paths...)}
+}
+
+// pending names a step of the run's own frame that has not begun.
+func (o *operators) pending(run store.RunID) []string {
+	m := o.s.models[run]
+	f := m.run.Frames[1]
+	if f == nil {
+		return o.steps(run, 1)
+	}
+	var paths []string
+	nodes := m.program.Bodies[m.program.Main].Nodes
+	for i := range f.Nodes {
+		if f.Nodes[i].Act == 0 && f.Nodes[i].Ends == 0 {
+			paths = append(paths, nodes[i].ID)
 		}
 	}
 	if len(paths) == 0 {

@@ -46,6 +46,8 @@ const (
 	// Steps that have ended run again, and all that depends on them. To run all
 	// again start a run with rerun_of.
 	Action_ACTION_RERUN Action = 11
+	// Steps begin though what they need is not there.
+	Action_ACTION_FORCE Action = 12
 )
 
 // Enum value maps for Action.
@@ -63,6 +65,7 @@ var (
 		9:  "ACTION_RUN_NOW",
 		10: "ACTION_COMMENT",
 		11: "ACTION_RERUN",
+		12: "ACTION_FORCE",
 	}
 	Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED":   0,
@@ -77,6 +80,7 @@ var (
 		"ACTION_RUN_NOW":       9,
 		"ACTION_COMMENT":       10,
 		"ACTION_RERUN":         11,
+		"ACTION_FORCE":         12,
 	}
 )
 
@@ -2822,7 +2826,12 @@ type ActRequest struct {
 	ErrorName    string `protobuf:"bytes,11,opt,name=error_name,json=errorName,proto3" json:"error_name,omitempty"`
 	ErrorMessage string `protobuf:"bytes,12,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
 	// Of what runs again: with new idempotency keys.
-	Redo          bool `protobuf:"varint,13,opt,name=redo,proto3" json:"redo,omitempty"`
+	Redo bool `protobuf:"varint,13,opt,name=redo,proto3" json:"redo,omitempty"`
+	// Of what is forced: what alone is given up, the IDs of needed steps or "if".
+	Prerequisites []string `protobuf:"bytes,14,rep,name=prerequisites,proto3" json:"prerequisites,omitempty"`
+	// Whoever asks has confirmed it: in the environment prod nothing else is taken
+	// of what ends or starts something.
+	Confirmed     bool `protobuf:"varint,15,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2944,6 +2953,20 @@ func (x *ActRequest) GetErrorMessage() string {
 func (x *ActRequest) GetRedo() bool {
 	if x != nil {
 		return x.Redo
+	}
+	return false
+}
+
+func (x *ActRequest) GetPrerequisites() []string {
+	if x != nil {
+		return x.Prerequisites
+	}
+	return nil
+}
+
+func (x *ActRequest) GetConfirmed() bool {
+	if x != nil {
+		return x.Confirmed
 	}
 	return false
 }
@@ -3477,7 +3500,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x02on\x18\x04 \x01(\tR\x02on\x120\n" +
 	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x126\n" +
 	"\bexpected\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bexpected\x12\x14\n" +
-	"\x05place\x18\a \x01(\rR\x05place\"\x82\x03\n" +
+	"\x05place\x18\a \x01(\rR\x05place\"\xc6\x03\n" +
 	"\n" +
 	"ActRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12(\n" +
@@ -3494,7 +3517,9 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\n" +
 	"error_name\x18\v \x01(\tR\terrorName\x12#\n" +
 	"\rerror_message\x18\f \x01(\tR\ferrorMessage\x12\x12\n" +
-	"\x04redo\x18\r \x01(\bR\x04redo\"l\n" +
+	"\x04redo\x18\r \x01(\bR\x04redo\x12$\n" +
+	"\rprerequisites\x18\x0e \x03(\tR\rprerequisites\x12\x1c\n" +
+	"\tconfirmed\x18\x0f \x01(\bR\tconfirmed\"l\n" +
 	"\vActResponse\x12-\n" +
 	"\aresults\x18\x01 \x03(\v2\x13.regie.v1.ActResultR\aresults\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x12\n" +
@@ -3515,7 +3540,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\bexisting\x18\x02 \x01(\bR\bexisting\x12\x16\n" +
 	"\x06events\x18\x03 \x01(\x04R\x06events\x12\x12\n" +
 	"\x04logs\x18\x04 \x01(\rR\x04logs\x12\x1a\n" +
-	"\bposition\x18\x05 \x01(\x04R\bposition*\xf7\x01\n" +
+	"\bposition\x18\x05 \x01(\x04R\bposition*\x89\x02\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rACTION_CANCEL\x10\x01\x12\x0f\n" +
@@ -3529,7 +3554,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x0eACTION_RUN_NOW\x10\t\x12\x12\n" +
 	"\x0eACTION_COMMENT\x10\n" +
 	"\x12\x10\n" +
-	"\fACTION_RERUN\x10\v2\xeb\x0f\n" +
+	"\fACTION_RERUN\x10\v\x12\x10\n" +
+	"\fACTION_FORCE\x10\f2\xeb\x0f\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
