@@ -23,6 +23,7 @@ const (
 	MaxRunAs    = 100
 	MaxChannels = 100
 	MaxCallers  = 100
+	MaxQuota    = 1_000_000 // runs or steps at once
 )
 
 // Namespace is a namespace with what holds for all that is in it.
@@ -39,6 +40,10 @@ type Namespace struct {
 	Callers []string `json:"callers,omitempty"`
 	// Environment is its name, such as prod; empty: that of the server.
 	Environment string `json:"environment,omitempty"`
+	// MaxRuns and MaxSteps are how many runs may be live that have begun, and how
+	// many attempts at once; 0: no bound.
+	MaxRuns  uint32 `json:"max_runs,omitempty"`
+	MaxSteps uint32 `json:"max_steps,omitempty"`
 	// Retention is how long what runs have left is kept.
 	Retention Retention `json:"retention,omitzero"`
 }
@@ -47,7 +52,7 @@ func viewNamespace(name string, n Namespace) Namespace {
 	return Namespace{
 		Name: name, Description: n.Description, Vars: maps.Clone(n.Vars), RunAs: slices.Clone(n.RunAs),
 		AlertChannels: slices.Clone(n.AlertChannels), Environment: n.Environment, Retention: n.Retention,
-		Callers: slices.Clone(n.Callers),
+		Callers: slices.Clone(n.Callers), MaxRuns: n.MaxRuns, MaxSteps: n.MaxSteps,
 	}
 }
 
@@ -67,6 +72,10 @@ func (s *Service) Namespaces() []Namespace {
 	return out
 }
 
+// NamespacesChanged returns a channel that is closed at the next change of a
+// namespace.
+func (s *Service) NamespacesChanged() <-chan struct{} { return s.spaces.Changed() }
+
 // PutNamespace makes a namespace or replaces all of one. Errors: ErrInvalid.
 func (s *Service) PutNamespace(ctx context.Context, by Identity, n Namespace) (uint64, error) {
 	if err := checkNamespace(&n); err != nil {
@@ -85,7 +94,7 @@ func (s *Service) putNamespace(tx *registry.Tx, by Identity, n Namespace) {
 	// the audit log.
 	tx.Record(by.Done(Act{Action: "namespace.put", Namespace: n.Name, Object: "namespace/" + n.Name, Detail: map[string]any{
 		"vars": slices.Sorted(maps.Keys(n.Vars)), "run_as": n.RunAs, "alert_channels": n.AlertChannels, "environment": n.Environment, "retention": n.Retention,
-		"callers": n.Callers,
+		"callers": n.Callers, "max_runs": n.MaxRuns, "max_steps": n.MaxSteps,
 	}}))
 }
 
@@ -164,6 +173,9 @@ func checkNamespace(n *Namespace) error {
 	}
 	if _, err := n.Retention.Times(); err != nil {
 		return err
+	}
+	if n.MaxRuns > MaxQuota || n.MaxSteps > MaxQuota {
+		return invalid("max_runs", "a quota is at most %d", MaxQuota)
 	}
 	if len(n.RunAs) > MaxRunAs {
 		return invalid("run_as", "%d users are more than %d", len(n.RunAs), MaxRunAs)

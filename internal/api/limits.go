@@ -28,6 +28,14 @@ type Limits interface {
 	Refresh(ctx context.Context) error
 }
 
+// refreshLimits has limits hold at once after a change that is stored. What fails
+// here is done again by the server.
+func (a *API) refreshLimits(ctx context.Context) {
+	if err := a.cfg.Limits.Refresh(ctx); err != nil && ctx.Err() == nil {
+		a.cfg.Log.WarnContext(ctx, "limits could not be put in force at once", "error", err)
+	}
+}
+
 func limitOf(v *gate.View) *regiev1.Limit {
 	out := &regiev1.Limit{
 		Namespace: v.ID.Namespace, Name: v.ID.Name, Kind: string(v.ID.Kind), Capacity: uint32(v.Capacity), Used: uint32(v.Used),

@@ -12,7 +12,7 @@ import (
 func namespaceOf(n *access.Namespace) *regiev1.Namespace {
 	return &regiev1.Namespace{
 		Name: n.Name, Description: n.Description, Vars: n.Vars, RunAs: n.RunAs, AlertChannels: n.AlertChannels, Environment: n.Environment,
-		Callers: n.Callers, Retention: retentionOf(&n.Retention),
+		Callers: n.Callers, MaxRuns: n.MaxRuns, MaxSteps: n.MaxSteps, Retention: retentionOf(&n.Retention),
 	}
 }
 
@@ -59,7 +59,7 @@ func (a *API) ListNamespaces(ctx context.Context, m *regiev1.ListNamespacesReque
 func (a *API) PutNamespace(ctx context.Context, m *regiev1.PutNamespaceRequest) (*regiev1.PutNamespaceResponse, error) {
 	n := access.Namespace{
 		Name: m.GetName(), Description: m.GetDescription(), Vars: m.GetVars(), RunAs: m.GetRunAs(), AlertChannels: m.GetAlertChannels(),
-		Environment: m.GetEnvironment(), Callers: m.GetCallers(),
+		Environment: m.GetEnvironment(), Callers: m.GetCallers(), MaxRuns: m.GetMaxRuns(), MaxSteps: m.GetMaxSteps(),
 	}
 	if r := m.GetRetention(); r != nil {
 		n.Retention = access.Retention{Runs: r.GetKeepRuns(), Payloads: r.GetKeepPayloads(), Logs: r.GetKeepLogs(), Last: r.KeepLast}
@@ -68,6 +68,7 @@ func (a *API) PutNamespace(ctx context.Context, m *regiev1.PutNamespaceRequest) 
 	if err != nil {
 		return nil, a.refused(ctx, err)
 	}
+	a.refreshLimits(ctx)
 	return &regiev1.PutNamespaceResponse{Namespace: namespaceOf(&n), Position: position}, nil
 }
 

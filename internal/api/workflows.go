@@ -46,8 +46,7 @@ func (a *API) Apply(ctx context.Context, m *regiev1.ApplyRequest) (*regiev1.Appl
 			},
 		})
 		if err == nil && !m.GetDryRun() {
-			// What fails here is done again by the server: the definitions are stored.
-			_ = a.cfg.Limits.Refresh(ctx)
+			a.refreshLimits(ctx)
 		}
 		if diag.HasErrors(applied.Diagnostics) {
 			return problem.With(connect.CodeInvalidArgument, "the definitions have errors; nothing was stored", &regiev1.Problem{

@@ -93,6 +93,7 @@ type namespaceFlags struct {
 
 	keepRuns, keepPayloads, keepLogs string
 	keepLast                         uint32
+	maxRuns, maxSteps                uint32
 }
 
 func (c *cli) putNamespaceCommand() *cobra.Command {
@@ -122,6 +123,8 @@ otherwise: --var retries=3 is a number, --var 'retries="3"' a text.`,
 	flags.StringVar(&n.keepPayloads, "keep-payloads", "", "`TIME` that inputs, outputs and results of runs are kept after their end; '' as long as the run")
 	flags.StringVar(&n.keepLogs, "keep-logs", "", "`TIME` that logs of runs are kept after their end; '' as long as their data")
 	flags.Uint32Var(&n.keepLast, "keep-last", access.DefaultKeepLast, "keep the last `N` runs of each workflow, however old they are, but for their data and logs")
+	flags.Uint32Var(&n.maxRuns, "max-runs", 0, "`N` runs at once that have begun; further ones are queued; 0 for no bound")
+	flags.Uint32Var(&n.maxSteps, "max-steps", 0, "`N` attempts of steps at once; further ones are queued; 0 for no bound")
 	f.defineServer(c, cmd)
 	return cmd
 }
@@ -142,6 +145,7 @@ func (c *cli) putNamespace(cmd *cobra.Command, f *remoteFlags, n *namespaceFlags
 				m.Description, m.Vars, m.RunAs = has.GetDescription(), has.GetVars(), has.GetRunAs()
 				m.AlertChannels, m.Environment = has.GetAlertChannels(), has.GetEnvironment()
 				m.Retention, m.Callers = has.GetRetention(), has.GetCallers()
+				m.MaxRuns, m.MaxSteps = has.GetMaxRuns(), has.GetMaxSteps()
 			}
 		}
 		if m.Vars == nil {
@@ -158,6 +162,7 @@ func (c *cli) putNamespace(cmd *cobra.Command, f *remoteFlags, n *namespaceFlags
 			"run-as": func() { m.RunAs = given(n.runAs) }, "alert-channel": func() { m.AlertChannels = given(n.channels) },
 			"caller": func() { m.Callers = given(n.callers) }, "environment": func() { m.Environment = n.environment }, "description": func() { m.Description = n.description },
 			"keep-runs": func() { m.Retention.KeepRuns = n.keepRuns }, "keep-payloads": func() { m.Retention.KeepPayloads = n.keepPayloads },
+			"max-runs": func() { m.MaxRuns = n.maxRuns }, "max-steps": func() { m.MaxSteps = n.maxSteps },
 			"keep-logs": func() { m.Retention.KeepLogs = n.keepLogs }, "keep-last": func() { m.Retention.KeepLast = &n.keepLast },
 		} {
 			if cmd.Flags().Changed(flag) {

@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/api"
 	"github.com/regie-dev/regie/internal/catalog"
 	"github.com/regie-dev/regie/internal/gate"
@@ -19,6 +21,7 @@ const limitsRetry = time.Second
 // limits puts what is stored of limits in force.
 type limits struct {
 	catalog *catalog.Catalog
+	access  *access.Service
 	runtime *runtime.Service
 	log     *slog.Logger
 
@@ -34,8 +37,19 @@ func (l *limits) Refresh(ctx context.Context) error {
 	return l.runtime.SetLimits(ctx, l.defined())
 }
 
-// defined are all limits that are in force.
-func (l *limits) defined() []gate.Limit { return l.catalog.Limits() }
+// defined are all limits that are in force, quotas of namespaces too.
+func (l *limits) defined() []gate.Limit {
+	all := l.catalog.Limits()
+	for _, n := range l.access.Namespaces() {
+		for kind, most := range map[gate.Kind]uint32{gate.Runs: n.MaxRuns, gate.Steps: n.MaxSteps} {
+			if most > 0 {
+				all = append(all, gate.Limit{ID: gate.ID{Kind: kind, Namespace: n.Name}, Capacity: int(most)})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b gate.Limit) int { return a.ID.Compare(b.ID) })
+	return all
+}
 
 // views shows limits to the metrics.
 func (l *limits) views() []gate.View {
@@ -51,7 +65,7 @@ func (l *limits) views() []gate.View {
 // follow puts limits in force whenever one is changed, until ctx ends.
 func (l *limits) follow(ctx context.Context) {
 	for {
-		changed := l.catalog.ObjectsChanged()
+		changed, spaces := l.catalog.ObjectsChanged(), l.access.NamespacesChanged()
 		wait := make(<-chan time.Time)
 		if err := l.Refresh(ctx); err != nil {
 			if ctx.Err() != nil {
@@ -62,6 +76,7 @@ func (l *limits) follow(ctx context.Context) {
 		}
 		select {
 		case <-changed:
+		case <-spaces:
 		case <-wait:
 		case <-ctx.Done():
 			return

@@ -172,7 +172,7 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 	s.catalog.Begin(s.registry)
 	s.breakers.catalog, s.breakers.registry = s.catalog, s.registry
 	s.breakers.begin()
-	s.limits = &limits{catalog: s.catalog, runtime: s.runtime, log: s.cfg.Log}
+	s.limits = &limits{catalog: s.catalog, access: s.access, runtime: s.runtime, log: s.cfg.Log}
 	if err := s.limits.Refresh(ctx); err != nil { // before anything is granted
 		return err
 	}

@@ -357,7 +357,10 @@ type Namespace struct {
 	Permissions []string   `protobuf:"bytes,7,rep,name=permissions,proto3" json:"permissions,omitempty"` // those of the caller; in lists only
 	Retention   *Retention `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
 	// Namespaces whose runs may start runs here, and wait for them.
-	Callers       []string `protobuf:"bytes,9,rep,name=callers,proto3" json:"callers,omitempty"`
+	Callers []string `protobuf:"bytes,9,rep,name=callers,proto3" json:"callers,omitempty"`
+	// Quotas: runs that have begun and not ended, and attempts at once; 0: no bound.
+	MaxRuns       uint32 `protobuf:"varint,10,opt,name=max_runs,json=maxRuns,proto3" json:"max_runs,omitempty"`
+	MaxSteps      uint32 `protobuf:"varint,11,opt,name=max_steps,json=maxSteps,proto3" json:"max_steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -453,6 +456,20 @@ func (x *Namespace) GetCallers() []string {
 		return x.Callers
 	}
 	return nil
+}
+
+func (x *Namespace) GetMaxRuns() uint32 {
+	if x != nil {
+		return x.MaxRuns
+	}
+	return 0
+}
+
+func (x *Namespace) GetMaxSteps() uint32 {
+	if x != nil {
+		return x.MaxSteps
+	}
+	return 0
 }
 
 // How long what runs have left is kept, each from the end of the run on, as a
@@ -2272,6 +2289,8 @@ type PutNamespaceRequest struct {
 	Environment   string                 `protobuf:"bytes,6,opt,name=environment,proto3" json:"environment,omitempty"`
 	Retention     *Retention             `protobuf:"bytes,7,opt,name=retention,proto3" json:"retention,omitempty"` // absent: everything is kept for ever
 	Callers       []string               `protobuf:"bytes,8,rep,name=callers,proto3" json:"callers,omitempty"`
+	MaxRuns       uint32                 `protobuf:"varint,9,opt,name=max_runs,json=maxRuns,proto3" json:"max_runs,omitempty"`
+	MaxSteps      uint32                 `protobuf:"varint,10,opt,name=max_steps,json=maxSteps,proto3" json:"max_steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2360,6 +2379,20 @@ func (x *PutNamespaceRequest) GetCallers() []string {
 		return x.Callers
 	}
 	return nil
+}
+
+func (x *PutNamespaceRequest) GetMaxRuns() uint32 {
+	if x != nil {
+		return x.MaxRuns
+	}
+	return 0
+}
+
+func (x *PutNamespaceRequest) GetMaxSteps() uint32 {
+	if x != nil {
+		return x.MaxSteps
+	}
+	return 0
 }
 
 type PutNamespaceResponse struct {
@@ -2536,7 +2569,7 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n" +
 	"\flast_used_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastUsedAt\"\xfc\x02\n" +
+	"lastUsedAt\"\xb4\x03\n" +
 	"\tNamespace\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x121\n" +
@@ -2546,7 +2579,10 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\venvironment\x18\x06 \x01(\tR\venvironment\x12 \n" +
 	"\vpermissions\x18\a \x03(\tR\vpermissions\x121\n" +
 	"\tretention\x18\b \x01(\v2\x13.regie.v1.RetentionR\tretention\x12\x18\n" +
-	"\acallers\x18\t \x03(\tR\acallers\x1a7\n" +
+	"\acallers\x18\t \x03(\tR\acallers\x12\x19\n" +
+	"\bmax_runs\x18\n" +
+	" \x01(\rR\amaxRuns\x12\x1b\n" +
+	"\tmax_steps\x18\v \x01(\rR\bmaxSteps\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9a\x01\n" +
@@ -2675,7 +2711,7 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\n" +
 	"namespaces\x18\x01 \x03(\v2\x13.regie.v1.NamespaceR\n" +
 	"namespaces\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xee\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa6\x03\n" +
 	"\x13PutNamespaceRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12;\n" +
@@ -2684,7 +2720,10 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\x0ealert_channels\x18\x05 \x03(\tR\ralertChannels\x12 \n" +
 	"\venvironment\x18\x06 \x01(\tR\venvironment\x121\n" +
 	"\tretention\x18\a \x01(\v2\x13.regie.v1.RetentionR\tretention\x12\x18\n" +
-	"\acallers\x18\b \x03(\tR\acallers\x1a7\n" +
+	"\acallers\x18\b \x03(\tR\acallers\x12\x19\n" +
+	"\bmax_runs\x18\t \x01(\rR\amaxRuns\x12\x1b\n" +
+	"\tmax_steps\x18\n" +
+	" \x01(\rR\bmaxSteps\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"e\n" +
