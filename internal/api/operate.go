@@ -117,6 +117,8 @@ func operationOf(m *regiev1.ActRequest, order engine.Action) (engine.Input, erro
 		return engine.Rerun{Action: order, Redo: m.GetRedo()}, nil
 	case regiev1.Action_ACTION_FORCE:
 		return engine.Force{Action: order, Prerequisites: m.GetPrerequisites()}, nil
+	case regiev1.Action_ACTION_COMPENSATE:
+		return engine.Compensate{Action: order}, nil
 	default: // the enum has no other
 		return engine.Comment{Action: order}, nil
 	}

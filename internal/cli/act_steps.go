@@ -43,6 +43,10 @@ func stepActions() []action {
 			"Ends waits for an instant: of `wait`, before the next attempt, or before the next\nturn of a `repeat`.", insteadOfRun, nil, nil, nil,
 		},
 		{
+			regiev1.Action_ACTION_COMPENSATE, "compensate", "is undone", "would be undone", "Undo what runs did",
+			"Undoes what the completed steps of a run did that have `compensate`, or the named\nones of them, the last first: of a run that has ended, or that waits for somebody\nto decide about a failure; that one ends with it. --dry-run lists what would be\nundone, in that order.", insteadOfRun, nil, nil, nil,
+		},
+		{
 			regiev1.Action_ACTION_COMMENT, "comment", "has a note", "would have a note", "Write a note on a run",
 			"Keeps the reason as a note among the events of runs and in the audit log.", insteadOfRun, nil, nil, nil,
 		},

@@ -17,7 +17,7 @@ func (s *Service) Operate(ctx context.Context, o Order, in engine.Input) (Done, 
 // reopens reports whether an action may be about a run that has ended.
 func reopens(in engine.Input) bool {
 	switch in.(type) {
-	case engine.Retry, engine.Settle, engine.Rerun:
+	case engine.Retry, engine.Settle, engine.Rerun, engine.Compensate:
 		return true
 	}
 	return false

@@ -48,6 +48,8 @@ const (
 	Action_ACTION_RERUN Action = 11
 	// Steps begin though what they need is not there.
 	Action_ACTION_FORCE Action = 12
+	// What completed steps did that have compensate is undone, the last first.
+	Action_ACTION_COMPENSATE Action = 13
 )
 
 // Enum value maps for Action.
@@ -66,6 +68,7 @@ var (
 		10: "ACTION_COMMENT",
 		11: "ACTION_RERUN",
 		12: "ACTION_FORCE",
+		13: "ACTION_COMPENSATE",
 	}
 	Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED":   0,
@@ -81,6 +84,7 @@ var (
 		"ACTION_COMMENT":       10,
 		"ACTION_RERUN":         11,
 		"ACTION_FORCE":         12,
+		"ACTION_COMPENSATE":    13,
 	}
 )
 
@@ -3540,7 +3544,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\bexisting\x18\x02 \x01(\bR\bexisting\x12\x16\n" +
 	"\x06events\x18\x03 \x01(\x04R\x06events\x12\x12\n" +
 	"\x04logs\x18\x04 \x01(\rR\x04logs\x12\x1a\n" +
-	"\bposition\x18\x05 \x01(\x04R\bposition*\x89\x02\n" +
+	"\bposition\x18\x05 \x01(\x04R\bposition*\xa0\x02\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rACTION_CANCEL\x10\x01\x12\x0f\n" +
@@ -3555,7 +3559,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x0eACTION_COMMENT\x10\n" +
 	"\x12\x10\n" +
 	"\fACTION_RERUN\x10\v\x12\x10\n" +
-	"\fACTION_FORCE\x10\f2\xeb\x0f\n" +
+	"\fACTION_FORCE\x10\f\x12\x15\n" +
+	"\x11ACTION_COMPENSATE\x10\r2\xeb\x0f\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
