@@ -1,8 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -28,7 +32,9 @@ const (
 	MaxTakers = 1000
 	// MaxWorker, MaxErrorName and MaxErrorMessage are the longest texts of their
 	// kind, in bytes.
-	MaxWorker       = 200
+	MaxWorker = 200
+	// MaxHolding is how much work a worker can say that it has.
+	MaxHolding      = 1000
 	MaxErrorName    = 256
 	MaxErrorMessage = 32 << 10
 	// MaxOutput is the largest output of work, as JSON.
@@ -47,9 +53,20 @@ func (a *API) TakeTask(ctx context.Context, m *regiev1.TakeTaskRequest) (*regiev
 	if err := errors.Join(checkName("activity", m.GetActivity(), workflow.MaxActivity), checkName("worker", m.GetWorker(), MaxWorker)); err != nil {
 		return nil, err
 	}
-	t := &taker{api: a, namespace: m.GetNamespace(), activity: m.GetActivity(), worker: m.GetWorker()}
+	if len(m.GetHolding()) > MaxHolding {
+		return nil, invalid("holding", "it names %d tokens, more than %d", len(m.GetHolding()), MaxHolding)
+	}
+	t := &taker{
+		api: a, namespace: m.GetNamespace(), activity: m.GetActivity(), worker: m.GetWorker(), version: m.GetTypeVersion(),
+	}
 	if t.worker == "" {
 		t.worker = identityOf(ctx).User
+	}
+	if m.GetAgain() {
+		task, err := t.again(ctx, m.GetHolding())
+		if task != nil || err != nil {
+			return &regiev1.TakeTaskResponse{Task: task}, err
+		}
 	}
 	task, err := t.wait(ctx, wait)
 	return &regiev1.TakeTaskResponse{Task: task}, err
@@ -66,6 +83,33 @@ func checkName(field, text string, most int) error {
 type taker struct {
 	api                         *API
 	namespace, activity, worker string
+	version                     string // of the task type that it was made for; empty: any
+}
+
+// again finds work that the worker has taken already, nil if there is none.
+func (t *taker) again(ctx context.Context, holding []string) (*regiev1.TakenTask, error) {
+	actor := identityOf(ctx).Actor()
+	var found *regiev1.TakenTask
+	err := t.api.cfg.Runtime.Survey(ctx, func(v runtime.View) bool {
+		if v.Run == nil || v.Row.Namespace != t.namespace {
+			return true
+		}
+		for _, id := range slices.Sorted(maps.Keys(v.Run.Acts)) {
+			a := v.Run.Acts[id]
+			if a.Phase != engine.PhaseMessage || a.Taker != t.worker || a.TakenBy != actor || a.CancelAsked {
+				continue
+			}
+			activity := v.Machine.Activity(v.Run, a)
+			if activity != t.activity && lastPart(activity) != t.activity || slices.Contains(holding, engine.Token(v.Run, a, a.Attempt)) {
+				continue
+			}
+			found = taken(v.Machine, v.Run, a)
+			found.Activity = activity
+			return false
+		}
+		return true
+	})
+	return found, failure(err)
 }
 
 // wait looks for work, and again whenever some may have come.
@@ -122,9 +166,15 @@ func (t *taker) take(ctx context.Context, o *offered) (*regiev1.TakenTask, error
 		if a == nil || a.Attempt != o.attempt || !v.Machine.Offered(v.Run, a) {
 			return (*regiev1.TakenTask)(nil)
 		}
-		return taken(v.Run, a)
+		return taken(v.Machine, v.Run, a)
 	})
 	task, _ := seen.(*regiev1.TakenTask)
+	if err == nil && task != nil && t.version != "" && task.GetTypeVersion() != t.version {
+		t.api.cfg.Runtime.OfferAgain() // somebody else may be made for it
+		return nil, refuse(connect.CodeFailedPrecondition, "type_version", fmt.Sprintf(
+			"the work of step %s of run %s is of version %s of the task type %s, the worker was made for %s", task.GetPath(), task.GetRun(), cmp.Or(task.GetTypeVersion(), "(none)"), t.activity, t.version),
+			"start a worker that was made for that version, or cancel the run")
+	}
 	if err == nil && task != nil {
 		task.Activity = o.activity
 		e := identityOf(ctx).Done(access.Act{
@@ -139,14 +189,16 @@ func (t *taker) take(ctx context.Context, o *offered) (*regiev1.TakenTask, error
 	case errors.Is(err, engine.ErrRefused), errors.Is(err, runtime.ErrNotLive), errors.Is(err, runtime.ErrQuarantined):
 		return nil, nil //nolint:nilnil // it is gone
 	case err != nil:
+		t.api.cfg.Runtime.OfferAgain() // it is off the desk, and nobody may have it
 		return nil, taskFailure(err)
 	}
 	return task, nil
 }
 
 // taken is work as the worker gets it.
-func taken(run *engine.Run, a *engine.Activation) *regiev1.TakenTask {
+func taken(m *engine.Machine, run *engine.Run, a *engine.Activation) *regiev1.TakenTask {
 	out := &regiev1.TakenTask{
+		IdempotencyKey: engine.IdempotencyKey(run.ID, a), Checkpoint: a.Checkpoint, TypeVersion: m.TypeVersion(run, a),
 		Token: engine.Token(run, a, a.Attempt), Input: jsonOf(a.Input.Get("input")),
 		Run: run.ID, Path: a.Path, Attempt: uint32(a.Attempt),
 	}
@@ -227,11 +279,18 @@ func jsonOr(absent value.Value, field string, in *regiev1.Json) (value.Value, er
 
 // HeartbeatTask begins the time of the next heartbeat.
 func (a *API) HeartbeatTask(ctx context.Context, m *regiev1.HeartbeatTaskRequest) (*regiev1.HeartbeatTaskResponse, error) {
+	if len(m.GetCheckpoint()) > engine.CheckpointLimit {
+		return nil, invalid("checkpoint", "it has %d bytes, more than %d", len(m.GetCheckpoint()), engine.CheckpointLimit)
+	}
+	var checkpoint []byte
+	if len(m.GetCheckpoint()) > 0 {
+		checkpoint = m.GetCheckpoint()
+	}
 	row, err := a.runOfToken(ctx, m.GetNamespace(), m.GetToken())
 	if err != nil {
 		return nil, err
 	}
-	done, err := a.cfg.Runtime.Callback(ctx, row.ID, engine.Callback{Token: m.GetToken(), Beat: true, Actor: identityOf(ctx).Actor()}, nil)
+	done, err := a.cfg.Runtime.Callback(ctx, row.ID, engine.Callback{Token: m.GetToken(), Beat: true, Checkpoint: checkpoint, Actor: identityOf(ctx).Actor()}, nil)
 	if err != nil {
 		return nil, taskFailure(err)
 	}

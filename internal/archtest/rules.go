@@ -96,7 +96,8 @@ func Regie() Rules {
 			{Name: "harness", Neighbours: true, Packages: []string{
 				"internal/sim/...", "internal/bench/...", "internal/suite/...", "internal/kill",
 			}},
-			// What other programs import; its tests call real servers.
+			// What other programs import; their tests call real servers.
+			{Name: "worker", Packages: []string{"worker/..."}},
 			{Name: "client", Packages: []string{"client/..."}},
 			{Name: "server", Packages: []string{"internal/server/...", "internal/local/..."}, Neighbours: true},
 			{Name: "api", Packages: []string{"internal/api/...", "web/..."}, Neighbours: true},

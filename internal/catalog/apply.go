@@ -163,6 +163,11 @@ func (c *Catalog) load(namespace string, files []File) (*native.Set, []diag.Diag
 		_, there := c.objects.Get(cmp.Or(ns, namespace), kind+"/"+name)
 		return there
 	}
+	for _, item := range c.objects.List(namespace) {
+		if item.Value.TaskType != nil {
+			cfg.Native.TaskTypes = append(cfg.Native.TaskTypes, item.Value.TaskType)
+		}
+	}
 	loaded, problems := project.Load(cfg, sources)
 	set, problems := loaded.Set, append(problems, loaded.Refused(nil, nil)...)
 	if diag.HasErrors(problems) {
@@ -318,8 +323,11 @@ func (p *plan) differs(name string, now *Workflow, text string) []string {
 
 func (p *plan) object(tx *registry.Tx, o *native.Object) {
 	c, ns := p.catalog, p.apply.Namespace
-	next := Object{Kind: o.Kind, Type: o.Type, Fields: o.Fields, Breaker: o.Breaker, Limit: limitOf(o, ns), Labels: o.Labels, UpdatedBy: p.apply.By.Actor}
+	next := Object{Kind: o.Kind, Type: o.Type, Fields: o.Fields, Breaker: o.Breaker, Limit: limitOf(o, ns), Labels: o.Labels, UpdatedBy: p.apply.By.Actor, TaskType: o.TaskType}
 	change := Change{Kind: o.Kind, Namespace: ns, Name: o.Name, Action: Created}
+	if o.TaskType != nil {
+		change.Version = o.TaskType.Version
+	}
 	if now, there := c.objects.Get(ns, o.Kind+"/"+o.Name); there {
 		change.Action = Updated
 		if same(&now, &next) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/breaker"
+	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/project"
 	"github.com/regie-dev/regie/internal/registry"
@@ -115,6 +116,7 @@ type Object struct {
 	Limit     *gate.Limit       `json:"limit,omitempty"`   // of a limit
 	Labels    map[string]string `json:"labels,omitempty"`
 	UpdatedBy string            `json:"updated_by"`
+	TaskType  *native.TaskType  `json:"task_type,omitempty"` // of an object of that kind
 }
 
 // Text is the text of a field that is constant, "" if it is not.

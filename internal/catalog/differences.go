@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -36,5 +38,12 @@ func differences(old, text string) []string {
 func same(a, b *Object) bool {
 	x, y := *a, *b
 	x.UpdatedBy, y.UpdatedBy = "", ""
+	if s, err := json.Marshal(x.TaskType); err == nil {
+		t, err := json.Marshal(y.TaskType)
+		if err != nil || !bytes.Equal(s, t) {
+			return false
+		}
+		x.TaskType, y.TaskType = nil, nil
+	}
 	return reflect.DeepEqual(x, y)
 }

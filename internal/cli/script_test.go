@@ -65,7 +65,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"regie": func(ts *testscript.TestScript, neg bool, args []string) { runRegie(t.Context(), ts, neg, args) },
-			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server, "settoken": setToken, "setword": setWord,
+			"code":  checkCode, "tty": setTerminal, "type": setStdin, "normal": normalize, "bytes": writeBytes, "hold": hold, "release": release, "damage": damage, "setrun": setRun, "answer": answer, "server": server, "settoken": setToken, "setword": setWord, "worker": work,
 
 			"eventually": func(ts *testscript.TestScript, _ bool, args []string) { eventually(t.Context(), ts, args) },
 		},
@@ -82,6 +82,7 @@ type stage struct {
 	held          *datadir.Dir
 	answers       []string
 	server        *process
+	worker        *running
 }
 
 func runRegie(ctx context.Context, ts *testscript.TestScript, neg bool, args []string) {

@@ -43,7 +43,7 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvQueued, EvGranted, EvAttempt, EvAttemptEnded, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened,
+	case EvQueued, EvGranted, EvAttempt, EvAttemptEnded, EvCheckpoint, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened,
 		EvFailureHeld, EvSettled, EvReentered:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
@@ -392,7 +392,7 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	switch ev.Kind {
 	case EvQueued, EvGranted:
 		applyGate(run, a, ev)
-	case EvAttempt, EvAttemptEnded, EvTaken, EvAnswered:
+	case EvAttempt, EvAttemptEnded, EvCheckpoint, EvTaken, EvAnswered:
 		return m.applyWork(run, a, ev)
 	case EvAwaiting, EvHappened, EvSignalTaken, EvVoted:
 		return applyOutside(run, a, ev)
@@ -478,7 +478,9 @@ func (m *Machine) applyWork(run *Run, a *Activation, ev *Event) error {
 	case EvAttemptEnded:
 		m.applyAttemptEnded(run, a, ev)
 	case EvTaken:
-		a.Taker, a.TakenAt = ev.Taker, ev.At
+		a.Taker, a.TakenBy, a.TakenAt = ev.Taker, ev.Actor, ev.At
+	case EvCheckpoint:
+		a.Checkpoint = ev.Checkpoint
 	case EvAnswered:
 		applyAnswered(run, a, ev)
 	default:
@@ -488,7 +490,10 @@ func (m *Machine) applyWork(run *Run, a *Activation, ev *Event) error {
 }
 
 func (m *Machine) applyAttemptEnded(run *Run, a *Activation, ev *Event) {
-	if ev.Outcome != OutcomeLost && ev.Outcome != OutcomeNotStarted { // of those nobody knows what they left
+	switch {
+	case ev.Outcome == OutcomeLost, ev.Outcome == OutcomeNotStarted: // nobody knows what they left
+	case m.node(run.Frames[a.Frame], a.Node).Task.Finish == workflow.FinishOffer: // its work has not begun
+	default:
 		a.Checkpoint = ev.Checkpoint
 	}
 	a.Warning, a.Artifacts = ev.Warning, ev.Artifacts

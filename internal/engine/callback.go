@@ -23,11 +23,17 @@ type Callback struct {
 	// Output is the result; or Error says that the work failed.
 	Output value.Value
 	Error  *Error
-	Beat   bool
+	// Beat says that it goes on; Checkpoint, if not nil, is what the next attempt
+	// finds then.
+	Beat       bool
+	Checkpoint []byte
 	// Taker is the worker that takes work which is offered. Nobody else can.
 	Taker string
 	Actor string
 }
+
+// CheckpointLimit is the largest checkpoint of work that is done outside, in bytes.
+const CheckpointLimit = 1 << 20
 
 func (Callback) input() {}
 
@@ -89,12 +95,17 @@ func (m *Machine) planCallback(run *Run, in *Callback) (*Activation, []Affected,
 			return nil, nil, err
 		}
 		does = DoesTake
-	case in.Beat && a.Beat == 0:
+	case in.Beat && a.Beat == 0 && in.Checkpoint == nil:
 		return a, nil, nil
 	case in.Beat:
 		does = DoesBeat
 	case m.node(run.Frames[a.Frame], a.Node).Task.Finish == workflow.FinishResult:
 		return nil, nil, refusef(a.Path, "step %s ends with its own result, not with a message", a.Path)
+	case in.Error == nil:
+		t := m.node(run.Frames[a.Frame], a.Node).Task.Type
+		if fault := wrongOutput(t, nullIfUndefined(in.Output)); fault != "" {
+			return nil, nil, refusef(a.Path, "the output of step %s is not what the task type %s gives: %s", a.Path, t.Name, fault)
+		}
 	}
 	return a, []Affected{{Path: a.Path, Does: does, Attempt: a.Attempt}}, nil
 }
@@ -112,6 +123,14 @@ func (m *Machine) Activity(run *Run, a *Activation) string {
 		return ""
 	}
 	return a.Input.Get("activity").Text()
+}
+
+// TypeVersion is the version of the task type that a task is of, empty for none.
+func (m *Machine) TypeVersion(run *Run, a *Activation) string {
+	if t := m.node(run.Frames[a.Frame], a.Node).Task; t != nil && t.Type != nil {
+		return t.Type.Version
+	}
+	return ""
 }
 
 func (m *Machine) takeable(run *Run, a *Activation) error {
@@ -145,7 +164,12 @@ func (d *decider) callback(in Callback) error {
 	case len(affected) == 0:
 		return nil
 	case in.Beat:
-		if d.young(a) {
+		if in.Checkpoint != nil {
+			if err := d.emit(Event{Kind: EvCheckpoint, Act: a.ID, Attempt: a.Attempt, Checkpoint: in.Checkpoint}); err != nil {
+				return err
+			}
+		}
+		if a.Beat == 0 || d.young(a) {
 			return nil
 		}
 		return d.beat(a)

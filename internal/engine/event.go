@@ -22,6 +22,7 @@ const (
 	EvNotEntered   EventKind = "not_entered"   // nodes that will not run
 	EvAttempt      EventKind = "attempt"       // an attempt is handed out
 	EvAttemptEnded EventKind = "attempt_ended" //
+	EvCheckpoint   EventKind = "checkpoint"    // a worker left something for the next attempt
 	EvTaken        EventKind = "taken"         // a worker took the work that was offered
 	EvAnswered     EventKind = "answered"      // a message said how the work ended
 	EvAwaiting     EventKind = "awaiting"      // something outside the run is waited for

@@ -202,7 +202,7 @@ func (w *world) do(line string) {
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeCanceled})
 	case "advance":
 		w.advance(rest)
-	case "message", "message-fail", "message-old", "beat", "take":
+	case "message", "message-fail", "message-old", "beat", "checkpoint", "take":
 		w.message(word, path, arg)
 	case "begins", "begins-old":
 		w.begins(path, word == "begins-old")
@@ -273,10 +273,12 @@ func (w *world) message(word, path, arg string) {
 			continue
 		}
 		a := w.run.Acts[id]
-		in := engine.Callback{Token: engine.Token(w.run, a, a.Attempt), Beat: word == "beat", Actor: "ada"}
+		in := engine.Callback{Token: engine.Token(w.run, a, a.Attempt), Beat: word == "beat" || word == "checkpoint", Actor: "ada"}
 		switch {
 		case word == "message-fail":
 			in.Error = &engine.Error{Name: arg, Message: "it said so"}
+		case word == "checkpoint":
+			in.Checkpoint = []byte(arg)
 		case word == "take":
 			in.Taker = arg
 		case word == "message-old":
@@ -537,6 +539,8 @@ func (w *world) tell(ev *engine.Event) {
 		say("held failure of %s: %s", path, ev.Reason)
 	case engine.EvUnknown:
 		say("unknown %s", path)
+	case engine.EvCheckpoint:
+		say("checkpoint %s %s", path, ev.Checkpoint)
 	case engine.EvTaken:
 		say("taken %s by worker %s", path, ev.Taker)
 	case engine.EvAnswered:

@@ -383,6 +383,7 @@ type Activation struct {
 	// Taker is the worker outside that took the work of the attempt, at TakenAt;
 	// empty while nobody has.
 	Taker   string
+	TakenBy string // actor
 	TakenAt time.Time
 
 	// Open are the frames that live, Closed those that did not end well and are

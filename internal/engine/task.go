@@ -24,6 +24,11 @@ func (d *decider) beginTask(a *Activation, n *workflow.Node, p *place) error {
 			return err
 		}
 	}
+	if n.Task.Type != nil {
+		if input, err = d.typedInput(a, n.Task.Type, input); err != nil {
+			return err
+		}
+	}
 	timeout, err := d.duration(n.Timeout, p, "timeout")
 	if err != nil {
 		return err
@@ -52,14 +57,14 @@ func (d *decider) taskOf(a *Activation) Task {
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)
 	return Task{
 		Run: d.run.ID, Act: a.ID, Path: a.Path, Attempt: a.Attempt, Uses: n.Task.Uses, Input: a.Input,
-		Secrets: a.Secrets, Timeout: a.Timeout, Heartbeat: a.Heartbeat, IdempotencyKey: idempotencyKey(d.run.ID, a), Fence: a.Fence,
+		Secrets: a.Secrets, Timeout: a.Timeout, Heartbeat: a.Heartbeat, IdempotencyKey: IdempotencyKey(d.run.ID, a), Fence: a.Fence,
 		Checkpoint: a.Checkpoint, AtMostOnce: n.Task.AtMostOnce, Idempotent: n.Task.Idempotent, Node: n, Program: d.m.prog,
 	}
 }
 
-// idempotencyKey is the same for all attempts of an activation: the path holds
+// IdempotencyKey is the same for all attempts of an activation: the path holds
 // frames, node and visit (docs/engine.md §4).
-func idempotencyKey(run string, a *Activation) string {
+func IdempotencyKey(run string, a *Activation) string {
 	sum := sha256.Sum256([]byte(run + "\x00" + a.keyPath() + "\x00" + strconv.Itoa(a.Generation)))
 	return hex.EncodeToString(sum[:16])
 }

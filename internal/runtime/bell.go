@@ -26,6 +26,10 @@ func (b *bell) next() <-chan struct{} {
 	return b.rung
 }
 
+// OfferAgain wakes who waits for Offers: work that one of them was about to get may
+// be there still.
+func (s *Service) OfferAgain() { s.offers.ring() }
+
 // Offers returns a channel that is closed when work for workers outside may have
 // come, from now on. Who asks for it before looking with Survey misses none.
 func (s *Service) Offers() <-chan struct{} { return s.offers.next() }

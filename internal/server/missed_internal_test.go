@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/regie-dev/regie/internal/calendar"
 	"github.com/regie-dev/regie/internal/catalog"
@@ -27,7 +28,7 @@ func (empty) Objects(context.Context, string, store.ObjectID, int) ([]store.Obje
 // not counted as missed: it is tried again, or its workflow is gone.
 func TestMissedTicksAreCountedWhenRecorded(t *testing.T) {
 	t.Parallel()
-	c := catalog.New(catalog.Config{})
+	c := catalog.New(catalog.Config{Now: time.Now})
 	r, err := registry.Open(t.Context(), empty{}, nil, c.Tables()...)
 	if err != nil {
 		t.Fatal(err)

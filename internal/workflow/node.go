@@ -174,6 +174,8 @@ type Task struct {
 	MaxLost *int `json:"max_lost,omitempty"`
 	// Heartbeat is the longest silence; nil: none is asked for.
 	Heartbeat *Data `json:"heartbeat,omitempty"`
+	// Type is the task type of a user's own program that the task is of; nil: none.
+	Type *TaskType `json:"type,omitempty"`
 	// Finish says what ends the node: the task's result (default), or a message
 	// that names the attempt's token.
 	Finish Finish `json:"finish,omitempty"`

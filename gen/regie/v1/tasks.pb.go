@@ -30,8 +30,16 @@ type TakeTaskRequest struct {
 	// ends with it after a colon.
 	Activity string `protobuf:"bytes,2,opt,name=activity,proto3" json:"activity,omitempty"`
 	// Name of the worker, as others will see it. Empty: the name of the caller.
-	Worker        string               `protobuf:"bytes,3,opt,name=worker,proto3" json:"worker,omitempty"`
-	Wait          *durationpb.Duration `protobuf:"bytes,4,opt,name=wait,proto3" json:"wait,omitempty"` // for work, if there is none; at most 60 s
+	Worker string               `protobuf:"bytes,3,opt,name=worker,proto3" json:"worker,omitempty"`
+	Wait   *durationpb.Duration `protobuf:"bytes,4,opt,name=wait,proto3" json:"wait,omitempty"` // for work, if there is none; at most 60 s
+	// The version of the task type that the worker was made for. Work of another one
+	// is refused. Empty: any.
+	TypeVersion string `protobuf:"bytes,5,opt,name=type_version,json=typeVersion,proto3" json:"type_version,omitempty"`
+	// Give work again that the worker, by its name and caller, took before, such as
+	// when the answer was lost or the worker was started anew; without that which
+	// holding has the tokens of.
+	Again         bool     `protobuf:"varint,6,opt,name=again,proto3" json:"again,omitempty"`
+	Holding       []string `protobuf:"bytes,7,rep,name=holding,proto3" json:"holding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -94,6 +102,27 @@ func (x *TakeTaskRequest) GetWait() *durationpb.Duration {
 	return nil
 }
 
+func (x *TakeTaskRequest) GetTypeVersion() string {
+	if x != nil {
+		return x.TypeVersion
+	}
+	return ""
+}
+
+func (x *TakeTaskRequest) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+func (x *TakeTaskRequest) GetHolding() []string {
+	if x != nil {
+		return x.Holding
+	}
+	return nil
+}
+
 type TakeTaskResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The work; none if there was no work until the end of the wait.
@@ -152,8 +181,13 @@ type TakenTask struct {
 	// How long it may take from now on; none: as long as it likes.
 	Timeout *durationpb.Duration `protobuf:"bytes,7,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// How long it may be silent: a heartbeat is due before; none: none is.
-	Heartbeat     *durationpb.Duration `protobuf:"bytes,8,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
-	Position      uint64               `protobuf:"varint,9,opt,name=position,proto3" json:"position,omitempty"`
+	Heartbeat *durationpb.Duration `protobuf:"bytes,8,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
+	Position  uint64               `protobuf:"varint,9,opt,name=position,proto3" json:"position,omitempty"`
+	// The same for all attempts: for systems that tell repeated requests by it.
+	IdempotencyKey string `protobuf:"bytes,10,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// What the attempt before left for this one; none if it left nothing.
+	Checkpoint    []byte `protobuf:"bytes,11,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	TypeVersion   string `protobuf:"bytes,12,opt,name=type_version,json=typeVersion,proto3" json:"type_version,omitempty"` // of the task type; empty if the work has none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -249,6 +283,27 @@ func (x *TakenTask) GetPosition() uint64 {
 		return x.Position
 	}
 	return 0
+}
+
+func (x *TakenTask) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *TakenTask) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
+func (x *TakenTask) GetTypeVersion() string {
+	if x != nil {
+		return x.TypeVersion
+	}
+	return ""
 }
 
 type CompleteTaskRequest struct {
@@ -444,9 +499,11 @@ func (x *CompleteTaskResponse) GetPosition() uint64 {
 }
 
 type HeartbeatTaskRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"` // or "-"
-	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"` // or "-"
+	Token     string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// What the next attempt finds, at most 1 MiB; empty: what was left before.
+	Checkpoint    []byte `protobuf:"bytes,3,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -493,6 +550,13 @@ func (x *HeartbeatTaskRequest) GetToken() string {
 		return x.Token
 	}
 	return ""
+}
+
+func (x *HeartbeatTaskRequest) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
 }
 
 type HeartbeatTaskResponse struct {
@@ -543,14 +607,17 @@ var File_regie_v1_tasks_proto protoreflect.FileDescriptor
 
 const file_regie_v1_tasks_proto_rawDesc = "" +
 	"\n" +
-	"\x14regie/v1/tasks.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\"\x92\x01\n" +
+	"\x14regie/v1/tasks.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\"\xe5\x01\n" +
 	"\x0fTakeTaskRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bactivity\x18\x02 \x01(\tR\bactivity\x12\x16\n" +
 	"\x06worker\x18\x03 \x01(\tR\x06worker\x12-\n" +
-	"\x04wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04wait\";\n" +
+	"\x04wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04wait\x12!\n" +
+	"\ftype_version\x18\x05 \x01(\tR\vtypeVersion\x12\x14\n" +
+	"\x05again\x18\x06 \x01(\bR\x05again\x12\x18\n" +
+	"\aholding\x18\a \x03(\tR\aholding\";\n" +
 	"\x10TakeTaskResponse\x12'\n" +
-	"\x04task\x18\x01 \x01(\v2\x13.regie.v1.TakenTaskR\x04task\"\xad\x02\n" +
+	"\x04task\x18\x01 \x01(\v2\x13.regie.v1.TakenTaskR\x04task\"\x99\x03\n" +
 	"\tTakenTask\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12$\n" +
 	"\x05input\x18\x02 \x01(\v2\x0e.regie.v1.JsonR\x05input\x12\x1a\n" +
@@ -560,7 +627,13 @@ const file_regie_v1_tasks_proto_rawDesc = "" +
 	"\aattempt\x18\x06 \x01(\rR\aattempt\x123\n" +
 	"\atimeout\x18\a \x01(\v2\x19.google.protobuf.DurationR\atimeout\x127\n" +
 	"\theartbeat\x18\b \x01(\v2\x19.google.protobuf.DurationR\theartbeat\x12\x1a\n" +
-	"\bposition\x18\t \x01(\x04R\bposition\"\x9c\x01\n" +
+	"\bposition\x18\t \x01(\x04R\bposition\x12'\n" +
+	"\x0fidempotency_key\x18\n" +
+	" \x01(\tR\x0eidempotencyKey\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\v \x01(\fR\n" +
+	"checkpoint\x12!\n" +
+	"\ftype_version\x18\f \x01(\tR\vtypeVersion\"\x9c\x01\n" +
 	"\x13CompleteTaskRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12&\n" +
@@ -573,10 +646,13 @@ const file_regie_v1_tasks_proto_rawDesc = "" +
 	"\x14CompleteTaskResponse\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\tR\x03run\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"J\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"j\n" +
 	"\x14HeartbeatTaskRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\"3\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x03 \x01(\fR\n" +
+	"checkpoint\"3\n" +
 	"\x15HeartbeatTaskResponse\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition2\xd0\x03\n" +
 	"\vTaskService\x12\x86\x01\n" +

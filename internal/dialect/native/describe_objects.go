@@ -46,6 +46,8 @@ func (d *language) describeTaskType() {
 	d.taskType.Fields = append(objectFields("TaskType"),
 		descriptor.Field{Name: "input", Type: mapOf(descriptor.Identifier, object(d.input)), Doc: "Members of `with`."},
 		descriptor.Field{Name: "output", Type: mapOf(descriptor.Identifier, object(d.input)), Doc: "Members of the output."},
+		descriptor.Field{Name: "timeout", Type: kind(descriptor.Duration), Doc: "Longest duration of an attempt, from when a worker takes it, of steps that say nothing else."},
+		descriptor.Field{Name: "heartbeat", Type: kind(descriptor.Duration), Doc: "Longest silence of a worker, of steps that say nothing else."},
 		descriptor.Field{Name: "idempotent", Type: kind(descriptor.Boolean), Default: value.False, Doc: "Says that doing it twice is harmless."})
 }
 

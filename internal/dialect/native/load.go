@@ -34,6 +34,8 @@ type Config struct {
 	Connectors []Connector
 	// Connections and Channels are the types of documents of these kinds.
 	Connections, Channels []ObjectType
+	// TaskTypes are those that are known beside the documents, whose own go first.
+	TaskTypes []*TaskType
 	// Files gives the files of a bundle: those below the folder of the file
 	// that match one of the patterns, ordered by path. Faults are reported at
 	// their pattern. Nil: bundles are not read, and programs have none.
@@ -101,6 +103,7 @@ type Object struct {
 	Type      string            // of a Connection or Channel
 	Labels    map[string]string // nil: none
 	Pos       diag.Pos
+	TaskType  *TaskType // of one
 	// Breaker is the circuit breaker of a Connection; nil: none.
 	Breaker *breaker.Policy
 	// Limit is what a Limit allows; nil for other kinds.
@@ -292,6 +295,9 @@ func (l *loader) object(d document) {
 		o.Breaker = l.breakerOf(d.node.Get("breaker"))
 	}
 	o.Fields = c.objectFields(d.node, desc)
+	if d.kind == kindTaskType {
+		o.TaskType = c.taskTypeOf(d.node, o.Name)
+	}
 	l.set.Objects = append(l.set.Objects, o)
 }
 

@@ -18,12 +18,5 @@ func (c *compiler) objectFields(n *yamldoc.Node, o *descriptor.Object) *workflow
 			rest.Entries = append(rest.Entries, e)
 		}
 	}
-	for _, field := range []string{"input", "output"} {
-		if o == c.lang.taskType {
-			for _, e := range entries(n.Get(field)) {
-				c.enum(e.Value, c.declaredType(e.Value))
-			}
-		}
-	}
 	return c.object(rest, o, &view{scope: &scope{}, noInputs: true})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/regie-dev/regie/internal/descriptor"
 	"github.com/regie-dev/regie/internal/duration"
 	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 	"github.com/regie-dev/regie/internal/yamldoc"
 )
@@ -221,6 +222,9 @@ func (c *compiler) timeout(n *yamldoc.Node, v *view, node *workflow.Node, what s
 		return // theirs is inside
 	}
 	node.Timeout = c.bound(n, c.lang.step, v)
+	if t := c.taskType(scalarText(n.Get("uses"))); node.Timeout == nil && t != nil && t.Timeout != "" {
+		node.Timeout = constant(value.String(t.Timeout))
+	}
 	if node.Timeout == nil && (what == "run" || what == "uses") {
 		node.Timeout = shift(c.defaultTimeout, v.scope.depth)
 	}

@@ -190,10 +190,13 @@ func (c *compiler) uses(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 	u := n.Get("uses")
 	node.Kind, node.Task = workflow.KindTask, &workflow.Task{Uses: scalarText(u)}
 	c.once(n, node.Task)
+	conn := c.connectors[scalarText(u)]
+	if t := c.taskType(scalarText(u)); t != nil && conn == nil {
+		return c.offers(n, v, node, t)
+	}
 	if e := n.Entry("heartbeat"); e != nil {
 		c.errorAt(e.Key, codeMisplaced, "`heartbeat` has no meaning for a connector: it is one call, which says nothing before its end").WithHint("use `timeout`")
 	}
-	conn := c.connectors[scalarText(u)]
 	if conn == nil {
 		c.unknownConnector(u)
 		d, _ := c.field(n, c.lang.step, "with", v)
@@ -223,21 +226,16 @@ func (c *compiler) uses(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 	return objectType(conn.Output)
 }
 
-// unknownConnector reports a name that nobody knows, or a task type, which
-// this release does not run.
+// unknownConnector reports a name that nobody knows.
 func (c *compiler) unknownConnector(u *yamldoc.Node) {
 	if u.Kind != yamldoc.String || expr.HasTemplate(u.Text) {
 		return
 	}
-	if c.set.Object(kindTaskType, c.prog.Namespace, u.Text) != nil {
-		c.notYet(u, "uses: "+u.Text, "task types")
-		return
-	}
-	var names []string
+	names := c.taskTypeNames()
 	for _, conn := range c.cfg.Connectors {
 		names = append(names, conn.Name)
 	}
-	d := c.errorAt(u, codeUnknownConnector, "there is no connector %q", u.Text)
+	d := c.errorAt(u, codeUnknownConnector, "there is no connector or task type %q", u.Text)
 	if d.Hint = diag.DidYouMean(u.Text, names); d.Hint == "" {
 		d.WithHint("connectors are %s", strings.Join(names, ", "))
 	}

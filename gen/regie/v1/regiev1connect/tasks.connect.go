@@ -51,7 +51,8 @@ type TaskServiceClient interface {
 	// Ends the work with its output, or with an error. It answers once that is on
 	// disk; a token of work that has ended is not found.
 	CompleteTask(context.Context, *v1.CompleteTaskRequest) (*v1.CompleteTaskResponse, error)
-	// Says that the work goes on: the time of the next heartbeat begins.
+	// Says that the work goes on: the time of the next heartbeat begins. Work that
+	// was canceled, timed out or ended otherwise is not found: it is of no use to go on.
 	HeartbeatTask(context.Context, *v1.HeartbeatTaskRequest) (*v1.HeartbeatTaskResponse, error)
 }
 
@@ -129,7 +130,8 @@ type TaskServiceHandler interface {
 	// Ends the work with its output, or with an error. It answers once that is on
 	// disk; a token of work that has ended is not found.
 	CompleteTask(context.Context, *v1.CompleteTaskRequest) (*v1.CompleteTaskResponse, error)
-	// Says that the work goes on: the time of the next heartbeat begins.
+	// Says that the work goes on: the time of the next heartbeat begins. Work that
+	// was canceled, timed out or ended otherwise is not found: it is of no use to go on.
 	HeartbeatTask(context.Context, *v1.HeartbeatTaskRequest) (*v1.HeartbeatTaskResponse, error)
 }
 
