@@ -37,6 +37,14 @@ func (d *decider) queueRun(q *Queue) error {
 	return nil
 }
 
+// requeue has a run that goes on after its end ask again for what it had.
+func (d *decider) requeue() error {
+	if d.run.Queue == nil || !d.run.AskedAt.IsZero() || !d.gatedRun() || d.run.lastFrame == 0 {
+		return nil
+	}
+	return d.queueRun(nil)
+}
+
 // runQueue evaluates what the run asks for.
 func (d *decider) runQueue() (*Queue, error) {
 	q := &Queue{}

@@ -251,6 +251,9 @@ func (d *decider) rerun(in *Rerun) error {
 		if err := d.emit(Event{Kind: EvFrameReopened, Frame: 1}); err != nil {
 			return err
 		}
+		if err := d.requeue(); err != nil {
+			return err
+		}
 	}
 	for i := range all {
 		if err := d.emit(Event{

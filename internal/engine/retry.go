@@ -419,10 +419,8 @@ func (d *decider) retryAsked(in *Action) error {
 	if d.run.lastFrame == 0 {
 		return d.openMain()
 	}
-	if d.run.Queue != nil && d.run.AskedAt.IsZero() && d.gatedRun() {
-		if err := d.queueRun(nil); err != nil {
-			return err
-		}
+	if err := d.requeue(); err != nil {
+		return err
 	}
 	for i := range plan.steps {
 		if err := d.reopen(&plan.steps[i]); err != nil {

@@ -205,6 +205,9 @@ func (d *decider) settle(in *Settle) error {
 		if err := d.emit(Event{Kind: EvRetryAsked, Trigger: settleWord(in.As), Actor: in.Actor, Text: in.Reason}); err != nil {
 			return err
 		}
+		if err := d.requeue(); err != nil {
+			return err
+		}
 		for i := range plan.reopened {
 			if err := d.reopen(&plan.reopened[i]); err != nil {
 				return err

@@ -18,6 +18,7 @@ type batchLog struct {
 	at          time.Time
 	live        int // runs that have not ended
 	keys        map[string]store.RunID
+	gate        gateLog
 }
 
 func ref(run store.RunID, act engine.ActID, attempt int, fence engine.Fence) dispatch.Ref {
@@ -34,6 +35,8 @@ func (s *simulation) durable(b *store.Batch) {
 		s.violatef(TimeNeverBack, "batch %d at %v, the one before at %v, now %v", b.Sequence, b.At, l.at, s.now)
 	}
 	l.sequence, l.incarnation, l.at = b.Sequence, b.Incarnation, b.At
+	s.gateBatch(b)
+	defer s.checkShares()
 	for i := range b.Runs {
 		s.durableRow(&b.Runs[i])
 	}

@@ -35,5 +35,7 @@ const (
 	NoRerun       Invariant = "no rerun"                // a retry reopens nothing that ended well
 	Turns         Invariant = "turns"                   // of a loop: one after the other, counted, spaced, bounded
 	Breakers      Invariant = "breakers"                // an open one keeps its attempts
+	LimitsKept    Invariant = "6 limits"                // no more is held than there is, nor more runs of a key
+	Facts         Invariant = "conditions"              // what needs one begins while it holds
 	PublishedOnce Invariant = "published once"          // watchers see each event once, in order
 )

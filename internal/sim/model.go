@@ -36,6 +36,7 @@ type model struct {
 	unknown  bool // an outcome that a person must tell
 	// heldErrors counts the failures that wait for a person.
 	heldErrors int
+	granted    bool // the run passed the gate and has not ended
 	state      engine.State
 	ended      bool
 	held       []string // paths that are held, "" for the run
@@ -75,6 +76,7 @@ type actModel struct {
 	stopping bool
 	unknown  bool
 	held     bool // its failure waits for a person
+	granted  bool // it passed the gate, and no attempt has begun since
 	retries  int
 	retryAt  time.Time // not before
 	loop     *loopModel
@@ -155,7 +157,10 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 	if ev.At.After(b.At) || ev.At.After(m.s.now) {
 		m.violatef(TimeNeverBack, "%s at %v in a batch of %v, now %v", ev.Kind, ev.At, b.At, m.s.now)
 	}
+	m.gateEvent(m.acts[ev.Act], ev)
 	switch ev.Kind {
+	case engine.EvQueued, engine.EvGranted:
+		return
 	case engine.EvAccepted:
 		m.input = ev.Input
 	case engine.EvCancelAsked:
@@ -419,6 +424,7 @@ func (m *model) attempt(a *actModel, ev *engine.Event, b *store.Batch) {
 		m.violatef(Attempts, "attempt %d of activation %d after %d, stopping %v", ev.Attempt, ev.Act, n, a.stopping)
 		return
 	}
+	m.gateAttempt(a, ev)
 	if want := (engine.Fence{Incarnation: b.Incarnation, Sequence: b.Sequence}); ev.Fence != want {
 		m.violatef(FenceGrows, "attempt %d of activation %d has fence %v in batch %v", ev.Attempt, ev.Act, ev.Fence, want)
 	}
@@ -475,6 +481,7 @@ func (m *model) attemptEnded(a *actModel, ev *engine.Event) {
 		m.violatef(OneResult, "end of attempt %d of activation %d, which has %d", ev.Attempt, ev.Act, n)
 		return
 	}
+	m.gateAttemptEnded(a)
 	last := &a.attempts[n-1]
 	last.ended, last.outcome, last.endedAt = true, ev.Outcome, ev.At
 	deed := m.s.world.deeds[ref(m.id, ev.Act, n, last.fence)]

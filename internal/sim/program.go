@@ -52,6 +52,7 @@ func generate(r random, n int) specimen {
 		Inputs: []workflow.Input{{Name: "yes"}, {Name: "no"}, {Name: "tag"}},
 	}}
 	g.p.Main = g.body("m", 2+r.IntN(4))
+	g.concurrency()
 	main := &g.p.Bodies[g.p.Main]
 	main.Vars = []workflow.Assignment{assign(workflow.AssignSet, counter, *workflow.Constant(value.Int(0)))}
 	if r.chance(0.5) {
@@ -282,6 +283,7 @@ func (g *generator) task(n *workflow.Node) {
 	if !n.Task.AtMostOnce && g.r.chance(0.4) {
 		n.Retry = []workflow.Retry{g.retry()}
 	}
+	g.gate(n)
 }
 
 func (g *generator) retry() workflow.Retry {

@@ -19,6 +19,7 @@ const (
 	randNet
 	randSwarm
 	randOperators
+	randGate
 )
 
 func newRandom(seed, subsystem uint64) random {

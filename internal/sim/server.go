@@ -103,7 +103,7 @@ func (v *server) lead() {
 		panic(err)
 	}
 	s.note("lead", "", "", lease.Incarnation)
-	cfg := runtime.Config{Limits: s.swarm.limits}
+	cfg := runtime.Config{Limits: s.swarm.limits, Gate: runtime.GateConfig{Limits: limitDefs()}}
 	if cfg.Gate.Stored, err = runtime.ReadGate(ctx(), v.store); err != nil {
 		panic(err)
 	}

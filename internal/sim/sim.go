@@ -169,6 +169,7 @@ func run(o Options, p product) *Report {
 	s.server.boot()
 	s.clients.begin()
 	s.at(o.Horizon, "calm", "", s.calmDown)
+	s.toggle(newRandom(o.Seed, randGate))
 	for s.broken == nil && len(s.events) > 0 && s.now.Sub(epoch) < o.Horizon+o.Calm && !s.finished() {
 		s.step()
 	}

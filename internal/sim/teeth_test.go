@@ -62,6 +62,8 @@ func TestTeeth(t *testing.T) {
 		{"a person counts as often as they decide", onAct(otherNames()), []Invariant{Approvals, Outbox}},
 		{"decisions are forgotten at a restart", onRecovery(forgetVotes), []Invariant{Approvals, FoldIsState}},
 		{"who made a version decides on it", onAct(noAuthor), []Invariant{Approvals}},
+		{"limits are counted in memory only", onRecovery(forgetGrants), []Invariant{LimitsKept, FoldIsState}},
+		{"conditions are not asked for", func(p *product) { p.compile = unconditional }, []Invariant{Facts}},
 		{"turns are counted in memory only", onRecovery(forgetTurns), []Invariant{Turns, FoldIsState}},
 		{"waits between turns end with a restart", onRecovery(forgetDelays), []Invariant{Turns, Timers, FoldIsState}},
 		{"a loop has a turn too many", onLoops(func(l *workflow.Loop) {
@@ -332,6 +334,33 @@ func forgetHeldErrors(run *engine.Run) {
 			a.Phase, a.State, a.Reason = engine.PhaseEntered, engine.Pending, engine.ReasonNone
 		}
 	}
+}
+
+// forgetGrants forgets who holds shares.
+func forgetGrants(run *engine.Run) {
+	for _, a := range run.Acts {
+		if !a.GrantedAt.IsZero() {
+			a.AskedAt, a.GrantedAt = time.Time{}, time.Time{}
+		}
+	}
+}
+
+// unconditional lets steps begin without the conditions that they need.
+func unconditional(p *workflow.Program) *workflow.Program {
+	changed := *p
+	changed.Bodies = slices.Clone(p.Bodies)
+	for i := range changed.Bodies {
+		nodes := slices.Clone(changed.Bodies[i].Nodes)
+		for n := range nodes {
+			if g := nodes[n].Gate; g != nil {
+				bare := *g
+				bare.Needs = nil
+				nodes[n].Gate = &bare
+			}
+		}
+		changed.Bodies[i].Nodes = nodes
+	}
+	return &changed
 }
 
 func forgetTurns(run *engine.Run) {
