@@ -13,7 +13,7 @@ func (d *language) gateFields() []descriptor.Field {
 	return []descriptor.Field{
 		{Name: "limits", Type: ranged(list(oneOf(text(), object(d.limitUse))), 1, gate.MaxUses-1), Template: true,
 			Doc: "Limits of which it takes a share: a script or call for each of its attempts, anything else from its begin to its end; with `foreach` and `repeat`, each item and turn. " +
-				"It begins when it has all of them at once. A limit that nobody has defined counts as a lock, which one can hold at a time. Its `timeout` does not run while it waits.",
+				"It begins when it has all of them at once. `kind: Limit` defines one; one that nobody has defined is refused by a server, or counts as a lock where its name is computed. Its `timeout` does not run while it waits.",
 			Example: "limits: [tapes, {name: bank-api, weight: 2}]"},
 		{Name: "priority", Type: ranged(kind(descriptor.Integer), -gate.MaxPriority, gate.MaxPriority), Template: true,
 			Doc: "Of the steps that wait for the same limit, those with a higher number begin first. Who waits comes up by one each minute, so that nobody waits for good. Default: 0."},
@@ -61,9 +61,26 @@ func (c *compiler) gateName(n *yamldoc.Node) {
 // shares compiles what each attempt, item or turn takes of limits.
 func (c *compiler) shares(n *yamldoc.Node, v *view, node *workflow.Node) {
 	node.Priority, _ = c.field(n, c.lang.step, "priority", v)
+	c.limitsThere(n.Get("limits"))
 	c.named(n.Get("limits"), placesIn(only(n, "limits"), c.lang.step), v, func(name, weight *workflow.Data) {
 		node.Limits = append(node.Limits, workflow.LimitUse{Name: name, Weight: weight})
 	}, "weight")
+}
+
+// limitsThere notes the limits that are named, and reports those that nobody has
+// defined, as far as that is known.
+func (c *compiler) limitsThere(n *yamldoc.Node) {
+	if n == nil || n.Kind != yamldoc.List {
+		return
+	}
+	for _, item := range n.Items {
+		if item.Kind == yamldoc.Map {
+			item = item.Get("name")
+		}
+		if item != nil && item.Text != "" {
+			c.useObject(kindLimit, item, nil)
+		}
+	}
 }
 
 // conditions compiles the conditions of a step as a whole.
