@@ -18,6 +18,7 @@ const (
 	AwaitRun       AwaitKind = "run"       // a run of another workflow
 	AwaitChild     AwaitKind = "child"     // the run that it started
 	AwaitCondition AwaitKind = "condition" // a named fact with a date
+	AwaitCache     AwaitKind = "cache"     // whether there is an earlier output, by its key
 )
 
 // Awaited is what an activation waits for outside its run.
@@ -47,6 +48,9 @@ type Awaited struct {
 	// run knows: if it has no more, it is retried.
 	Known uint64 `json:"known,omitempty"`
 
+	// For is how long the output is good that is looked for in the cache.
+	For time.Duration `json:"for,omitempty"`
+
 	// Question is what people are asked, of an approval.
 	Question *Question `json:"question,omitempty"`
 }
@@ -75,6 +79,8 @@ type Happened struct {
 	Error  *Error
 	// Known is how many events the child run has that has ended.
 	Known uint64
+	// Missed says that there is no earlier output.
+	Missed bool
 }
 
 func (Happened) input() {}
@@ -117,7 +123,10 @@ func (d *decider) happened(in Happened) error {
 	if a == nil || a.Phase != PhaseEvent || a.Awaits.ID != in.Wait {
 		return nil
 	}
-	ev := Event{Kind: EvHappened, Act: a.ID, Output: nullIfUndefined(in.Output), Known: in.Known}
+	ev := Event{Kind: EvHappened, Act: a.ID, Output: nullIfUndefined(in.Output), Known: in.Known, Same: in.Missed}
+	if in.Missed {
+		ev.Output = value.Undefined
+	}
 	if in.Error != nil {
 		ev.Output, ev.Error = value.Undefined, TaskOutcome{Error: in.Error}.valid().Error
 		if name := ev.Error.Engine; name != "" && ev.Error.Name == name {
@@ -130,6 +139,9 @@ func (d *decider) happened(in Happened) error {
 	d.clearTimers(a)
 	if a.CancelAsked && ev.Error != nil {
 		return d.unwound(a)
+	}
+	if in.Missed {
+		d.add(task{kind: taskBegin, act: a.ID})
 	}
 	d.goOnAfter(a)
 	return nil
@@ -151,15 +163,25 @@ func applyOutside(run *Run, a *Activation, ev *Event) error {
 }
 
 func applyAwaiting(run *Run, a *Activation, ev *Event) {
-	what := *ev.Awaits
+	what := Awaited{} // of an erased run
+	if ev.Awaits != nil {
+		what = *ev.Awaits
+	}
 	what.ID = run.Sequence
 	a.Awaits, a.Phase, a.State, a.Reason = &what, PhaseEvent, Waiting, what.reason()
 	a.Votes = nil
+	if what.Kind == AwaitCache {
+		a.Caching = &Caching{Key: what.Name, For: what.For}
+	}
 }
 
 func applyHappened(run *Run, a *Activation, ev *Event) {
 	dropTimer(run, a, &a.Deadline)
 	a.Awaits.Known = ev.Known
+	if a.Awaits.Kind == AwaitCache {
+		applyRecalled(a, ev)
+		return
+	}
 	a.State, a.Reason = Running, ReasonNone
 	if ev.Error != nil {
 		a.Err, a.Phase, a.RuleAt = ev.Error, PhaseError, 0
@@ -177,11 +199,15 @@ func (w *whyer) awaited(a *Activation) Condition {
 		return w.runAwaited(a)
 	case AwaitCondition:
 		return w.conditionAwaited(a)
-	case AwaitSignal, AwaitApproval:
+	case AwaitSignal, AwaitApproval, AwaitCache:
 	}
 	c := Condition{Kind: ConditionKind(a.Awaits.Kind), Subject: a.Awaits.Name, Since: a.Since, Due: w.latest(a)}
 	if a.Awaits.Kind == AwaitApproval {
 		return w.asked(a, c)
+	}
+	if a.Awaits.Kind == AwaitCache {
+		c.Text, c.Subject = "It is looked whether an earlier output can be used.", ""
+		return c
 	}
 	c.Text = fmt.Sprintf("It waits for %s %s since %s.", a.Awaits.Kind, a.Awaits.Name, stamp(a.Since))
 	if !c.Due.IsZero() {

@@ -17,6 +17,8 @@ type Machine struct {
 	bodies []body
 	exprs  map[*workflow.Expr]*linked
 	errs   map[errorKey]*workflow.ErrorMapping
+	// contents name what the nodes do that have a cache.
+	contents map[*workflow.Node]string
 }
 
 // errorKey finds an error of the engine in the program's table: by its name,

@@ -263,7 +263,11 @@ func (d *decider) begin(id ActID) error {
 	if e := d.tooMuchToUndo(n); e != nil {
 		return d.setError(a, e)
 	}
-	if waits, err := d.passGate(a, n); waits || err != nil {
+	waits, err := d.passGate(a, n)
+	if err == nil && !waits {
+		waits, err = d.recall(a, n)
+	}
+	if waits || err != nil {
 		if e, ok := asError(err); ok {
 			return d.setError(a, e)
 		}
@@ -273,7 +277,7 @@ func (d *decider) begin(id ActID) error {
 		return d.attempt(a) // a retry: the input was evaluated once; a token is of one attempt
 	}
 	p := d.placeOf(a)
-	err := d.beginKind(a, n, p)
+	err = d.beginKind(a, n, p)
 	if e, ok := asError(err); ok {
 		return d.setError(a, e)
 	}
@@ -458,6 +462,9 @@ func (d *decider) result(id ActID) error {
 		return nil
 	}
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)
+	if a.Caching != nil && a.Caching.Hit {
+		return d.endAct(a, ending{state: Succeeded, reason: ReasonCached, output: a.Result, same: true})
+	}
 	p := d.placeOf(a)
 	p.stage = a.Result
 	output, err := d.stages(n.Result, a.Result, p)
@@ -471,7 +478,7 @@ func (d *decider) result(id ActID) error {
 	if err != nil {
 		return err
 	}
-	end := ending{state: Succeeded, output: nullIfUndefined(output), same: n.Result == nil}
+	end := ending{state: Succeeded, output: nullIfUndefined(output), same: n.Result == nil && a.Caching == nil}
 	if n.Kind == workflow.KindChoice {
 		return d.endChoice(a, n, end)
 	}
@@ -500,8 +507,9 @@ func (d *decider) endAct(a *Activation, e ending) error {
 		return err
 	}
 	d.clearTimers(a)
-	if e.state == Succeeded && e.reason == ReasonNone {
+	if e.state == Succeeded && (e.reason == ReasonNone || e.reason == ReasonCached) {
 		d.facts(a)
+		d.keepCached(a)
 	}
 	if f.Phase != FrameOpen {
 		d.add(task{kind: taskJudge, frame: f.ID})

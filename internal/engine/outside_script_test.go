@@ -11,6 +11,7 @@ import (
 // outside tells the run that what the activation at a path waits for has come:
 //
 //	happened PATH JSON           the result
+//	missed PATH                  there is no earlier output
 //	happened-error PATH NAME     it will not come
 //	child PATH STATE [JSON|NAME] its child run ended
 //	found PATH STATE [JSON]      the awaited run ended
@@ -38,6 +39,8 @@ func (w *world) happened(word string, a *engine.Activation, arg string) engine.I
 	switch word {
 	case "happened":
 		h = engine.Happened{Wait: a.Awaits.ID, Output: value.MustParse(arg)}
+	case "missed":
+		h = engine.Happened{Wait: a.Awaits.ID, Missed: true}
 	case "happened-error":
 		h = engine.Happened{Wait: a.Awaits.ID, Error: &engine.Error{Name: arg, Engine: arg, Message: "it will not come"}}
 	case "child":

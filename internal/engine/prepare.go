@@ -15,6 +15,7 @@ import (
 func Prepare(p *workflow.Program, languages map[string]expr.Language) (*Machine, error) {
 	l := &linker{languages: languages, m: &Machine{
 		prog: p, exprs: map[*workflow.Expr]*linked{}, errs: map[errorKey]*workflow.ErrorMapping{},
+		contents: map[*workflow.Node]string{},
 	}}
 	if p.Format != workflow.Format {
 		return nil, fmt.Errorf("prepare %s: program format %d is not known here", p.Name, p.Format)
@@ -133,12 +134,20 @@ func (l *linker) node(src *workflow.Body, b *body, id workflow.NodeID, n *workfl
 		l.assignment(c.Assign)
 	}
 	l.policies(&n.Policies)
+	if n.Cache != nil {
+		l.data(n.Cache.Key)
+		l.data(n.Cache.For)
+		content, err := contentOf(l.m.prog, n)
+		if err != nil {
+			l.faultf("%s", err)
+		}
+		l.m.contents[n] = content
+	}
 }
 
 func (l *linker) policies(p *workflow.Policies) {
 	l.gate(p)
 	l.refuse(len(p.Deadlines) > 0, "deadlines")
-	l.refuse(p.Cache != nil, "cache")
 	l.refuse(len(p.Hooks) > 0, "hooks")
 	l.compensate(p.Compensate)
 	l.refuse(p.Allocation != nil, "allocation")

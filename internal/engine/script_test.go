@@ -95,6 +95,7 @@ type world struct {
 	batch   uint64
 	inline  uint64
 	stored  [][2][]byte
+	events  []engine.Event
 	tasks   map[string]engine.Task // attempts that are out, by path
 	timers  map[engine.TimerID]time.Time
 	evals   []engine.NeedEval
@@ -206,7 +207,7 @@ func (w *world) do(line string) {
 		w.message(word, path, arg)
 	case "begins", "begins-old":
 		w.begins(path, word == "begins-old")
-	case "happened", "happened-error", "child", "found", "pinned":
+	case "happened", "missed", "happened-error", "child", "found", "pinned":
 		w.outside(word, path, arg)
 	case "final":
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: value.MustParse(arg), Final: true})
@@ -474,6 +475,7 @@ func (w *world) store(events []engine.Event) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.events = append(w.events, read...)
 	for i := range read {
 		if err := w.m.Apply(w.shadow, &read[i]); err != nil {
 			w.t.Fatalf("fold %s: %v", read[i].Kind, err)
@@ -620,6 +622,9 @@ func (w *world) command(c engine.Command) {
 			w.t.Fatalf("timer %d is cleared but not set", c.Timer)
 		}
 		delete(w.timers, c.Timer)
+	case engine.KeepCached:
+		ev := w.events[c.Event-1]
+		fmt.Fprintf(&w.trace, "  keep %s for %s under %.8s: %s\n", c.Path, c.For, c.Key, ev.Output)
 	case engine.Await:
 		w.await(c)
 		w.gateCommand(c)

@@ -64,6 +64,7 @@ const (
 	ReasonLimit             Reason = "limit"              // queued for a limit or lock
 	ReasonCondition         Reason = "condition"          // waits for a condition
 	ReasonConcurrency       Reason = "concurrency"        // of a run: others of its key are live
+	ReasonCached            Reason = "cached"             // succeeded with the output of an earlier run
 	ReasonMissed            Reason = "missed"             // skipped: the tick that should have started it was dropped
 )
 
@@ -349,6 +350,8 @@ type Activation struct {
 	Checkpoint []byte
 	Warning    string
 	Secrets    []SecretSlot
+	// Caching is what it has to do with the cache; nil: nothing, or not yet.
+	Caching *Caching
 	// Artifacts are the files that the attempt left which ended last.
 	Artifacts []Artifact
 	// Timeout bounds each attempt; of what has frames, or waits, the whole.

@@ -40,6 +40,10 @@ func (r *Reactor) decideMessage(m Message) {
 		r.setCondition(m)
 	case LookGate:
 		r.lookGate(m)
+	case LookCache:
+		r.lookCache(m)
+	case ClearCache:
+		r.clearCache(m)
 	case TaskEnded:
 		r.taskEnded(m)
 	case TaskBeat:
@@ -267,6 +271,11 @@ func (r *Reactor) decide(l *live, in engine.Input) bool {
 		r.keepRow(l, decision.Events)
 		p := r.building.add(l, before+1, decision.Events)
 		p.ended = ended
+		for _, c := range decision.Commands {
+			if keep, ok := c.(engine.KeepCached); ok {
+				r.keepCached(l, keep, p.first)
+			}
+		}
 		p.offers = p.offers || offers(l, decision.Events)
 	}
 	r.keepWaits(l, decision.Events)

@@ -16,7 +16,7 @@ type GateConfig struct {
 	// Ageing is that of gate.Config.
 	Ageing time.Duration
 	Limits []gate.Limit
-	// Stored are the objects of the kinds KindCondition and KindRate.
+	// Stored are the objects of the kinds KindCondition, KindRate and KindCached.
 	Stored []store.Object
 }
 

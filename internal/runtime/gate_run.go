@@ -63,6 +63,9 @@ func (r *Reactor) gateCommand(l *live, c engine.Command) {
 			r.setFact(f, true)
 		}
 	case engine.Await:
+		if c.Awaits.Kind == engine.AwaitCache {
+			r.recall(l, &c)
+		}
 		if c.Awaits.Kind == engine.AwaitCondition {
 			if l.gated.waits == nil {
 				l.gated.waits = map[engine.ActID]uint64{}

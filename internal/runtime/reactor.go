@@ -15,6 +15,7 @@ type Reactor struct {
 	limits Limits
 	lease  store.Lease
 	door   *door
+	cache  cache
 	mark   func(store.RunID)
 
 	now      time.Time // of decisions; never goes back
@@ -83,6 +84,9 @@ func New(cfg Config, lease store.Lease, lastAt time.Time) (*Reactor, error) {
 	}
 	var err error
 	if r.door, err = newDoor(cfg.Gate, r.now); err != nil {
+		return nil, err
+	}
+	if r.cache, err = newCache(cfg.Gate.Stored); err != nil {
 		return nil, err
 	}
 	if r.mark == nil {
@@ -177,6 +181,10 @@ func callerOf(m Message) (caller Caller, ok bool) {
 	case SetCondition:
 		return m.Caller, true
 	case LookGate:
+		return m.Caller, true
+	case LookCache:
+		return m.Caller, true
+	case ClearCache:
 		return m.Caller, true
 	}
 	return 0, false

@@ -27,6 +27,8 @@ type bench struct {
 	batch    *store.Batch // to be committed
 	tasks    map[string]engine.Task
 	evals    []runtime.Evaluate
+	recalls  []runtime.Recall
+	posts    []runtime.Message
 	effects  []string
 }
 
@@ -75,6 +77,10 @@ func (b *bench) tell(msgs ...runtime.Message) {
 			b.tasks[e.Task.Path] = e.Task
 		case runtime.Reattach:
 			b.tasks[e.Task.Path] = e.Task
+		case runtime.Recall:
+			b.recalls = append(b.recalls, e)
+		case runtime.Post:
+			b.posts = append(b.posts, e.Message)
 		case runtime.Evaluate:
 			b.evals = append(b.evals, e)
 		}

@@ -369,6 +369,8 @@ func (s *Service) perform(ctx context.Context, e Effect) {
 		s.cfg.Tasks.Settled(e)
 	case Evaluate:
 		s.evaluate(e)
+	case Recall:
+		s.recall(e)
 	case Reload:
 		s.reload(e)
 	case Seek:

@@ -244,6 +244,16 @@ func (v *server) perform(e runtime.Effect) {
 			v.working--
 			v.tellRuntime(runtime.Evaluated{Incarnation: e.Incarnation, Run: e.Run, Result: e.Need.Eval.Evaluate()})
 		})
+	case runtime.Recall:
+		v.working++
+		s.atUnless(v.dead(), v.r.span(time.Millisecond, 5*time.Second), "recall", string(e.Run), func() {
+			v.working--
+			answer, err := e.Read(ctx(), v.store)
+			if err != nil {
+				panic(err)
+			}
+			v.tellRuntime(answer)
+		})
 	case runtime.Reload:
 		v.working++
 		s.atUnless(v.dead(), v.r.span(time.Millisecond, 5*time.Second), "reload", string(e.Run), func() {

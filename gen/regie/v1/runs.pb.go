@@ -2084,6 +2084,291 @@ func (x *DownloadLogRequest) GetAttempt() uint32 {
 	return 0
 }
 
+// Where an output is that may be used again.
+type Cached struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Workflow      string                 `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Step          string                 `protobuf:"bytes,2,opt,name=step,proto3" json:"step,omitempty"`
+	Run           string                 `protobuf:"bytes,3,opt,name=run,proto3" json:"run,omitempty"`
+	Key           string                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"` // hash of the step and its key
+	At            *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"` // absent: when its place is needed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cached) Reset() {
+	*x = Cached{}
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cached) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cached) ProtoMessage() {}
+
+func (x *Cached) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cached.ProtoReflect.Descriptor instead.
+func (*Cached) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Cached) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *Cached) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *Cached) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *Cached) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Cached) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Cached) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+type ListCachedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCachedRequest) Reset() {
+	*x = ListCachedRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCachedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCachedRequest) ProtoMessage() {}
+
+func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCachedRequest.ProtoReflect.Descriptor instead.
+func (*ListCachedRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListCachedRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+type ListCachedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cached        []*Cached              `protobuf:"bytes,1,rep,name=cached,proto3" json:"cached,omitempty"` // at most 4096
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCachedResponse) Reset() {
+	*x = ListCachedResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCachedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCachedResponse) ProtoMessage() {}
+
+func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCachedResponse.ProtoReflect.Descriptor instead.
+func (*ListCachedResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListCachedResponse) GetCached() []*Cached {
+	if x != nil {
+		return x.Cached
+	}
+	return nil
+}
+
+type ClearCacheRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Workflow      string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"` // empty: all
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClearCacheRequest) Reset() {
+	*x = ClearCacheRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClearCacheRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClearCacheRequest) ProtoMessage() {}
+
+func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClearCacheRequest.ProtoReflect.Descriptor instead.
+func (*ClearCacheRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ClearCacheRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ClearCacheRequest) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *ClearCacheRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ClearCacheResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cleared       uint32                 `protobuf:"varint,1,opt,name=cleared,proto3" json:"cleared,omitempty"`
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClearCacheResponse) Reset() {
+	*x = ClearCacheResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClearCacheResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClearCacheResponse) ProtoMessage() {}
+
+func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClearCacheResponse.ProtoReflect.Descriptor instead.
+func (*ClearCacheResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ClearCacheResponse) GetCleared() uint32 {
+	if x != nil {
+		return x.Cleared
+	}
+	return 0
+}
+
+func (x *ClearCacheResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 // A file that a step left in its working directory.
 type Artifact struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2098,7 +2383,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2110,7 +2395,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2123,7 +2408,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Artifact) GetStep() string {
@@ -2174,7 +2459,7 @@ type ListArtifactsRequest struct {
 
 func (x *ListArtifactsRequest) Reset() {
 	*x = ListArtifactsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2186,7 +2471,7 @@ func (x *ListArtifactsRequest) String() string {
 func (*ListArtifactsRequest) ProtoMessage() {}
 
 func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2199,7 +2484,7 @@ func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsRequest.ProtoReflect.Descriptor instead.
 func (*ListArtifactsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListArtifactsRequest) GetNamespace() string {
@@ -2250,7 +2535,7 @@ type ListArtifactsResponse struct {
 
 func (x *ListArtifactsResponse) Reset() {
 	*x = ListArtifactsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2262,7 +2547,7 @@ func (x *ListArtifactsResponse) String() string {
 func (*ListArtifactsResponse) ProtoMessage() {}
 
 func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2275,7 +2560,7 @@ func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsResponse.ProtoReflect.Descriptor instead.
 func (*ListArtifactsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListArtifactsResponse) GetArtifacts() []*Artifact {
@@ -2311,7 +2596,7 @@ type DownloadArtifactRequest struct {
 
 func (x *DownloadArtifactRequest) Reset() {
 	*x = DownloadArtifactRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2323,7 +2608,7 @@ func (x *DownloadArtifactRequest) String() string {
 func (*DownloadArtifactRequest) ProtoMessage() {}
 
 func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2336,7 +2621,7 @@ func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadArtifactRequest.ProtoReflect.Descriptor instead.
 func (*DownloadArtifactRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DownloadArtifactRequest) GetNamespace() string {
@@ -2380,7 +2665,7 @@ type WatchLogRequest struct {
 
 func (x *WatchLogRequest) Reset() {
 	*x = WatchLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2392,7 +2677,7 @@ func (x *WatchLogRequest) String() string {
 func (*WatchLogRequest) ProtoMessage() {}
 
 func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2405,7 +2690,7 @@ func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogRequest.ProtoReflect.Descriptor instead.
 func (*WatchLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchLogRequest) GetNamespace() string {
@@ -2453,7 +2738,7 @@ type WatchLogResponse struct {
 
 func (x *WatchLogResponse) Reset() {
 	*x = WatchLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +2750,7 @@ func (x *WatchLogResponse) String() string {
 func (*WatchLogResponse) ProtoMessage() {}
 
 func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +2763,7 @@ func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogResponse.ProtoReflect.Descriptor instead.
 func (*WatchLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WatchLogResponse) GetLines() []*LogLine {
@@ -2506,7 +2791,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2518,7 +2803,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2531,7 +2816,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ExplainRequest) GetNamespace() string {
@@ -2569,7 +2854,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2866,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2879,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ExplainResponse) GetRun() string {
@@ -2652,7 +2937,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2664,7 +2949,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2677,7 +2962,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Explanation) GetPath() string {
@@ -2733,7 +3018,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2745,7 +3030,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2758,7 +3043,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Condition) GetKind() string {
@@ -2842,7 +3127,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2854,7 +3139,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2867,7 +3152,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ActRequest) GetNamespace() string {
@@ -2987,7 +3272,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2999,7 +3284,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3012,7 +3297,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ActResponse) GetResults() []*ActResult {
@@ -3051,7 +3336,7 @@ type ActResult struct {
 
 func (x *ActResult) Reset() {
 	*x = ActResult{}
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3063,7 +3348,7 @@ func (x *ActResult) String() string {
 func (*ActResult) ProtoMessage() {}
 
 func (x *ActResult) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3076,7 +3361,7 @@ func (x *ActResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResult.ProtoReflect.Descriptor instead.
 func (*ActResult) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ActResult) GetRun() string {
@@ -3128,7 +3413,7 @@ type EraseRunRequest struct {
 
 func (x *EraseRunRequest) Reset() {
 	*x = EraseRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3140,7 +3425,7 @@ func (x *EraseRunRequest) String() string {
 func (*EraseRunRequest) ProtoMessage() {}
 
 func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3153,7 +3438,7 @@ func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
 func (*EraseRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *EraseRunRequest) GetNamespace() string {
@@ -3199,7 +3484,7 @@ type EraseRunResponse struct {
 
 func (x *EraseRunResponse) Reset() {
 	*x = EraseRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3211,7 +3496,7 @@ func (x *EraseRunResponse) String() string {
 func (*EraseRunResponse) ProtoMessage() {}
 
 func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3224,7 +3509,7 @@ func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
 func (*EraseRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *EraseRunResponse) GetRun() string {
@@ -3442,7 +3727,25 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
 	"\x04step\x18\x03 \x01(\tR\x04step\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\rR\aattempt\"~\n" +
+	"\aattempt\x18\x04 \x01(\rR\aattempt\"\xba\x01\n" +
+	"\x06Cached\x12\x1a\n" +
+	"\bworkflow\x18\x01 \x01(\tR\bworkflow\x12\x12\n" +
+	"\x04step\x18\x02 \x01(\tR\x04step\x12\x10\n" +
+	"\x03run\x18\x03 \x01(\tR\x03run\x12\x10\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key\x12*\n" +
+	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x120\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"1\n" +
+	"\x11ListCachedRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\">\n" +
+	"\x12ListCachedResponse\x12(\n" +
+	"\x06cached\x18\x01 \x03(\v2\x10.regie.v1.CachedR\x06cached\"e\n" +
+	"\x11ClearCacheRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
+	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"J\n" +
+	"\x12ClearCacheResponse\x12\x18\n" +
+	"\acleared\x18\x01 \x01(\rR\acleared\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"~\n" +
 	"\bArtifact\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\tR\x04step\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
@@ -3560,7 +3863,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x12\x10\n" +
 	"\fACTION_RERUN\x10\v\x12\x10\n" +
 	"\fACTION_FORCE\x10\f\x12\x15\n" +
-	"\x11ACTION_COMPENSATE\x10\r2\xeb\x0f\n" +
+	"\x11ACTION_COMPENSATE\x10\r2\x83\x12\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
@@ -3578,7 +3881,11 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\rListArtifacts\x12\x1e.regie.v1.ListArtifactsRequest\x1a\x1f.regie.v1.ListArtifactsResponse\"H\x8a\xe7\x18\r\b\x06\x12\tnamespace\x82\xd3\xe4\x93\x021\x12//v1/namespaces/{namespace}/runs/{run}/artifacts\x12\x9f\x01\n" +
 	"\x10DownloadArtifact\x12!.regie.v1.DownloadArtifactRequest\x1a\x14.google.api.HttpBody\"P\x8a\xe7\x18\r\b\x06\x12\tnamespace\x82\xd3\xe4\x93\x029\x127/v1/namespaces/{namespace}/runs/{run}/artifacts/content0\x01\x12\x85\x01\n" +
 	"\aExplain\x12\x18.regie.v1.ExplainRequest\x1a\x19.regie.v1.ExplainResponse\"E\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02+\x12)/v1/namespaces/{namespace}/runs/{run}/why\x90\x02\x01\x12\xa9\x01\n" +
-	"\x03Act\x12\x14.regie.v1.ActRequest\x1a\x15.regie.v1.ActResponse\"u\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02\\:\x01*Z2:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/actions\"#/v1/namespaces/{namespace}/runs:act\x12\x8e\x01\n" +
+	"\x03Act\x12\x14.regie.v1.ActRequest\x1a\x15.regie.v1.ActResponse\"u\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02\\:\x01*Z2:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/actions\"#/v1/namespaces/{namespace}/runs:act\x12\x85\x01\n" +
+	"\n" +
+	"ListCached\x12\x1b.regie.v1.ListCachedRequest\x1a\x1c.regie.v1.ListCachedResponse\"<\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02\"\x12 /v1/namespaces/{namespace}/cache\x90\x02\x01\x12\x8d\x01\n" +
+	"\n" +
+	"ClearCache\x12\x1b.regie.v1.ClearCacheRequest\x1a\x1c.regie.v1.ClearCacheResponse\"D\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/namespaces/{namespace}/cache:clear\x12\x8e\x01\n" +
 	"\bEraseRun\x12\x19.regie.v1.EraseRunRequest\x1a\x1a.regie.v1.EraseRunResponse\"K\x8a\xe7\x18\x0f\b\x16\x12\tnamespace \x01\x82\xd3\xe4\x93\x022:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/erasureB1Z/github.com/regie-dev/regie/gen/regie/v1;regiev1b\x06proto3"
 
 var (
@@ -3594,7 +3901,7 @@ func file_regie_v1_runs_proto_rawDescGZIP() []byte {
 }
 
 var file_regie_v1_runs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_regie_v1_runs_proto_goTypes = []any{
 	(Action)(0),                     // 0: regie.v1.Action
 	(*Run)(nil),                     // 1: regie.v1.Run
@@ -3620,104 +3927,116 @@ var file_regie_v1_runs_proto_goTypes = []any{
 	(*GetLogResponse)(nil),          // 21: regie.v1.GetLogResponse
 	(*LogLine)(nil),                 // 22: regie.v1.LogLine
 	(*DownloadLogRequest)(nil),      // 23: regie.v1.DownloadLogRequest
-	(*Artifact)(nil),                // 24: regie.v1.Artifact
-	(*ListArtifactsRequest)(nil),    // 25: regie.v1.ListArtifactsRequest
-	(*ListArtifactsResponse)(nil),   // 26: regie.v1.ListArtifactsResponse
-	(*DownloadArtifactRequest)(nil), // 27: regie.v1.DownloadArtifactRequest
-	(*WatchLogRequest)(nil),         // 28: regie.v1.WatchLogRequest
-	(*WatchLogResponse)(nil),        // 29: regie.v1.WatchLogResponse
-	(*ExplainRequest)(nil),          // 30: regie.v1.ExplainRequest
-	(*ExplainResponse)(nil),         // 31: regie.v1.ExplainResponse
-	(*Explanation)(nil),             // 32: regie.v1.Explanation
-	(*Condition)(nil),               // 33: regie.v1.Condition
-	(*ActRequest)(nil),              // 34: regie.v1.ActRequest
-	(*ActResponse)(nil),             // 35: regie.v1.ActResponse
-	(*ActResult)(nil),               // 36: regie.v1.ActResult
-	(*EraseRunRequest)(nil),         // 37: regie.v1.EraseRunRequest
-	(*EraseRunResponse)(nil),        // 38: regie.v1.EraseRunResponse
-	nil,                             // 39: regie.v1.Run.LabelsEntry
-	(*timestamppb.Timestamp)(nil),   // 40: google.protobuf.Timestamp
-	(*Json)(nil),                    // 41: regie.v1.Json
-	(*durationpb.Duration)(nil),     // 42: google.protobuf.Duration
-	(*httpbody.HttpBody)(nil),       // 43: google.api.HttpBody
+	(*Cached)(nil),                  // 24: regie.v1.Cached
+	(*ListCachedRequest)(nil),       // 25: regie.v1.ListCachedRequest
+	(*ListCachedResponse)(nil),      // 26: regie.v1.ListCachedResponse
+	(*ClearCacheRequest)(nil),       // 27: regie.v1.ClearCacheRequest
+	(*ClearCacheResponse)(nil),      // 28: regie.v1.ClearCacheResponse
+	(*Artifact)(nil),                // 29: regie.v1.Artifact
+	(*ListArtifactsRequest)(nil),    // 30: regie.v1.ListArtifactsRequest
+	(*ListArtifactsResponse)(nil),   // 31: regie.v1.ListArtifactsResponse
+	(*DownloadArtifactRequest)(nil), // 32: regie.v1.DownloadArtifactRequest
+	(*WatchLogRequest)(nil),         // 33: regie.v1.WatchLogRequest
+	(*WatchLogResponse)(nil),        // 34: regie.v1.WatchLogResponse
+	(*ExplainRequest)(nil),          // 35: regie.v1.ExplainRequest
+	(*ExplainResponse)(nil),         // 36: regie.v1.ExplainResponse
+	(*Explanation)(nil),             // 37: regie.v1.Explanation
+	(*Condition)(nil),               // 38: regie.v1.Condition
+	(*ActRequest)(nil),              // 39: regie.v1.ActRequest
+	(*ActResponse)(nil),             // 40: regie.v1.ActResponse
+	(*ActResult)(nil),               // 41: regie.v1.ActResult
+	(*EraseRunRequest)(nil),         // 42: regie.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),        // 43: regie.v1.EraseRunResponse
+	nil,                             // 44: regie.v1.Run.LabelsEntry
+	(*timestamppb.Timestamp)(nil),   // 45: google.protobuf.Timestamp
+	(*Json)(nil),                    // 46: regie.v1.Json
+	(*durationpb.Duration)(nil),     // 47: google.protobuf.Duration
+	(*httpbody.HttpBody)(nil),       // 48: google.api.HttpBody
 }
 var file_regie_v1_runs_proto_depIdxs = []int32{
-	40, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
-	40, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	40, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
-	40, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
-	39, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
-	40, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
-	40, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	40, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
-	40, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
-	41, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
+	45, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
+	45, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	45, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
+	45, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
+	44, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
+	45, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
+	45, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	45, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
+	45, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
+	46, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
 	1,  // 10: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
 	1,  // 11: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
 	1,  // 12: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
 	2,  // 13: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
-	41, // 14: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
-	41, // 15: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
+	46, // 14: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
+	46, // 15: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
 	11, // 16: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
 	12, // 17: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
-	41, // 18: regie.v1.RunError.details:type_name -> regie.v1.Json
-	41, // 19: regie.v1.StepData.input:type_name -> regie.v1.Json
-	41, // 20: regie.v1.StepData.output:type_name -> regie.v1.Json
+	46, // 18: regie.v1.RunError.details:type_name -> regie.v1.Json
+	46, // 19: regie.v1.StepData.input:type_name -> regie.v1.Json
+	46, // 20: regie.v1.StepData.output:type_name -> regie.v1.Json
 	11, // 21: regie.v1.StepData.error:type_name -> regie.v1.RunError
-	40, // 22: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
-	42, // 23: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
+	45, // 22: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
+	47, // 23: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
 	13, // 24: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
 	13, // 25: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
 	2,  // 26: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
 	1,  // 27: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
 	1,  // 28: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
 	22, // 29: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
-	40, // 30: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
-	24, // 31: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
-	22, // 32: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
-	32, // 33: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
-	33, // 34: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
-	33, // 35: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
-	40, // 36: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	40, // 37: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
-	0,  // 38: regie.v1.ActRequest.action:type_name -> regie.v1.Action
-	41, // 39: regie.v1.ActRequest.output:type_name -> regie.v1.Json
-	36, // 40: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
-	3,  // 41: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
-	5,  // 42: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
-	7,  // 43: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
-	9,  // 44: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
-	14, // 45: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
-	16, // 46: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
-	18, // 47: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
-	20, // 48: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
-	23, // 49: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
-	28, // 50: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
-	25, // 51: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
-	27, // 52: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
-	30, // 53: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
-	34, // 54: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	37, // 55: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
-	4,  // 56: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 57: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	8,  // 58: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	10, // 59: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	15, // 60: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	17, // 61: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	19, // 62: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	21, // 63: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	43, // 64: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	29, // 65: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	26, // 66: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
-	43, // 67: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
-	31, // 68: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	35, // 69: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	38, // 70: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
-	56, // [56:71] is the sub-list for method output_type
-	41, // [41:56] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	45, // 30: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
+	45, // 31: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
+	45, // 32: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
+	24, // 33: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
+	29, // 34: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
+	22, // 35: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
+	37, // 36: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
+	38, // 37: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
+	38, // 38: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
+	45, // 39: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	45, // 40: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
+	0,  // 41: regie.v1.ActRequest.action:type_name -> regie.v1.Action
+	46, // 42: regie.v1.ActRequest.output:type_name -> regie.v1.Json
+	41, // 43: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
+	3,  // 44: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
+	5,  // 45: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
+	7,  // 46: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
+	9,  // 47: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
+	14, // 48: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
+	16, // 49: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
+	18, // 50: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
+	20, // 51: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
+	23, // 52: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
+	33, // 53: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
+	30, // 54: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
+	32, // 55: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
+	35, // 56: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
+	39, // 57: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
+	25, // 58: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
+	27, // 59: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
+	42, // 60: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
+	4,  // 61: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	6,  // 62: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	8,  // 63: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	10, // 64: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	15, // 65: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	17, // 66: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	19, // 67: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	21, // 68: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	48, // 69: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	34, // 70: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	31, // 71: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
+	48, // 72: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
+	36, // 73: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	40, // 74: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	26, // 75: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
+	28, // 76: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
+	43, // 77: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
+	61, // [61:78] is the sub-list for method output_type
+	44, // [44:61] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_runs_proto_init() }
@@ -3733,7 +4052,7 @@ func file_regie_v1_runs_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_runs_proto_rawDesc), len(file_regie_v1_runs_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   39,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -170,6 +170,9 @@ func facts(s *history.Step, now time.Time) []string {
 			add("%s", words)
 		}
 	}
+	if s.Reason == engine.ReasonCached {
+		add("cached")
+	}
 	if s.Child != "" {
 		add("run %s", s.Child)
 	}

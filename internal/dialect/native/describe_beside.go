@@ -94,8 +94,8 @@ func (d *language) describeBeside() {
 		OneOfGroups: []descriptor.Group{{Fields: []string{"run", "uses", "steps", "graph"}, Needed: true, What: "what undoes the step"}},
 	}
 	d.cache = &descriptor.Object{Name: "cache", Doc: "Reuses an earlier output.", Fields: []descriptor.Field{
-		{Name: "key", Type: text(), Required: true, Template: true, Doc: "Outputs with the same key are the same."},
-		{Name: "for", Type: kind(descriptor.Duration), Template: true, Doc: "How long an output is good."},
+		{Name: "key", Type: kind(descriptor.Any), Required: true, Template: true, Doc: "What the output depends on: outputs of the step with the same key are the same. Null: the step is done."},
+		{Name: "for", Type: kind(descriptor.Duration), Template: true, Doc: "How long an output is good. Without it: until its place is needed."},
 	}}
 	d.limitUse = &descriptor.Object{Name: "limit use", Doc: "A share of a limit.", Fields: []descriptor.Field{
 		{Name: "name", Type: text(), Required: true, Template: true, Doc: "Name of the limit."},

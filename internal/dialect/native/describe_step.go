@@ -146,6 +146,8 @@ func (d *language) stepTask() []descriptor.Field {
 		{Name: "artifacts", Type: ranged(list(text()), 1, unbounded), Doc: "Files of the working directory of a `run` step that are kept when its process has ended, well or not: patterns, in which `*` stands for characters within a name and `**` for any folders. " +
 			"Only regular files are kept; a link or device makes the step fail. Files of the workflow's bundle are kept if they changed. Expressions read the list as `steps.NAME.artifacts`.",
 			Example: "artifacts: [\"reports/**\", result.csv]"},
+		{Name: "cache", Type: object(d.cache), Doc: "Uses the output of an earlier run in place of doing the step again, which has to be the same step of the same workflow with the same key. Of a `foreach` or `repeat` it is that of each item or turn.",
+			Example: "cache: {key: \"${{ inputs.date }}\", for: 24h}"},
 		{Name: "files_from", Type: ranged(list(kind(descriptor.Identifier)), 1, unbounded), Doc: "Earlier steps whose artifacts are put into the working directory of a `run` step, 64 MiB at most.", Example: "files_from: [build]"},
 		timeoutField(),
 		{Name: "idempotent", Type: kind(descriptor.Boolean), Doc: "Says that doing the step twice is harmless, so that it is repeated early when contact to it is lost."},
@@ -164,7 +166,6 @@ func (d *language) stepFailure() []descriptor.Field {
 func (d *language) stepLater() []descriptor.Field {
 	return []descriptor.Field{
 		{Name: "compensate", Type: object(d.compensation), Doc: "Undoes the step: with `on_failure: compensate` when the run fails or is canceled later, or when an operator asks for it. Steps are undone one after the other, the last first. A group with `compensate` that has ended well is undone as a whole, and the steps in it are not."},
-		{Name: "cache", Type: object(d.cache), Later: "cached outputs", Doc: "Reuses an earlier output."},
 		{Name: "at_most_once", Type: kind(descriptor.Boolean), Doc: "Makes one attempt and never repeats it; when nobody knows whether it ran, the step waits until a person says so. `retry` excludes it, and `defaults.retry` does not apply."},
 		{Name: "heartbeat", Type: kind(descriptor.Duration), Template: true, Doc: "Longest silence of an attempt, from its begin on; then it is ended and fails with the error `heartbeat`. A script is heard of whenever it changes the file `$REGIE_HEARTBEAT` or `$REGIE_CHECKPOINT`; a worker outside says so itself.", Example: "run: |\n  for f in *.csv; do\n    ./load \"$f\"\n    touch \"$REGIE_HEARTBEAT\"\n  done\nheartbeat: 5m"},
 		{Name: "image", Type: text(), Template: true, Later: "containers", Doc: "Container image in which the script runs."},

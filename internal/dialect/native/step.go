@@ -126,7 +126,7 @@ var allowed = []struct {
 	{"on_disconnect", []string{"run", "uses"}, "it belongs to `run` and `uses`"},
 	{"lost_after", []string{"run", "uses"}, "it belongs to `run` and `uses`"},
 	{"compensate", []string{"run", "uses", "steps", "graph", "workflow"}, "there is nothing to undo"},
-	{"cache", []string{"run", "uses", "steps", "graph", "workflow"}, "there is nothing to keep"},
+	{"cache", []string{"run", "uses", "steps", "graph"}, "there is nothing to keep"},
 	{"finally", []string{"steps", "graph"}, "it belongs to a group (`steps` or `graph`)"},
 	{"outputs", []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow", "wait", "approval"}, "the step has no output to change"},
 	{"retry", []string{"run", "uses", "steps", "graph", "switch", "parallel", "workflow"}, "there is nothing to try again"},
@@ -187,6 +187,7 @@ func (c *compiler) do(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type {
 	c.retries(n, v, node, what)
 	c.timeout(n, v, node, what)
 	c.shares(n, v, node)
+	c.cache(n, v, node)
 	if what != "steps" && what != "graph" {
 		out = c.outputs(n, v, node, out)
 	}

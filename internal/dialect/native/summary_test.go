@@ -120,6 +120,9 @@ func (s *summary) node(i int, n *workflow.Node) {
 			}
 		}
 	}
+	if n.Cache != nil {
+		part("cache", data(n.Cache.Key)+words(" for=", data(n.Cache.For)))
+	}
 	for _, r := range n.Retry {
 		part("retry", fmt.Sprintf("max=%s initial=%s factor=%s most=%s%s match=%v%s", data(r.MaxAttempts), data(r.Backoff.Initial),
 			data(r.Backoff.Factor), data(r.Backoff.Max), words(" jitter=", string(r.Backoff.Jitter)), r.Match, words(" when=", expression(r.When))))

@@ -64,6 +64,10 @@ const (
 	RunServiceExplainProcedure = "/regie.v1.RunService/Explain"
 	// RunServiceActProcedure is the fully-qualified name of the RunService's Act RPC.
 	RunServiceActProcedure = "/regie.v1.RunService/Act"
+	// RunServiceListCachedProcedure is the fully-qualified name of the RunService's ListCached RPC.
+	RunServiceListCachedProcedure = "/regie.v1.RunService/ListCached"
+	// RunServiceClearCacheProcedure is the fully-qualified name of the RunService's ClearCache RPC.
+	RunServiceClearCacheProcedure = "/regie.v1.RunService/ClearCache"
 	// RunServiceEraseRunProcedure is the fully-qualified name of the RunService's EraseRun RPC.
 	RunServiceEraseRunProcedure = "/regie.v1.RunService/EraseRun"
 )
@@ -102,6 +106,10 @@ type RunServiceClient interface {
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 	// Acts on one, several, or all runs that a filter matches. Each has a result of its own.
 	Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error)
+	// Lists where outputs are that steps with `cache` use again, the newest first.
+	ListCached(context.Context, *v1.ListCachedRequest) (*v1.ListCachedResponse, error)
+	// Forgets these outputs: the steps are done again. The runs stay as they are.
+	ClearCache(context.Context, *v1.ClearCacheRequest) (*v1.ClearCacheResponse, error)
 	// Destroys the input, output, results and logs of a run that has ended, for
 	// good. That it ran, its states and times stay. To erase a run again changes
 	// nothing.
@@ -207,6 +215,19 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(runServiceMethods.ByName("Act")),
 			connect.WithClientOptions(opts...),
 		),
+		listCached: connect.NewClient[v1.ListCachedRequest, v1.ListCachedResponse](
+			httpClient,
+			baseURL+RunServiceListCachedProcedure,
+			connect.WithSchema(runServiceMethods.ByName("ListCached")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		clearCache: connect.NewClient[v1.ClearCacheRequest, v1.ClearCacheResponse](
+			httpClient,
+			baseURL+RunServiceClearCacheProcedure,
+			connect.WithSchema(runServiceMethods.ByName("ClearCache")),
+			connect.WithClientOptions(opts...),
+		),
 		eraseRun: connect.NewClient[v1.EraseRunRequest, v1.EraseRunResponse](
 			httpClient,
 			baseURL+RunServiceEraseRunProcedure,
@@ -232,6 +253,8 @@ type runServiceClient struct {
 	downloadArtifact *connect.Client[v1.DownloadArtifactRequest, httpbody.HttpBody]
 	explain          *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
 	act              *connect.Client[v1.ActRequest, v1.ActResponse]
+	listCached       *connect.Client[v1.ListCachedRequest, v1.ListCachedResponse]
+	clearCache       *connect.Client[v1.ClearCacheRequest, v1.ClearCacheResponse]
 	eraseRun         *connect.Client[v1.EraseRunRequest, v1.EraseRunResponse]
 }
 
@@ -341,6 +364,24 @@ func (c *runServiceClient) Act(ctx context.Context, req *v1.ActRequest) (*v1.Act
 	return nil, err
 }
 
+// ListCached calls regie.v1.RunService.ListCached.
+func (c *runServiceClient) ListCached(ctx context.Context, req *v1.ListCachedRequest) (*v1.ListCachedResponse, error) {
+	response, err := c.listCached.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ClearCache calls regie.v1.RunService.ClearCache.
+func (c *runServiceClient) ClearCache(ctx context.Context, req *v1.ClearCacheRequest) (*v1.ClearCacheResponse, error) {
+	response, err := c.clearCache.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // EraseRun calls regie.v1.RunService.EraseRun.
 func (c *runServiceClient) EraseRun(ctx context.Context, req *v1.EraseRunRequest) (*v1.EraseRunResponse, error) {
 	response, err := c.eraseRun.CallUnary(ctx, connect.NewRequest(req))
@@ -384,6 +425,10 @@ type RunServiceHandler interface {
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 	// Acts on one, several, or all runs that a filter matches. Each has a result of its own.
 	Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error)
+	// Lists where outputs are that steps with `cache` use again, the newest first.
+	ListCached(context.Context, *v1.ListCachedRequest) (*v1.ListCachedResponse, error)
+	// Forgets these outputs: the steps are done again. The runs stay as they are.
+	ClearCache(context.Context, *v1.ClearCacheRequest) (*v1.ClearCacheResponse, error)
 	// Destroys the input, output, results and logs of a run that has ended, for
 	// good. That it ran, its states and times stay. To erase a run again changes
 	// nothing.
@@ -485,6 +530,19 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(runServiceMethods.ByName("Act")),
 		connect.WithHandlerOptions(opts...),
 	)
+	runServiceListCachedHandler := connect.NewUnaryHandlerSimple(
+		RunServiceListCachedProcedure,
+		svc.ListCached,
+		connect.WithSchema(runServiceMethods.ByName("ListCached")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	runServiceClearCacheHandler := connect.NewUnaryHandlerSimple(
+		RunServiceClearCacheProcedure,
+		svc.ClearCache,
+		connect.WithSchema(runServiceMethods.ByName("ClearCache")),
+		connect.WithHandlerOptions(opts...),
+	)
 	runServiceEraseRunHandler := connect.NewUnaryHandlerSimple(
 		RunServiceEraseRunProcedure,
 		svc.EraseRun,
@@ -521,6 +579,10 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 			runServiceExplainHandler.ServeHTTP(w, r)
 		case RunServiceActProcedure:
 			runServiceActHandler.ServeHTTP(w, r)
+		case RunServiceListCachedProcedure:
+			runServiceListCachedHandler.ServeHTTP(w, r)
+		case RunServiceClearCacheProcedure:
+			runServiceClearCacheHandler.ServeHTTP(w, r)
 		case RunServiceEraseRunProcedure:
 			runServiceEraseRunHandler.ServeHTTP(w, r)
 		default:
@@ -586,6 +648,14 @@ func (UnimplementedRunServiceHandler) Explain(context.Context, *v1.ExplainReques
 
 func (UnimplementedRunServiceHandler) Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.Act is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) ListCached(context.Context, *v1.ListCachedRequest) (*v1.ListCachedResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.ListCached is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) ClearCache(context.Context, *v1.ClearCacheRequest) (*v1.ClearCacheResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.ClearCache is not implemented"))
 }
 
 func (UnimplementedRunServiceHandler) EraseRun(context.Context, *v1.EraseRunRequest) (*v1.EraseRunResponse, error) {
