@@ -110,6 +110,10 @@ func (c *compiler) taskTypeNames() []string {
 
 // offers compiles a step whose work is done by workers outside.
 func (c *compiler) offers(n *yamldoc.Node, v *view, node *workflow.Node, t *TaskType) expr.Type {
+	if u := n.Get("uses"); c.cfg.RunOnce {
+		c.list.Warnf(u.Pos, descriptor.CodeIgnored, "the task type %q is done by workers outside, which `regie run` has none of: the step waits for ever", t.Name).
+			WithLength(u.Length()).WithHint("use a mock (--mocks), or a server")
+	}
 	task := node.Task
 	task.Uses, task.Finish, task.Type = usesOffer, workflow.FinishOffer, &t.TaskType
 	task.Idempotent = task.Idempotent || t.Idempotent && !task.AtMostOnce
