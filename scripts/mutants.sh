@@ -140,6 +140,13 @@ mutant breaker-keeps-for-good internal/dispatch/breakers.go \
 	'for len(l.waiting) > 0 {' 'for false {'
 mutant breaker-lets-new-ones-go internal/dispatch/breakers.go \
 	'if l == nil || l.breaker.State() == breaker.Closed {' 'if l == nil || l.breaker.State() != breaker.HalfOpen {'
+mutant ends-tell-nobody internal/runtime/commit.go \
+	'r.tellWaiting(p)' ''
+mutant looks-leave-early internal/runtime/outside.go \
+	'r.building.after(l.id, seek)' 'r.do(seek)'
+mutant children-are-left-alone $engine/child.go \
+	'	d.command(d.cancelChild(a))
+	return nil' '	return nil'
 
 echo "mutants: $((count - ${#missed[@]})) of $count found out, ${SECONDS}s"
 [[ $count -gt 0 && ${#missed[@]} == 0 ]]

@@ -79,6 +79,7 @@ func (s *simulation) durableRow(row *store.RunRow) {
 			s.violatef(Pinned, "run %s has a program that nobody asked for", row.ID)
 			return
 		}
+		s.asked(row)
 		s.models[row.ID] = m
 		s.order = append(s.order, row.ID)
 		s.log.live++

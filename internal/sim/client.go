@@ -153,6 +153,9 @@ func (c *clients) reply(e runtime.Reply) {
 	case e.Caller > operatorsFrom:
 		s.people.reply(e)
 		return
+	case e.Caller > seekersFrom:
+		s.server.seekReplied(e)
+		return
 	}
 	call := c.calls[e.Caller]
 	delete(c.calls, e.Caller)

@@ -16,6 +16,7 @@ const (
 	Attempts      Invariant = "8 attempts"              // bounded, one after the other, spaced by backoff
 	StartedOnce   Invariant = "8 attempts begin once"   //
 	CanceledRun   Invariant = "11 cancel"               // no new attempts, all told to stop
+	Children      Invariant = "12 children"             // agree with their parents, one for each try
 	Timers        Invariant = "13 timers"               // never early, none left behind
 	Outbox        Invariant = "17 outbox"               // nothing leaves before it is on disk, nothing is forgotten
 	Idempotent    Invariant = "19 idempotent start"     // a key names one run

@@ -27,6 +27,7 @@ type model struct {
 	events   uint64
 	history  []store.Record
 	input    value.Value
+	children map[store.RunID]*childModel
 	frames   map[engine.FrameID]*frameModel
 	acts     map[engine.ActID]*actModel
 	timers   map[engine.TimerID]timerModel
@@ -80,6 +81,9 @@ type actModel struct {
 	retries  int
 	retryAt  time.Time // not before
 	loop     *loopModel
+	awaits   *engine.Awaited // outside its run
+	child    store.RunID     // that its last try started
+	tries    int
 	said     engine.State // how an operator says that it ends
 	killed   bool         // an operator told it to stop
 	again    bool         // it is to run again, and has not begun
@@ -183,6 +187,8 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 		m.reopened(ev)
 	case engine.EvRunEnded:
 		m.ended, m.state, m.held = true, ev.State, nil
+		m.childrenEnded()
+		m.wasTold(ev)
 		if m.live > 0 || len(m.timers) > 0 {
 			m.violatef(Structure, "the run ended with %d live activations and %d timers", m.live, len(m.timers))
 		}
@@ -353,7 +359,12 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 		m.timers[ev.Timer] = timerModel{ev.Act, ev.Due, ev.TimerKind}
 	case engine.EvRetry:
 		m.retry(a, ev)
+	case engine.EvAwaiting:
+		m.awaiting(a, ev)
+	case engine.EvHappened:
+		m.happened(a, ev)
 	case engine.EvTimerFired:
+		m.expired(a, ev)
 		t, ok := m.timers[ev.Timer]
 		m.hurried(a, ev)
 		if !ok || t.act != ev.Act || ev.Actor == "" && ev.At.Before(t.due) {
@@ -362,6 +373,7 @@ func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
 		delete(m.timers, ev.Timer)
 	case engine.EvStopping:
 		a.stopping = a.stopping || ev.State == engine.Canceled
+		m.childStopped(a, ev)
 		m.toldToStop(a, ev)
 	case engine.EvSettled:
 		m.settled(a, ev)

@@ -37,6 +37,8 @@ type generator struct {
 	// loops is how many loops lie around; what is waited for inside is short, so
 	// that everything ends while it is calm.
 	loops int
+	// before is how many programs were drawn before, which it may start.
+	before int
 }
 
 // maxNodes bounds the nodes of a program; maxNesting its bodies in bodies.
@@ -47,7 +49,7 @@ const (
 
 // generate draws a program.
 func generate(r random, n int) specimen {
-	g := &generator{r: r, p: &workflow.Program{
+	g := &generator{r: r, before: n, p: &workflow.Program{
 		Format: workflow.Format, Language: languageName, Name: fmt.Sprintf("p%d", n), Pipelined: r.chance(0.25),
 		Inputs: []workflow.Input{{Name: "yes"}, {Name: "no"}, {Name: "tag"}},
 	}}
@@ -188,6 +190,8 @@ func (g *generator) node(id string) workflow.Node {
 	nested := g.depth <= maxNesting && g.nodes < maxNodes
 	kind := g.r.IntN(18)
 	switch {
+	case g.before > 0 && g.loops == 0 && g.r.chance(0.14):
+		g.child(&n, g.before)
 	case kind < 8 || !nested:
 		g.task(&n)
 	case kind == 8:

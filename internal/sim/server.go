@@ -39,6 +39,8 @@ type server struct {
 	wakeTasks int
 	working   int // commits, readings and evaluations in flight
 	published map[store.RunID]uint64
+	seeking   map[runtime.Caller]runtime.Seek // whose start or retry is under way
+	lastSeek  runtime.Caller
 }
 
 func newServer(s *simulation) *server {
@@ -112,6 +114,7 @@ func (v *server) lead() {
 		panic(err)
 	}
 	v.runtime, v.published = s.product.runtime(reactor), map[store.RunID]uint64{}
+	v.seeking = map[runtime.Caller]runtime.Seek{}
 	v.inbox = append(s.product.recovered(msgs), v.inbox...)
 	v.tellDispatcher(dispatch.Recovered{})
 }
@@ -260,6 +263,10 @@ func (v *server) perform(e runtime.Effect) {
 			v.working--
 			v.tellRuntime(runtime.Reloaded{Incarnation: e.Incarnation, Loaded: runtime.LoadEnded(ctx(), v.store, v.machines, e.Run)})
 		})
+	case runtime.Seek:
+		v.seek(e)
+	case runtime.Post:
+		v.tellRuntime(e.Message)
 	case runtime.WakeAt:
 		v.wakeRun++
 		v.wake(e.At, &v.wakeRun)

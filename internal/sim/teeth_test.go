@@ -72,6 +72,11 @@ func TestTeeth(t *testing.T) {
 			}
 		}), []Invariant{Turns}},
 		{"failed turns are forgiven", onLoops(func(l *workflow.Loop) { l.FailedTurn = workflow.GoOn }), []Invariant{Turns, FoldIsState}},
+		{"children get IDs that do not follow", onRuntime(func(r *brokenRuntime) { r.before = startAnew }), []Invariant{Children}},
+		{"children are not told to stop", onRuntime(func(r *brokenRuntime) { r.after = dropChildCancels }), []Invariant{Children, Liveness}},
+		{"nobody looks for runs that are waited for", onRuntime(func(r *brokenRuntime) { r.after = dropSeeks }), []Invariant{Liveness}},
+		{"every end of a child is a success", onRuntime(func(r *brokenRuntime) { r.before = hearSuccess }), []Invariant{Children}},
+		{"waits for runs are forgotten at a restart", onRecovery(forgetWaits), []Invariant{Liveness, FoldIsState}},
 		{"turns do not wait", onLoops(func(l *workflow.Loop) { l.Delay = nil }), []Invariant{Turns}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
