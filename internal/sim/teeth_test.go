@@ -41,7 +41,7 @@ func TestTeeth(t *testing.T) {
 		{"lost workers are forgotten", onDispatcher(func(d *brokenDispatcher) { d.change = dropLost }), []Invariant{Liveness}},
 		{"an open breaker lets some attempts through", onDispatcher(func(d *brokenDispatcher) { d.noVia = true }), []Invariant{Breakers}},
 		{"retries are forgotten at a restart", onRecovery(forgetRetries), []Invariant{Attempts, FoldIsState}},
-		{"timers are forgotten at a restart", onRecovery(forgetTimers), []Invariant{Liveness, FoldIsState}},
+		{"timers are forgotten at a restart", onRecovery(forgetTimers), []Invariant{Liveness, FoldIsState, Timers}},
 		{"a run is forgotten at a restart", func(p *product) {
 			p.recovered = func(m []runtime.Message) []runtime.Message { return m[:max(0, len(m)-1)] }
 		}, []Invariant{Liveness, NoLostRun, Outbox}},
@@ -76,7 +76,7 @@ func TestTeeth(t *testing.T) {
 		{"children are not told to stop", onRuntime(func(r *brokenRuntime) { r.after = dropChildCancels }), []Invariant{Children, Liveness}},
 		{"nobody looks for runs that are waited for", onRuntime(func(r *brokenRuntime) { r.after = dropSeeks }), []Invariant{Liveness}},
 		{"every end of a child is a success", onRuntime(func(r *brokenRuntime) { r.before = hearSuccess }), []Invariant{Children}},
-		{"waits for runs are forgotten at a restart", onRecovery(forgetWaits), []Invariant{Liveness, FoldIsState}},
+		{"waits for runs are forgotten at a restart", onRecovery(forgetWaits), []Invariant{Liveness, FoldIsState, Timers}},
 		{"turns do not wait", onLoops(func(l *workflow.Loop) { l.Delay = nil }), []Invariant{Turns}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
