@@ -51,7 +51,7 @@ func (o simOthers) Child(_ context.Context, q *runtime.Seek) (runtime.Request, *
 	for i, p := range o.server.s.programs {
 		if p.program.Name == q.Awaits.Name {
 			child := request{tag: "child"}
-			return runtime.Request{Program: o.server.prepared[i], Input: child.input(), Seed: o.server.r.Uint64()}, nil, nil
+			return runtime.Request{Program: o.server.prepared[i], Input: child.input(), Seed: o.server.r.Uint64(), Actor: q.Actor}, nil, nil
 		}
 	}
 	return runtime.Request{}, nil, &engine.Error{Name: engine.ErrChildNotFound, Engine: engine.ErrChildNotFound, Message: "there is no such program"}
@@ -108,10 +108,19 @@ type childModel struct {
 	stopped time.Time // its step was told to stop; zero: it was not
 }
 
+// ofRuns reports whether an activation has to do with other runs.
+func (m *model) ofRuns(a *actModel) bool {
+	n := m.node(a)
+	return n.Child != nil || n.Wait != nil && n.Wait.Event != nil && n.Wait.Event.Kind == workflow.EventRun
+}
+
 // awaiting takes what an activation waits for outside its run.
 func (m *model) awaiting(a *actModel, ev *engine.Event) {
+	if !m.ofRuns(a) {
+		return
+	}
 	what := ev.Awaits
-	a.awaits = what
+	a.outside = what
 	m.s.faults["(awaits "+string(what.Kind)+")"]++
 	if what.Kind != engine.AwaitChild {
 		return
@@ -129,12 +138,15 @@ func (m *model) awaiting(a *actModel, ev *engine.Event) {
 
 // happened checks that what an activation is told of its child is so.
 func (m *model) happened(a *actModel, ev *engine.Event) {
-	what := a.awaits
+	if !m.ofRuns(a) {
+		return
+	}
+	what := a.outside
 	if what == nil {
 		m.violatef(Children, "activation %d is told of what it does not wait for", ev.Act)
 		return
 	}
-	a.awaits = nil
+	a.outside = nil
 	if what.Kind != engine.AwaitChild {
 		return
 	}
@@ -150,7 +162,7 @@ func (m *model) happened(a *actModel, ev *engine.Event) {
 // expired checks, once nothing fails any more, that a wait for a run whose time is
 // up missed none.
 func (m *model) expired(a *actModel, ev *engine.Event) {
-	what := a.awaits
+	what := a.outside
 	since := m.s.options.Horizon + time.Hour
 	if what == nil || what.Kind != engine.AwaitRun || ev.Actor != "" || ev.TimerKind != engine.TimerTimeout || ev.At.Sub(epoch) < since {
 		return
@@ -169,7 +181,7 @@ const stopsWithin = 25 * time.Minute
 
 // childStopped notes that a step was told to stop that started a run.
 func (m *model) childStopped(a *actModel, ev *engine.Event) {
-	if a.awaits != nil && a.awaits.Kind == engine.AwaitChild && ev.State == engine.Canceled {
+	if a.outside != nil && a.outside.Kind == engine.AwaitChild && ev.State == engine.Canceled {
 		m.children[a.child].stopped = ev.At
 	}
 }

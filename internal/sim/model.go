@@ -81,7 +81,7 @@ type actModel struct {
 	retries  int
 	retryAt  time.Time // not before
 	loop     *loopModel
-	awaits   *engine.Awaited // outside its run
+	outside  *engine.Awaited // outside its run
 	child    store.RunID     // that its last try started
 	tries    int
 	said     engine.State // how an operator says that it ends

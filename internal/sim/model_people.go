@@ -55,6 +55,9 @@ func (m *model) signaled(ev *engine.Event) {
 
 // peopleEvent checks waits for signals, and decisions (invariant 14).
 func (m *model) peopleEvent(a *actModel, ev *engine.Event) {
+	if m.ofRuns(a) {
+		return
+	}
 	switch ev.Kind {
 	case engine.EvAwaiting:
 		a.awaits = &awaitModel{since: m.events, name: ev.Awaits.Name, asks: ev.Awaits.Question}
