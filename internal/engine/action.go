@@ -140,6 +140,9 @@ func (r *Run) Status() (State, Reason) {
 		return r.State, ReasonUndoing
 	}
 	if r.Hold == nil {
+		if r.asking > 0 {
+			return r.State, ReasonApproval
+		}
 		return r.State, r.Reason
 	}
 	if r.lastFrame == 0 {

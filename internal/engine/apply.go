@@ -51,10 +51,11 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 		if !ev.Input.IsUndefined() {
 			a.Input = ev.Input
 		}
-		before := a.Phase
+		before, asked := a.Phase, a.Question() != nil
 		if err := m.applyAct(run, a, ev); err != nil {
 			return err
 		}
+		run.countQuestion(asked, a.Question() != nil)
 		m.settleGate(run, a, ev)
 		if a.Phase != before || ev.Kind == EvReopened {
 			a.Since = ev.At

@@ -75,6 +75,25 @@ func (a *Activation) Question() *Question {
 	return a.Awaits.Question
 }
 
+// countQuestion keeps count of what people are asked.
+func (r *Run) countQuestion(before, now bool) {
+	switch {
+	case now && !before:
+		r.asking++
+	case before && !now:
+		r.asking--
+	}
+}
+
+// asksPeople reports whether a node asks people: no operator approves for them.
+func asksPeople(n *workflow.Node) bool {
+	return n.Wait != nil && n.Wait.Event != nil && n.Wait.Event.Kind == workflow.EventApproval
+}
+
+func onlyPeople(path string) *Refusal {
+	return refusef(path, "step %s asks people: who may decide approves or rejects it; an operator can set it failed", path)
+}
+
 // planVote finds what a decision is about, and whether it counts.
 func (m *Machine) planVote(run *Run, in *Vote) (*Activation, []Affected, error) {
 	if run.State.Final() {

@@ -109,6 +109,9 @@ func (m *Machine) settles(run *Run, path string, as State) (s settling, again bo
 	if run.Undo.Waits == a.ID {
 		return s, false, settlesDoubt(path, as)
 	}
+	if as != Failed && asksPeople(n) {
+		return s, false, onlyPeople(path)
+	}
 	if as != Failed && (n.Kind == workflow.KindExit || n.Kind == workflow.KindChoice && m.bodies[f.Body].jumps) {
 		return s, false, refusef(path, "step %s says where the run goes on: it can be set failed only", path)
 	}
@@ -187,6 +190,8 @@ func (m *Machine) settlesNode(run *Run, path string, as State) (s settling, agai
 		return s, false, refusef(path, "step %s has not been reached: hold it, and settle it when the run comes to it", path)
 	case f.Phase != FrameOpen:
 		return s, false, refusef(path, "step %s cannot be settled: what lies around it is %s", path, f.Phase)
+	case as != Failed && asksPeople(m.node(f, n)):
+		return s, false, onlyPeople(path)
 	case as != Failed && m.node(f, n).Kind == workflow.KindExit:
 		return s, false, refusef(path, "step %s says where the run goes on: it can be set failed only", path)
 	}

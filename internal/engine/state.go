@@ -65,6 +65,7 @@ const (
 	ReasonCondition         Reason = "condition"          // waits for a condition
 	ReasonConcurrency       Reason = "concurrency"        // of a run: others of its key are live
 	ReasonCached            Reason = "cached"             // succeeded with the output of an earlier run
+	ReasonApproval          Reason = "approval"           // asks people; of a run: something in it does
 	ReasonMissed            Reason = "missed"             // skipped: the tick that should have started it was dropped
 )
 
@@ -163,6 +164,7 @@ type Run struct {
 	lastTimer  TimerID
 	varVersion uint64 // changes of variables so far
 	inPark     int    // parked frames
+	asking     int    // questions that people have not answered
 	heldErrors int    // activations whose failure is held
 	shut       int    // of what was reopened, and has to wait for the gate
 

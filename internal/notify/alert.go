@@ -20,10 +20,12 @@ const (
 	CauseFailed Cause = "failed" // a run failed, or waits with a failure that is held
 	CauseLate   Cause = "late"   // a run had not ended when it was due
 	CauseMissed Cause = "missed" // a run was skipped, since its tick was dropped
+	// CauseApproval is that a run asks people.
+	CauseApproval Cause = "approval"
 )
 
 // Causes returns all causes.
-func Causes() []Cause { return []Cause{CauseFailed, CauseLate, CauseMissed} }
+func Causes() []Cause { return []Cause{CauseFailed, CauseLate, CauseMissed, CauseApproval} }
 
 // State is how far an alert is.
 type State string

@@ -73,6 +73,23 @@ func TestFailureHeld(t *testing.T) {
 	})
 }
 
+// TestAsked: a run that asks people has an alert, once, which is closed when it
+// has ended.
+func TestAsked(t *testing.T) {
+	inWorld(t, func(w *world) {
+		asks := row("1", "running")
+		asks.Reason, asks.StartedAt = "approval", time.Now()
+		w.run(asks)
+		w.want("asks", w.alerts(), "w approval open 1 1")
+		w.want("message", w.mail.take(), "ops opened w approval")
+		asks.Held = true
+		w.run(asks)
+		w.want("still asks", w.alerts(), "w approval open 1 1")
+		w.run(row("1", "failed"))
+		w.want("failed", w.alerts(), "w approval closed 1 1, w failed open 1 1")
+	})
+}
+
 // TestSubjects: each workflow and cause has an alert of its own.
 func TestSubjects(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -142,6 +142,7 @@ const (
 	stateSkipped   = "skipped"
 	stateWaiting   = "waiting"
 	reasonMissed   = "missed"
+	reasonApproval = "approval"
 )
 
 // heldReasons are the reasons for which a run waits until somebody decides about
@@ -153,6 +154,9 @@ var heldReasons = []string{"failure_held", "compensation_failed", "compensation_
 func failureHeld(r *store.RunRow) bool {
 	return r.State == stateWaiting && slices.Contains(heldReasons, r.Reason)
 }
+
+// asks reports whether the run asks people something.
+func asks(r *store.RunRow) bool { return !r.Ended() && r.Reason == reasonApproval }
 
 func missed(r *store.RunRow) bool { return r.State == stateSkipped && r.Reason == reasonMissed }
 
@@ -167,6 +171,11 @@ func late(r *store.RunRow) bool {
 func (d *draft) changed(r *store.RunRow) {
 	if failureHeld(r) {
 		d.raise(CauseFailed, r, r.StartedAt, fmt.Sprintf("run %s waits until somebody decides about a failure in it", r.ID))
+	}
+	if asks(r) {
+		d.raise(CauseApproval, r, r.StartedAt, fmt.Sprintf("run %s asks for approval; `regie approvals` shows what", r.ID))
+	} else {
+		d.answered(r)
 	}
 	if !r.Ended() {
 		return
@@ -191,6 +200,15 @@ func (d *draft) changed(r *store.RunRow) {
 	d.settle(r)
 }
 
+// answered closes the alert that the run asks people, once it does not and was
+// the last that did.
+func (d *draft) answered(r *store.RunRow) {
+	s := subject{r.Namespace, r.Workflow, CauseApproval}
+	if a, open := d.peek(s); open && a.Run == r.ID {
+		d.close(d.current(s), store.Entry{Actor: actor}, fmt.Sprintf("run %s asks nothing any more", r.ID))
+	}
+}
+
 // reword changes what an alert that is not closed says of its last run.
 func (d *draft) reword(s subject, run store.RunID, text string) {
 	if a, open := d.peek(s); open && a.Run == run && a.Text != text {
@@ -212,7 +230,7 @@ func (d *draft) settle(r *store.RunRow) {
 		a, open := d.peek(s)
 		inTime := c == CauseLate && !late(r)
 		switch {
-		case !open:
+		case !open, c == CauseApproval:
 		case inTime && !slices.ContainsFunc(a.Runs, func(o Occurrence) bool { return o.Run != r.ID }):
 			d.close(d.current(s), store.Entry{Actor: actor}, fmt.Sprintf("run %s ended in time", r.ID)) // after all
 		case r.State != stateSucceeded || r.ID < a.newest():

@@ -116,7 +116,8 @@ func (x *index) openIn(namespace string) []place {
 // concerns reports whether alerts may follow from a run's row, or end.
 func (x *index) concerns(r *store.RunRow) bool {
 	if !r.Ended() {
-		return failureHeld(r)
+		_, asked := x.open[subject{r.Namespace, r.Workflow, CauseApproval}]
+		return failureHeld(r) || asks(r) || asked
 	}
 	if r.State == stateFailed || missed(r) || late(r) {
 		return true

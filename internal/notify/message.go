@@ -58,7 +58,7 @@ func compose(a *Alert, d *Delivery) Message {
 		ID: d.ID, About: d.About, Severity: "warning", Namespace: a.Namespace, Alert: a.ID, Cause: a.Cause,
 		Workflow: a.Workflow, Run: a.Run, State: a.State, Owner: a.Owner, Count: a.Count, OpenedAt: a.OpenedAt,
 	}
-	what := map[Cause]string{CauseFailed: "failed", CauseLate: "is late", CauseMissed: "missed a run"}[a.Cause]
+	what := map[Cause]string{CauseFailed: "failed", CauseLate: "is late", CauseMissed: "missed a run", CauseApproval: "asks for approval"}[a.Cause]
 	title := a.Namespace + "/" + a.Workflow + " " + what
 	switch {
 	case d.About == AboutClosed:

@@ -193,7 +193,7 @@ func (s *Service) Stop(ctx context.Context) error {
 // nothing of what it is given: the service reads what it needs from the store.
 func (s *Service) Runs(rows []store.RunRow) {
 	for i := range rows {
-		if rows[i].Ended() || !rows[i].Due.IsZero() || failureHeld(&rows[i]) {
+		if rows[i].Ended() || !rows[i].Due.IsZero() || failureHeld(&rows[i]) || asks(&rows[i]) {
 			s.wake()
 			return
 		}

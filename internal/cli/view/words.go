@@ -76,6 +76,7 @@ var reasonWords = map[engine.Reason]string{
 	engine.ReasonMessage:           "waits for a message",
 	engine.ReasonUndoFailed:        "could not undo it: a person must decide what becomes of it",
 	engine.ReasonFailureHeld:       "failed: a person must decide what becomes of it",
+	engine.ReasonApproval:          "asks for approval",
 	engine.ReasonChild:             "waits for its child run",
 	engine.ReasonRun:               "waits for a run of another workflow",
 	engine.ReasonOutcomeUnknown:    "outcome unknown: a person must say what happened",
