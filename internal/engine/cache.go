@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/regie-dev/regie/internal/value"
@@ -145,9 +147,9 @@ func (c *contents) strip(part any) {
 		if _, expression := part["source"]; expression {
 			delete(part, "line")
 		}
-		for key, member := range part {
+		for _, key := range slices.Sorted(maps.Keys(part)) {
 			if key != "const" {
-				c.strip(member)
+				c.strip(part[key])
 			}
 		}
 	}
