@@ -49,7 +49,7 @@ func TestLinks(t *testing.T) {
 	for _, page := range []string{
 		"../README.md", "../docs/getting-started.md", "../docs/examples.md", "../docs/server.md", "../docs/api.md",
 		"../docs/configuration.md", "../deploy/README.md", "../CONTRIBUTING.md",
-		"../docs/coming-from-step-functions.md", "../docs/coming-from-airflow.md",
+		"../docs/coming-from-step-functions.md", "../docs/coming-from-airflow.md", "../docs/guarantees.md",
 		"repo-report/README.md", "nightly-settlement/README.md", "deliveries/README.md", "step-functions/README.md",
 	} {
 		text, err := os.ReadFile(page)

@@ -80,7 +80,7 @@ bin/regie context login "$address" --token "$(field admin_token)" --name demo
 book=$demo/book
 : >"$book"
 bin/regie namespaces put default --var "DELIVERIES_BOOK=$book" --var "STOCK_FILE=$demo/stock" \
-	--var "bank_url=$url" --var "ledger_file=$demo/server-ledger.db"
+	--var "bank_url=$url" --var "ledger_file=$demo/server-ledger.db" --var "LEDGER=$demo/ledger"
 bin/regie apply examples/deliveries examples/nightly-settlement
 
 orders=20
@@ -121,6 +121,27 @@ seq 12 >"$demo/stock"
 bin/regie retry "$stock" --reason "the file has arrived"
 bin/regie watch "$stock"
 bin/regie watch "$held" >/dev/null
+
+printf '\n== two runs want the same lock\n\n'
+ledger=$demo/ledger
+touch "$ledger.busy"
+bin/regie apply examples/reconcile
+north=$(bin/regie start reconcile --input '{"branch": "north"}' --output json | first_id)
+for _ in $(seq 600); do # at most a minute
+	if [[ -s $ledger ]]; then break; fi
+	read -r -t 0.1 _ <&3 || true
+done
+south=$(bin/regie start reconcile --input '{"branch": "south"}' --output json | first_id)
+bin/regie why "$south"
+bin/regie limits list
+rm "$ledger.busy"
+bin/regie watch "$north" >/dev/null
+bin/regie watch "$south"
+
+printf '\n== one step is run again, and what follows it\n\n'
+bin/regie rerun "$south" --from print --reason "the printer was out of paper"
+bin/regie watch "$south"
+[[ $(grep -c 'reconcile south' "$ledger") == 1 && $(grep -c 'print south' "$ledger") == 2 ]]
 
 cat <<EOT
 
