@@ -31,7 +31,7 @@ func TestGuarantees(t *testing.T) {
 			{"script", "../internal/engine/testdata/NAME.txtar", ""},
 			{"session", "../internal/cli/testdata/script/NAME.txtar", ""},
 		} {
-			named := regexp.MustCompile(kind.word + "s? (`[^`]+`(?:(?:, | and )`[^`./]+`)*)").FindAllStringSubmatch(line, -1)
+			named := regexp.MustCompile(kind.word+"s? (`[^`]+`(?:(?:, | and )`[^`./]+`)*)").FindAllStringSubmatch(line, -1)
 			for _, m := range named {
 				for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(m[1], -1) {
 					glob := strings.ReplaceAll(kind.glob, "NAME", name[1])

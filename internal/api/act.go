@@ -183,7 +183,7 @@ var actionNames = map[regiev1.Action]string{
 	regiev1.Action_ACTION_SET_SUCCEEDED: "run.set_succeeded", regiev1.Action_ACTION_SET_FAILED: "run.set_failed",
 	regiev1.Action_ACTION_SKIP: "run.skip", regiev1.Action_ACTION_KILL: "run.kill", regiev1.Action_ACTION_RUN_NOW: "run.run_now",
 	regiev1.Action_ACTION_COMMENT: "run.comment", regiev1.Action_ACTION_RERUN: "run.rerun",
-	regiev1.Action_ACTION_FORCE: "run.force",
+	regiev1.Action_ACTION_FORCE:      "run.force",
 	regiev1.Action_ACTION_COMPENSATE: "run.compensate",
 }
 

@@ -214,18 +214,19 @@ func appendControl(b []byte, ev *Event, withTime bool) []byte {
 	o.uint("signal", ev.Signal)
 	o.bool("same", ev.Same)
 	o.uint("exit_to", uint64(ev.ExitTo))
-	if ev.ExitNext != nil {
-		o.key("exit_next")
-		o.b = strconv.AppendInt(o.b, int64(*ev.ExitNext), 10)
-	}
-	appendParent(&o, ev)
+	appendBeyond(&o, ev)
 	o.int("timeout", int64(ev.Timeout))
 	o.int("heartbeat", int64(ev.Heartbeat))
 	return append(o.b, '}')
 }
 
-// appendParent writes what an event says of runs above and below.
-func appendParent(o *object, ev *Event) {
+// appendBeyond writes what an event says of where a frame goes on, and of runs
+// above and below.
+func appendBeyond(o *object, ev *Event) {
+	if ev.ExitNext != nil {
+		o.key("exit_next")
+		o.b = strconv.AppendInt(o.b, int64(*ev.ExitNext), 10)
+	}
 	o.uint("known", ev.Known)
 	if ev.Parent == nil {
 		return

@@ -367,7 +367,7 @@ func (m *Machine) leaves(run *Run, a *Activation, ev *Event) bool {
 	if a.Phase != PhaseEntered {
 		return true
 	}
-	return ev.Kind == EvAttemptEnded && !(ev.Outcome == OutcomeLost && n.Task.AtMostOnce)
+	return ev.Kind == EvAttemptEnded && (ev.Outcome != OutcomeLost || !n.Task.AtMostOnce)
 }
 
 // facts changes the conditions that an activation changes by its success.

@@ -172,7 +172,7 @@ func (s *State) Standing(ref Ref, now time.Time) (Standing, bool) {
 	if r == nil {
 		return Standing{}, false
 	}
-	st := Standing{Request: r.Request, Granted: r.granted, Since: r.Request.Since}
+	st := Standing{Request: r.Request, Granted: r.granted, Since: r.Since}
 	if r.granted {
 		st.Since = r.grantedAt
 		return st, true
@@ -195,7 +195,7 @@ func (s *State) Members(id ID) []Ref {
 		return nil
 	}
 	all := slices.SortedFunc(maps.Values(l.users), func(a, b *share) int {
-		if c := a.Request.Since.Compare(b.Request.Since); c != 0 {
+		if c := a.Since.Compare(b.Since); c != 0 {
 			return c
 		}
 		return a.Ref.Compare(b.Ref)

@@ -320,7 +320,7 @@ func (b *Builder) change(s *Step, ev *engine.Event) {
 		switch ev.TimerKind {
 		case engine.TimerRetry, engine.TimerWait, engine.TimerTurn:
 			s.WaitsUntil = ev.Due
-		case engine.TimerTimeout, engine.TimerHeartbeat:
+		case engine.TimerTimeout, engine.TimerHeartbeat, engine.TimerKill:
 		}
 	case engine.EvEnded:
 		b.ended(s, ev)

@@ -100,7 +100,7 @@ func TestLockBetweenRuns(t *testing.T) {
 		b.settle()
 		b.now = b.now.Add(time.Second)
 	}
-	b.wantDispatched("r1 r1 #1") // nobody has defined it: a lock
+	b.wantDispatched("r1 r1 #1") //nolint:dupword // run and step // nobody has defined it: a lock
 	b.restart()
 	b.settle()
 	b.wantDispatched("") // the holder is known again before anybody is granted
@@ -109,12 +109,12 @@ func TestLockBetweenRuns(t *testing.T) {
 	if got := b.effects[len(b.effects)-1]; !strings.Contains(got, "r1 goes on, r2 goes on") {
 		t.Errorf("committed %q", got)
 	}
-	b.wantDispatched("r2 r2 #1")
+	b.wantDispatched("r2 r2 #1") //nolint:dupword // run and step
 	if fence := b.tasks["r2"].Fence; fence != (engine.Fence{Incarnation: 2, Sequence: b.tasks["r2"].Fence.Sequence}) || !b.tasks["r1"].Fence.Less(fence) {
 		t.Errorf("fence %v after %v", fence, b.tasks["r1"].Fence)
 	}
 	b.define(named("tapes", 2))
-	b.wantDispatched("r3 r3 #1") // at once
+	b.wantDispatched("r3 r3 #1") //nolint:dupword // run and step // at once
 	b.define(named("tapes", 1))
 	b.tell(submit("r4", prepare(program("r4", limited("r4", "tapes"))), 0))
 	b.settle()
@@ -123,7 +123,7 @@ func TestLockBetweenRuns(t *testing.T) {
 	b.tell(runtime.Cancel{Run: "r3"})
 	b.settle()
 	b.tell(b.end("r3", engine.OutcomeCanceled))
-	b.wantDispatched("r4 r4 #1")
+	b.wantDispatched("r4 r4 #1") //nolint:dupword // run and step
 }
 
 func TestRateOverARestart(t *testing.T) {
@@ -180,7 +180,7 @@ func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.tell(submit("r1", grouped("", "r1"), 0))
-	b.wantDispatched("r1 r1 #1")
+	b.wantDispatched("r1 r1 #1") //nolint:dupword // run and step
 	b.tell(submit("r2", grouped("", "r2"), 0))
 	b.wantDispatched("")
 	if row := b.disk.rows["r2"]; row.State != "queued" || row.Reason != "concurrency" || !row.StartedAt.IsZero() {
@@ -199,7 +199,7 @@ func TestConcurrency(t *testing.T) {
 		t.Errorf("r2 is %s: it had not begun", row.State)
 	}
 	b.tell(b.end("r1", engine.OutcomeCanceled))
-	b.wantDispatched("r4 r4 #1")
+	b.wantDispatched("r4 r4 #1") //nolint:dupword // run and step
 	if row := b.disk.rows["r1"]; row.State != "canceled" {
 		t.Errorf("r1 is %s", row.State)
 	}

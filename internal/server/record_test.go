@@ -45,6 +45,7 @@ var changes = []recorded{
 	{"AlertService/CreateSilence", `{"namespace":"here","until":"@FAR@"}`, "silence.create", "silence/"},
 	{"AlertService/DeleteSilence", `{"namespace":"here","silence":"@SILENCE@"}`, "silence.", "silence/@SILENCE@"},
 	{"LimitService/SetLimit", `{"namespace":"here","limit":"tapes","capacity":9}`, "limit.set", "limit/tapes"},
+	{"RunService/ClearCache", `{"namespace":"here"}`, "cache.clear", "cache"},
 	{"LimitService/AddCondition", `{"namespace":"here","name":"closed"}`, "condition.add", "condition/closed"},
 	{"LimitService/DeleteCondition", `{"namespace":"here","name":"closed"}`, "condition.delete", "condition/closed"},
 	{"LimitService/SetBreaker", `{"namespace":"here","connection":"bank","open":true}`, "breaker.open", "connection/bank"},

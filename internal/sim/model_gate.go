@@ -108,6 +108,7 @@ func (m *model) gateEvent(a *actModel, ev *engine.Event) {
 			m.granted = false
 			l.runs[m.program.Name]--
 		}
+	default:
 	}
 }
 

@@ -85,8 +85,10 @@ func place(f *engine.Frame, id workflow.NodeID, visit int) [4]int {
 	switch f.Role {
 	case engine.RoleCatch, engine.RolePredicate:
 		role = 1
-	case engine.RoleFinally:
+	case engine.RoleCompensate:
 		role = 2
+	case engine.RoleFinally:
+		role = 3
 	case engine.RoleMain, engine.RoleBody:
 	}
 	return [4]int{role, max(f.Branch, 0)<<32 | max(f.Index, 0), int(id), visit}
