@@ -94,7 +94,10 @@ func (d *decider) runGranted(in Granted) error {
 		d.command(LeaveGate{})
 		return nil
 	}
-	if in.Skip && d.run.lastFrame == 0 {
+	if in.Skip {
+		if d.run.lastFrame != 0 {
+			return nil // a person had it go on: it waits
+		}
 		return d.endRun(Outcome{State: Skipped, Reason: ReasonConcurrency})
 	}
 	if err := d.emit(Event{Kind: EvGranted}); err != nil {
