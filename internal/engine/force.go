@@ -8,7 +8,8 @@ import (
 )
 
 // Force has steps begin although what they need is not there: their joins,
-// conditions (`if`), limits and named conditions are not waited for. With
+// conditions (`if`) and named conditions are not waited for. Limits are, always:
+// nobody exceeds them. With
 // prerequisites only those are given up: the IDs of steps that one needs, or "if";
 // the rest is still waited for.
 type Force struct {
@@ -67,7 +68,9 @@ func (m *Machine) forces(run *Run, path string, named []string) (forcing, error)
 		case a.Phase != PhaseGate:
 			return forcing{}, refusef(path, "step %s does not wait for what it needs: it is %s", path, a.State)
 		case len(named) > 0:
-			return forcing{}, refusef(path, "step %s waits for limits and conditions, which are given up together", path)
+			return forcing{}, refusef(path, "step %s waits for conditions, which are given up together: name no prerequisite", path)
+		case len(a.Queue.Needs) == 0:
+			return forcing{}, refusef(path, "step %s waits for limits alone, which nobody exceeds: `regie limits set` gives more of one, `regie why` says who holds it", path)
 		}
 		return forcing{settling: settling{act: a.ID}}, nil
 	}
@@ -106,11 +109,13 @@ func (d *decider) force(in *Force) error {
 		s := &all[i]
 		switch {
 		case s.act != 0:
-			if err := d.emit(Event{Kind: EvGranted, Act: s.act, Actor: in.Actor, Text: in.Reason}); err != nil {
+			a := d.run.Acts[s.act]
+			q := *a.Queue
+			q.Needs = nil
+			if err := d.emit(Event{Kind: EvQueued, Act: s.act, Queue: &q, Actor: in.Actor, Text: in.Reason}); err != nil {
 				return err
 			}
-			d.command(LeaveGate{Act: s.act})
-			d.add(task{kind: taskBegin, act: s.act})
+			d.askGate(a)
 		case len(in.Prerequisites) == 0:
 			f := d.run.Frames[s.frame]
 			if err := d.emit(Event{Kind: EvForced, Path: affected[i].Path, Frame: s.frame, Node: s.node, Actor: in.Actor, Text: in.Reason}); err != nil {

@@ -296,11 +296,6 @@ func (d *decider) leaveGate(ev *Event, before bool) {
 func applyGate(run *Run, a *Activation, ev *Event) {
 	if ev.Kind == EvGranted {
 		a.GrantedAt = ev.At
-		if ev.Actor != "" { // a person did not wait for it: it holds nothing
-			q := *a.Queue
-			q.Uses, q.Needs = nil, nil
-			a.Queue = &q
-		}
 		if a.Phase == PhaseGate {
 			a.Phase, a.State, a.Reason = PhaseEntered, Pending, ReasonNone
 			return
@@ -315,14 +310,18 @@ func applyGate(run *Run, a *Activation, ev *Event) {
 	if a.Queue == nil {
 		a.Queue = &Queue{} // of an erased run
 	}
-	a.AskedAt, a.GrantedAt = ev.At, time.Time{}
+	if a.Phase != PhaseGate { // else it waits for less, and keeps its place
+		a.AskedAt, a.GrantedAt = ev.At, time.Time{}
+	}
 	a.State, a.Reason = Queued, ReasonLimit
 	if len(a.Queue.Uses) == 0 {
 		a.Reason = ReasonCondition
 	}
-	if a.Phase == PhaseEntered {
+	switch a.Phase {
+	case PhaseEntered:
 		a.Phase = PhaseGate
-	} else {
+	case PhaseGate:
+	default:
 		a.close(run)
 	}
 }

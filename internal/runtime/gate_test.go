@@ -100,7 +100,7 @@ func TestLockBetweenRuns(t *testing.T) {
 		b.settle()
 		b.now = b.now.Add(time.Second)
 	}
-	b.wantDispatched("r1 r1 #1") //nolint:dupword // run and step // nobody has defined it: a lock
+	b.wantDispatched("r1 r1 #1") //nolint:dupword // run and step; nobody has defined it: a lock
 	b.restart()
 	b.settle()
 	b.wantDispatched("") // the holder is known again before anybody is granted
@@ -114,7 +114,7 @@ func TestLockBetweenRuns(t *testing.T) {
 		t.Errorf("fence %v after %v", fence, b.tasks["r1"].Fence)
 	}
 	b.define(named("tapes", 2))
-	b.wantDispatched("r3 r3 #1") //nolint:dupword // run and step // at once
+	b.wantDispatched("r3 r3 #1") //nolint:dupword // run and step; at once
 	b.define(named("tapes", 1))
 	b.tell(submit("r4", prepare(program("r4", limited("r4", "tapes"))), 0))
 	b.settle()

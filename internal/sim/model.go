@@ -78,6 +78,7 @@ type actModel struct {
 	unknown  bool
 	held     bool // its failure waits for a person
 	granted  bool // it passed the gate, and no attempt has begun since
+	forgoes  bool // a person gave up the condition that it needs
 	retries  int
 	retryAt  time.Time // not before
 	loop     *loopModel

@@ -89,6 +89,11 @@ func weightOf(n *workflow.Node) int {
 func (m *model) gateEvent(a *actModel, ev *engine.Event) {
 	l := &m.s.log.gate
 	switch ev.Kind {
+	case engine.EvQueued:
+		if a != nil && ev.Actor != "" {
+			m.acted++
+			a.forgoes = true // a person gave the condition up
+		}
 	case engine.EvGranted:
 		if ev.Act == 0 {
 			m.granted = true
@@ -100,7 +105,7 @@ func (m *model) gateEvent(a *actModel, ev *engine.Event) {
 			return
 		}
 		a.granted = true
-		if n := m.node(a); n.Gate != nil && len(n.Gate.Needs) > 0 && !l.before && !l.change {
+		if n := m.node(a); n.Gate != nil && len(n.Gate.Needs) > 0 && !l.before && !l.change && !a.forgoes {
 			m.violatef(Facts, "activation %d begins without the condition that it needs", ev.Act)
 		}
 	case engine.EvRunEnded:
