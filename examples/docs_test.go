@@ -51,6 +51,7 @@ func TestLinks(t *testing.T) {
 		"../docs/configuration.md", "../deploy/README.md", "../CONTRIBUTING.md",
 		"../docs/coming-from-step-functions.md", "../docs/coming-from-airflow.md", "../docs/guarantees.md",
 		"repo-report/README.md", "nightly-settlement/README.md", "deliveries/README.md", "step-functions/README.md",
+		"booking/README.md", "payment/README.md",
 	} {
 		text, err := os.ReadFile(page)
 		if err != nil {
