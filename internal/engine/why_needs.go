@@ -95,14 +95,18 @@ func joinExpression(c *workflow.Cond) string {
 func (w *whyer) need(f *Frame, id workflow.NodeID) Condition {
 	ns, path := &f.Nodes[id], StepPath(f, w.m.node(f, id))
 	c := Condition{Kind: ConditionNeed, Subject: path, State: Pending}
-	if a := w.run.Acts[ns.Act]; a != nil {
+	a := w.run.Acts[ns.Act]
+	if a != nil {
 		c.State, c.Reason, c.Since, c.Subject = a.State, a.Reason, a.Since, a.Path
 	} else if ns.Ends != 0 {
 		c.State, c.Reason = Skipped, ns.Why
 	}
-	if ns.Ends == 0 {
+	switch {
+	case a != nil && a.Phase == PhaseAttempt: // whether it has begun, the worker knows
+		c.Text = fmt.Sprintf("It needs %s, whose attempt %d was handed out and has not ended.", c.Subject, a.Attempt)
+	case ns.Ends == 0:
 		c.Text = fmt.Sprintf("It needs %s, which is %s.", c.Subject, word(c.State, c.Reason))
-	} else {
+	default:
 		c.Text = fmt.Sprintf("It needs %s, which has ended: %s.", c.Subject, word(c.State, c.Reason))
 	}
 	return c
