@@ -37,4 +37,5 @@ const (
 	codeInput           = "invalid_input"
 	codeUnreachable     = "never_used" // a warning
 	codeReturnFinally   = "return_in_finally"
+	codeHeldAround      = "limit_held_around" // a warning
 )

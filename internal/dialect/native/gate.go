@@ -2,6 +2,7 @@ package native
 
 import (
 	"github.com/regie-dev/regie/internal/descriptor"
+	"github.com/regie-dev/regie/internal/expr"
 	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -62,6 +63,7 @@ func (c *compiler) gateName(n *yamldoc.Node) {
 func (c *compiler) shares(n *yamldoc.Node, v *view, node *workflow.Node) {
 	node.Priority, _ = c.field(n, c.lang.step, "priority", v)
 	c.limitsThere(n.Get("limits"))
+	c.heldAround(n, v)
 	c.named(n.Get("limits"), placesIn(only(n, "limits"), c.lang.step), v, func(name, weight *workflow.Data) {
 		node.Limits = append(node.Limits, workflow.LimitUse{Name: name, Weight: weight})
 	}, "weight")
@@ -81,6 +83,45 @@ func (c *compiler) limitsThere(n *yamldoc.Node) {
 			c.useObject(kindLimit, item, nil)
 		}
 	}
+}
+
+// heldAround warns of a limit of which a group around has a share already: where
+// it is a lock, the step would wait for the group's end, and the group for the
+// step's.
+func (c *compiler) heldAround(n *yamldoc.Node, v *view) {
+	own := limitNames(n)
+	for s := v.scope; s.outer != nil && s.role != roleUndo && len(own) > 0; s = s.outer.scope {
+		around := s.outer.at
+		if around.node == n { // the items or turns of the step itself
+			continue
+		}
+		for _, item := range limitNames(around.node) {
+			for _, mine := range own {
+				if mine.Text == item.Text {
+					c.list.Warnf(mine.Pos, codeHeldAround, "%s has a share of the limit %q from its begin to its end: if there is no other, this step waits for good", c.path(around.scope, around.id), mine.Text).
+						WithLength(mine.Length()).WithHint("name it in one of the two places")
+				}
+			}
+		}
+	}
+}
+
+// limitNames are the names of limits that a step writes down.
+func limitNames(n *yamldoc.Node) []*yamldoc.Node {
+	limits := n.Get("limits")
+	if limits == nil || limits.Kind != yamldoc.List {
+		return nil
+	}
+	var names []*yamldoc.Node
+	for _, item := range limits.Items {
+		if item.Kind == yamldoc.Map {
+			item = item.Get("name")
+		}
+		if item != nil && item.Kind == yamldoc.String && item.Text != "" && !expr.HasTemplate(item.Text) {
+			names = append(names, item)
+		}
+	}
+	return names
 }
 
 // conditions compiles the conditions of a step as a whole.
