@@ -147,7 +147,8 @@ func (r *Reactor) receive(m Message) {
 			r.turnAway(m, ErrStopping)
 			return
 		}
-		if caller, ok := callerOf(m); ok && len(r.backlog) >= r.limits.Backlog {
+		// What nobody waits for comes from a run, which cannot ask again.
+		if caller, ok := callerOf(m); ok && caller != 0 && len(r.backlog) >= r.limits.Backlog {
 			r.reply(Reply{Caller: caller, Err: ErrBusy})
 			return
 		}

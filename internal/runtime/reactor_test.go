@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -529,6 +530,29 @@ func TestBounds(t *testing.T) {
 				t.Errorf("batches (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What a run sends, nobody sends again: it gets in however many wait.
+func TestMessagesOfRunsGetIn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.cfg.Limits = runtime.Limits{BatchRecords: 1, Backlog: 1}
+	b.restart()
+	p := prepare(program("one", task("a")))
+	b.tell(submit("r1", p, 1)) // in flight
+	b.tell(submit("r2", p, 2))
+	b.tell(submit("r3", p, 3)) // fills the backlog
+	b.effects = nil
+	b.tell(runtime.Cancel{Run: "r1", Actor: "run/r0"})
+	b.tell(runtime.Cancel{Run: "r1", Actor: "user/ada", Caller: 4})
+	b.want("reply 4  existing=false err=too many requests wait; try again later seen=<nil>")
+	b.effects = nil
+	for b.batch != nil {
+		b.commit()
+	}
+	if !slices.Contains(b.effects, "cancel r1 act 1 #1") {
+		t.Errorf("r1 is not canceled: %q", b.effects)
 	}
 }
 
