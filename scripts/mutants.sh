@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 seeds=${SEEDS:-4000}
 first=1000501 # `make sim` and the tests begin at 1
-limit=180     # seconds for one of them
+limit=300     # seconds for one of them
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -26,7 +26,11 @@ func (g *generator) child(n *workflow.Node, n0 int) {
 		n.Kind, n.Wait = workflow.KindWait, &workflow.Wait{Event: &workflow.EventWait{
 			Kind: workflow.EventRun, With: workflow.Constant(value.Object(value.M("workflow", value.String(name)), value.M("state", value.String(string(state))))),
 		}}
-		n.Timeout = workflow.Constant(value.String(pick(g.r, "5m", "2h", "5h")))
+		length := pick(g.r, "5m", "90m", "2h")
+		if g.depth > 1 { // items and tries repeat it: all is to end while it is calm
+			length = "5m"
+		}
+		n.Timeout = workflow.Constant(value.String(length))
 		return
 	}
 	n.Kind, n.Child = workflow.KindChild, &workflow.Child{Workflow: name, Detach: g.r.chance(0.2)}
