@@ -23,7 +23,7 @@ type Options struct {
 	Seed uint64
 	// Horizon is how long things fail and clients ask for runs; default 20 min.
 	Horizon time.Duration
-	// Calm is how long everything may take to end after that; default 48 h.
+	// Calm is how long everything may take to end after that; default ten days: what limits, breakers and children put one behind the other takes long.
 	Calm time.Duration
 	// Trace, if not nil, gets every step as it happens.
 	Trace io.Writer
@@ -146,7 +146,7 @@ func run(o Options, p product) *Report {
 		o.Horizon = 20 * time.Minute
 	}
 	if o.Calm == 0 {
-		o.Calm = 48 * time.Hour
+		o.Calm = 240 * time.Hour
 	}
 	s := &simulation{
 		options: o, product: p, now: epoch, trace: newTrace(), faults: map[string]int{},
