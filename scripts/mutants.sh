@@ -116,10 +116,13 @@ mutant verdict-stops-nothing $engine/frame.go \
 	'	if stopLive {' '	if stopLive && f.Depth > 1 {'
 mutant recovery-asks-nothing $engine/decide.go \
 	'			d.command(Reattach{Task: d.taskOf(a)})' ''
+# One seed in some thousands shows it: a recorded one, not the search.
+searched=$first,$seeds first=2398 seeds=1
 mutant recovery-stops-nothing $engine/decide.go \
 	'			if a.CancelAsked {
 				d.command(CancelTask{Act: id, Attempt: a.Attempt, Path: a.Path})
 			}' ''
+first=${searched%,*} seeds=${searched#*,}
 mutant recovery-joins-nothing $engine/decide.go \
 	'd.add(task{kind: taskJoin, frame: id, node: workflow.NodeID(n)})' ''
 mutant canceled-stays-held $engine/decide.go \
