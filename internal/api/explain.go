@@ -125,9 +125,13 @@ func explain(m *engine.Machine, run *engine.Run, step string, now time.Time) *ex
 	return out
 }
 
+// maxInGate is of how many steps it is said how their limits and conditions stand:
+// each costs time in proportion to those who wait.
+const maxInGate = 100
+
 // inGate says of what waits for limits and conditions how these stand.
 func (e *explained) inGate(v *runtime.View, now time.Time) {
-	for i := range e.all {
+	for i, left := 0, maxInGate; i < len(e.all) && left > 0; i++ {
 		x := &e.all[i]
 		act := e.acts[x.Path]
 		if act == 0 && x.Path != "" {
@@ -137,6 +141,7 @@ func (e *explained) inGate(v *runtime.View, now time.Time) {
 		if !waits || st.Granted {
 			continue
 		}
+		left--
 		x.Conditions = slices.DeleteFunc(x.Conditions, func(c engine.Condition) bool {
 			return c.Kind == engine.ConditionLimit || c.Kind == engine.ConditionFact
 		})

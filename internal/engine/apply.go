@@ -398,14 +398,7 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	case EvAwaiting, EvHappened, EvSignalTaken, EvVoted:
 		return applyOutside(run, a, ev)
 	case EvMapOpened:
-		a.Map = &MapState{
-			Items: ev.Items.Items(), MaxParallel: ev.MaxParallel, MaxFailures: ev.MaxFailures,
-			Outputs: make([]value.Value, ev.Count), Ok: make([]bool, ev.Count),
-		}
-		if m.node(run.Frames[a.Frame], a.Node).Map.Gather == workflow.GatherOutcomes {
-			a.Map.Ends = make([]ItemEnd, ev.Count)
-		}
-		a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
+		m.openedMap(run, a, ev)
 	case EvLoopOpened:
 		a.openedLoop(ev)
 	case EvResult:
@@ -462,6 +455,22 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		return fmt.Errorf("%w: unknown event %q", ErrProtocol, ev.Kind)
 	}
 	return nil
+}
+
+// openedMap begins a map whose items are known.
+func (m *Machine) openedMap(run *Run, a *Activation, ev *Event) {
+	items := ev.Items.Items()
+	if ev.Items.IsUndefined() { // of an erased run
+		items = make([]value.Value, ev.Count)
+	}
+	a.Map = &MapState{
+		Items: items, MaxParallel: ev.MaxParallel, MaxFailures: ev.MaxFailures,
+		Outputs: make([]value.Value, ev.Count), Ok: make([]bool, ev.Count),
+	}
+	if m.node(run.Frames[a.Frame], a.Node).Map.Gather == workflow.GatherOutcomes {
+		a.Map.Ends = make([]ItemEnd, ev.Count)
+	}
+	a.Phase, a.State, a.Reason = PhaseFrames, Running, ReasonNone
 }
 
 // applyWork folds the events of attempts.

@@ -270,7 +270,8 @@ func (d *decider) ask(a *Activation, n *workflow.Node, p *place) error {
 }
 
 func applyVoted(a *Activation, ev *Event) error {
-	if a.Question() == nil {
+	// Of an erased run nobody knows what is asked.
+	if a.Phase != PhaseEvent || a.Awaits.Kind != "" && a.Awaits.Kind != AwaitApproval {
 		return fmt.Errorf("%w: decision on activation %d, which asks nothing", ErrProtocol, a.ID)
 	}
 	a.Votes = append(a.Votes, Voted{Actor: ev.Actor, Approve: ev.Outcome == OutcomeSucceeded, Comment: ev.Text, At: ev.At})

@@ -99,6 +99,9 @@ func (d *decider) dateOf(data *workflow.Data, p *place) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if v.IsNull() {
+		return d.run.BusinessDate, nil
+	}
 	if _, err := time.Parse(time.DateOnly, v.Text()); err != nil {
 		return "", d.m.engineError(ErrEvaluation, fmt.Sprintf("date: %s is no date; write it as 2006-01-02", v))
 	}

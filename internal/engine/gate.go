@@ -83,7 +83,21 @@ func (g *InGate) queued() bool { return !g.AskedAt.IsZero() && g.GrantedAt.IsZer
 
 // gated reports whether a node passes the gate before it begins.
 func (d *decider) gated(n *workflow.Node) bool {
-	return len(n.Limits) > 0 || n.Gate != nil || d.ctx.BoundSteps && n.Kind == workflow.KindTask
+	return len(n.Limits) > 0 || n.Gate != nil || d.boundStep(n)
+}
+
+// boundStep reports whether the quota of the namespace counts attempts of the node.
+func (d *decider) boundStep(n *workflow.Node) bool {
+	return d.ctx.BoundSteps && n.Kind == workflow.KindTask
+}
+
+// stepUse is the share of that quota which an attempt takes.
+func (d *decider) stepUse() gate.Use {
+	return gate.Use{ID: gate.ID{Kind: gate.Steps, Namespace: d.m.prog.Namespace}, Weight: 1}
+}
+
+func (q *Queue) uses(kind gate.Kind) bool {
+	return slices.ContainsFunc(q.Uses, func(u gate.Use) bool { return u.ID.Kind == kind })
 }
 
 // passGate asks the gate, unless it has let the activation through already. It
@@ -93,12 +107,17 @@ func (d *decider) passGate(a *Activation, n *workflow.Node) (bool, error) {
 		return false, nil
 	}
 	ev := Event{Kind: EvQueued, Act: a.ID, Same: a.Queue != nil}
-	if a.Queue == nil {
+	switch {
+	case a.Queue == nil:
 		q, err := d.queueOf(a, n)
 		if err != nil {
 			return false, err
 		}
 		ev.Queue = q
+	case d.boundStep(n) && !a.Queue.uses(gate.Steps): // it asked before there was a quota
+		q := *a.Queue
+		q.Uses = append(slices.Clone(q.Uses), d.stepUse())
+		ev.Queue, ev.Same = &q, false
 	}
 	if err := d.emit(ev); err != nil {
 		return false, err
@@ -136,8 +155,8 @@ func (d *decider) queueOf(a *Activation, n *workflow.Node) (*Queue, error) {
 		}
 		q.Uses = append(q.Uses, gate.Use{ID: gate.ID{Namespace: space, Name: name}, Weight: weight})
 	}
-	if d.ctx.BoundSteps && n.Kind == workflow.KindTask {
-		q.Uses = append(q.Uses, gate.Use{ID: gate.ID{Kind: gate.Steps, Namespace: space}, Weight: 1})
+	if d.boundStep(n) {
+		q.Uses = append(q.Uses, d.stepUse())
 	}
 	if n.Priority != nil {
 		v, err := d.value(n.Priority, p)
@@ -355,7 +374,7 @@ func (m *Machine) leaves(run *Run, a *Activation, ev *Event) bool {
 	switch a.Phase {
 	case PhaseEnded:
 		return true
-	case PhaseGate, PhaseAttempt, PhaseMessage, PhaseUnknown:
+	case PhaseGate, PhaseAttempt, PhaseMessage, PhaseUnknown, PhaseEvent: // a task in the last looks into the cache
 		return false
 	default:
 	}

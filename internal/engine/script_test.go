@@ -87,10 +87,12 @@ func runScript(t *testing.T, file string) {
 
 // world drives one run and remembers what the engine asked for.
 type world struct {
-	t       *testing.T
-	m       *engine.Machine
-	run     *engine.Run
-	shadow  *engine.Run
+	t      *testing.T
+	m      *engine.Machine
+	run    *engine.Run
+	shadow *engine.Run
+	// erased is the fold of what erasing the run leaves.
+	erased  *engine.Run
 	now     time.Time
 	batch   uint64
 	inline  uint64
@@ -123,7 +125,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 		t.Fatal(err)
 	}
 	return &world{
-		t: t, m: m, run: engine.NewRun("r"), shadow: engine.NewRun("r"), now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC),
+		t: t, m: m, run: engine.NewRun("r"), shadow: engine.NewRun("r"), erased: engine.NewRun("r"), now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC),
 		tasks: map[string]engine.Task{}, timers: map[engine.TimerID]time.Time{}, paths: map[engine.ActID]string{}, seen: map[engine.ActID]int{},
 		kept: map[engine.TimerID]bool{},
 	}
@@ -483,6 +485,25 @@ func (w *world) store(events []engine.Event) {
 		w.tell(&read[i])
 	}
 	w.same(w.run, w.shadow)
+	w.storeErased(control)
+}
+
+// storeErased folds what is left of the events once the run's data is erased: it is
+// read all the same.
+func (w *world) storeErased(control []byte) {
+	w.t.Helper()
+	read, err := engine.DecodeEvents(control, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i := range read {
+		if err := w.m.Apply(w.erased, &read[i]); err != nil {
+			w.t.Fatalf("fold %s without data: %v", read[i].Kind, err)
+		}
+	}
+	if w.erased.State != w.shadow.State {
+		w.t.Fatalf("without data the run is %s, with it %s", w.erased.State, w.shadow.State)
+	}
 }
 
 func (w *world) same(a, b *engine.Run) {

@@ -215,12 +215,32 @@ func (p *pair) settle() {
 	if !slices.Equal(got, want) {
 		p.t.Fatalf("granted %v, want %v", got, want)
 	}
+	if n := len(p.n.waiting); n > 0 && p.now.Second()%10 == 0 {
+		p.standing(p.n.waiting[p.now.Minute()%n].Ref)
+	}
 	for _, v := range p.s.Limits(p.now) {
 		if used := p.n.used(v.ID); v.Used != used {
 			p.t.Fatalf("%v: %d are used, want %d", v.ID, v.Used, used)
 		}
 		if v.Capacity > 0 && v.Used > v.Capacity && v.Used > before[v.ID] {
 			p.t.Fatalf("%v: %d of %d are used", v.ID, v.Used, v.Capacity)
+		}
+	}
+}
+
+// standing compares what one who waits is shown with the whole of the queues.
+func (p *pair) standing(ref Ref) {
+	p.t.Helper()
+	st, ok := p.s.Standing(ref, p.now)
+	if !ok {
+		p.t.Fatalf("%v waits and is not known", ref)
+	}
+	for _, got := range st.Limits {
+		want, _ := p.s.Limit(got.ID, p.now)
+		want.Holders = want.Holders[:min(len(want.Holders), MaxHolders)]
+		want.Queue = slices.DeleteFunc(want.Queue, func(w Waiting) bool { return w.Ref != ref })
+		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+			p.t.Fatalf("%v is shown\n%+v, want\n%+v", ref, got, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -75,13 +76,10 @@ func (s *State) Limit(id ID, now time.Time) (View, bool) {
 	if l == nil {
 		return View{}, false
 	}
-	v := View{Limit: l.Limit, Defined: l.defined, Used: l.used}
-	if l.Rate.Count > 0 {
-		v.Tokens, v.Full = l.tokens(now), l.full
-	}
+	v := l.view(now)
 	for _, sh := range l.ordered() {
 		if sh.granted {
-			v.Holders = append(v.Holders, Holder{Ref: sh.Ref, Path: sh.Path, Weight: sh.weight, Since: sh.grantedAt})
+			v.Holders = append(v.Holders, holder(sh))
 			continue
 		}
 		w := s.waiting(sh, now)
@@ -89,6 +87,19 @@ func (s *State) Limit(id ID, now time.Time) (View, bool) {
 		v.Queue = append(v.Queue, w)
 	}
 	return v, true
+}
+
+// view shows a limit without those who hold it or wait.
+func (l *limit) view(now time.Time) View {
+	v := View{Limit: l.Limit, Defined: l.defined, Used: l.used}
+	if l.Rate.Count > 0 {
+		v.Tokens, v.Full = l.tokens(now), l.full
+	}
+	return v
+}
+
+func holder(sh *share) Holder {
+	return Holder{Ref: sh.Ref, Path: sh.Path, Weight: sh.weight, Since: sh.grantedAt}
 }
 
 // ordered lists the users of a limit: who holds by the time of the grant, and who
@@ -179,12 +190,52 @@ func (s *State) Standing(ref Ref, now time.Time) (Standing, bool) {
 	}
 	st.Lacks = s.lacks(r)
 	for _, sh := range r.shares {
-		v, _ := s.Limit(sh.limit.ID, now)
-		v.Holders = v.Holders[:min(len(v.Holders), MaxHolders)]
-		v.Queue = slices.DeleteFunc(v.Queue, func(w Waiting) bool { return w.Ref != ref })
-		st.Limits = append(st.Limits, v)
+		st.Limits = append(st.Limits, s.around(sh, now))
 	}
 	return st, true
+}
+
+// around shows a limit to one who waits for it, in time proportional to those who
+// hold it or wait.
+func (s *State) around(sh *share, now time.Time) View {
+	v := sh.limit.view(now)
+	w := s.waiting(sh, now)
+	w.Position = 1
+	for _, other := range sh.limit.users {
+		switch {
+		case other.granted:
+			v.Holders = append(v.Holders, holder(other))
+		case other.before(sh.request):
+			w.Position++
+		}
+	}
+	slices.SortFunc(v.Holders, func(a, b Holder) int { return cmp.Or(a.Since.Compare(b.Since), a.Ref.Compare(b.Ref)) })
+	v.Holders, v.Queue = v.Holders[:min(len(v.Holders), MaxHolders)], []Waiting{w}
+	return v
+}
+
+// Crowded reports whether a request waits for a limit of the kind because of those
+// who hold shares of it or come first, whatever else it waits for.
+func (s *State) Crowded(ref Ref, kind Kind) bool {
+	r := s.requests[ref]
+	if r == nil || r.granted {
+		return false
+	}
+	for _, sh := range r.shares {
+		if sh.limit.ID.Kind != kind || sh.limit.Capacity == 0 {
+			continue
+		}
+		wanted := sh.limit.used + sh.weight
+		for _, other := range sh.limit.users {
+			if !other.granted && other != sh && other.before(r) {
+				wanted += other.weight
+			}
+		}
+		if wanted > sh.limit.Capacity {
+			return true
+		}
+	}
+	return false
 }
 
 // Members lists who holds a share of a limit or waits for one, whoever asked

@@ -147,7 +147,7 @@ func (r *Reactor) grant() {
 		}
 		l := r.live[d.skips[0]]
 		d.skips = d.skips[1:]
-		if l != nil && l.takes() && l.run.State == engine.Queued && l.run.Hold == nil && !d.state.Granted(l.ref(0)) {
+		if l != nil && l.takes() && l.run.State == engine.Queued && l.run.Hold == nil && d.state.Crowded(l.ref(0), gate.Concurrency) {
 			r.decide(l, engine.Granted{Skip: true})
 		}
 	}
@@ -165,6 +165,13 @@ func (r *Reactor) granted(g gate.Grant) {
 		return
 	}
 	act := engine.ActID(g.Ref.Act)
+	if act == 0 && l.gated.skips { // those that only waited for a quota have no place now
+		for _, use := range l.run.Queue.Uses {
+			if use.ID.Kind == gate.Concurrency {
+				r.lookAgain(use.ID)
+			}
+		}
+	}
 	if act&waitRef != 0 {
 		act &^= waitRef
 		wait := l.gated.waits[act]
@@ -174,6 +181,15 @@ func (r *Reactor) granted(g gate.Grant) {
 		return
 	}
 	r.decide(l, engine.Granted{Act: act})
+}
+
+// lookAgain has those looked at that do not wait for a share of a limit.
+func (r *Reactor) lookAgain(id gate.ID) {
+	for _, ref := range r.door.state.Members(id) {
+		if l := r.live[store.RunID(ref.Run)]; l != nil {
+			r.door.look(l, 0)
+		}
+	}
 }
 
 // makeRoom cancels the oldest runs of the same key until there is room for a run

@@ -205,6 +205,50 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
+// A run that does not wait for its key waits for the quota of its namespace, until
+// another run has taken its place.
+func TestSkipWaitsForTheQuota(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.define(gate.Limit{ID: gate.ID{Kind: gate.Runs}, Capacity: 1})
+	b.tell(submit("r1", prepare(program("other", task("a"))), 0))
+	b.wantDispatched("r1 a #1")
+	b.tell(submit("r2", grouped(workflow.ConcurrencySkip, "x"), 0))
+	b.settle()
+	b.tell(submit("r3", grouped(workflow.ConcurrencySkip, "y"), 0))
+	b.settle()
+	if two, three := b.disk.rows["r2"].State, b.disk.rows["r3"].State; two != "queued" || three != "skipped" {
+		t.Errorf("r2 is %s, r3 is %s", two, three)
+	}
+	b.tell(b.end("a", engine.OutcomeSucceeded))
+	b.wantDispatched("r2 x #1")
+}
+
+// What waited for a condition and waits no more leaves the gate.
+func TestTimedOutWaitsLeave(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	n := workflow.Node{ID: "w", Kind: workflow.KindWait, Timeout: workflow.Constant(value.String("1m")), Wait: &workflow.Wait{
+		Event: &workflow.EventWait{Kind: workflow.EventCondition, With: workflow.Constant(value.Object(value.M("name", value.String("never"))))},
+	}, ContinueOnError: true}
+	p := program("waits", n, task("a"))
+	p.Bodies[0].Nodes[1].Join = &workflow.Join{Needs: []workflow.NodeID{0}, When: workflow.Cond{Op: workflow.OpEnd, Ends: workflow.EndAny}}
+	b.tell(submit("r1", prepare(p), 0))
+	b.settle()
+	b.now = b.now.Add(time.Minute)
+	b.tell()
+	b.wantDispatched("r1 a #1")
+	var waiting bool
+	b.tell(runtime.LookGate{Caller: 9, Look: func(s *gate.State, now time.Time) any {
+		_, waiting = s.Standing(gate.Ref{Run: "r1", Act: 1 | 1<<62}, now)
+		return nil
+	}})
+	b.settle()
+	if waiting {
+		t.Error("the wait that timed out is still in the gate")
+	}
+}
+
 func TestQuotas(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -127,17 +127,21 @@ func (r *Reactor) unwanted(child store.RunID) error {
 
 // keepWaits forgets the waits that the events have ended.
 func (r *Reactor) keepWaits(l *live, events []engine.Event) {
-	if len(l.waits) == 0 {
+	if len(l.waits) == 0 && len(l.gated.waits) == 0 {
 		return
+	}
+	over := func(act engine.ActID, wait uint64) bool {
+		a := l.run.Acts[act]
+		return a == nil || a.Phase != engine.PhaseEvent || a.Awaits.ID != wait
 	}
 	for i := range events {
 		act := events[i].Act
-		w := l.waits[act]
-		if w == nil {
-			continue
-		}
-		if a := l.run.Acts[act]; a == nil || a.Phase != engine.PhaseEvent || a.Awaits.ID != w.what.ID {
+		if w := l.waits[act]; w != nil && over(act, w.what.ID) {
 			r.dropWait(l, act)
+		}
+		if wait, ok := l.gated.waits[act]; ok && over(act, wait) {
+			delete(l.gated.waits, act)
+			r.door.state.Leave(l.ref(act|waitRef), r.now)
 		}
 	}
 }
