@@ -92,7 +92,7 @@ func (c *compiler) heldAround(n *yamldoc.Node, v *view) {
 	own := limitNames(n)
 	for s := v.scope; s.outer != nil && s.role != roleUndo && len(own) > 0; s = s.outer.scope {
 		around := s.outer.at
-		if around.node == n { // the items or turns of the step itself
+		if around == nil || around.node == n { // `finally` of the workflow or group; the items or turns of the step itself
 			continue
 		}
 		for _, item := range limitNames(around.node) {
