@@ -49,6 +49,31 @@ func TestGuarantees(t *testing.T) {
 	}
 }
 
+// What docs/guarantees.md has people run exists too: targets of make, and files
+// and folders.
+func TestGuaranteesCanBeRun(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/guarantees.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := regexp.MustCompile("`make ([^`]+)`").FindAllStringSubmatch(string(page), -1)
+	places := regexp.MustCompile("`((?:scripts|cmd|internal)/[a-z0-9_./-]+)`").FindAllStringSubmatch(string(page), -1)
+	if len(targets) < 2 || len(places) < 5 {
+		t.Errorf("only %d targets and %d places are named", len(targets), len(places))
+	}
+	for _, m := range targets {
+		if !folderHas(t, "../Makefile", "\n"+m[1]+": ") {
+			t.Errorf("make has no target %s", m[1])
+		}
+	}
+	for _, m := range places {
+		if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // folderHas reports whether a file that the glob names has the text.
 func folderHas(t *testing.T, glob, text string) bool {
 	t.Helper()

@@ -90,25 +90,26 @@ func (w *Worker) do(working context.Context, h *handler, task *regiev1.TakenTask
 	defer h.letGo(task.GetToken())
 	ctx, cancel := context.WithCancelCause(context.WithValue(working, currentKey{}, &current{worker: w, task: task}))
 	defer cancel(nil)
-	stopBeats := make(chan struct{})
+	beating, stopBeats := context.WithCancel(ctx)
 	beats := make(chan struct{})
 	go func() {
 		defer close(beats)
-		w.beat(ctx, task, cancel, stopBeats)
+		w.beat(beating, task, cancel)
 	}()
 	output, err := w.guarded(ctx, h, task)
-	close(stopBeats)
+	stopBeats()
 	<-beats
-	if errors.Is(context.Cause(ctx), ErrGone) {
-		return
+	if errors.Is(context.Cause(ctx), ErrGone) || working.Err() != nil && errors.Is(err, context.Canceled) {
+		return // in the second case it did not fail: it was left, and is done again
 	}
 	in := &regiev1.CompleteTaskRequest{Namespace: w.cfg.Namespace, Token: task.GetToken()}
 	if err == nil {
-		in.Output = &regiev1.Json{Text: output}
-	} else {
+		in.Output, err = jsonOf(NameOutputInvalid, output)
+	}
+	if err != nil {
 		in.Error = errorOf(err)
 	}
-	w.complete(context.WithoutCancel(ctx), task, in)
+	w.complete(working, task, in)
 }
 
 // guarded makes an error of a panic.
@@ -122,52 +123,8 @@ func (w *Worker) guarded(ctx context.Context, h *handler, task *regiev1.TakenTas
 	return h.do(ctx, task.GetInput().GetText())
 }
 
-func errorOf(err error) *regiev1.TaskError {
-	var named *Error
-	if !errors.As(err, &named) || named.Name == "" {
-		return &regiev1.TaskError{Name: NameFailed, Message: err.Error()}
-	}
-	out := &regiev1.TaskError{Name: named.Name, Message: named.Message}
-	if named.Details != nil {
-		data, err := json.Marshal(named.Details)
-		if err != nil {
-			out.Message += fmt.Sprintf(" (its details cannot be written as JSON: %v)", err)
-		} else {
-			out.Details = &regiev1.Json{Text: string(data)}
-		}
-	}
-	return out
-}
-
-// complete says how work ended, again and again until the server has it, or does
-// not want it.
-func (w *Worker) complete(ctx context.Context, task *regiev1.TakenTask, in *regiev1.CompleteTaskRequest) {
-	ctx, cancel := context.WithTimeout(ctx, completeFor)
-	defer cancel()
-	for pause := time.Duration(0); sleep(ctx, pause); pause = min(max(2*pause, firstPause), longestPause) {
-		_, err := w.client.Tasks.CompleteTask(ctx, in)
-		var said *client.Error
-		switch {
-		case err == nil:
-			return
-		case errors.As(err, &said) && said.Kind == connect.CodeFailedPrecondition && in.Error == nil:
-			in = &regiev1.CompleteTaskRequest{Namespace: in.GetNamespace(), Token: in.GetToken(), Error: &regiev1.TaskError{Name: NameOutputInvalid, Message: said.Message}}
-		case errors.As(err, &said) && said.Kind == connect.CodeNotFound:
-			return // an answer before was lost, or somebody ended the work
-		case hopeless(err):
-			w.cfg.Log.ErrorContext(ctx, "the end of work cannot be told", "run", task.GetRun(), "step", task.GetPath(), "error", err)
-			return
-		}
-	}
-	w.cfg.Log.ErrorContext(ctx, "the end of work could not be told in time", "run", task.GetRun(), "step", task.GetPath())
-}
-
-// completeFor is how long it is tried to tell the end of work: longer than a
-// server takes to be started again.
-const completeFor = 10 * time.Minute
-
-// beat sends heartbeats until stop is closed, and ends the work when it is gone.
-func (w *Worker) beat(ctx context.Context, task *regiev1.TakenTask, cancel context.CancelCauseFunc, stop <-chan struct{}) {
+// beat sends heartbeats until ctx ends, and ends the work when it is gone.
+func (w *Worker) beat(ctx context.Context, task *regiev1.TakenTask, cancel context.CancelCauseFunc) {
 	every := idleBeat
 	if silence := task.GetHeartbeat().AsDuration(); silence > 0 {
 		every = min(max(silence/beatsPerSilence, minBeat), idleBeat)
@@ -176,13 +133,15 @@ func (w *Worker) beat(ctx context.Context, task *regiev1.TakenTask, cancel conte
 	defer ticks.Stop()
 	for {
 		select {
-		case <-stop:
-			return
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
 		}
-		if err := w.tell(ctx, task, nil); isGone(err) {
+		// One that gets no answer makes way for the next.
+		one, end := context.WithTimeout(ctx, every)
+		err := w.tell(one, task, nil)
+		end()
+		if isGone(err) {
 			cancel(ErrGone)
 			return
 		}

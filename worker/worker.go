@@ -22,6 +22,7 @@ const (
 	DefaultGrace = 30 * time.Second
 	// DefaultWait is how long one question for work waits at the server.
 	DefaultWait = 30 * time.Second
+	maxWait     = time.Minute
 )
 
 // Config is what a worker is made with.
@@ -75,6 +76,9 @@ func New(cfg Config) (*Worker, error) {
 	}
 	if cfg.TaskConcurrency < 0 || cfg.Grace < 0 || cfg.Wait < 0 {
 		return nil, errors.New("worker: TaskConcurrency, Grace and Wait are not below 0")
+	}
+	if cfg.Wait > maxWait {
+		return nil, fmt.Errorf("worker: Wait is %s; a question waits at most %s", cfg.Wait, maxWait)
 	}
 	if cfg.TaskConcurrency == 0 {
 		cfg.TaskConcurrency = DefaultConcurrency

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,11 @@ type fake struct {
 	beats    int
 	left     []byte
 	refuse   error // of outputs
+	doubt    error // of errors that are not bare
+	lose     int   // the number of the question whose answer is lost, with work
+	once     error // of the next end
+	mute     bool  // heartbeats are put into beat, and get no answer
+	beat     chan struct{}
 	ends     chan *regiev1.CompleteTaskRequest
 	hopeless error
 }
@@ -57,6 +63,10 @@ func (f *fake) TakeTask(ctx context.Context, r *regiev1.TakeTaskRequest) (*regie
 	if err := f.out(); err != nil {
 		return nil, err
 	}
+	if len(f.taken) == f.lose {
+		f.work = append(f.work, task("lost", `{}`))
+		return nil, connect.NewError(connect.CodeUnavailable, errors.New("the line broke"))
+	}
 	if len(f.work) == 0 {
 		f.mu.Unlock()
 		if r.GetWait() != nil {
@@ -76,14 +86,26 @@ func (f *fake) CompleteTask(_ context.Context, r *regiev1.CompleteTaskRequest) (
 	if err := f.out(); err != nil {
 		return nil, err
 	}
+	if err := f.once; err != nil {
+		f.once = nil
+		return nil, err
+	}
 	if f.refuse != nil && r.GetError() == nil {
 		return nil, f.refuse
+	}
+	if f.doubt != nil && r.GetError() != nil && r.GetError().GetName() != worker.NameFailed {
+		return nil, f.doubt
 	}
 	f.ends <- r
 	return &regiev1.CompleteTaskResponse{}, nil
 }
 
-func (f *fake) HeartbeatTask(_ context.Context, r *regiev1.HeartbeatTaskRequest) (*regiev1.HeartbeatTaskResponse, error) {
+func (f *fake) HeartbeatTask(ctx context.Context, r *regiev1.HeartbeatTaskRequest) (*regiev1.HeartbeatTaskResponse, error) {
+	if f.mute {
+		f.beat <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.beats++
@@ -202,7 +224,7 @@ func TestGone(t *testing.T) {
 // TestRefusedOutput: what the task type does not give fails the work.
 func TestRefusedOutput(t *testing.T) {
 	t.Parallel()
-	f := &fake{work: []*regiev1.TakenTask{task("a", `{}`), task("b", `{"n": 1}`)}, refuse: connect.NewError(connect.CodeFailedPrecondition, errors.New("n is missing"))}
+	f := &fake{work: []*regiev1.TakenTask{task("a", `{}`), task("b", `{"n": 1}`)}, refuse: refusal(t, connect.CodeFailedPrecondition, "refused", "n is missing")}
 	start(t, f, func(_ context.Context, i in) (any, error) {
 		if i.N == 1 {
 			panic("oh")
@@ -214,6 +236,98 @@ func TestRefusedOutput(t *testing.T) {
 	}
 	if e := (<-f.ends).GetError(); e.GetName() != worker.NamePanic || e.GetMessage() != "oh" {
 		t.Errorf("%v", e)
+	}
+}
+
+// refusal is an error as a server sends it.
+func refusal(t *testing.T, kind connect.Code, code, message string) error {
+	t.Helper()
+	detail, err := connect.NewErrorDetail(&regiev1.Problem{Code: code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := connect.NewError(kind, errors.New(message))
+	out.AddDetail(detail)
+	return out
+}
+
+// TestUntakenEnds: what the server cannot take is told in words that it can.
+func TestUntakenEnds(t *testing.T) {
+	t.Parallel()
+	f := &fake{refuse: refusal(t, connect.CodeInvalidArgument, "invalid_argument", "it is not JSON"), doubt: refusal(t, connect.CodeInvalidArgument, "invalid_argument", "no")}
+	for n := range 5 {
+		f.work = append(f.work, task(fmt.Sprint(n), fmt.Sprintf(`{"n": %d}`, n)))
+	}
+	start(t, f, func(_ context.Context, i in) (any, error) {
+		switch i.N {
+		case 0:
+			return 1, nil // refused twice
+		case 1:
+			return nil, errors.New("\xff" + strings.Repeat("ü", worker.MaxErrorMessage))
+		case 2:
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.doubt = nil
+			return nil, &worker.Error{Name: "Bad\n" + strings.Repeat("x", worker.MaxErrorName), Message: "m"}
+		case 3:
+			return strings.Repeat("x", worker.MaxOutput), nil
+		}
+		return json.RawMessage("\"\xff\""), nil
+	})
+	end := func() *regiev1.TaskError { return (<-f.ends).GetError() }
+	if e := end(); e.GetName() != worker.NameFailed || !strings.Contains(e.GetMessage(), "could not be told") {
+		t.Errorf("an output and its error refused: %v", e)
+	}
+	if e := end(); e.GetName() != worker.NameFailed || !strings.HasPrefix(e.GetMessage(), "\ufffdüü") || len(e.GetMessage()) > worker.MaxErrorMessage {
+		t.Errorf("a long message that is no text: %d bytes", len(e.GetMessage()))
+	}
+	if e := end(); !strings.HasPrefix(e.GetName(), "Bad\ufffdxx") || len(e.GetName()) > worker.MaxErrorName {
+		t.Errorf("a name: %q", e.GetName())
+	}
+	if e := end(); e.GetName() != worker.NameOutputInvalid || !strings.Contains(e.GetMessage(), "more than") {
+		t.Errorf("a large output: %v", e)
+	}
+	if e := end(); e.GetName() != worker.NameOutputInvalid || !strings.Contains(e.GetMessage(), "UTF-8") {
+		t.Errorf("an output that is no text: %v", e)
+	}
+}
+
+// TestQuarantined: that a run is not gone on with now is no word about the output.
+func TestQuarantined(t *testing.T) {
+	t.Parallel()
+	f := &fake{work: []*regiev1.TakenTask{task("a", `{}`)}, once: refusal(t, connect.CodeFailedPrecondition, "run_quarantined", "not now")}
+	start(t, f, func(context.Context, in) (any, error) { return 1, nil })
+	if end := <-f.ends; end.GetOutput().GetText() != "1" {
+		t.Errorf("told %v", end)
+	}
+}
+
+// TestMuteServer: a heartbeat without an answer does not hold the end of work up.
+func TestMuteServer(t *testing.T) {
+	t.Parallel()
+	f := &fake{work: []*regiev1.TakenTask{task("a", `{}`)}, mute: true, beat: make(chan struct{}, 100)}
+	start(t, f, func(ctx context.Context, _ in) (any, error) {
+		<-f.beat
+		<-f.beat // the second comes though the first has no answer
+		return 1, ctx.Err()
+	})
+	if end := <-f.ends; end.GetOutput().GetText() != "1" {
+		t.Errorf("told %v", end)
+	}
+}
+
+// TestLostAnswer: after an answer that never came the worker asks for what it may
+// have been given, also if it had found nothing of before.
+func TestLostAnswer(t *testing.T) {
+	t.Parallel()
+	f := &fake{lose: 2}
+	stop := start(t, f, func(context.Context, in) (any, error) { return 1, nil })
+	if end := <-f.ends; end.GetToken() != "lost" {
+		t.Errorf("told %v", end)
+	}
+	_ = stop()
+	if !f.taken[0].GetAgain() || f.taken[1].GetAgain() || !f.taken[2].GetAgain() {
+		t.Errorf("asked %v", f.taken[:3])
 	}
 }
 
@@ -270,6 +384,9 @@ func TestHopeless(t *testing.T) {
 	}
 	if w, err := worker.New(worker.Config{}); err != nil || w.Run(t.Context()) == nil {
 		t.Errorf("without a handler: %v", err)
+	}
+	if _, err := worker.New(worker.Config{Wait: time.Minute + 1}); err == nil {
+		t.Error("a wait beyond a minute is taken")
 	}
 	if _, err := worker.New(worker.Config{TaskConcurrency: -1}); err == nil {
 		t.Error("a concurrency below 0 is taken")

@@ -32,8 +32,8 @@ const configuration = `# Configuration of the server
 left out; flags of the command go before the file (` + "`regie server --help`" + `). Paths are relative to the folder of the file.
 Mistakes are reported all at once, with their places, and the server then does not start (exit code 2).
 
-[server.md](server.md) says how to use them, and [deploy/server.yaml](../deploy/server.yaml) is an example. What concerns
-one namespace (variables, alert channels) is set with ` + "`regie namespaces`" + `.
+[server.md](server.md) says how to use them, and [deploy/server.yaml](../deploy/server.yaml) is an example. What
+concerns one namespace (variables, alert channels) is set with ` + "`regie namespaces`" + `.
 
 `
 

@@ -37,7 +37,7 @@ func TestBench(t *testing.T) {
 			t.Errorf("incomplete result %+v", r)
 		}
 	}
-	for workload, atLeast := range map[string]int{"machine": 5, "W1": 2, "W2": 5, "W3": 1, "W4": 4, "W5": 2, "start": 1, "restart": 12, "load": 7, "soak": 6} {
+	for workload, atLeast := range map[string]int{"machine": 5, "W1": 2, "W2": 5, "W3": 1, "W4": 4, "W5": 2, "start": 1, "restart": 12, "load": 7, "loops": 8, "soak": 6} {
 		if figures[workload] < atLeast {
 			t.Errorf("%d figures of %s, want at least %d", figures[workload], workload, atLeast)
 		}

@@ -354,7 +354,7 @@ func TestOutputLost(t *testing.T) {
 		var stderr strings.Builder
 		cmd := f.command(t, args...)
 		cmd.Stdout, cmd.Stderr = unwritable, &stderr
-		if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitInternal || !strings.Contains(stderr.String(), "error: write standard output: ") {
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 3 || !strings.Contains(stderr.String(), "error: write standard output: ") {
 			t.Errorf("%s: %v, %s", args, err, stderr.String())
 		}
 	}

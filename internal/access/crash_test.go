@@ -115,7 +115,7 @@ func TestTogether(t *testing.T) {
 			return err
 		},
 		func(i int) error {
-			p.Holds("ada", "team", "risk")
+			p.Holds(p.Known("ada"), "team", "risk")
 			_, err := p.Tokens(by, "-")
 			return errors.Join(err, p.Denied(t.Context(), by, access.Act{Action: fmt.Sprint(i)}))
 		},

@@ -12,7 +12,8 @@ const viaSession = "session"
 // zero value is somebody unknown, who may nothing.
 type Identity struct {
 	User string // empty: unknown
-	// Via is how the user is known: session, or token/ID.
+	// Via is how the user is known: session, token/ID, or process for a part of
+	// this one.
 	Via string
 	// Grants are the effective ones: those of the user and their groups, as far
 	// as the token has them in its scopes. ReadOnly takes from them what writes.
@@ -70,7 +71,7 @@ func (id Identity) Allow(p Permission, namespace string, writes bool) error {
 	switch {
 	case p == Public:
 		return nil
-	case id.User == "":
+	case id.User == "" && id.token == "":
 		return unauthenticated("log in, or give a token", "this needs a user who is known")
 	case writes && id.ReadOnly:
 		return denied("use one that may write", "%s is read-only", id.Via)
@@ -78,6 +79,8 @@ func (id Identity) Allow(p Permission, namespace string, writes bool) error {
 		return nil
 	case id.limited:
 		return denied("use one that is not limited, or that has it in its scopes", "user %s with %s does not have %s%s", id.User, id.Via, p, where)
+	case id.User == "":
+		return denied("", "%s does not have %s%s", id.Actor(), p, where)
 	}
 	var having []Role
 	for _, r := range roles {

@@ -28,6 +28,9 @@ type Retention struct {
 	// Last is how many runs of each workflow are kept, the newest; nil:
 	// DefaultKeepLast.
 	Last *uint32 `json:"keep_last,omitempty"`
+	// Archive: a run is copied into the archive of the server before anything of
+	// it is taken away.
+	Archive bool `json:"archive,omitempty"`
 }
 
 // KeptTimes is a Retention as times; zero: for ever.

@@ -55,6 +55,7 @@ type Service struct {
 	// that is news to the registry.
 	used, seen map[string]time.Time
 	watchers   map[*watcher]struct{}
+	insiders   map[string]insider // parts of this process, by the IDs of their tokens
 }
 
 // account is a user as stored.
@@ -125,7 +126,7 @@ func New(cfg Config) (*Service, error) {
 		perRemote: newBuckets(RemoteAttempts, RemoteAttemptEvery, MaxBuckets),
 		denials:   denials{counts: map[string]*denialCount{}},
 		used:      map[string]time.Time{}, seen: map[string]time.Time{},
-		watchers: map[*watcher]struct{}{},
+		watchers: map[*watcher]struct{}{}, insiders: map[string]insider{},
 	}, nil
 }
 

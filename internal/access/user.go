@@ -46,15 +46,16 @@ func (s *Service) Users() []User {
 	return out
 }
 
-// Holds reports whether the user is in the group of that name, or has the role of
-// that name in the namespace, and is not disabled. No group is named as a role.
-func (s *Service) Holds(user, name, namespace string) bool {
-	a, ok := s.account(user)
+// Holds reports whether the caller is in the group of that name, or has the role
+// of that name in the namespace, as far as their token goes, and is not disabled.
+// No group is named as a role.
+func (s *Service) Holds(id Identity, name, namespace string) bool {
+	a, ok := s.account(id.User)
 	if !ok || a.Disabled {
 		return false
 	}
 	return slices.Contains(a.Groups, name) ||
-		slices.ContainsFunc(grantsOf(&a, s.groupOf), func(g Grant) bool {
+		slices.ContainsFunc(id.Grants, func(g Grant) bool {
 			return string(g.Role) == name && (g.Namespace == All || g.Namespace == namespace)
 		})
 }

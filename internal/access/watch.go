@@ -57,6 +57,9 @@ func (s *Service) recheckOne(w *watcher) {
 
 // stands reports whether the identity may still do all that it may.
 func (s *Service) stands(id Identity) bool {
+	if _, inside := s.inside(id.token); inside {
+		return true
+	}
 	var now Identity
 	err := ErrUnauthenticated
 	if t, there := s.tokens.Get("", id.token); there && id.token != "" {

@@ -87,21 +87,12 @@ func (a *API) actAll(ctx context.Context, m *regiev1.ActRequest) (*regiev1.ActRe
 	}
 	out := &regiev1.ActResponse{More: more, Results: make([]*regiev1.ActResult, len(targets))}
 	positions := make([]uint64, len(targets))
-	room := make(chan struct{}, ActedAtOnce)
-	var acting sync.WaitGroup
-	for i := range targets {
+	together(len(targets), func(i int) {
 		t := &targets[i]
-		if t.refused != nil {
-			out.Results[i] = t.refused
-			continue
-		}
-		room <- struct{}{}
-		acting.Go(func() {
+		if out.Results[i] = t.refused; t.refused == nil {
 			out.Results[i], positions[i] = a.act(ctx, &t.row, m)
-			<-room
-		})
-	}
-	acting.Wait()
+		}
+	})
 	if ctx.Err() != nil {
 		return nil, failure(ctx.Err())
 	}
@@ -109,6 +100,21 @@ func (a *API) actAll(ctx context.Context, m *regiev1.ActRequest) (*regiev1.ActRe
 		out.Position = max(out.Position, p)
 	}
 	return out, nil
+}
+
+// together does something for each of n runs, for [ActedAtOnce] at the same time,
+// and returns once all is done.
+func together(n int, do func(i int)) {
+	room := make(chan struct{}, ActedAtOnce)
+	var doing sync.WaitGroup
+	for i := range n {
+		room <- struct{}{}
+		doing.Go(func() {
+			do(i)
+			<-room
+		})
+	}
+	doing.Wait()
 }
 
 func checkAct(m *regiev1.ActRequest) error {
@@ -182,9 +188,11 @@ var actionNames = map[regiev1.Action]string{
 	regiev1.Action_ACTION_RELEASE: "run.release", regiev1.Action_ACTION_RETRY: "run.retry",
 	regiev1.Action_ACTION_SET_SUCCEEDED: "run.set_succeeded", regiev1.Action_ACTION_SET_FAILED: "run.set_failed",
 	regiev1.Action_ACTION_SKIP: "run.skip", regiev1.Action_ACTION_KILL: "run.kill", regiev1.Action_ACTION_RUN_NOW: "run.run_now",
-	regiev1.Action_ACTION_COMMENT: "run.comment", regiev1.Action_ACTION_RERUN: "run.rerun",
-	regiev1.Action_ACTION_FORCE:      "run.force",
-	regiev1.Action_ACTION_COMPENSATE: "run.compensate",
+	regiev1.Action_ACTION_COMMENT: actionComment, regiev1.Action_ACTION_RERUN: "run.rerun",
+	regiev1.Action_ACTION_FORCE:        "run.force",
+	regiev1.Action_ACTION_COMPENSATE:   "run.compensate",
+	regiev1.Action_ACTION_SET_PRIORITY: "run.set_priority", regiev1.Action_ACTION_SET_DEADLINE: "run.set_deadline",
+	regiev1.Action_ACTION_ADD_WAIT: "run.add_wait", regiev1.Action_ACTION_DROP_WAIT: "run.drop_wait",
 }
 
 // act acts on one run. Whatever keeps it from being done is a result.
@@ -206,20 +214,25 @@ func (a *API) act(ctx context.Context, row *store.RunRow, m *regiev1.ActRequest)
 		done, err = a.cfg.Runtime.Retry(ctx, order)
 	case regiev1.Action_ACTION_CANCEL:
 		done, err = a.cancel(ctx, row, order)
+	case regiev1.Action_ACTION_COMMENT:
+		done, err = a.comment(ctx, row, order)
 	default:
 		done, err = a.operate(ctx, m, order)
 	}
+	return a.resultOf(ctx, row, e.Action, done, err), done.Position
+}
+
+// resultOf says what became of an action on one run.
+func (a *API) resultOf(ctx context.Context, row *store.RunRow, action string, done runtime.Done, err error) *regiev1.ActResult {
 	out := &regiev1.ActResult{Run: string(row.ID), Done: err == nil}
 	for i := range done.Affected {
 		if p := done.Affected[i].Path; p != "" {
 			out.Steps = append(out.Steps, p)
 		}
 	}
-	var refused *engine.Refusal
 	switch {
 	case err == nil:
-		return out, done.Position
-	case errors.As(err, &refused):
+	case errors.Is(err, engine.ErrRefused):
 		out.Code, out.Message = "refused", err.Error()
 	case errors.Is(err, runtime.ErrNotLive):
 		out.Code, out.Message = "run_ended", "the run has ended"
@@ -230,10 +243,10 @@ func (a *API) act(ctx context.Context, row *store.RunRow, m *regiev1.ActRequest)
 		sent, hidden := problem.Complete(ctx, failure(err), call.From(ctx).RequestID)
 		out.Code, out.Message = problem.Of(sent).GetCode(), sent.Message()
 		if hidden {
-			a.cfg.Log.ErrorContext(ctx, "an action on a run failed", "run", row.ID, "action", e.Action, "error", err)
+			a.cfg.Log.ErrorContext(ctx, "an action on a run failed", "run", row.ID, "action", action, "error", err)
 		}
 	}
-	return out, 0
+	return out
 }
 
 // cancel asks a run to end. That of a run which has ended is refused also when

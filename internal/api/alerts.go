@@ -58,7 +58,7 @@ func (a *API) ListAlerts(ctx context.Context, m *regiev1.ListAlertsRequest) (*re
 
 func alertOf(a *notify.Alert) *regiev1.Alert {
 	out := &regiev1.Alert{
-		Id: a.ID, Namespace: a.Namespace, Cause: string(a.Cause), Workflow: a.Workflow, Run: string(a.Run), Text: a.Text,
+		Id: a.ID, Namespace: a.Namespace, Cause: string(a.Cause), Workflow: a.Workflow, Connection: a.Connection, Run: string(a.Run), Text: a.Text,
 		State: string(a.State), Owner: a.Owner, OpenedAt: timeOf(a.OpenedAt), UpdatedAt: timeOf(a.UpdatedAt), ClosedAt: timeOf(a.ClosedAt),
 		Count: a.Count, AcknowledgedBy: a.AcknowledgedBy, Silenced: a.Silenced,
 	}

@@ -35,7 +35,10 @@ type Config struct {
 	Workers  Workers
 	Logs     Logs
 	Blobs    Blobs
+	Values   Values
 	Eraser   Eraser
+	// Archive says that there is an archive for what retention takes away.
+	Archive bool
 	// Timetable, Alerts, Audit, Backup and System are parts of the server.
 	Timetable Timetable
 	Alerts    *notify.Service
@@ -139,31 +142,37 @@ func (a *API) reached(ctx context.Context, position uint64) error {
 	return failure(err)
 }
 
-// history folds the events of a run. Erased says that its payload is gone, maybe
-// since the row was read.
-func (a *API) history(ctx context.Context, row *store.RunRow) (run *history.Run, erased bool, err error) {
+// history folds the events of a run and keeps the steps that only names, nil: all.
+// Erased says that its payload is gone, maybe since the row was read.
+func (a *API) history(
+	ctx context.Context, row *store.RunRow, only func(number int, path string) bool,
+) (builder *history.Builder, erased bool, err error) {
 	machine, err := a.cfg.Machines.Stored(ctx, a.cfg.Store, row.Program)
 	if err != nil {
 		return nil, false, err
 	}
-	records, err := a.cfg.Store.Events(ctx, row.ID, 1)
-	if err != nil {
-		return nil, false, err
-	}
-	var events []engine.Event
-	for i := range records {
-		more, err := engine.DecodeEvents(records[i].Control, records[i].Payload)
+	builder = history.NewBuilder(string(row.ID), machine)
+	builder.Only(only)
+	for record, err := range a.cfg.Store.Events(ctx, row.ID, 1) {
 		if err != nil {
 			return nil, false, err
 		}
-		events = append(events, more...)
+		// The first event always has the input.
+		erased = erased || record.Payload == nil && record.First == 1
+		events, err := engine.DecodeEvents(record.Control, record.Payload)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range events {
+			if _, err := builder.Add(&events[i]); err != nil {
+				return nil, false, err
+			}
+		}
 		if ctx.Err() != nil {
 			return nil, false, ctx.Err()
 		}
 	}
-	run, err = history.Read(string(row.ID), machine, events)
-	// The first event always has the input.
-	return run, len(records) > 0 && records[0].Payload == nil, err
+	return builder, erased, nil
 }
 
 // about is what a program says about itself.

@@ -59,7 +59,7 @@ func ask(v runtime.View, a *engine.Activation) *asked {
 
 // questions are those of a run, the oldest first.
 func questions(v runtime.View) (out []*asked) {
-	if v.Run == nil {
+	if v.Run == nil || !v.Run.Asks() {
 		return nil
 	}
 	for _, act := range v.Run.Acts {
@@ -142,7 +142,7 @@ func (a *API) authorsOf(q *asked) ([]string, error) {
 func (a *API) rolesIn(identity access.Identity, q *asked) []string {
 	var out []string
 	for _, name := range q.question.Roles {
-		if a.cfg.Access.Holds(identity.User, name, q.row.Namespace) {
+		if a.cfg.Access.Holds(identity, name, q.row.Namespace) {
 			out = append(out, name)
 		}
 	}

@@ -36,7 +36,7 @@ func (a *API) kept(ctx context.Context, namespace, run string) (store.RunRow, *h
 	if err != nil {
 		return row, nil, err
 	}
-	seen, erased, err := a.history(ctx, &row)
+	seen, erased, err := a.history(ctx, &row, nil)
 	if err != nil {
 		return row, nil, failure(err)
 	}
@@ -46,7 +46,7 @@ func (a *API) kept(ctx context.Context, namespace, run string) (store.RunRow, *h
 	if erased {
 		return row, nil, nil
 	}
-	return row, seen, nil
+	return row, seen.Run(), nil
 }
 
 // ListArtifacts lists the files that steps have left.

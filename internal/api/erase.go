@@ -30,6 +30,6 @@ func (a *API) EraseRun(ctx context.Context, m *regiev1.EraseRunRequest) (*regiev
 		return nil, failure(err)
 	}
 	return &regiev1.EraseRunResponse{
-		Run: string(row.ID), Existing: done.Existing, Events: done.Events, Logs: uint32(done.Logs), Position: done.Position,
+		Run: string(row.ID), Existing: done.Existing, Events: done.Events, Logs: uint32(done.Logs), Position: done.Position, Copies: uint32(done.Copies),
 	}, nil
 }

@@ -165,8 +165,11 @@ func eventText(out *regiev1.Event, ev *engine.Event) string {
 	if out.GetPath() != "" {
 		text = out.GetPath() + ": " + what
 	}
-	if ev.Kind == engine.EvRetryAsked && ev.Trigger != "" {
+	switch {
+	case ev.Kind == engine.EvRetryAsked && ev.Trigger != "":
 		text = ev.Trigger + " asked"
+	case ev.Trigger == engine.ByNamespace:
+		text = what + " with its namespace"
 	}
 	switch {
 	case ev.Attempt > 0 && ev.Outcome != "":
@@ -192,17 +195,20 @@ var eventWords = map[engine.EventKind]string{
 	engine.EvAccepted: "run accepted", engine.EvFrameOpened: "block opened", engine.EvFrameVerdict: "block decided",
 	engine.EvFrameEnded: "block ended", engine.EvEntered: "began", engine.EvNotEntered: "will not run",
 	engine.EvAttempt: "handed out", engine.EvAttemptEnded: "attempt ended", engine.EvMapOpened: "items known",
-	engine.EvLoopOpened: "turns begin",
-	engine.EvResult:     "has a result", engine.EvError: "has an error", engine.EvTimerSet: "waits", engine.EvTimerFired: "time is up",
+	engine.EvLoopOpened: "turns begin", engine.EvOutputsKept: "outputs put away",
+	engine.EvResult: "has a result", engine.EvError: "has an error", engine.EvTimerSet: "waits", engine.EvTimerFired: "time is up",
 	engine.EvRetry: "tries again", engine.EvCaught: "error handled", engine.EvAssigned: "variables set",
 	engine.EvStopping: "told to stop", engine.EvUnknown: "outcome unknown", engine.EvEnded: "ended",
 	engine.EvCancelAsked: "cancel asked", engine.EvRunEnded: "run ended", engine.EvHeld: "held", engine.EvReleased: "released",
 	engine.EvForced: "does not wait for what it needs", engine.EvRerun: "steps run again", engine.EvReentered: "began again",
 	engine.EvQueued: "queued", engine.EvGranted: "granted",
 	engine.EvSettled: "set", engine.EvCommented: "comment",
+	engine.EvPrioritySet: "priority set", engine.EvDeadlineSet: "deadline set",
+	engine.EvWaitAdded: "a wait was added", engine.EvWaitDropped: "a wait was dropped",
 	engine.EvUndoAsked: "compensation asked", engine.EvUndoBegun: "compensation begins", engine.EvUndone: "compensated",
 	engine.EvUndoWaits: "a person must say what it did", engine.EvUndoAnswered: "a person said what it did",
 	engine.EvFailureHeld: "failure held", engine.EvRetryAsked: "retry asked", engine.EvFrameReopened: "block reopened", engine.EvReopened: "reopened",
+	engine.EvRestored: "goes on with what was over",
 }
 
 // WatchRuns streams runs as they change. The first message comes at once, also

@@ -127,9 +127,7 @@ func (a *API) SetLimit(ctx context.Context, m *regiev1.SetLimitRequest) (*regiev
 	case err != nil:
 		return nil, failure(err)
 	}
-	if err := a.cfg.Limits.Refresh(ctx); err != nil {
-		return nil, failure(err)
-	}
+	a.refreshLimits(ctx)
 	v, _, err := a.cfg.Runtime.Limit(ctx, gate.ID{Namespace: m.GetNamespace(), Name: m.GetLimit()})
 	if err != nil {
 		return nil, failure(err)
@@ -190,15 +188,15 @@ func (a *API) setCondition(ctx context.Context, fact gate.Fact, holds bool, reas
 	if err := a.namespaceThere(fact.Namespace); err != nil {
 		return false, 0, err
 	}
-	e := a.by(ctx, reason)
-	e.Action, e.Namespace, e.Object = "condition.delete", fact.Namespace, "condition/"+fact.Name
+	act := access.Act{Action: "condition.delete", Namespace: fact.Namespace, Object: "condition/" + fact.Name, Reason: reason}
 	if holds {
-		e.Action = "condition.add"
+		act.Action = "condition.add"
 	}
 	if fact.Date != "" {
-		e.Detail = fmt.Appendf(nil, `{"date":%q}`, fact.Date)
+		act.Detail = map[string]any{"date": fact.Date}
 	}
-	changed, position, err = a.cfg.Runtime.SetCondition(ctx, runtime.ConditionChange{Fact: fact, Holds: holds, Entries: []store.Entry{e}})
+	change := runtime.ConditionChange{Fact: fact, Holds: holds, Entries: []store.Entry{identityOf(ctx).Done(act)}}
+	changed, position, err = a.cfg.Runtime.SetCondition(ctx, change)
 	if errors.Is(err, gate.ErrFact) {
 		return false, 0, refuse(connect.CodeInvalidArgument, problem.CodeInvalid, err.Error(), "")
 	}

@@ -12,6 +12,7 @@ import (
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
+	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/filter"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
@@ -165,6 +166,15 @@ func (a *API) runQuery(ctx context.Context, namespace string, permission access.
 		q.store.Namespaces = q.only
 	}
 	return q, nil
+}
+
+// live leaves out runs that have ended.
+func (q *runQuery) live() {
+	states := []string{string(engine.Pending), string(engine.Queued), string(engine.Running), string(engine.Waiting)}
+	if q.store.States != nil {
+		states = slices.DeleteFunc(states, func(s string) bool { return !slices.Contains(q.store.States, s) })
+	}
+	q.store.States, q.none = states, q.none || len(states) == 0
 }
 
 // namespaces are those that a request names: one, or with "-" all in which the

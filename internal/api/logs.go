@@ -83,11 +83,11 @@ func (a *API) findLog(ctx context.Context, namespace, run, path string, attempt 
 	if err != nil {
 		return nil, err
 	}
-	seen, _, err := a.history(ctx, &row)
+	seen, _, err := a.history(ctx, &row, func(_ int, at string) bool { return at == path })
 	if err != nil {
 		return nil, failure(err)
 	}
-	out := &logOf{row: row, step: stepAt(seen, path), attempt: int(attempt)}
+	out := &logOf{row: row, step: stepAt(seen.Run(), path), attempt: int(attempt)}
 	switch {
 	case out.step == nil:
 		return nil, noStep(row.ID, path)

@@ -21,7 +21,7 @@ func retentionOf(r *access.Retention) *regiev1.Retention {
 	if *r == (access.Retention{}) {
 		return nil
 	}
-	return &regiev1.Retention{KeepRuns: r.Runs, KeepPayloads: r.Payloads, KeepLogs: r.Logs, KeepLast: r.Last}
+	return &regiev1.Retention{KeepRuns: r.Runs, KeepPayloads: r.Payloads, KeepLogs: r.Logs, KeepLast: r.Last, Archive: r.Archive}
 }
 
 // ListNamespaces lists those in which the caller may do anything. Variables are
@@ -41,9 +41,14 @@ func (a *API) ListNamespaces(ctx context.Context, m *regiev1.ListNamespacesReque
 	if err != nil {
 		return nil, err
 	}
+	holds, err := a.cfg.Runtime.NamespaceHolds(ctx)
+	if err != nil {
+		return nil, failure(err)
+	}
 	out := &regiev1.ListNamespacesResponse{NextPageToken: next}
 	for i := range mine {
 		n := namespaceOf(&mine[i])
+		n.Held = holdOf(holds, n.GetName())
 		for _, p := range identity.Permissions(n.GetName()) {
 			n.Permissions = append(n.Permissions, p.String())
 		}
@@ -62,7 +67,10 @@ func (a *API) PutNamespace(ctx context.Context, m *regiev1.PutNamespaceRequest) 
 		Environment: m.GetEnvironment(), Callers: m.GetCallers(), MaxRuns: m.GetMaxRuns(), MaxSteps: m.GetMaxSteps(),
 	}
 	if r := m.GetRetention(); r != nil {
-		n.Retention = access.Retention{Runs: r.GetKeepRuns(), Payloads: r.GetKeepPayloads(), Logs: r.GetKeepLogs(), Last: r.KeepLast}
+		n.Retention = access.Retention{Runs: r.GetKeepRuns(), Payloads: r.GetKeepPayloads(), Logs: r.GetKeepLogs(), Last: r.KeepLast, Archive: r.GetArchive()}
+		if r.GetArchive() && !a.cfg.Archive {
+			return nil, invalid("retention.archive", "this server has no archive; name its folder in the configuration (archive.folder)")
+		}
 	}
 	position, err := a.cfg.Access.PutNamespace(ctx, identityOf(ctx), n)
 	if err != nil {
@@ -93,6 +101,13 @@ func (a *API) DeleteNamespace(ctx context.Context, m *regiev1.DeleteNamespaceReq
 func (a *API) namespaceFree(ctx context.Context, name string) error {
 	if len(a.cfg.Catalog.Workflows(name)) > 0 {
 		return refuse(connect.CodeFailedPrecondition, "namespace_in_use", "namespace "+name+" has workflows", "delete them first")
+	}
+	holds, err := a.cfg.Runtime.NamespaceHolds(ctx)
+	if err != nil {
+		return failure(err)
+	}
+	if holds[name].Held { // one of the same name would be held from its first run on
+		return refuse(connect.CodeFailedPrecondition, "namespace_in_use", "namespace "+name+" is held", "release it first: `regie release --namespace "+name+" --all`")
 	}
 	rows, err := a.cfg.Store.LiveRuns(ctx)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/value"
@@ -28,6 +29,12 @@ func checkOperation(m *regiev1.ActRequest) error {
 			return invalid("reason", "the note is missing")
 		}
 	default:
+	}
+	if err := checkAdjustment(m); err != nil {
+		return err
+	}
+	if err := checkWaits(m); err != nil {
+		return err
 	}
 	if m.GetRedo() && m.GetAction() != regiev1.Action_ACTION_RERUN {
 		return invalid("redo", "it belongs to ACTION_RERUN")
@@ -52,6 +59,53 @@ func checkOperation(m *regiev1.ActRequest) error {
 	return err
 }
 
+// conditionsOf are the conditions that a request adds or drops.
+func conditionsOf(m *regiev1.ActRequest) []gate.Fact {
+	facts := make([]gate.Fact, len(m.GetConditions()))
+	for i, c := range m.GetConditions() {
+		facts[i] = gate.Fact{Name: c.GetName(), Date: c.GetDate()}
+	}
+	return facts
+}
+
+// checkWaits refuses conditions that cannot be, or belong to another action.
+func checkWaits(m *regiev1.ActRequest) error {
+	waits := m.GetAction() == regiev1.Action_ACTION_ADD_WAIT || m.GetAction() == regiev1.Action_ACTION_DROP_WAIT
+	switch n := len(m.GetConditions()); {
+	case !waits && n > 0:
+		return invalid("conditions", "they belong to ACTION_ADD_WAIT and ACTION_DROP_WAIT")
+	case waits && (n == 0 || n > gate.MaxNeeds):
+		return invalid("conditions", "there are %d; give at least one and at most %d", n, gate.MaxNeeds)
+	case waits && len(m.GetSteps()) == 0:
+		return invalid("steps", "name the steps")
+	}
+	for _, f := range conditionsOf(m) {
+		if err := f.Check(); err != nil {
+			return invalid("conditions", "%v", err)
+		}
+	}
+	return nil
+}
+
+// checkAdjustment refuses a priority or a deadline that cannot be, or belongs to
+// another action.
+func checkAdjustment(m *regiev1.ActRequest) error {
+	priority, at := m.GetPriority(), m.GetFinishBy()
+	switch {
+	case m.Priority != nil && m.GetAction() != regiev1.Action_ACTION_SET_PRIORITY:
+		return invalid("priority", "it belongs to ACTION_SET_PRIORITY")
+	case priority < -gate.MaxPriority || priority > gate.MaxPriority:
+		return invalid("priority", "it is %d; it lies between %d and %d", priority, -gate.MaxPriority, gate.MaxPriority)
+	case at != nil && m.GetAction() != regiev1.Action_ACTION_SET_DEADLINE:
+		return invalid("finish_by", "it belongs to ACTION_SET_DEADLINE")
+	case at != nil && (!at.IsValid() || at.AsTime().Year() > store.MaxYear || at.AsTime().Unix() <= 0):
+		return invalid("finish_by", "it is no instant between 1970 and the year %d", store.MaxYear)
+	case m.GetAction() == regiev1.Action_ACTION_SET_DEADLINE && len(m.GetSteps()) > 0:
+		return invalid("steps", "a deadline is that of a whole run")
+	}
+	return nil
+}
+
 // environmentProd is the environment in which what operators do is confirmed.
 const environmentProd = "prod"
 
@@ -66,15 +120,20 @@ func (a *API) checkConfirmed(m *regiev1.ActRequest) error {
 	if m.GetConfirmed() || m.GetDryRun() {
 		return nil
 	}
+	return a.needsNoConfirmation(m.GetNamespace())
+}
+
+// needsNoConfirmation refuses what was not confirmed in production.
+func (a *API) needsNoConfirmation(namespace string) error {
 	environment := a.cfg.System.Info().Environment
-	if n, ok := a.cfg.Access.Namespace(m.GetNamespace()); ok && n.Environment != "" {
+	if n, ok := a.cfg.Access.Namespace(namespace); ok && n.Environment != "" {
 		environment = n.Environment
 	}
 	if environment != environmentProd {
 		return nil
 	}
 	return refuse(connect.CodeFailedPrecondition, "confirmation_needed",
-		fmt.Sprintf("namespace %s is of the environment %s, where this has to be confirmed", m.GetNamespace(), environment),
+		fmt.Sprintf("namespace %s is of the environment %s, where this has to be confirmed", namespace, environment),
 		"look at a dry run first; then confirm it: `--yes`, or \"confirmed\": true")
 }
 
@@ -117,10 +176,25 @@ func operationOf(m *regiev1.ActRequest, order engine.Action) (engine.Input, erro
 		return engine.Rerun{Action: order, Redo: m.GetRedo()}, nil
 	case regiev1.Action_ACTION_FORCE:
 		return engine.Force{Action: order, Prerequisites: m.GetPrerequisites()}, nil
-	case regiev1.Action_ACTION_COMPENSATE:
-		return engine.Compensate{Action: order}, nil
+	case regiev1.Action_ACTION_ADD_WAIT:
+		return engine.AddWait{Action: order, Conditions: conditionsOf(m)}, nil
+	case regiev1.Action_ACTION_DROP_WAIT:
+		return engine.DropWait{Action: order, Conditions: conditionsOf(m)}, nil
+	case regiev1.Action_ACTION_SET_PRIORITY:
+		in := engine.SetPriority{Action: order}
+		if m.Priority != nil {
+			priority := int(m.GetPriority())
+			in.Priority = &priority
+		}
+		return in, nil
+	case regiev1.Action_ACTION_SET_DEADLINE:
+		in := engine.SetDeadline{Action: order}
+		if m.GetFinishBy() != nil {
+			in.FinishBy = store.Time(m.GetFinishBy().AsTime())
+		}
+		return in, nil
 	default: // the enum has no other
-		return engine.Comment{Action: order}, nil
+		return engine.Compensate{Action: order}, nil
 	}
 }
 
@@ -133,12 +207,12 @@ func (a *API) repeated(ctx context.Context, m *regiev1.StartRunRequest) (store.R
 	if row.Workflow != m.GetWorkflow() {
 		return row, value.Null, invalid("rerun_of", "run %s is of workflow %s", row.ID, row.Workflow)
 	}
-	run, erased, err := a.history(ctx, &row)
+	seen, erased, err := a.history(ctx, &row, func(int, string) bool { return false })
 	switch {
 	case err != nil:
 		return row, value.Null, failure(err)
 	case erased && m.GetInput() == nil:
 		return row, value.Null, invalid("input", "the input of run %s was erased: give one", row.ID)
 	}
-	return row, run.Input, nil
+	return row, seen.Run().Input, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/calendar"
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/history"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/value"
@@ -56,7 +58,7 @@ func (a *API) StartRun(ctx context.Context, m *regiev1.StartRunRequest) (*regiev
 		if err != nil {
 			return nil, err
 		}
-		trigger = "rerun/" + string(old.ID)
+		trigger = runtime.TriggerRerun + string(old.ID)
 		if date == "" {
 			date = old.BusinessDate
 		}
@@ -150,13 +152,20 @@ func (a *API) GetRun(ctx context.Context, m *regiev1.GetRunRequest) (*regiev1.Ge
 	if err != nil {
 		return nil, err
 	}
+	page, err := pageOfSteps(m.GetStepsFrom(), m.GetStepsLimit())
+	if err != nil {
+		return nil, err
+	}
 	out := &regiev1.GetRunResponse{Run: a.run(ctx, &row)}
 	if m.GetSteps() {
-		run, _, err := a.history(ctx, &row)
+		seen, _, err := a.history(ctx, &row, page.only)
 		if err != nil {
 			return nil, failure(err)
 		}
-		out.Steps = a.steps(&row, run)
+		out.Steps, out.NextSteps = a.steps(&row, seen.Run()), page.next(seen)
+	}
+	if err := a.addNotes(ctx, row.ID, out); err != nil {
+		return nil, failure(err)
 	}
 	return out, nil
 }
@@ -171,7 +180,20 @@ func (a *API) GetRunData(ctx context.Context, m *regiev1.GetRunDataRequest) (*re
 	if err != nil {
 		return nil, err
 	}
-	run, erased, err := a.history(ctx, &row)
+	page, err := pageOfSteps(m.GetStepsFrom(), m.GetStepsLimit())
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]bool{}
+	for _, p := range m.GetPaths() {
+		wanted[p] = true
+	}
+	all := m.GetSteps() && len(wanted) == 0
+	only := func(_ int, path string) bool { return wanted[path] }
+	if all {
+		only = page.only
+	}
+	seen, erased, err := a.history(ctx, &row, only)
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -181,23 +203,48 @@ func (a *API) GetRunData(ctx context.Context, m *regiev1.GetRunDataRequest) (*re
 	if erased {
 		return &regiev1.GetRunDataResponse{Erased: true}, nil
 	}
+	out := dataOf(seen.Run())
+	if all {
+		out.NextSteps = page.next(seen)
+	}
+	return out, nil
+}
+
+// MaxSteps is how many steps one answer has at most.
+const MaxSteps = 20_000
+
+// stepPage is which steps an answer shows.
+type stepPage struct{ from, most uint64 }
+
+func pageOfSteps(from uint64, limit uint32) (stepPage, error) {
+	if limit > MaxSteps {
+		return stepPage{}, invalid("steps_limit", "it is %d; it lies between 1 and %d", limit, MaxSteps)
+	}
+	return stepPage{from: from, most: uint64(cmp.Or(limit, MaxSteps))}, nil
+}
+
+// only keeps the steps of the page.
+func (p stepPage) only(number int, _ string) bool {
+	return uint64(number) >= p.from && uint64(number)-p.from < p.most
+}
+
+// next is where the next answer begins, 0 if there are no more steps.
+func (p stepPage) next(seen *history.Builder) uint64 {
+	if began := uint64(seen.Began()); began > p.from && began-p.from > p.most {
+		return p.from + p.most
+	}
+	return 0
+}
+
+// dataOf is the payload of a run, and of its steps.
+func dataOf(run *history.Run) *regiev1.GetRunDataResponse {
 	out := &regiev1.GetRunDataResponse{Input: jsonOf(run.Input), Output: jsonOf(run.Output), Error: errorOf(run.Error), CancelReason: run.CancelReason}
-	if !m.GetSteps() && len(m.GetPaths()) == 0 {
-		return out, nil
-	}
-	wanted := map[string]bool{}
-	for _, p := range m.GetPaths() {
-		wanted[p] = true
-	}
 	for _, s := range run.Steps {
-		if len(wanted) > 0 && !wanted[s.Path] {
-			continue
-		}
 		out.Steps = append(out.Steps, &regiev1.StepData{
 			Path: s.Path, Input: jsonOf(s.Input), Output: jsonOf(s.Output), Error: errorOf(s.Error), Warning: s.Warning,
 		})
 	}
-	return out, nil
+	return out
 }
 
 // find reads the row of a run that is in the namespace: one in another is not

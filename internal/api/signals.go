@@ -9,8 +9,6 @@ import (
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/access"
-	"github.com/regie-dev/regie/internal/api/call"
-	"github.com/regie-dev/regie/internal/api/problem"
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/filter"
 	"github.com/regie-dev/regie/internal/runtime"
@@ -18,7 +16,7 @@ import (
 	"github.com/regie-dev/regie/internal/value"
 )
 
-// SendSignal sends a signal to a run, or to all live ones that a filter has.
+// SendSignal sends a signal to a run, or to the live ones that a filter has.
 func (a *API) SendSignal(ctx context.Context, m *regiev1.SendSignalRequest) (*regiev1.SendSignalResponse, error) {
 	in, err := signalOf(ctx, m)
 	if err != nil {
@@ -30,26 +28,33 @@ func (a *API) SendSignal(ctx context.Context, m *regiev1.SendSignalRequest) (*re
 	if err := identityOf(ctx).Allow(access.RunsRead, m.GetNamespace(), false); err != nil {
 		return nil, a.refused(ctx, err)
 	}
-	now := a.cfg.Now()
-	q, err := a.runQuery(ctx, m.GetNamespace(), access.RunsSignal, m.GetFilter(), now)
+	at, err := openToken[runToken](m.GetPageToken(), listOf(m.GetNamespace(), m.GetFilter()))
 	if err != nil {
 		return nil, err
 	}
-	rows, next, err := a.matching(ctx, q, runToken{At: now}, MaxActed, math.MaxInt, filter.Yes)
+	if at.At.IsZero() {
+		at.At = a.cfg.Now()
+	}
+	q, err := a.runQuery(ctx, m.GetNamespace(), access.RunsSignal, m.GetFilter(), at.At)
+	if err != nil {
+		return nil, err
+	}
+	q.live()
+	rows, next, err := a.matching(ctx, q, at, MaxActed, math.MaxInt, filter.Yes)
 	if err != nil {
 		return nil, failure(err)
 	}
-	out := &regiev1.SendSignalResponse{More: next != ""}
-	for i := range rows {
-		if rows[i].Ended() {
-			continue
-		}
-		result, position := a.signal(ctx, &rows[i], in)
-		out.Results = append(out.Results, result)
-		out.Position = max(out.Position, position)
-		if ctx.Err() != nil {
-			return nil, failure(ctx.Err())
-		}
+	out := &regiev1.SendSignalResponse{Results: make([]*regiev1.ActResult, len(rows)), NextPageToken: next}
+	positions := make([]uint64, len(rows))
+	together(len(rows), func(i int) {
+		done, err := a.signal(ctx, &rows[i], in)
+		out.Results[i], positions[i] = a.resultOf(ctx, &rows[i], "run.signal", done, err), done.Position
+	})
+	if ctx.Err() != nil {
+		return nil, failure(ctx.Err())
+	}
+	for _, p := range positions {
+		out.Position = max(out.Position, p)
 	}
 	return out, nil
 }
@@ -57,6 +62,9 @@ func (a *API) SendSignal(ctx context.Context, m *regiev1.SendSignalRequest) (*re
 func signalOf(ctx context.Context, m *regiev1.SendSignalRequest) (in engine.Signal, err error) {
 	if (m.GetRun() == "") == (m.GetFilter() == "") {
 		return in, invalid("run", "give one of run and filter")
+	}
+	if m.GetPageToken() != "" && m.GetFilter() == "" {
+		return in, invalid("page_token", "it belongs to a filter")
 	}
 	if err := engine.CheckSignalName(m.GetName()); err != nil {
 		return in, invalid("name", "%v", err)
@@ -90,37 +98,30 @@ func (a *API) signalOne(ctx context.Context, m *regiev1.SendSignalRequest, in en
 	if string(row.ID) != m.GetRun() && !identityOf(ctx).May(access.RunsRead, m.GetNamespace()) {
 		return nil, notFound("run_not_found", "there is no run %q in namespace %s", m.GetRun(), m.GetNamespace())
 	}
-	result, position := a.signal(ctx, &row, in)
-	if !result.GetDone() {
-		return nil, refuse(connect.CodeFailedPrecondition, result.GetCode(), result.GetMessage(), "`regie why RUN` says what the run waits for")
+	done, err := a.signal(ctx, &row, in)
+	if err != nil {
+		return nil, signalFailure(err)
 	}
-	return &regiev1.SendSignalResponse{Results: []*regiev1.ActResult{result}, Position: position}, nil
+	return &regiev1.SendSignalResponse{Results: []*regiev1.ActResult{a.resultOf(ctx, &row, "run.signal", done, nil)}, Position: done.Position}, nil
 }
 
-// signal sends a signal to one run. Whatever keeps it from coming is a result.
-func (a *API) signal(ctx context.Context, row *store.RunRow, in engine.Signal) (*regiev1.ActResult, uint64) {
+// signalFailure is why a run that was named did not take a signal, as an error of
+// the API.
+func signalFailure(err error) error {
+	const hint = "`regie why RUN` says what the run waits for"
+	switch {
+	case errors.Is(err, engine.ErrRefused):
+		return refuse(connect.CodeFailedPrecondition, "refused", err.Error(), hint)
+	case errors.Is(err, runtime.ErrNotLive):
+		return refuse(connect.CodeFailedPrecondition, "run_ended", "the run has ended", hint)
+	}
+	return failure(err)
+}
+
+// signal sends a signal to one run.
+func (a *API) signal(ctx context.Context, row *store.RunRow, in engine.Signal) (runtime.Done, error) {
 	e := identityOf(ctx).Done(access.Act{
 		Action: "run.signal", Namespace: row.Namespace, Object: "run/" + string(row.ID), Detail: map[string]any{"signal": in.Name},
 	})
-	done, err := a.cfg.Runtime.Signal(ctx, row.ID, in, []store.Entry{e})
-	out := &regiev1.ActResult{Run: string(row.ID), Done: err == nil}
-	for i := range done.Affected {
-		if p := done.Affected[i].Path; p != "" {
-			out.Steps = append(out.Steps, p)
-		}
-	}
-	switch {
-	case err == nil:
-	case errors.Is(err, engine.ErrRefused):
-		out.Code, out.Message = "refused", err.Error()
-	case errors.Is(err, runtime.ErrNotLive):
-		out.Code, out.Message = "run_ended", "the run has ended"
-	default:
-		sent, hidden := problem.Complete(ctx, failure(err), call.From(ctx).RequestID)
-		out.Code, out.Message = problem.Of(sent).GetCode(), sent.Message()
-		if hidden {
-			a.cfg.Log.ErrorContext(ctx, "a signal to a run failed", "run", row.ID, "error", err)
-		}
-	}
-	return out, done.Position
+	return a.cfg.Runtime.Signal(ctx, row.ID, in, []store.Entry{e})
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -94,22 +93,42 @@ func (t *taker) again(ctx context.Context, holding []string) (*regiev1.TakenTask
 		if v.Run == nil || v.Row.Namespace != t.namespace {
 			return true
 		}
-		for _, id := range slices.Sorted(maps.Keys(v.Run.Acts)) {
-			a := v.Run.Acts[id]
-			if a.Phase != engine.PhaseMessage || a.Taker != t.worker || a.TakenBy != actor || a.CancelAsked {
+		var first *engine.Activation
+		for _, a := range v.Run.Acts {
+			if a.Phase != engine.PhaseMessage || a.Taker != t.worker || a.TakenBy != actor || a.CancelAsked || first != nil && first.ID < a.ID {
 				continue
 			}
 			activity := v.Machine.Activity(v.Run, a)
 			if activity != t.activity && lastPart(activity) != t.activity || slices.Contains(holding, engine.Token(v.Run, a, a.Attempt)) {
 				continue
 			}
-			found = taken(v.Machine, v.Run, a)
-			found.Activity = activity
-			return false
+			first = a
 		}
-		return true
+		if first == nil {
+			return true
+		}
+		found = taken(v.Machine, v.Run, first)
+		found.Activity = v.Machine.Activity(v.Run, first)
+		return false
 	})
-	return found, failure(err)
+	if err != nil || found == nil {
+		return nil, failure(err)
+	}
+	if err := t.fits(found); err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// fits refuses work that the worker was not made for.
+func (t *taker) fits(task *regiev1.TakenTask) error {
+	if t.version == "" || task.GetTypeVersion() == t.version {
+		return nil
+	}
+	return refuse(connect.CodeFailedPrecondition, "type_version", fmt.Sprintf(
+		"the work of step %s of run %s is of version %s of the task type %s, the worker was made for %s",
+		task.GetPath(), task.GetRun(), cmp.Or(task.GetTypeVersion(), "(none)"), t.activity, t.version),
+		"start a worker that was made for that version, or cancel the run")
 }
 
 // wait looks for work, and again whenever some may have come.
@@ -169,13 +188,11 @@ func (t *taker) take(ctx context.Context, o *offered) (*regiev1.TakenTask, error
 		return taken(v.Machine, v.Run, a)
 	})
 	task, _ := seen.(*regiev1.TakenTask)
-	if err == nil && task != nil && t.version != "" && task.GetTypeVersion() != t.version {
-		t.api.cfg.Runtime.OfferAgain() // somebody else may be made for it
-		return nil, refuse(connect.CodeFailedPrecondition, "type_version", fmt.Sprintf(
-			"the work of step %s of run %s is of version %s of the task type %s, the worker was made for %s", task.GetPath(), task.GetRun(), cmp.Or(task.GetTypeVersion(), "(none)"), t.activity, t.version),
-			"start a worker that was made for that version, or cancel the run")
-	}
 	if err == nil && task != nil {
+		if err := t.fits(task); err != nil {
+			t.api.cfg.Runtime.OfferAgain() // somebody else may be made for it
+			return nil, err
+		}
 		task.Activity = o.activity
 		e := identityOf(ctx).Done(access.Act{
 			Action: "task.take", Namespace: t.namespace, Object: "run/" + string(o.run),

@@ -91,6 +91,7 @@ func Regie() Rules {
 			// Workflows to learn from, and what operators install, with their tests.
 			{Name: "examples", Packages: []string{"examples/...", "deploy"}},
 			{Name: "command", Packages: []string{"cmd/..."}},
+			{Name: "binary", Packages: []string{"command"}},
 			{Name: "command line", Packages: []string{"internal/cli/..."}, Neighbours: true},
 			// Drives whole parts of Regie: simulator, benchmark, definition tests.
 			{Name: "harness", Neighbours: true, Packages: []string{
@@ -113,7 +114,7 @@ func Regie() Rules {
 			{Name: "supervision", Neighbours: true, Packages: []string{"internal/executor/supervised/..."}},
 			{Name: "adapter", Packages: []string{
 				"internal/store/...", "internal/executor/...", "internal/connector/...",
-				"internal/blob/...", "internal/secret/...",
+				"internal/blob/...", "internal/secret/...", "internal/archive",
 			}},
 			{Name: "test support", TestOnly: true, Neighbours: true, Packages: []string{
 				"internal/store/storetest", "internal/executor/executortest", "internal/connector/connectortest",
@@ -121,7 +122,7 @@ func Regie() Rules {
 			}},
 			// Files, sockets and formats that several adapters and services share.
 			{Name: "support", Neighbours: true, Packages: []string{
-				"internal/egress", "internal/tasklog", "internal/bundle", "internal/datadir", "internal/project",
+				"internal/egress", "internal/large", "internal/tasklog", "internal/bundle", "internal/datadir", "internal/project",
 				"internal/secret",
 			}},
 			{Name: "contract", Packages: []string{

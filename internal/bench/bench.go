@@ -51,7 +51,7 @@ type Config struct {
 // Workloads are the names that Config.Only takes, in the order in which they
 // run: machine measures the limits and always runs.
 func Workloads() []string {
-	return []string{"W1", "W2", "W3", "W4", "W5", "start", "restart", "load", "soak"}
+	return []string{"W1", "W2", "W3", "W4", "W5", "start", "restart", "load", "loops", "soak"}
 }
 
 // asked are those that run only when they are named: they take long.
@@ -79,7 +79,7 @@ func Run(ctx context.Context, cfg Config) ([]Result, error) {
 	}
 	steps := map[string]func(context.Context) error{
 		"W1": b.sequence, "W2": b.burst, "W3": b.fanOut, "W4": b.pace, "W5": b.processes,
-		"start": b.start, "restart": b.restart, "load": b.load, "soak": b.soak,
+		"start": b.start, "restart": b.restart, "load": b.load, "loops": b.loops, "soak": b.soak,
 	}
 	for _, name := range Workloads() {
 		if (len(cfg.Only) > 0 || asked(name)) && !slices.Contains(cfg.Only, name) {

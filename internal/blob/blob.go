@@ -51,6 +51,12 @@ type Store interface {
 	Open(run, sha256 string) (io.ReadCloser, error)
 }
 
+// Lister knows which blobs runs have.
+type Lister interface {
+	// ListBlobs are the blobs of a run, in the order of their names.
+	ListBlobs(run string) ([]Ref, error)
+}
+
 // Remover takes the blobs of runs away.
 type Remover interface {
 	// RemoveBlobs deletes all blobs of a run, durably, and returns how many

@@ -8,6 +8,10 @@ const (
 	MaxProbes   = 100
 )
 
+// IdleFor is how long a breaker is half open that no probe asks: then it closes,
+// since nobody seems to use the place any more.
+const IdleFor = 12 * time.Hour
+
 // Policy says when a breaker opens and closes. The zero Policy never opens.
 type Policy struct {
 	// Failures in a row within Within open it. At most MaxFailures.
@@ -41,17 +45,22 @@ type Breaker struct {
 	last     string
 	probeAt  time.Time // when probes go; zero: a person must close it
 	by, why  string    // who opened it, if a person did
+	opened   time.Time // when it opened that was closed
 	// round counts how often it was opened, so that a probe of before is told
 	// from one of now; probes are those that have not ended.
 	round, probes int
+	asked         time.Time // when it became half open, or the last probe went after that
 }
 
 // View is what a breaker shows.
 type View struct {
-	State    State
-	Since    time.Time // zero: it was never open
-	Failures int       // in a row
-	Last     string    // the last failure
+	State State
+	Since time.Time // zero: it was never open
+	// Opened is when it opened that was closed: a probe that fails does not change
+	// it. Zero: it was never open.
+	Opened   time.Time
+	Failures int    // in a row
+	Last     string // the last failure
 	// ProbeAt is when probes go, or go again should those that went still be on
 	// their way; zero if it is closed, or a person opened it.
 	ProbeAt time.Time
@@ -74,7 +83,7 @@ func (b *Breaker) State() State { return b.state }
 // View shows it.
 func (b *Breaker) View() View {
 	return View{
-		State: b.state, Since: b.since, Failures: len(b.failures), Last: b.last, ProbeAt: b.probeAt, By: b.by, Reason: b.why,
+		State: b.state, Since: b.since, Opened: b.opened, Failures: len(b.failures), Last: b.last, ProbeAt: b.probeAt, By: b.by, Reason: b.why,
 	}
 }
 
@@ -109,6 +118,9 @@ func (b *Breaker) Failed(round int, what string, now time.Time) bool {
 }
 
 func (b *Breaker) open(now time.Time) {
+	if b.state == Closed {
+		b.opened = now
+	}
 	b.state, b.since, b.probeAt = Open, now, now.Add(b.policy.OpenFor)
 	b.by, b.why = "", ""
 	b.round++
@@ -136,28 +148,44 @@ func (b *Breaker) Gone(round int) {
 	}
 }
 
-// Tick says what time it is, and reports whether the breaker is half open now.
+// Tick says what time it is, and reports whether the breaker has become half open,
+// or closed since it was idle.
 func (b *Breaker) Tick(now time.Time) bool {
 	if b.state == Closed || b.probeAt.IsZero() || b.probeAt.After(now) {
 		return false
+	}
+	if b.state == HalfOpen && b.probes == 0 && !b.asked.After(now.Add(-IdleFor)) {
+		b.Close(now)
+		return true
 	}
 	// Probes that hang do not keep others waiting: more go after the same time.
 	b.probeAt, b.probes = now.Add(max(b.policy.OpenFor, time.Second)), 0
 	if b.state == HalfOpen {
 		return false
 	}
-	b.state, b.since = HalfOpen, now
+	b.state, b.since, b.asked = HalfOpen, now, now
 	return true
 }
 
-// Probe asks whether a probe may go, and counts it. The round is to be given
+// Probe asks whether a probe may go now, and counts it. The round is to be given
 // with how it ended.
-func (b *Breaker) Probe() (round int, ok bool) {
+func (b *Breaker) Probe(now time.Time) (round int, ok bool) {
 	if b.state != HalfOpen || b.probes >= max(b.policy.Probes, 1) {
 		return 0, false
 	}
 	b.probes++
+	b.asked = now
 	return b.round, true
+}
+
+// Reopen opens it, if it is closed, because it was open before a restart: it had
+// opened at an instant, and last was the last failure. Probes go at once.
+func (b *Breaker) Reopen(opened time.Time, last string, now time.Time) {
+	if b.state != Closed {
+		return
+	}
+	b.open(now)
+	b.opened, b.probeAt, b.last = opened, now, last
 }
 
 // Hold opens it until somebody closes it.

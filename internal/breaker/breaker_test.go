@@ -59,29 +59,29 @@ func TestZeroPolicyNeverOpens(t *testing.T) {
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	b := opened(t)
-	if _, ok := b.Probe(); ok || b.Tick(at(31)) {
+	if _, ok := b.Probe(at(31)); ok || b.Tick(at(31)) {
 		t.Fatal("a probe goes before its time")
 	}
 	if !b.Tick(at(32)) || b.Tick(at(32)) {
 		t.Fatal("it is not half open, once, when the time is over")
 	}
-	first, ok := b.Probe()
-	second, also := b.Probe()
-	if _, third := b.Probe(); !ok || !also || third {
+	first, ok := b.Probe(at(32))
+	second, also := b.Probe(at(32))
+	if _, third := b.Probe(at(32)); !ok || !also || third {
 		t.Fatal("not two probes")
 	}
 	if b.Failed(0, "refused", at(33)) || b.Reached(0, at(33)) {
 		t.Error("a call of before counts")
 	}
 	b.Gone(first)
-	if _, ok := b.Probe(); !ok {
+	if _, ok := b.Probe(at(33)); !ok {
 		t.Error("no probe for the one that told nothing")
 	}
 	if !b.Failed(second, "refused", at(34)) || b.View().ProbeAt != at(64) {
 		t.Error("a failed probe does not open it again")
 	}
 	b.Tick(at(64))
-	third, _ := b.Probe()
+	third, _ := b.Probe(at(64))
 	if b.Reached(second, at(65)) || b.Failed(second, "refused", at(65)) {
 		t.Error("a probe of the round before counts")
 	}
@@ -94,16 +94,16 @@ func TestAProbeThatHangsKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	b := opened(t)
 	b.Tick(at(32))
-	b.Probe()
-	b.Probe()
+	b.Probe(at(32))
+	b.Probe(at(32))
 	if b.Tick(at(61)); b.View().State != breaker.HalfOpen {
 		t.Fatal("not half open")
 	}
-	if _, ok := b.Probe(); ok {
+	if _, ok := b.Probe(at(61)); ok {
 		t.Error("a third probe goes at once")
 	}
 	b.Tick(at(62))
-	if round, ok := b.Probe(); !ok || !b.Reached(round, at(63)) {
+	if round, ok := b.Probe(at(62)); !ok || !b.Reached(round, at(63)) {
 		t.Error("no probe goes after as long as it was open")
 	}
 }
@@ -144,7 +144,7 @@ func TestInvariants(t *testing.T) {
 			if v.State == breaker.Open && !v.ProbeAt.After(now) {
 				t.Fatalf("seed %d: open beyond its time: %+v at %v", seed, v, now)
 			}
-			round, ok := b.Probe()
+			round, ok := b.Probe(now)
 			if ok && v.State != breaker.HalfOpen {
 				t.Fatalf("seed %d: a probe goes while %s", seed, v.State)
 			}
@@ -169,5 +169,48 @@ func TestInvariants(t *testing.T) {
 				b.Failed(which, "refused", now)
 			}
 		}
+	}
+}
+
+func TestOpenedIsWhenItWasClosedBefore(t *testing.T) {
+	t.Parallel()
+	b := opened(t)
+	b.Tick(at(32))
+	round, _ := b.Probe(at(32))
+	b.Failed(round, "refused", at(33))
+	if v := b.View(); !v.Opened.Equal(at(2)) || !v.Since.Equal(at(33)) {
+		t.Errorf("after a failed probe: %+v", v)
+	}
+	b = breaker.New(policy)
+	b.Reopen(at(2), "refused", at(100))
+	b.Reopen(at(3), "reset", at(101))
+	if v := b.View(); v.State != breaker.Open || !v.Opened.Equal(at(2)) || v.Last != "refused" || !b.Tick(at(100)) {
+		t.Errorf("after a restart: %+v", v)
+	}
+}
+
+// TestAnIdleBreakerCloses: one that is half open closes when nobody asked for long;
+// probes that are under way, or that went since, keep it.
+func TestAnIdleBreakerCloses(t *testing.T) {
+	t.Parallel()
+	b := opened(t)
+	b.Tick(at(32))
+	half := at(32)
+	if b.Tick(half.Add(breaker.IdleFor - time.Second)) {
+		t.Fatalf("it is something else before its time: %+v", b.View())
+	}
+	round, _ := b.Probe(half.Add(breaker.IdleFor - time.Second))
+	if b.Tick(half.Add(breaker.IdleFor + time.Minute)) {
+		t.Fatalf("it has closed in spite of a probe: %+v", b.View())
+	}
+	b.Gone(round)
+	end := half.Add(2*breaker.IdleFor - time.Second)
+	if b.Tick(end.Add(-time.Minute)) || !b.Tick(end) || b.View().State != breaker.Closed || b.Tick(end.Add(time.Hour)) {
+		t.Errorf("it has not closed, once: %+v", b.View())
+	}
+	b = breaker.New(policy)
+	b.Hold("user/ada", "", at(0))
+	if b.Tick(at(0).Add(10 * breaker.IdleFor)) {
+		t.Errorf("one that a person opened has closed: %+v", b.View())
 	}
 }

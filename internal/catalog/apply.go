@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -125,14 +127,21 @@ func (c *Catalog) Delete(ctx context.Context, namespace, name string, by store.E
 			return fmt.Errorf("%w: %s/%s", ErrNotFound, namespace, name)
 		}
 		c.workflows.Delete(tx, namespace, name)
-		tx.Record(entry(by, "workflow.delete", namespace, "workflow/"+name))
+		tx.Record(entry(by, "workflow.delete", namespace, "workflow/"+name, nil))
 		return nil
 	})
 }
 
-// entry fills in what an entry is about.
-func entry(by store.Entry, action, namespace, object string) store.Entry {
+// entry fills in what an entry is about. The detail is added to what there is.
+func entry(by store.Entry, action, namespace, object string, detail map[string]any) store.Entry {
 	by.Action, by.Namespace, by.Object, by.Outcome = action, namespace, object, "done"
+	if len(detail) == 0 {
+		return by
+	}
+	all := map[string]any{}
+	_ = json.Unmarshal(by.Detail, &all) // written by us, or empty
+	maps.Copy(all, detail)
+	by.Detail, _ = json.Marshal(all) //nolint:errchkjson // it came from JSON, texts and numbers
 	return by
 }
 
@@ -271,7 +280,8 @@ func (p *plan) workflow(tx *registry.Tx, w *native.Compiled, hash [32]byte) erro
 	}
 	old, known := c.versions.Get(ns, versionName(name, next.Version))
 	if known {
-		version.CreatedBy, version.Reason = old.CreatedBy, old.Reason
+		version.CreatedBy, version.AppliedBy, version.Reason = old.CreatedBy, old.AppliedBy, old.Reason
+		version.applied(p.apply.By.Actor)
 	}
 	same := now.Version == next.Version || !change.From.IsZero() && now.From(next.Version).Equal(change.From)
 	switch {
@@ -298,18 +308,12 @@ func (p *plan) workflow(tx *registry.Tx, w *native.Compiled, hash [32]byte) erro
 	}
 	c.workflows.Put(tx, ns, name, now)
 	c.versions.Put(tx, ns, versionName(name, next.Version), version)
-	e := entry(p.apply.By, "workflow.apply", ns, "workflow/"+name)
-	e.Detail = fmt.Appendf(nil, `{"version":%q,"change":%q%s}`, next.Version, change.Action, fromDetail(change.From))
-	tx.Record(e)
-	return nil
-}
-
-// fromDetail is what the audit log says of when a version comes in force.
-func fromDetail(from time.Time) string {
-	if from.IsZero() {
-		return ""
+	detail := map[string]any{"version": next.Version, "change": change.Action}
+	if !change.From.IsZero() {
+		detail["effective_from"] = change.From.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf(`,"effective_from":%q`, from.UTC().Format(time.RFC3339))
+	tx.Record(entry(p.apply.By, "workflow.apply", ns, "workflow/"+name, detail))
+	return nil
 }
 
 // differs shows what a new version changes in the definition.
@@ -339,7 +343,7 @@ func (p *plan) object(tx *registry.Tx, o *native.Object) {
 		return
 	}
 	c.objects.Put(tx, ns, o.Kind+"/"+o.Name, next)
-	tx.Record(entry(p.apply.By, "definition.apply", ns, strings.ToLower(o.Kind)+"/"+o.Name))
+	tx.Record(entry(p.apply.By, "definition.apply", ns, strings.ToLower(o.Kind)+"/"+o.Name, nil))
 }
 
 // limitOf is what a limit allows, in the namespace of the request.
@@ -371,7 +375,7 @@ func (p *plan) prune(tx *registry.Tx) {
 		p.out = append(p.out, Change{Kind: "Workflow", Namespace: ns, Name: item.Name, Action: Deleted, Version: item.Value.Version})
 		if tx != nil {
 			c.workflows.Delete(tx, ns, item.Name)
-			tx.Record(entry(p.apply.By, "workflow.delete", ns, "workflow/"+item.Name))
+			tx.Record(entry(p.apply.By, "workflow.delete", ns, "workflow/"+item.Name, nil))
 		}
 	}
 	for _, item := range c.objects.List(ns) {
@@ -383,7 +387,7 @@ func (p *plan) prune(tx *registry.Tx) {
 		p.out = append(p.out, Change{Kind: kind, Namespace: ns, Name: name, Action: Deleted})
 		if tx != nil {
 			c.objects.Delete(tx, ns, item.Name)
-			tx.Record(entry(p.apply.By, "definition.delete", ns, strings.ToLower(kind)+"/"+name))
+			tx.Record(entry(p.apply.By, "definition.delete", ns, strings.ToLower(kind)+"/"+name, nil))
 		}
 	}
 }

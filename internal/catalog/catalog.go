@@ -95,7 +95,9 @@ type Version struct {
 	// Source is the definition file.
 	Source    SourceText `json:"source"`
 	CreatedBy string     `json:"created_by"`
-	Reason    string     `json:"reason,omitempty"`
+	// AppliedBy are the others who put it in force, each once.
+	AppliedBy []string `json:"applied_by,omitempty"`
+	Reason    string   `json:"reason,omitempty"`
 }
 
 // Hash is the hash of the version's program.

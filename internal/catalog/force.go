@@ -142,9 +142,10 @@ func (c *Catalog) Activate(ctx context.Context, namespace, name, version string,
 		w.InForce = InForce{Version: version, Program: v.Value.Program, Language: p.Language, About: p.About}
 		w.Coming, w.UpdatedBy = nil, by.Actor
 		c.workflows.Put(tx, namespace, name, w)
-		e := entry(by, "workflow.activate", namespace, "workflow/"+name)
-		e.Detail = fmt.Appendf(nil, `{"version":%q,"before":%q}`, version, before)
-		tx.Record(e)
+		applied, _ := c.versions.Get(namespace, versionName(name, version)) // as it is now
+		applied.applied(by.Actor)
+		c.versions.Put(tx, namespace, versionName(name, version), applied)
+		tx.Record(entry(by, "workflow.activate", namespace, "workflow/"+name, map[string]any{"version": version, "before": before}))
 		return nil
 	})
 	return before, position, err

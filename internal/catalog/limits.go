@@ -40,9 +40,7 @@ func (c *Catalog) SetLimit(ctx context.Context, namespace, name string, change f
 		before := *now.Limit
 		now.Limit, now.UpdatedBy = &limit, by.Actor
 		c.objects.Put(tx, namespace, KindLimit+"/"+name, now)
-		e := entry(by, "limit.set", namespace, "limit/"+name)
-		e.Detail = fmt.Appendf(nil, `{"capacity":%d,"before":%d}`, limit.Capacity, before.Capacity)
-		tx.Record(e)
+		tx.Record(entry(by, "limit.set", namespace, "limit/"+name, map[string]any{"capacity": limit.Capacity, "before": before.Capacity}))
 		return nil
 	})
 }

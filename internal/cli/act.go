@@ -24,9 +24,11 @@ type action struct {
 	steps string // in the help of --step; empty: it is about whole runs
 	// define adds flags of its own, and fill puts them into the request.
 	define func(*pflag.FlagSet, *actFlags)
-	fill   func(*actFlags, *regiev1.ActRequest) error
+	fill   func(*cli, *actFlags, *regiev1.ActRequest) error
 	// instead does something else with a run when no steps are named.
 	instead func(*cli, context.Context, *remote, *actFlags, string) error
+	// all does it with the namespace as a whole.
+	all func(*cli, context.Context, *remote, *actFlags) error
 }
 
 // insteadOfRun is the help of --step where it narrows what is acted on.
@@ -34,15 +36,15 @@ const insteadOfRun = "`PATH` of a step, instead of the whole run; can be repeate
 
 // actions are the commands that act on runs.
 func actions() []action {
-	return append(stepActions(), []action{
+	return append(append(stepActions(), adjustActions()...), []action{
 		{regiev1.Action_ACTION_CANCEL, "cancel", "is being canceled", "would be canceled", "Cancel runs",
-			"Asks runs to end: what runs is stopped, nothing else begins, and what the\nworkflow says about its end is done.", "", nil, nil, nil},
+			"Asks runs to end: what runs is stopped, nothing else begins, and what the\nworkflow says about its end is done.", "", nil, nil, nil, nil},
 		{regiev1.Action_ACTION_HOLD, "hold", "is held", "would be held", "Keep runs or steps from going on",
-			"Keeps runs from starting anything new, or steps from beginning. What runs goes\non to its end. A hold stays until it is released, also over a restart.", insteadOfRun, nil, nil, nil},
+			"Keeps runs from starting anything new, or steps from beginning. What runs goes\non to its end. A hold stays until it is released, also over a restart.\nWith --all the namespace is held: its live runs, and those that are started\nmeanwhile.", insteadOfRun, nil, nil, nil, (*cli).holdAll},
 		{regiev1.Action_ACTION_RELEASE, "release", "is released", "would be released", "Let held runs or steps go on",
-			"Takes holds back: that of a run, or those of steps.", insteadOfRun, nil, nil, nil},
+			"Takes holds back: that of a run, or those of steps. With --all that of the\nnamespace; what somebody holds beside it stays held.", insteadOfRun, nil, nil, nil, (*cli).releaseAll},
 		{regiev1.Action_ACTION_RETRY, "retry", "is tried again", "would be tried again", "Try failed steps again",
-			"Gives the steps of a run that failed, or the named ones of them, new attempts.\nWhat was not run because of them is judged again; what succeeded is not repeated.", insteadOfRun, nil, nil, nil},
+			"Gives the steps of a run that failed, or the named ones of them, new attempts.\nWhat was not run because of them is judged again; what succeeded is not repeated.", insteadOfRun, nil, nil, nil, nil},
 	}...)
 }
 
@@ -52,10 +54,14 @@ type actFlags struct {
 	filter, reason string
 	steps          []string
 	dryRun, yes    bool
+	all            bool
 
 	output, errorName, message string
 	prerequisites              []string
 	redo, sameVersion          bool
+	conditions                 []string
+	priority                   string
+	finishBy                   string
 	start                      startFlags
 }
 
@@ -85,6 +91,9 @@ Exit code 1 if something was refused.
 	if a.steps != "" {
 		flags.StringArrayVar(&f.steps, "step", nil, a.steps)
 	}
+	if a.all != nil {
+		flags.BoolVar(&f.all, "all", false, "the namespace as a whole, runs that are started later too")
+	}
 	if a.define != nil {
 		a.define(flags, &f)
 	}
@@ -98,6 +107,10 @@ Exit code 1 if something was refused.
 func (c *cli) act(ctx context.Context, r *remote, a action, f *actFlags, runs []string) error {
 	in := &regiev1.ActRequest{Namespace: r.namespace, Action: a.kind, Filter: f.filter, Steps: f.steps, Reason: f.reason, DryRun: f.dryRun}
 	switch {
+	case f.all && (len(runs) > 0 || f.filter != "" || len(f.steps) > 0):
+		return usagef("--all is about the namespace: name no runs, steps or filter beside it")
+	case f.all:
+		return a.all(c, ctx, r, f)
 	case len(runs) == 0 && f.filter == "":
 		return usagef("RUN or --filter is missing").withHint("`regie runs` lists runs; --filter LINE names all that match")
 	case len(runs) > 0 && f.filter != "":
@@ -110,7 +123,7 @@ func (c *cli) act(ctx context.Context, r *remote, a action, f *actFlags, runs []
 		in.Runs = runs
 	}
 	if a.fill != nil {
-		if err := a.fill(f, in); err != nil {
+		if err := a.fill(c, f, in); err != nil {
 			return err
 		}
 	}
@@ -121,12 +134,13 @@ func (c *cli) act(ctx context.Context, r *remote, a action, f *actFlags, runs []
 		}
 	}
 	answer, err := r.runs.Act(ctx, in)
-	if _, _, terminal := c.Terminal(c.Stderr); terminal && problem.Of(err).GetCode() == "confirmation_needed" {
+	if !in.GetConfirmed() && problem.Of(err).GetCode() == "confirmation_needed" {
 		if ok, err := c.confirmed(ctx, r, a, in, 1); err != nil || !ok {
 			return err
 		}
-		in.Confirmed = true
-		answer, err = r.runs.Act(ctx, in)
+		if in.GetConfirmed() {
+			answer, err = r.runs.Act(ctx, in)
+		}
 	}
 	if err != nil {
 		return err
@@ -134,8 +148,8 @@ func (c *cli) act(ctx context.Context, r *remote, a action, f *actFlags, runs []
 	return c.printActed(a, f, answer)
 }
 
-// confirmed asks whether to act on runs, from as many as least on, if somebody can be asked. From
-// then on the request is about those that were shown.
+// confirmed asks whether to act on runs, from as many as least on, if somebody can be asked; false
+// if they say no. After a yes the request is confirmed, and about those that were shown.
 func (c *cli) confirmed(ctx context.Context, r *remote, a action, in *regiev1.ActRequest, least int) (bool, error) {
 	if _, _, terminal := c.Terminal(c.Stderr); !terminal {
 		return true, nil
@@ -194,7 +208,16 @@ func (c *cli) printActed(a action, f *actFlags, answer *regiev1.ActResponse) err
 			return err
 		}
 	} else {
-		c.printResults(a, f, answer.GetResults())
+		text := a.done
+		if f.dryRun {
+			text = a.would
+		}
+		c.printResults("no run matches "+f.filter, answer.GetResults(), func(steps []string) string {
+			if len(steps) > 0 {
+				return text + ": " + strings.Join(steps, ", ")
+			}
+			return text
+		})
 	}
 	if answer.GetMore() {
 		c.warn("more runs match than are acted on at once; do it again for the others")
@@ -205,24 +228,19 @@ func (c *cli) printActed(a action, f *actFlags, answer *regiev1.ActResponse) err
 	return nil
 }
 
-func (c *cli) printResults(a action, f *actFlags, results []*regiev1.ActResult) {
+// printResults prints what became of each run; text is that of one that went well.
+func (c *cli) printResults(none string, results []*regiev1.ActResult, text func(steps []string) string) {
 	if len(results) == 0 {
-		printf(c.Stdout, "no run matches %s\n", diagVisible(f.filter))
+		printf(c.Stdout, "%s\n", diagVisible(none))
 		return
 	}
 	paint := view.Painter(c.color(c.Stdout))
 	for _, result := range results {
-		if !result.GetDone() {
-			printf(c.Stdout, "%s %s: %s\n", paint(view.StyleBad, "✗"), diagVisible(result.GetRun()), diagVisible(result.GetMessage()))
-			continue
+		run := diagVisible(result.GetRun())
+		if result.GetDone() {
+			printf(c.Stdout, "%s %s %s\n", paint(view.StyleGood, "✓"), run, diagVisible(text(result.GetSteps())))
+		} else {
+			printf(c.Stdout, "%s %s: %s\n", paint(view.StyleBad, "✗"), run, diagVisible(result.GetMessage()))
 		}
-		text := a.done
-		if f.dryRun {
-			text = a.would
-		}
-		if len(result.GetSteps()) > 0 {
-			text += ": " + strings.Join(result.GetSteps(), ", ")
-		}
-		printf(c.Stdout, "%s %s %s\n", paint(view.StyleGood, "✓"), diagVisible(result.GetRun()), diagVisible(text))
 	}
 }

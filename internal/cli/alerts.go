@@ -17,7 +17,7 @@ import (
 // alertsCommand is `regie alerts`.
 func (c *cli) alertsCommand() *cobra.Command {
 	return family("alerts", "See and handle what somebody should look at",
-		"Lists, shows and handles alerts: runs that failed, are late or were missed.", groupServer,
+		"Lists, shows and handles alerts: runs that failed, are late, were missed or ask people,\nand circuit breakers that opened.", groupServer,
 		c.listAlertsCommand(), c.showAlertCommand(),
 		c.alertCommand("ack ID", "Say that you have seen an alert", 0, "is acknowledged",
 			func(_ context.Context, _ *remote, m *regiev1.UpdateAlertRequest, _ []string) error {
@@ -54,7 +54,7 @@ func (c *cli) completeAlerts(f *remoteFlags) cobra.CompletionFunc {
 		page, err := r.alerts.ListAlerts(ctx, &regiev1.ListAlertsRequest{Namespace: r.namespace, PageSize: listPage})
 		var ids []string
 		for _, a := range page.GetAlerts() {
-			ids = append(ids, a.GetId()+"\t"+a.GetWorkflow()+" "+a.GetCause())
+			ids = append(ids, a.GetId()+"\t"+cmp.Or(a.GetWorkflow(), a.GetConnection())+" "+a.GetCause())
 		}
 		return ids, err
 	})
@@ -119,7 +119,7 @@ func (r *remote) alertList(ctx context.Context, m *regiev1.ListAlertsRequest, li
 }
 
 func (c *cli) printAlerts(alerts []*regiev1.Alert) {
-	t := view.Table{Head: []string{"ID", "STATE", "CAUSE", "WORKFLOW", "COUNT", "UPDATED", "OWNER", "TEXT"}}
+	t := view.Table{Head: []string{"ID", "STATE", "CAUSE", "SUBJECT", "COUNT", "UPDATED", "OWNER", "TEXT"}}
 	for _, a := range alerts {
 		state, style := a.GetState(), ""
 		switch state {
@@ -131,7 +131,7 @@ func (c *cli) printAlerts(alerts []*regiev1.Alert) {
 		if a.GetSilenced() {
 			state += ", silenced"
 		}
-		t.Add(style, a.GetId(), state, a.GetCause(), a.GetNamespace()+"/"+a.GetWorkflow(), fmt.Sprint(a.GetCount()),
+		t.Add(style, a.GetId(), state, a.GetCause(), a.GetNamespace()+"/"+cmp.Or(a.GetWorkflow(), a.GetConnection()), fmt.Sprint(a.GetCount()),
 			c.when(a.GetUpdatedAt()), cmp.Or(a.GetOwner(), "-"), a.GetText())
 	}
 	c.printList(&t, len(alerts), "no alerts")
@@ -162,7 +162,11 @@ func (c *cli) showAlertCommand() *cobra.Command {
 func (c *cli) printAlert(m *regiev1.GetAlertResponse) {
 	a := m.GetAlert()
 	c.printField("alert", a.GetId())
-	c.printField("workflow", a.GetNamespace()+"/"+a.GetWorkflow())
+	if a.GetConnection() != "" {
+		c.printField("connection", a.GetNamespace()+"/"+a.GetConnection())
+	} else {
+		c.printField("workflow", a.GetNamespace()+"/"+a.GetWorkflow())
+	}
 	c.printField("cause", fmt.Sprintf("%s, %s", a.GetCause(), count(int(a.GetCount()), "time")))
 	c.printField("text", a.GetText())
 	c.printField("state", a.GetState())

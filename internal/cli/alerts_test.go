@@ -66,7 +66,7 @@ func (a *alerts) WhoAmI(context.Context, *regiev1.WhoAmIRequest) (*regiev1.WhoAm
 	return &regiev1.WhoAmIResponse{User: "bob"}, nil
 }
 
-const alertTable = `ID    STATE         CAUSE   WORKFLOW  COUNT  UPDATED              OWNER  TEXT
+const alertTable = `ID    STATE         CAUSE   SUBJECT   COUNT  UPDATED              OWNER  TEXT
 al-2  open          failed  risk/eod  2      2026-11-23 08:01:00  ada    run r2 failed\x1b[31m
 al-1  acknowledged  failed  risk/eod  2      2026-11-23 08:01:00  ada    run r2 failed\x1b[31m
 `
@@ -114,7 +114,7 @@ func TestAlerts(t *testing.T) {
 		{"list --all", 0, list("open", "acknowledged", "closed"), alertTable},
 		{"list --state open", 0, list("open"), alertTable},
 		{"list --limit 1 --workflow eod", 0, []proto.Message{&regiev1.ListAlertsRequest{Namespace: "risk", Workflow: "eod", PageSize: 1}},
-			"ID    STATE  CAUSE   WORKFLOW  COUNT  UPDATED              OWNER  TEXT\nal-2  open   failed  risk/eod  2      2026-11-23 08:01:00  ada    run r2 failed\\x1b[31m\n"},
+			"ID    STATE  CAUSE   SUBJECT   COUNT  UPDATED              OWNER  TEXT\nal-2  open   failed  risk/eod  2      2026-11-23 08:01:00  ada    run r2 failed\\x1b[31m\n"},
 		{"list --all --state open", 2, nil, ""},
 		{"show al-1", 0, []proto.Message{&regiev1.GetAlertRequest{Namespace: "risk", Alert: "al-1"}}, shownAlert},
 		{"show", 2, nil, ""},

@@ -110,12 +110,20 @@ func (c *cli) pastTime(flag, text string) (*timestamppb.Timestamp, error) {
 	if ago, err := duration.Parse(text); err == nil {
 		return timestamppb.New(c.Clock.Now().Add(-ago)), nil
 	}
-	for _, form := range timeForms {
-		if t, err := time.ParseInLocation(form, text, c.zone()); err == nil {
-			return timestamppb.New(t), nil
-		}
+	if at := c.instant(text); at != nil {
+		return at, nil
 	}
 	return nil, usagef("--%s %q is not a time", flag, text).withHint("write 2026-11-23, 2026-11-23T08:00, or how long ago: 2h")
+}
+
+// instant reads a date or a time, nil if it is neither.
+func (c *cli) instant(text string) *timestamppb.Timestamp {
+	for _, form := range timeForms {
+		if t, err := time.ParseInLocation(form, text, c.zone()); err == nil {
+			return timestamppb.New(t)
+		}
+	}
+	return nil
 }
 
 // after reads the value of a flag that says how long from now.

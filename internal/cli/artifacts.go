@@ -165,7 +165,7 @@ func (c *cli) localArtifacts(ctx context.Context, f *artifactFlags, run, step st
 		return nil, err
 	}
 	defer v.Close()
-	seen, err := c.readRun(ctx, v, store.RunID(run))
+	seen, err := c.readRun(ctx, v, store.RunID(run), false)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func (c *cli) aslHistory(ctx context.Context, run, data string) error {
 	case err != nil:
 		return folderFailure(err)
 	}
-	recorded, err := v.Events(ctx, store.RunID(run), 1)
+	recorded, err := store.Collect(v.Events(ctx, store.RunID(run), 1))
 	if err != nil {
 		return folderFailure(err)
 	}

@@ -168,7 +168,7 @@ func commandsOf(line string) (commands [][]string) {
 func TestCheckCall(t *testing.T) {
 	t.Parallel()
 	for line, says := range map[string]string{
-		"$ regie hold --filter name:x --all":           "unknown flag --all",
+		"$ regie hold --filter name:x --every":         "unknown flag --every",
 		"regie hold --filter 'name:x | y' # regie hld": "",
 		"regie hld":                     "unknown command",
 		"cat x | regie verify --backup": "needs an argument",

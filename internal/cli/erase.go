@@ -22,9 +22,9 @@ func (c *cli) eraseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "erase RUN", Short: "Destroy the data and logs of a run that has ended",
 		Long: `Destroys the inputs, outputs, results, messages and logs of a run that has
-ended, for good: the key that they are encrypted with is destroyed as well. That
-the run was there, its steps, states and times stay, and so does the proof of
-them in the audit log. It cannot be tried again any more.
+ended, for good: the key that they are encrypted with is destroyed as well, and
+what the archive has of the run. That the run was there, its steps, states and
+times stay, and so does the proof of them in the audit log. It cannot be tried again any more.
 
 To erase a run again changes nothing. Backups made before still hold its data;
 what else does, the server's documentation lists. The reason stays in the audit
@@ -79,6 +79,9 @@ func (c *cli) erase(ctx context.Context, r *remote, f *eraseFlags, run string) e
 // erasedText says what an erasure took away, or would.
 func erasedText(m *regiev1.EraseRunResponse, what string) string {
 	logs := count(int(m.GetLogs()), "log")
+	if n := m.GetCopies(); n > 0 {
+		logs += ", " + count(int(n), "archived file")
+	}
 	if m.GetExisting() {
 		return fmt.Sprintf("run %s was erased before; left of it: %s", m.GetRun(), logs)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/regie-dev/regie/internal/api"
 	"github.com/regie-dev/regie/internal/api/codec"
 	"github.com/regie-dev/regie/internal/api/problem"
-	"github.com/regie-dev/regie/internal/value"
 )
 
 type exportFlags struct {
@@ -129,7 +128,7 @@ func (e *exporter) run(ctx context.Context, run *regiev1.Run) error {
 		return err
 	}
 	if !e.flags.withoutData {
-		data, err := e.r.runs.GetRunData(ctx, &regiev1.GetRunDataRequest{Namespace: e.r.namespace, Run: run.GetId(), Steps: true})
+		data, err := e.r.readData(ctx, run.GetId())
 		if err != nil {
 			return err
 		}
@@ -173,7 +172,7 @@ func (e *exporter) events(ctx context.Context, run string) error {
 
 // logs reads what the attempts of each step printed.
 func (e *exporter) logs(ctx context.Context, run string) error {
-	got, err := e.r.runs.GetRun(ctx, &regiev1.GetRunRequest{Namespace: e.r.namespace, Run: run, Steps: true})
+	got, err := e.r.readSteps(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -214,14 +213,9 @@ func (e *exporter) log(ctx context.Context, in *regiev1.GetLogRequest) error {
 
 // line adds one line.
 func (e *exporter) line(kind, run string, m proto.Message) error {
-	text, err := codec.Marshal(m)
-	if err != nil {
-		return err
+	line, err := codec.AppendLine(nil, kind, run, m)
+	if err == nil {
+		_, err = e.lines.Write(line)
 	}
-	v, err := value.Parse(text)
-	if err != nil {
-		return err
-	}
-	_, err = e.lines.WriteString(value.Object(value.M("kind", value.String(kind)), value.M("run", value.String(run)), value.M("value", v)).String() + "\n")
 	return err
 }

@@ -29,10 +29,7 @@ func (c *cli) launch(f *runFlags, set *native.Set, program *workflow.Program) (*
 		return nil, err
 	}
 	// SQLite files lie where the user says: scripts could reach them anyway.
-	l := &local.Launch{Dir: dir, Folders: []string{dir, "/"}, AllowHosts: f.allowHosts, Virtual: f.time == timeVirtual}
-	for _, o := range set.Objects {
-		l.Objects = append(l.Objects, local.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields, Limit: o.Limit})
-	}
+	l := &local.Launch{Dir: dir, Folders: []string{dir, "/"}, AllowHosts: f.allowHosts, Virtual: f.time == timeVirtual, Objects: local.ObjectsOf(set)}
 	var names []string
 	for _, w := range set.Workflows {
 		l.Workflows = append(l.Workflows, w.Program)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -200,6 +201,7 @@ func (c *cli) obstacle(w *regiev1.LimitWaiting) string {
 
 func (c *cli) setLimitCommand() *cobra.Command {
 	var f remoteFlags
+	var capacity string
 	m := &regiev1.SetLimitRequest{}
 	cmd := &cobra.Command{
 		Use: "set NAME --capacity N", Short: "Change how much there is of a limit, at once",
@@ -207,9 +209,14 @@ func (c *cli) setLimitCommand() *cobra.Command {
 		Example: "  regie limits set tapes --capacity 2 --reason \"drive 3 is broken\"",
 		Args:    arguments(1, 1, "NAME"), ValidArgsFunction: c.completeLimits(&f),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if m.GetCapacity() == 0 {
-				return usagef("--capacity is missing, or 0").withHint("to let nothing begin, hold what waits: `regie hold --filter waiting:limit`")
+			n, err := strconv.ParseUint(capacity, 10, 32)
+			switch {
+			case capacity == "":
+				return usagef("--capacity is missing").withHint("usage: %s", cmd.UseLine())
+			case err != nil || n == 0:
+				return usagef("--capacity is %s: want a number from 1", diagVisible(capacity)).withHint("to let nothing begin, hold what waits: `regie hold --filter waiting:limit`")
 			}
+			m.Capacity = uint32(n)
 			return c.call(cmd, &f, func(ctx context.Context, r *remote) error {
 				m.Namespace, m.Limit = r.namespace, args[0]
 				answer, err := r.limits.SetLimit(ctx, m)
@@ -221,7 +228,7 @@ func (c *cli) setLimitCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.Uint32Var(&m.Capacity, "capacity", 0, "`N` shares that may be held at once")
+	flags.StringVar(&capacity, "capacity", "", "`N` shares that may be held at once")
 	flags.StringVar(&m.Reason, "reason", "", "`TEXT` that says why, for the audit log")
 	f.define(c, cmd)
 	return cmd

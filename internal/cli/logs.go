@@ -94,7 +94,7 @@ func (c *cli) logs(ctx context.Context, f *logFlags, run, step string) error {
 		return err
 	}
 	defer v.Close()
-	seen, err := c.readRun(ctx, v, store.RunID(run))
+	seen, err := c.readRun(ctx, v, store.RunID(run), false)
 	if err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func (l *logReader) follow(ctx context.Context, seen *seenRun) error {
 			return nil
 		}
 		var err error
-		if seen, err = l.c.readRun(ctx, l.view, l.run); err != nil {
+		if seen, err = l.c.readRun(ctx, l.view, l.run, false); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}

@@ -33,7 +33,7 @@ type remoteLogs struct {
 func (c *cli) remoteLogs(ctx context.Context, r *remote, f *logFlags, run, step string) error {
 	asking, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	got, err := r.runs.GetRun(asking, &regiev1.GetRunRequest{Namespace: r.namespace, Run: run, Steps: true})
+	got, err := r.readSteps(asking, run)
 	if err != nil {
 		return r.failure(err)
 	}

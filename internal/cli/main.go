@@ -154,7 +154,7 @@ func (c *cli) commands() []*cobra.Command {
 	}
 	return append(acts, []*cobra.Command{
 		c.applyCommand(), c.workflowsCommand(), c.schedulesCommand(), c.startCommand(), c.runsCommand(), c.watchCommand(), c.whyCommand(), c.cacheCommand(), c.signalCommand(), c.approvalsCommand(), c.decideCommand(true), c.decideCommand(false), c.taskCommand(),
-		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.artifactsCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.importCommand(), c.schemaCommand(), c.evalCommand(), c.aslCommand(), c.benchCommand(), c.completionCommand(), c.auditCommand(), c.versionCommand(), c.contextCommand(), c.serverCommand(), c.supervisorCommand(),
+		c.runCommand(), c.testCommand(), c.showCommand(), c.logsCommand(), c.artifactsCommand(), c.outputCommand(), c.initCommand(), c.devCommand(), c.validateCommand(), c.importCommand(), c.schemaCommand(), c.evalCommand(), c.aslCommand(), c.benchCommand(), c.completionCommand(), c.auditCommand(), c.versionCommand(), c.contextCommand(), c.serverCommand(), c.supervisorCommand(),
 		c.whoAmICommand(), c.passwdCommand(), c.usersCommand(), c.groupsCommand(), c.tokensCommand(), c.namespacesCommand(), c.alertsCommand(), c.silencesCommand(), c.breakersCommand(), c.limitsCommand(), c.conditionsCommand(), c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.systemCommand(), c.adminCommand(),
 	}...)
 }

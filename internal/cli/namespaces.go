@@ -57,11 +57,11 @@ func (c *cli) listNamespacesCommand() *cobra.Command {
 				if c.output == outputJSON {
 					return c.printMessage(all)
 				}
-				t := view.Table{Head: []string{"NAME", "ENVIRONMENT", "RUN AS", "ALERT CHANNELS", "CALLERS", "VARS", "KEEPS", "DESCRIPTION"}}
+				t := view.Table{Head: []string{"NAME", "ENVIRONMENT", "RUN AS", "ALERT CHANNELS", "CALLERS", "VARS", "KEEPS", "HELD", "DESCRIPTION"}}
 				for _, n := range all.GetNamespaces() {
 					t.Add("", n.GetName(), cmp.Or(n.GetEnvironment(), "-"), cmp.Or(strings.Join(n.GetRunAs(), ", "), "-"),
 						cmp.Or(strings.Join(n.GetAlertChannels(), ", "), "-"), cmp.Or(strings.Join(n.GetCallers(), ", "), "-"),
-						cmp.Or(strings.Join(slices.Sorted(maps.Keys(n.GetVars())), ", "), "-"), keeps(n.GetRetention()), n.GetDescription())
+						cmp.Or(strings.Join(slices.Sorted(maps.Keys(n.GetVars())), ", "), "-"), keeps(n.GetRetention()), cmp.Or(heldText(n.GetHeld()), "-"), n.GetDescription())
 				}
 				c.printList(&t, len(all.GetNamespaces()), "no namespaces in which you may do anything")
 				return nil
@@ -70,6 +70,18 @@ func (c *cli) listNamespacesCommand() *cobra.Command {
 	}
 	f.defineServer(c, cmd)
 	return cmd
+}
+
+// heldText says who holds a namespace, empty for nobody.
+func heldText(h *regiev1.NamespaceHold) string {
+	if h == nil {
+		return ""
+	}
+	text := "by " + h.GetActor()
+	if h.GetReason() != "" {
+		text += ": " + h.GetReason()
+	}
+	return text
 }
 
 // keeps says how long a namespace keeps what runs have left.
@@ -83,6 +95,9 @@ func keeps(r *regiev1.Retention) string {
 	if r.GetKeepRuns() != "" && r.KeepLast != nil {
 		parts = append(parts, fmt.Sprintf("last %d", r.GetKeepLast()))
 	}
+	if len(parts) > 0 && r.GetArchive() {
+		parts = append(parts, "archived before")
+	}
 	return cmp.Or(strings.Join(parts, ", "), "all")
 }
 
@@ -93,6 +108,7 @@ type namespaceFlags struct {
 
 	keepRuns, keepPayloads, keepLogs string
 	keepLast                         uint32
+	archive                          bool
 	maxRuns, maxSteps                uint32
 }
 
@@ -123,6 +139,7 @@ otherwise: --var retries=3 is a number, --var 'retries="3"' a text.`,
 	flags.StringVar(&n.keepPayloads, "keep-payloads", "", "`TIME` that inputs, outputs and results of runs are kept after their end; '' as long as the run")
 	flags.StringVar(&n.keepLogs, "keep-logs", "", "`TIME` that logs of runs are kept after their end; '' as long as their data")
 	flags.Uint32Var(&n.keepLast, "keep-last", access.DefaultKeepLast, "keep the last `N` runs of each workflow, however old they are, but for their data and logs")
+	flags.BoolVar(&n.archive, "archive", false, "copy runs into the archive of the server before anything of them goes; --archive=false not to")
 	flags.Uint32Var(&n.maxRuns, "max-runs", 0, "`N` runs at once that have begun; further ones are queued; 0 for no bound")
 	flags.Uint32Var(&n.maxSteps, "max-steps", 0, "`N` attempts of steps at once; further ones are queued; 0 for no bound")
 	f.defineServer(c, cmd)
@@ -164,6 +181,7 @@ func (c *cli) putNamespace(cmd *cobra.Command, f *remoteFlags, n *namespaceFlags
 			"keep-runs": func() { m.Retention.KeepRuns = n.keepRuns }, "keep-payloads": func() { m.Retention.KeepPayloads = n.keepPayloads },
 			"max-runs": func() { m.MaxRuns = n.maxRuns }, "max-steps": func() { m.MaxSteps = n.maxSteps },
 			"keep-logs": func() { m.Retention.KeepLogs = n.keepLogs }, "keep-last": func() { m.Retention.KeepLast = &n.keepLast },
+			"archive": func() { m.Retention.Archive = n.archive },
 		} {
 			if cmd.Flags().Changed(flag) {
 				set()

@@ -43,11 +43,17 @@ Exit code 1 if some run did not take it.
 			}
 			return c.call(cmd, &f, func(ctx context.Context, r *remote) error {
 				in.Namespace = r.namespace
-				answer, err := r.calls.Signals.SendSignal(ctx, in)
+				all := &regiev1.SendSignalResponse{}
+				err := pages(func(token string) (string, error) {
+					in.PageToken = token
+					page, err := r.calls.Signals.SendSignal(ctx, in)
+					all.Results, all.Position = append(all.Results, page.GetResults()...), max(all.GetPosition(), page.GetPosition())
+					return page.GetNextPageToken(), err
+				})
 				if err != nil {
 					return err
 				}
-				return c.printSignaled(filter, answer)
+				return c.printSignaled(filter, all)
 			})
 		},
 	}
@@ -62,7 +68,7 @@ Exit code 1 if some run did not take it.
 
 // printSignaled prints what became of a signal in each run.
 func (c *cli) printSignaled(filter string, answer *regiev1.SendSignalResponse) error {
-	bad := answer.GetMore()
+	bad := false
 	for _, result := range answer.GetResults() {
 		bad = bad || !result.GetDone()
 	}
@@ -71,24 +77,12 @@ func (c *cli) printSignaled(filter string, answer *regiev1.SendSignalResponse) e
 			return err
 		}
 	} else {
-		if len(answer.GetResults()) == 0 {
-			printf(c.Stdout, "no live run matches %s\n", diagVisible(filter))
-		}
-		paint := view.Painter(c.color(c.Stdout))
-		for _, result := range answer.GetResults() {
-			if !result.GetDone() {
-				printf(c.Stdout, "%s %s: %s\n", paint(view.StyleBad, "✗"), diagVisible(result.GetRun()), diagVisible(result.GetMessage()))
-				continue
+		c.printResults("no live run matches "+filter, answer.GetResults(), func(steps []string) string {
+			if len(steps) > 0 {
+				return "goes on: " + strings.Join(steps, ", ")
 			}
-			text := "has it"
-			if steps := result.GetSteps(); len(steps) > 0 {
-				text = "goes on: " + strings.Join(steps, ", ")
-			}
-			printf(c.Stdout, "%s %s %s\n", paint(view.StyleGood, "✓"), diagVisible(result.GetRun()), diagVisible(text))
-		}
-	}
-	if answer.GetMore() {
-		c.warn("more runs match than are signaled at once; send it again for the others, with the same --key")
+			return "has it"
+		})
 	}
 	if bad {
 		return ended(exitFailed)

@@ -53,6 +53,8 @@ func stepFrom(in *regiev1.Step) history.Step {
 type seenRemote struct {
 	run     *regiev1.Run
 	outline *view.Outline
+	notes   []*regiev1.Note
+	reruns  []string
 }
 
 // readRun reads a run with its steps and data. withheld is why there are no
@@ -60,17 +62,17 @@ type seenRemote struct {
 func (r *remote) readRun(ctx context.Context, id string) (seen *seenRemote, withheld, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	got, err := r.runs.GetRun(ctx, &regiev1.GetRunRequest{Namespace: r.namespace, Run: id, Steps: true})
+	got, err := r.readSteps(ctx, id)
 	if err != nil {
 		return nil, nil, r.failure(err)
 	}
 	run := &history.Run{}
 	updateRun(run, got.GetRun())
-	seen = &seenRemote{run: got.GetRun(), outline: view.NewOutline(run)}
+	seen = &seenRemote{run: got.GetRun(), outline: view.NewOutline(run), notes: got.GetNotes(), reruns: got.GetRerunAs()}
 	for _, s := range got.GetSteps() {
 		seen.outline.Put(stepFrom(s))
 	}
-	data, err := r.runs.GetRunData(ctx, &regiev1.GetRunDataRequest{Namespace: r.namespace, Run: run.ID, Steps: true})
+	data, err := r.readData(ctx, run.ID)
 	switch {
 	case connect.CodeOf(err) == connect.CodePermissionDenied:
 		return seen, r.failure(err), nil
@@ -78,6 +80,40 @@ func (r *remote) readRun(ctx context.Context, id string) (seen *seenRemote, with
 		return nil, nil, r.failure(err)
 	}
 	return seen, nil, fillData(run, data)
+}
+
+// readSteps reads a run with all its steps.
+func (r *remote) readSteps(ctx context.Context, id string) (*regiev1.GetRunResponse, error) {
+	in := &regiev1.GetRunRequest{Namespace: r.namespace, Run: id, Steps: true}
+	var steps []*regiev1.Step
+	for {
+		got, err := r.runs.GetRun(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, got.GetSteps()...)
+		if in.StepsFrom = got.GetNextSteps(); in.GetStepsFrom() == 0 {
+			got.Steps = steps
+			return got, nil
+		}
+	}
+}
+
+// readData reads the payload of a run and of all its steps.
+func (r *remote) readData(ctx context.Context, id string) (*regiev1.GetRunDataResponse, error) {
+	in := &regiev1.GetRunDataRequest{Namespace: r.namespace, Run: id, Steps: true}
+	var steps []*regiev1.StepData
+	for {
+		got, err := r.runs.GetRunData(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, got.GetSteps()...)
+		if in.StepsFrom = got.GetNextSteps(); in.GetStepsFrom() == 0 {
+			got.Steps = steps
+			return got, nil
+		}
+	}
 }
 
 // fillData puts inputs, outputs and errors into a run and its steps, which have

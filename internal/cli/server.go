@@ -77,6 +77,7 @@ func (c *cli) serve(ctx context.Context, cmd *cobra.Command, f *serverFlags) err
 	}
 	cfg.Build, cfg.Version, cfg.Holder, cfg.Environ = c.Build.ID(), c.Build.Version, c.commandLine(), c.Environ()
 	cfg.Ready = func(r server.Ready) { c.announce(&cfg, r) }
+	cfg.Inside = c.Inside
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer c.interrupted(ctx, func(int) { cancel() })()

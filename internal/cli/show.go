@@ -99,8 +99,8 @@ type seenRun struct {
 	held   bool // a process goes on with it
 }
 
-// readRun reads a run and folds its events.
-func (c *cli) readRun(ctx context.Context, v *local.View, id store.RunID) (*seenRun, error) {
+// readRun reads a run and folds its events, which it keeps if they are wanted too.
+func (c *cli) readRun(ctx context.Context, v *local.View, id store.RunID, events bool) (*seenRun, error) {
 	machine, err := v.Machine(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, noSuchRun(string(id))
@@ -109,12 +109,15 @@ func (c *cli) readRun(ctx context.Context, v *local.View, id store.RunID) (*seen
 		return nil, folderFailure(err)
 	}
 	seen := &seenRun{tree: view.NewTree(history.NewBuilder(string(id), machine), machine.Program()), held: v.Held()}
-	if seen.events, err = v.Events(ctx, id, 1); err != nil {
-		return nil, folderFailure(err)
-	}
-	for i := range seen.events {
-		if _, err := seen.tree.Add(&seen.events[i]); err != nil {
+	for ev, err := range v.Events(ctx, id, 1) {
+		if err == nil {
+			_, err = seen.tree.Add(&ev)
+		}
+		if err != nil {
 			return nil, folderFailure(err)
+		}
+		if events {
+			seen.events = append(seen.events, ev)
 		}
 	}
 	// That an attempt has begun is no event; it leaves other traces.
@@ -132,7 +135,7 @@ func (c *cli) showRun(ctx context.Context, run, data string, events bool) error 
 		return err
 	}
 	defer v.Close()
-	seen, err := c.readRun(ctx, v, store.RunID(run))
+	seen, err := c.readRun(ctx, v, store.RunID(run), events)
 	if err != nil {
 		return err
 	}

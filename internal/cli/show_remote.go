@@ -57,6 +57,7 @@ func (c *cli) showRemote(ctx context.Context, r *remote, id string, events bool)
 	} else {
 		printf(c.Stdout, "%s\n", whatNext(seen.run))
 	}
+	c.printNotes(seen)
 	if seen.run.GetErased() {
 		c.note("Its inputs, outputs, messages and logs were erased; `regie audit list --object run/" + run.ID + "` says by whom and why.")
 	}
@@ -64,6 +65,16 @@ func (c *cli) showRemote(ctx context.Context, r *remote, id string, events bool)
 		c.note("Inputs, outputs and messages are not shown: " + withheld.Error())
 	}
 	return nil
+}
+
+// printNotes prints what people wrote on a run, and which runs repeat it.
+func (c *cli) printNotes(seen *seenRemote) {
+	for _, run := range seen.reruns {
+		printf(c.Stdout, "It was rerun as %s.\n", diagVisible(run))
+	}
+	for _, n := range seen.notes {
+		printf(c.Stdout, "%s, %s: %s\n", c.when(n.GetAt()), diagVisible(n.GetActor()), diagVisible(n.GetText()))
+	}
 }
 
 // whatNext says what can be done about a run that has not ended.

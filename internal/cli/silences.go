@@ -79,8 +79,8 @@ func (c *cli) createSilenceCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&m.Workflow, "workflow", "", "`PATTERN` of the workflows, such as 'eod-*'; by default all")
-	flags.StringVar(&m.Cause, "cause", "", "only of this `CAUSE`: failed, late or missed")
+	flags.StringVar(&m.Workflow, "workflow", "", "`PATTERN` of the workflows, such as 'eod-*'; by default all, and connections")
+	flags.StringVar(&m.Cause, "cause", "", "only of this `CAUSE`: failed, late, missed, approval or breaker_open")
 	flags.StringVar(&wait, "for", "", "`TIME` it lasts, such as 2h")
 	flags.StringVar(&m.Reason, "reason", "", "`TEXT` that says why")
 	_ = cmd.RegisterFlagCompletionFunc("cause", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/runtime/clock"
+	"github.com/regie-dev/regie/internal/server"
 )
 
 // World is everything outside the process that commands touch. All members but
@@ -50,6 +51,9 @@ type World struct {
 	// (Ctrl-C, TERM), until stop is called; before and after that, such a
 	// request ends the process. Nil: nobody asks.
 	Interrupts func() (asked <-chan struct{}, stop func())
+	// Inside, if not nil, is what was built into the server: it runs in the process
+	// of `regie server`, as [server.Config] has it.
+	Inside func(ctx context.Context, reach *server.Inside) error
 }
 
 // Build says what was built.

@@ -84,7 +84,7 @@ func Open(path string, owner Owner) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open data folder: %w", err)
 	}
-	if err := makeAll(path); err != nil {
+	if err := MakeAll(path); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
 	root, err := os.OpenRoot(path)
@@ -179,11 +179,12 @@ func (d *Dir) Close() error {
 	return d.close
 }
 
-// makeAll makes a folder and those above it that are missing, durably.
-func makeAll(path string) error {
+// MakeAll makes a folder, for its owner alone, and those above it that are missing,
+// durably. One that is there stays as it is.
+func MakeAll(path string) error {
 	err := os.Mkdir(path, dirMode)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeAll(filepath.Dir(path)); err != nil {
+		if err := MakeAll(filepath.Dir(path)); err != nil {
 			return err
 		}
 		err = os.Mkdir(path, dirMode)

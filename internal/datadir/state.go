@@ -112,7 +112,7 @@ func openRuns(state, id string) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeAll(dir); err != nil {
+	if err := MakeAll(dir); err != nil {
 		return nil, err
 	}
 	return os.OpenRoot(dir)

@@ -164,7 +164,7 @@ func TestSchemaAgreesOnAnything(t *testing.T) {
 		keys = append(keys, f.Name)
 	}
 	verdicts := map[bool]int{}
-	rapid.Check(t, func(t *rapid.T) {
+	property := func(t *rapid.T) {
 		r := random{t, keys}
 		doc := value.MustParse(`{"name":"r2","run":"beep"}`)
 		for range rapid.IntRange(0, 3).Draw(t, "fields") {
@@ -185,7 +185,10 @@ func TestSchemaAgreesOnAnything(t *testing.T) {
 			t.Fatalf("%s\nCheck:\n%s\nSchema: %v", doc, lines(l.Sorted()), err)
 		}
 		verdicts[err == nil && doc.Len() > 2]++
-	})
+	}
+	for range 5 { // one document in ten fits: of five hundred never fewer than five
+		rapid.Check(t, property)
+	}
 	if !t.Failed() && (verdicts[true] < 5 || verdicts[false] < 5) {
 		t.Errorf("documents are too much alike: %v", verdicts)
 	}

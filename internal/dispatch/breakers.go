@@ -29,6 +29,16 @@ type SetBreaker struct {
 
 func (SetBreaker) message() {}
 
+// ReopenBreaker says that the breaker of a connection had opened by itself before
+// a restart, so that probes go first. It changes none that is not closed.
+type ReopenBreaker struct {
+	Via    Via
+	Opened time.Time
+	Last   string // the last failure
+}
+
+func (ReopenBreaker) message() {}
+
 // Breaker is the state of a connection's breaker.
 type Breaker struct {
 	Connection string
@@ -159,10 +169,13 @@ func (r *Reactor) probe() {
 	for _, name := range slices.Sorted(maps.Keys(r.shut)) {
 		l := r.shut[name]
 		if l.breaker.Tick(r.now) {
+			if l.breaker.State() == breaker.Closed {
+				r.letGo(l)
+			}
 			r.tripped(l)
 		}
 		for len(l.waiting) > 0 {
-			round, ok := l.breaker.Probe()
+			round, ok := l.breaker.Probe(r.now)
 			if !ok {
 				break
 			}
@@ -203,6 +216,18 @@ func (r *Reactor) setBreaker(m SetBreaker) {
 	r.tripped(l)
 }
 
+func (r *Reactor) reopenBreaker(m ReopenBreaker) {
+	l := r.lines[m.Via.Connection]
+	if l == nil {
+		l = r.newLine(m.Via)
+	}
+	if l.breaker.State() == breaker.Closed {
+		l.breaker.Reopen(m.Opened, m.Last, r.now)
+		r.block(l)
+		r.tripped(l)
+	}
+}
+
 func (r *Reactor) tripped(l *line) { r.do(Tripped{l.view()}) }
 
 func (l *line) view() Breaker {
@@ -234,6 +259,9 @@ func (r *Reactor) blocked(key activation) (Breaker, bool) {
 	}
 	return r.lines[a.via.Connection].view(), true
 }
+
+// ReopenBreaker opens a breaker that was open before a restart.
+func (s *Service) ReopenBreaker(m ReopenBreaker) { s.post(m) }
 
 // SetBreaker opens or closes a breaker.
 func (s *Service) SetBreaker(m SetBreaker) { s.post(m) }

@@ -121,3 +121,27 @@ func TestABreakerThatIsTakenAwayKeepsNothing(t *testing.T) {
 	none.Via.Breaker = breaker.Policy{}
 	b.want(none, "tripped n/ledger closed", "assign w 1.1", "assign w 2.1", "wake never")
 }
+
+// One that was open before a restart lets a probe through first.
+func TestABreakerIsOpenedAgainAfterARestart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, dispatch.Config{})
+	reopen := dispatch.ReopenBreaker{Via: ledger, Opened: b.now, Last: "sql.connect"}
+	b.want(up("w", 4))
+	b.want(reopen, "tripped n/ledger open", "tripped n/ledger half_open", "wake in 10s")
+	b.want(asks(1, 1), "assign w 1.1")
+	b.want(asks(2, 1))
+	b.want(reopen)
+	b.want(reach(1, engine.ReachReached), "report 1.1 succeeded", "tripped n/ledger closed", "assign w 2.1", "wake never")
+}
+
+// One that nothing uses for long closes.
+func TestAnIdleBreakerCloses(t *testing.T) {
+	t.Parallel()
+	b := trip(t, 2)
+	b.later(10 * time.Second)
+	b.want(dispatch.Heartbeat{Worker: "w"}, "tripped n/ledger half_open", "wake in 20s")
+	b.later(breaker.IdleFor)
+	b.want(up("w", 2), "tripped n/ledger closed", "wake never")
+	b.want(asks(1, 1), "assign w 1.1")
+}

@@ -36,7 +36,8 @@ func RefOf(t *engine.Task) Ref {
 
 // Message is something that the reactor is told: Ready, Reattach, Cancel,
 // Settled and Recovered by the runtime; WorkerUp, WorkerDown, Heartbeat, Started,
-// Beat and Ended by workers; SetBreaker by people. That time has passed needs no message.
+// Beat and Ended by workers; SetBreaker by people, ReopenBreaker after a restart. That
+// time has passed needs no message.
 type Message interface{ message() }
 
 // Ready hands over an attempt to be made. It is recorded and was never given to

@@ -178,6 +178,8 @@ func (r *Reactor) receive(m Message) {
 		r.ended(m)
 	case SetBreaker:
 		r.setBreaker(m)
+	case ReopenBreaker:
+		r.reopenBreaker(m)
 	}
 }
 

@@ -102,20 +102,21 @@ func refusef(path, format string, args ...any) *Refusal {
 
 // Holding is a hold that is in force.
 type Holding struct {
-	Path   string // empty: the run
-	Actor  string
-	Reason string
-	At     time.Time
+	Path      string    `json:"path,omitempty"`      // empty: the run
+	Namespace string    `json:"namespace,omitempty"` // of a namespace that is held as a whole
+	Actor     string    `json:"actor,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	At        time.Time `json:"at,omitzero"`
 }
 
 // Held reports whether an operator holds the run or a step of it.
-func (r *Run) Held() bool { return r.Hold != nil || len(r.Holds) > 0 }
+func (r *Run) Held() bool { return r.wholeHold() != nil || len(r.Holds) > 0 }
 
 // HoldOf is the hold that keeps a step at the path from beginning, nil if there
 // is none.
 func (r *Run) HoldOf(path string) *Holding {
-	if r.Hold != nil {
-		return r.Hold
+	if h := r.wholeHold(); h != nil {
+		return h
 	}
 	for i := range r.Holds {
 		if covers(r.Holds[i].Path, path) {
@@ -136,10 +137,10 @@ func (r *Run) Status() (State, Reason) {
 	if reason, waits := r.waitsForPerson(); waits {
 		return Waiting, reason
 	}
-	if r.Hold == nil && r.undoing() {
+	if r.wholeHold() == nil && r.undoing() && !r.queued() {
 		return r.State, ReasonUndoing
 	}
-	if r.Hold == nil {
+	if r.wholeHold() == nil {
 		if r.asking > 0 {
 			return r.State, ReasonApproval
 		}
@@ -186,8 +187,11 @@ func (m *Machine) Plan(run *Run, in Input) ([]Affected, error) {
 		}
 		return plan.affected, nil
 	case Rerun:
-		_, affected, err := m.planRerun(run, &in)
-		return affected, err
+		plan, err := m.planRerun(run, &in)
+		if err != nil {
+			return nil, err
+		}
+		return plan.affected, nil
 	case Force:
 		_, affected, err := m.planForce(run, &in)
 		return affected, err
@@ -199,6 +203,17 @@ func (m *Machine) Plan(run *Run, in Input) ([]Affected, error) {
 		return affected, err
 	case Comment:
 		return m.planComment(run, &in.Action)
+	case SetPriority:
+		_, affected, err := m.planPriority(run, &in)
+		return affected, err
+	case SetDeadline:
+		return m.planDeadline(run, &in)
+	case AddWait:
+		_, affected, err := m.planWaits(run, &in.Action, in.Conditions, false)
+		return affected, err
+	case DropWait:
+		_, affected, err := m.planWaits(run, &in.Action, in.Conditions, true)
+		return affected, err
 	case Callback:
 		_, affected, err := m.planCallback(run, &in)
 		return affected, err
@@ -278,8 +293,8 @@ func (m *Machine) holdable(run *Run, path string) error {
 			}
 		}
 		if a.Map != nil {
-			if i, ok := itemOf(path, at); ok && (i >= len(a.Map.Items) || i < a.Map.Next && !m.itemLives(run, a, i)) {
-				return refusef(path, "step %s cannot begin any more: %s has %d items, and item %d is not to come", path, at, len(a.Map.Items), i)
+			if i, ok := itemOf(path, at); ok && (i >= a.Map.Count || i < a.Map.Next && !m.itemLives(run, a, i)) {
+				return refusef(path, "step %s cannot begin any more: %s has %d items, and item %d is not to come", path, at, a.Map.Count, i)
 			}
 		}
 		return nil
@@ -307,6 +322,9 @@ func (m *Machine) planRelease(run *Run, in *Action) (paths []string, affected []
 	}
 	if len(in.Steps) == 0 {
 		if run.Hold == nil {
+			if h := run.NamespaceHold; h != nil {
+				return nil, nil, refusef("", "namespace %s is held as a whole: `regie release --namespace %s --all` releases it", h.Namespace, h.Namespace)
+			}
 			return nil, nil, nil
 		}
 		return []string{""}, []Affected{{Does: DoesRelease}}, nil
@@ -363,9 +381,6 @@ func (d *decider) release(in *Action) error {
 // resume goes on with what a hold kept, in order.
 func (d *decider) resume() error {
 	if d.run.lastFrame == 0 {
-		if d.run.Hold != nil {
-			return nil
-		}
 		if d.run.queued() {
 			d.holdGate()
 			return nil
@@ -387,6 +402,9 @@ func (d *decider) resume() error {
 
 // openMain begins the run, or has it wait for the gate.
 func (d *decider) openMain() error {
+	if d.run.wholeHold() != nil {
+		return nil
+	}
 	if d.gatedRun() {
 		d.add(task{kind: taskOpen})
 		return nil
@@ -396,6 +414,10 @@ func (d *decider) openMain() error {
 
 // applyAction folds the events of operators' actions on a whole run.
 func (m *Machine) applyAction(run *Run, ev *Event) error {
+	if ev.Trigger == ByNamespace {
+		m.applyNamespaceHold(run, ev)
+		return nil
+	}
 	switch ev.Kind {
 	case EvHeld:
 		h := Holding{Path: ev.Path, Actor: ev.Actor, Reason: ev.Text, At: ev.At}

@@ -13,6 +13,16 @@ import (
 // what cannot follow; it never evaluates anything.
 func (m *Machine) Apply(run *Run, ev *Event) error {
 	run.Sequence++
+	before := run.phaseOf(ev.Act)
+	err := m.fold(run, ev)
+	if after := run.phaseOf(ev.Act); err == nil && before != after {
+		run.countPhase(before, after)
+		m.countLive(run, run.Acts[ev.Act], before)
+	}
+	return err
+}
+
+func (m *Machine) fold(run *Run, ev *Event) error {
 	if ev.Act == 0 && (ev.Kind == EvQueued || ev.Kind == EvGranted) {
 		applyRunGate(run, ev)
 		return nil
@@ -26,6 +36,12 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 	case EvHeld, EvReleased, EvRetryAsked:
 		return m.applyAction(run, ev)
 	case EvCommented:
+		return nil
+	case EvPrioritySet, EvDeadlineSet:
+		applyAdjusted(run, ev)
+		return nil
+	case EvWaitAdded, EvWaitDropped:
+		applyWaits(run, ev)
 		return nil
 	case EvUndoAsked, EvUndoBegun, EvUndoWaits, EvUndoAnswered, EvUndone:
 		return m.applyUndo(run, ev)
@@ -43,8 +59,8 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 			return fmt.Errorf("%w: event %s of frame %d, which is not there", ErrProtocol, ev.Kind, ev.Frame)
 		}
 		return m.applyFrame(run, f, ev)
-	case EvQueued, EvGranted, EvAttempt, EvAttemptEnded, EvCheckpoint, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened,
-		EvFailureHeld, EvSettled, EvReentered:
+	case EvQueued, EvGranted, EvAttempt, EvAttemptEnded, EvCheckpoint, EvTaken, EvAnswered, EvAwaiting, EvHappened, EvSignalTaken, EvVoted, EvMapOpened, EvLoopOpened, EvOutputsKept, EvResult, EvError, EvTimerSet, EvTimerFired, EvRetry, EvCaught, EvStopping, EvUnknown, EvEnded, EvReopened,
+		EvFailureHeld, EvSettled, EvReentered, EvRestored:
 		if a == nil {
 			return fmt.Errorf("%w: event %s of activation %d, which is not there", ErrProtocol, ev.Kind, ev.Act)
 		}
@@ -60,7 +76,6 @@ func (m *Machine) Apply(run *Run, ev *Event) error {
 		if a.Phase != before || ev.Kind == EvReopened {
 			a.Since = ev.At
 		}
-		run.countHeld(before, a.Phase)
 		return nil
 	}
 	return fmt.Errorf("%w: unknown event %q", ErrProtocol, ev.Kind)
@@ -73,11 +88,12 @@ func (m *Machine) applyRun(run *Run, ev *Event) error {
 		run.Parent = ev.Parent
 		run.BusinessDate, run.Seed, run.AcceptedAt, run.Starter = ev.BusinessDate, ev.Seed, ev.At, ev.Actor
 	case EvCancelAsked:
-		run.CancelReason, run.Hold, run.Holds = ev.Text, nil, nil
+		run.CancelReason, run.Hold, run.Holds, run.NamespaceHold = ev.Text, nil, nil, nil
+		run.Adjusted.Waits = nil // its finally part runs
 	default: // EvRunEnded
 		leaveRunGate(run)
 		run.State, run.Reason, run.EndedAt = ev.State, ev.Reason, ev.At
-		run.Hold, run.Holds = nil, nil
+		run.Hold, run.Holds, run.NamespaceHold = nil, nil, nil
 		if ev.Error != nil {
 			run.Err = ev.Error
 		}
@@ -153,15 +169,15 @@ func (m *Machine) openOwned(run *Run, f *Frame, ev *Event) error {
 	case RoleMain, RoleBody, RoleFinally:
 	}
 	if a.Map != nil {
-		if f.Index < 0 || f.Index >= len(a.Map.Items) {
-			return fmt.Errorf("%w: item %d of %d", ErrProtocol, f.Index, len(a.Map.Items))
+		if f.Index < 0 || f.Index >= a.Map.Count {
+			return fmt.Errorf("%w: item %d of %d", ErrProtocol, f.Index, a.Map.Count)
 		}
 		a.Map.Next = f.Index + 1
 		if a.Map.Ends != nil {
 			a.Map.Ends[f.Index] = ItemEnd{OpenedAt: ev.At}
 		}
 		if f.Item.IsUndefined() {
-			f.Item = a.Map.Items[f.Index]
+			f.Item = a.Map.Item(f.Index)
 		}
 		if f.Raw.IsUndefined() {
 			f.Raw = f.Item
@@ -381,7 +397,7 @@ func recordFrame(a *Activation, f *Frame, ev *Event) {
 			end.State, end.Err, end.EndedAt = ev.State, ev.Error, ev.At
 		}
 		if ok {
-			a.Map.Outputs[f.Index] = ev.Output
+			a.Map.Outputs.add(f.Index, ev.Output)
 		}
 	case ok:
 		a.Outputs[f.Branch] = ev.Output
@@ -401,13 +417,18 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		m.openedMap(run, a, ev)
 	case EvLoopOpened:
 		a.openedLoop(ev)
+	case EvOutputsKept:
+		if a.Map == nil {
+			return fmt.Errorf("%w: outputs of %s, which is no map", ErrProtocol, a.Path)
+		}
+		return a.Map.Outputs.kept(ev.Count, ev.Output)
 	case EvResult:
 		dropTimer(run, a, &a.Timer)
 		dropTimer(run, a, &a.Deadline)
 		a.Result, a.Phase, a.State, a.Reason, a.Winner = ev.Output, PhaseResult, Running, ReasonNone, ev.Branch
 	case EvError:
 		if a.Phase == PhaseMessage || a.Expired != "" && m.node(run.Frames[a.Frame], a.Node).Task != nil {
-			a.Doubt = true
+			a.Doubt = a.Doubt || a.Phase == PhaseMessage
 			a.Failures++ // its time was up: the attempt counts as failed, whatever became of it
 		}
 		dropTimer(run, a, &a.Timer)
@@ -427,6 +448,7 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 	case EvStopping:
 		if ev.State == Canceled {
 			a.CancelAsked, a.Why, a.Expired = true, ev.Reason, ev.TimerKind
+			a.Doubt = a.Doubt || a.Phase == PhaseMessage
 			if ev.TimerKind == TimerKill {
 				a.By = &Holding{Path: a.Path, Actor: ev.Actor, Reason: ev.Text, At: ev.At}
 			}
@@ -447,8 +469,8 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 		m.ended(run, a, ev)
 	case EvReopened:
 		return m.applyReopened(run, a, ev)
-	case EvReentered:
-		return applyReentered(run, a, ev)
+	case EvReentered, EvRestored:
+		return m.applyAgain(run, a, ev)
 	case EvSettled:
 		applySettled(run, a, ev)
 	default:
@@ -459,13 +481,9 @@ func (m *Machine) applyAct(run *Run, a *Activation, ev *Event) error {
 
 // openedMap begins a map whose items are known.
 func (m *Machine) openedMap(run *Run, a *Activation, ev *Event) {
-	items := ev.Items.Items()
-	if ev.Items.IsUndefined() { // of an erased run
-		items = make([]value.Value, ev.Count)
-	}
 	a.Map = &MapState{
-		Items: items, MaxParallel: ev.MaxParallel, MaxFailures: ev.MaxFailures,
-		Outputs: make([]value.Value, ev.Count), Ok: make([]bool, ev.Count),
+		Items: ev.Items, Count: ev.Count, MaxParallel: ev.MaxParallel, MaxFailures: ev.MaxFailures,
+		Outputs: MapOutputs{Inline: make([]value.Value, ev.Count)}, Ok: make([]bool, ev.Count),
 	}
 	if m.node(run.Frames[a.Frame], a.Node).Map.Gather == workflow.GatherOutcomes {
 		a.Map.Ends = make([]ItemEnd, ev.Count)
@@ -481,6 +499,7 @@ func (m *Machine) applyWork(run *Run, a *Activation, ev *Event) error {
 			return fmt.Errorf("%w: attempt %d after %d", ErrProtocol, ev.Attempt, a.Attempt)
 		}
 		a.Attempt, a.Fence, a.Taker, a.TakenAt = ev.Attempt, ev.Fence, "", time.Time{}
+		a.By, a.Told = nil, false
 		if ev.Attempt == 1 || !ev.Input.IsUndefined() {
 			a.Secrets, a.Timeout, a.Heartbeat = ev.Secrets, ev.Timeout, ev.Heartbeat
 		}
@@ -604,7 +623,7 @@ func (m *Machine) applyRetry(run *Run, a *Activation, ev *Event) {
 		a.Retries = append(a.Retries, 0)
 	}
 	a.Retries[ev.Rule]++
-	a.RuleAt = 0
+	a.RuleAt, a.Told = 0, false
 	if n := m.node(run.Frames[a.Frame], a.Node); n.Kind != workflow.KindTask {
 		a.Attempt++
 		a.Outputs, a.Map, a.Loop, a.Fails, a.FirstErr, a.Stopped, a.Winner = nil, nil, nil, 0, nil, false, 0
@@ -634,7 +653,10 @@ func (m *Machine) ended(run *Run, a *Activation, ev *Event) {
 	}
 	a.Open, a.Result = OpenFrames{}, value.Undefined
 	if a.State == Succeeded || a.State == Skipped || a.Handled { // what only a retry needs leaves memory
-		a.Map, a.Loop, a.Outputs, a.Secrets, a.Checkpoint = nil, nil, nil, nil, nil
+		if !run.recalls(a.Path) {
+			a.Map, a.Loop, a.Outputs = nil, nil, nil
+		}
+		a.Secrets, a.Checkpoint = nil, nil
 		m.forgetClosed(run, a)
 	}
 	f := run.Frames[a.Frame]

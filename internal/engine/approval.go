@@ -75,6 +75,9 @@ func (a *Activation) Question() *Question {
 	return a.Awaits.Question
 }
 
+// Asks reports whether a step of the run asks people.
+func (r *Run) Asks() bool { return r.asking > 0 }
+
 // countQuestion keeps count of what people are asked.
 func (r *Run) countQuestion(before, now bool) {
 	switch {
@@ -240,7 +243,7 @@ func (d *decider) unanswered(a *Activation) error {
 
 // ask evaluates a question and waits for people.
 func (d *decider) ask(a *Activation, n *workflow.Node, p *place) error {
-	v, err := d.value(n.Wait.Event.With, p)
+	v, err := d.plain(n.Wait.Event.With, p)
 	if err != nil {
 		return err
 	}

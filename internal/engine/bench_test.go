@@ -86,7 +86,7 @@ func drive(b testing.TB, m *engine.Machine) (events int) {
 					Kind: engine.OutcomeSucceeded, StartedAt: now, EndedAt: now,
 				}})
 			case engine.NeedEval:
-				queue = append(queue, c.Eval.Evaluate())
+				queue = append(queue, c.Eval.Evaluate(nil))
 			}
 		}
 	}

@@ -43,7 +43,7 @@ func (d *decider) recall(a *Activation, n *workflow.Node) (bool, error) {
 		return false, nil
 	}
 	p := d.placeOf(a)
-	key, err := d.value(n.Cache.Key, p)
+	key, err := d.plain(n.Cache.Key, p)
 	if err != nil || key.IsNull() {
 		return false, err
 	}
@@ -59,9 +59,10 @@ func (d *decider) recall(a *Activation, n *workflow.Node) (bool, error) {
 	return true, d.await(a, what, value.Undefined, 0)
 }
 
-// keepCached lets the output of an activation that ended well be used again.
+// keepCached lets the output of an activation that ended well be used again. A
+// large one is not: it goes with its run.
 func (d *decider) keepCached(a *Activation) {
-	if c := a.Caching; c != nil && !c.Hit {
+	if c := a.Caching; c != nil && !c.Hit && !a.Output.HasRef() {
 		d.command(KeepCached{Act: a.ID, Path: a.Path, Key: c.Key, Event: d.run.Sequence, For: c.For})
 	}
 }
@@ -157,30 +158,8 @@ func (c *contents) strip(part any) {
 
 // reach adds the bodies that a node opens.
 func (c *contents) reach(n *workflow.Node) {
-	if n.Fork != nil {
-		for i := range n.Fork.Branches {
-			c.add(&n.Fork.Branches[i].Body)
-		}
-	}
-	if n.Map != nil {
-		c.add(&n.Map.Body)
-	}
-	if n.Loop != nil {
-		c.add(&n.Loop.Body)
-	}
-	if n.Call != nil {
-		c.add(&n.Call.Body)
-	}
-	if n.Choice != nil {
-		for i := range n.Choice.Cases {
-			c.add(n.Choice.Cases[i].Body)
-		}
-	}
-	for i := range n.Retry {
-		c.add(n.Retry[i].Call)
-	}
-	for i := range n.Catch {
-		c.add(n.Catch[i].Body)
+	for _, id := range bodiesOf(n) {
+		c.add(&id)
 	}
 }
 

@@ -94,7 +94,7 @@ func contains(names []string, name string) bool {
 func (m *Machine) inputDefault(runID string, decl *workflow.Input, accept Accept, now time.Time) (value.Value, error) {
 	run := NewRun(runID)
 	run.BusinessDate, run.Vars, run.AcceptedAt, run.Seed = accept.BusinessDate, accept.Vars, now, accept.Seed
-	d := &decider{m: m, run: run, ctx: Context{Now: now, InlineCost: expr.PoolCost}}
+	d := &decider{m: m, run: run, ctx: Context{Now: now, InlineCost: expr.PoolCost}, aside: true}
 	return d.value(decl.Default, &place{f: &Frame{}})
 }
 

@@ -51,6 +51,9 @@ func (d *decider) beginChild(a *Activation, n *workflow.Node, p *place) error {
 			return err
 		}
 	}
+	if input, err = d.inline(input); err != nil {
+		return err
+	}
 	date, err := d.dateOf(n.Child.Date, p)
 	if err != nil {
 		return err
@@ -166,7 +169,7 @@ func ChildEnded(what *Awaited, end RunEnded, events uint64) Happened {
 	h := Happened{Wait: what.ID, Known: events}
 	switch end.State {
 	case Succeeded:
-		h.Output = end.Output
+		h.Output = Foreign(end.Output, what.Run)
 		return h
 	case Skipped, Canceled:
 		h.Error = &Error{Name: ErrChildCanceled, Engine: ErrChildCanceled, Message: fmt.Sprintf("run %s of %s was %s", what.Run, what.Workflow(), end.State)}
@@ -175,7 +178,7 @@ func ChildEnded(what *Awaited, end RunEnded, events uint64) Happened {
 	}
 	details := value.Null
 	if e := end.Error; e != nil {
-		details = nullIfUndefined(e.Details)
+		details = shown(nullIfUndefined(e.Details))
 		if end.State == Failed {
 			h.Error.Name = e.Name
 			h.Error.Message += ": " + e.Message

@@ -24,19 +24,20 @@ type controlRecord struct {
 
 // userData is what an event holds of users' data, as it is read.
 type userData struct {
-	Input      value.Value  `json:"input"`
-	Vars       value.Value  `json:"vars"`
-	Output     value.Value  `json:"output"`
-	Items      value.Value  `json:"items"`
-	Error      *Error       `json:"error"`
-	Warning    string       `json:"warning"`
-	Text       string       `json:"text"`
-	Checkpoint []byte       `json:"checkpoint"`
-	Secrets    []SecretSlot `json:"secrets"`
-	Ops        []VarOp      `json:"ops"`
-	Awaits     *Awaited     `json:"awaits"`
-	Queue      *Queue       `json:"queue"`
-	Artifacts  []Artifact   `json:"artifacts"`
+	Input      value.Value   `json:"input"`
+	Vars       value.Value   `json:"vars"`
+	Output     value.Value   `json:"output"`
+	Items      value.Value   `json:"items"`
+	Error      *Error        `json:"error"`
+	Warning    string        `json:"warning"`
+	Text       string        `json:"text"`
+	Checkpoint []byte        `json:"checkpoint"`
+	Secrets    []SecretSlot  `json:"secrets"`
+	Ops        []VarOp       `json:"ops"`
+	Awaits     *Awaited      `json:"awaits"`
+	Queue      *Queue        `json:"queue"`
+	Artifacts  []Artifact    `json:"artifacts"`
+	Recalled   *RestoredData `json:"recalled"`
 }
 
 // EncodeEvents writes events in storage format 1: control facts and users'
@@ -56,7 +57,9 @@ func EncodeEvents(events []Event) (control, payload []byte, err error) {
 		if i > 0 {
 			control = append(control, ',')
 		}
-		control = appendControl(control, ev, i == 0 || !ev.At.Equal(last))
+		if control, err = appendControl(control, ev, i == 0 || !ev.At.Equal(last)); err != nil {
+			return nil, nil, fmt.Errorf("encode events: %w", err)
+		}
 		last = ev.At
 		if !ev.hasUserData() {
 			continue
@@ -136,7 +139,7 @@ func (o *object) time(name string, t time.Time) {
 func (o *object) value(name string, v value.Value) {
 	if !v.IsUndefined() {
 		o.key(name)
-		o.b = v.Append(o.b)
+		o.b = v.AppendStored(o.b)
 	}
 }
 
@@ -150,7 +153,7 @@ func (o *object) json(name string, x any) error {
 	return nil
 }
 
-func appendControl(b []byte, ev *Event, withTime bool) []byte {
+func appendControl(b []byte, ev *Event, withTime bool) ([]byte, error) {
 	o := object{b: b}
 	o.text("kind", string(ev.Kind))
 	if withTime {
@@ -217,7 +220,15 @@ func appendControl(b []byte, ev *Event, withTime bool) []byte {
 	appendBeyond(&o, ev)
 	o.int("timeout", int64(ev.Timeout))
 	o.int("heartbeat", int64(ev.Heartbeat))
-	return append(o.b, '}')
+	err := appendRestored(&o, ev)
+	return append(o.b, '}'), err
+}
+
+func appendRestored(o *object, ev *Event) error {
+	if ev.Restored == nil {
+		return nil
+	}
+	return o.json("restored", ev.Restored)
 }
 
 // appendBeyond writes what an event says of where a frame goes on, and of runs
@@ -262,7 +273,7 @@ func appendUsage(o *object, u *Usage) {
 func (ev *Event) hasUserData() bool {
 	return !ev.Input.IsUndefined() || !ev.Vars.IsUndefined() || !ev.Output.IsUndefined() || !ev.Items.IsUndefined() ||
 		ev.Error != nil || ev.Warning != "" || ev.Text != "" || ev.Checkpoint != nil || ev.Secrets != nil || ev.Ops != nil || ev.Awaits != nil || ev.Queue != nil ||
-		ev.Artifacts != nil
+		ev.Artifacts != nil || ev.Recalled != nil
 }
 
 func appendUserData(b []byte, ev *Event) ([]byte, error) {
@@ -309,6 +320,11 @@ func appendUserData(b []byte, ev *Event) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if ev.Recalled != nil {
+		if err := o.json("recalled", ev.Recalled); err != nil {
+			return nil, err
+		}
+	}
 	return append(o.b, '}'), nil
 }
 
@@ -344,7 +360,7 @@ func DecodeEvents(control, payload []byte) ([]Event, error) {
 		ev := &c.Events[i]
 		ev.Input, ev.Vars, ev.Output, ev.Items, ev.Error = u.Input, u.Vars, u.Output, u.Items, u.Error
 		ev.Warning, ev.Text, ev.Checkpoint, ev.Secrets, ev.Ops = u.Warning, u.Text, u.Checkpoint, u.Secrets, u.Ops
-		ev.Awaits, ev.Queue, ev.Artifacts = u.Awaits, u.Queue, u.Artifacts
+		ev.Awaits, ev.Queue, ev.Artifacts, ev.Recalled = u.Awaits, u.Queue, u.Artifacts, u.Recalled
 	}
 	return c.Events, nil
 }

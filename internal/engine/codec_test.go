@@ -35,7 +35,7 @@ func fill(t *testing.T, v reflect.Value, n int64) {
 		v.SetBool(true)
 	case reflect.Float64:
 		v.SetFloat(float64(n) + 0.25)
-	case reflect.Uint8:
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
 		v.SetUint(uint64(n%255) + 1)
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))

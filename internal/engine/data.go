@@ -55,13 +55,21 @@ func (d *decider) eval(e *workflow.Expr, p *place) (value.Value, error) {
 			return a.value, nil
 		}
 	}
-	req := expr.Request{Bindings: d.bindings(link.roots, p), Cost: d.ctx.InlineCost, Now: d.begunAt(), Seed: d.seed(p)}
+	bindings, held := d.bindings(link.roots, p)
+	req := expr.Request{Bindings: bindings, Cost: d.ctx.InlineCost, Now: d.begunAt(), Seed: d.seed(p)}
 	if req.Cost == 0 {
 		req.Cost = expr.InlineCost
 	}
+	if held {
+		if v, is := whole(req.Bindings, link.path); is {
+			return v, nil
+		}
+		d.suspend(link.index, link.readsVar, d.evaluation(link.compiled, req))
+		return value.Undefined, errSuspended
+	}
 	v, err := link.compiled.Eval(req)
-	if expr.IsCostExceeded(err) {
-		d.suspend(link, req)
+	if expr.IsCostExceeded(err) || err == nil && !d.aside && v.Size() > MaxInline {
+		d.suspend(link.index, link.readsVar, d.evaluation(link.compiled, req))
 		return value.Undefined, errSuspended
 	}
 	if err != nil {
@@ -135,31 +143,34 @@ func (d *decider) evalError(e *workflow.Expr, fault *Error) *Error {
 }
 
 // suspend asks for the evaluation; the work in hand is done again with the
-// answer.
-func (d *decider) suspend(link *linked, req expr.Request) {
+// answer. The index is that of the expression; vars says that variables are read.
+func (d *decider) suspend(index int, vars bool, e *Evaluation) {
 	s := d.cur
 	if s == nil {
 		s = &suspension{doing: d.doing, answers: map[int]answer{}, now: d.ctx.Now, sequence: d.run.Sequence}
 	}
 	d.run.lastEval++
 	id := d.run.lastEval
-	s.asked, s.version, s.vars = d.ordinal, d.run.varVersion, s.vars || link.readsVar
-	s.answers[d.ordinal] = answer{expr: link.index}
+	s.asked, s.version, s.vars = d.ordinal, d.run.varVersion, s.vars || vars
+	s.answers[d.ordinal] = answer{expr: index}
 	d.run.suspended[id] = s
-	d.command(NeedEval{ID: id, Program: d.m.prog.Name, Eval: &Evaluation{id: id, compiled: link.compiled, request: req}})
+	e.id = id
+	d.command(NeedEval{ID: id, Program: d.m.prog.Name, Eval: e})
 }
 
-func (d *decider) bindings(roots []bindNode, p *place) map[string]value.Value {
+// bindings are the values of the names, and whether they hold references.
+func (d *decider) bindings(roots []bindNode, p *place) (out map[string]value.Value, held bool) {
 	if len(roots) == 0 {
-		return nil
+		return nil, false
 	}
-	out := make(map[string]value.Value, len(roots))
+	out = make(map[string]value.Value, len(roots))
 	for i := range roots {
 		if v := d.bound(&roots[i], p); !v.IsUndefined() {
 			out[roots[i].name] = v
+			held = held || v.HasRef()
 		}
 	}
-	return out
+	return out, held
 }
 
 func (d *decider) bound(n *bindNode, p *place) value.Value {
@@ -243,8 +254,11 @@ func (d *decider) source(s *workflow.Source, p *place) value.Value {
 }
 
 func member(v value.Value, name string) value.Value {
-	if name == "" {
+	switch {
+	case name == "":
 		return v
+	case v.Kind() == value.KindRef:
+		return v.Within(name)
 	}
 	return v.Get(name)
 }
@@ -274,8 +288,8 @@ func (d *decider) errorSource(s *workflow.Source, p *place) value.Value {
 
 // element is the item of a map that the frame is for, as it was in the list.
 func (d *decider) element(f *Frame) value.Value {
-	if a := d.run.Acts[f.Owner]; a != nil && a.Map != nil && f.Index >= 0 && f.Index < len(a.Map.Items) {
-		return a.Map.Items[f.Index]
+	if a := d.run.Acts[f.Owner]; a != nil && a.Map != nil && f.Index >= 0 && f.Index < a.Map.Count {
+		return a.Map.Item(f.Index)
 	}
 	return value.Undefined
 }
@@ -515,6 +529,9 @@ func (d *decider) renderText(parts []workflow.Part, p *place, path []string) (va
 			continue
 		case parts[i].Expr != nil:
 			v, err := d.eval(parts[i].Expr, p)
+			if err == nil {
+				v, err = d.inline(v)
+			}
 			if err != nil {
 				return value.Undefined, nil, err
 			}
@@ -526,7 +543,8 @@ func (d *decider) renderText(parts []workflow.Part, p *place, path []string) (va
 	if secret {
 		return value.String(text), []SecretSlot{slot}, nil
 	}
-	return value.String(text), nil, nil
+	v, err := d.kept(value.String(text))
+	return v, nil, err
 }
 
 // truth evaluates a predicate.

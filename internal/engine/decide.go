@@ -14,7 +14,7 @@ import (
 
 // turnBudget is how many steps of work one Decide does before it hands the
 // turn back, so that a loop without tasks cannot hold up other runs.
-const turnBudget = 20_000
+const turnBudget = 2000
 
 // maxStale is how often an evaluation is asked for again because variables
 // that it read have changed; then assignments wait for it.
@@ -40,6 +40,8 @@ type decider struct {
 	ordinal int
 	doing   task
 
+	// aside: it evaluates outside of any run, so that nothing is put away.
+	aside bool
 	// without is what the node whose join is judged does not wait for.
 	without *Forgone
 }
@@ -50,7 +52,8 @@ type task struct {
 	frame FrameID
 	node  workflow.NodeID
 	act   ActID
-	turn  int // that ended last, of taskTurn: what was begun for an earlier one is void
+	write uint64 // of taskKeep
+	turn  int    // that ended last, of taskTurn: what was begun for an earlier one is void
 }
 
 type taskKind uint8
@@ -66,6 +69,7 @@ const (
 	taskOpen                       // open the main frame
 	taskTurn                       // judge whether a loop goes on, and begin its next turn
 	taskUndo                       // undo what is to be undone next
+	taskKeep                       // put outputs of a map away
 )
 
 // suspension is work that waits for an evaluation.
@@ -148,6 +152,18 @@ func (d *decider) input(in Input) error {
 		return d.comment(&in.Action)
 	case Compensate:
 		return d.compensate(&in.Action)
+	case HoldNamespace:
+		return d.holdNamespace(&in)
+	case ReleaseNamespace:
+		return d.releaseNamespace(&in)
+	case SetPriority:
+		return d.setPriority(&in)
+	case SetDeadline:
+		return d.setDeadline(&in)
+	case AddWait:
+		return d.changeWaits(&in.Action, in.Conditions, false)
+	case DropWait:
+		return d.changeWaits(&in.Action, in.Conditions, true)
 	}
 	if run.State.Final() {
 		return nil // whatever comes late changes nothing
@@ -203,6 +219,8 @@ func (d *decider) do(t task, s *suspension) error {
 		err = d.turn(t.act, t.turn)
 	case taskUndo:
 		err = d.undo()
+	case taskKeep:
+		err = d.putAway(t.act, t.write)
 	}
 	if errors.Is(err, errSuspended) {
 		return nil
@@ -224,6 +242,9 @@ func (d *decider) emit(ev Event) error {
 		return err
 	}
 	d.leaveGate(last, asked)
+	if (ev.Kind == EvRetryAsked || ev.Kind == EvUndoAsked) && d.run.HoldsWithNamespace() {
+		return d.heldFromStart()
+	}
 	return nil
 }
 
@@ -278,11 +299,16 @@ func (d *decider) accept(in Accept) error {
 	}); err != nil {
 		return err
 	}
-	switch {
-	case in.Skip != "":
+	if in.Skip != "" {
 		return d.endRun(Outcome{State: Skipped, Reason: in.Skip})
-	case in.Held:
-		return d.emit(Event{Kind: EvHeld, Actor: in.Actor, Text: in.HoldReason})
+	}
+	if in.Held {
+		if err := d.emit(Event{Kind: EvHeld, Actor: in.Actor, Text: in.HoldReason}); err != nil {
+			return err
+		}
+	}
+	if err := d.heldFromStart(); err != nil {
+		return err
 	}
 	return d.openMain()
 }
@@ -323,7 +349,7 @@ func (d *decider) cancelRun(in Cancel) error {
 // been done.
 func (d *decider) recover() error {
 	d.recoverGate()
-	if d.run.lastFrame == 0 && d.run.AskedAt.IsZero() && d.run.Hold == nil {
+	if d.run.lastFrame == 0 && d.run.AskedAt.IsZero() && d.run.wholeHold() == nil {
 		d.add(task{kind: taskOpen})
 	}
 	for _, id := range inOrder(d.run.Timers) {
@@ -341,6 +367,9 @@ func (d *decider) recover() error {
 			}
 		case PhaseFrames:
 			d.add(task{kind: taskFrames, act: id})
+			if a.Map != nil {
+				d.keepOutputs(a, d.m.node(d.run.Frames[a.Frame], a.Node))
+			}
 		case PhaseResult:
 			d.add(task{kind: taskResult, act: id})
 		case PhaseError:

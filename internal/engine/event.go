@@ -32,6 +32,7 @@ const (
 	EvVoted        EventKind = "voted"         // a person decided on a question
 	EvMapOpened    EventKind = "map_opened"    // items are known
 	EvLoopOpened   EventKind = "loop_opened"   // how many turns there may be is known
+	EvOutputsKept  EventKind = "outputs_kept"  // outputs of items were put away
 	EvResult       EventKind = "result"        // a node that is no task has its result
 	EvError        EventKind = "error"         // a node has an error, handlers follow
 	EvTimerSet     EventKind = "timer_set"     //
@@ -56,6 +57,7 @@ const (
 	EvRetryAsked    EventKind = "retry_asked"    // what failed is to run again
 	EvFrameReopened EventKind = "frame_reopened" // a frame goes on that had ended
 	EvReopened      EventKind = "reopened"       // an activation goes on that had ended
+	EvRestored      EventKind = "restored"       // a frame goes on that was over and gone, and its owner
 )
 
 // Event is a fact. Which members are set depends on Kind; values hold users'
@@ -114,6 +116,7 @@ type Event struct {
 	Ops      []VarOp          `json:"-"`
 	Awaits   *Awaited         `json:"-"`
 	Queue    *Queue           `json:"-"`
+	Restored *Restored        `json:"restored,omitempty"`
 
 	// Users' data.
 	Input      value.Value   `json:"-"`
@@ -126,6 +129,7 @@ type Event struct {
 	Checkpoint []byte        `json:"-"`
 	Secrets    []SecretSlot  `json:"-"`
 	Artifacts  []Artifact    `json:"-"`
+	Recalled   *RestoredData `json:"-"`
 	Timeout    time.Duration `json:"timeout,omitempty"`
 	Heartbeat  time.Duration `json:"heartbeat,omitempty"`
 }

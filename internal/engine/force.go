@@ -69,7 +69,7 @@ func (m *Machine) forces(run *Run, path string, named []string) (forcing, error)
 			return forcing{}, refusef(path, "step %s does not wait for what it needs: it is %s", path, a.State)
 		case len(named) > 0:
 			return forcing{}, refusef(path, "step %s waits for conditions, which are given up together: name no prerequisite", path)
-		case len(a.Queue.Needs) == 0:
+		case len(run.needs(path, a.Queue.Needs)) == 0:
 			return forcing{}, refusef(path, "step %s waits for limits alone, which nobody exceeds: `regie limits set` gives more of one, `regie why` says who holds it", path)
 		}
 		return forcing{settling: settling{act: a.ID}}, nil
@@ -107,6 +107,11 @@ func (d *decider) force(in *Force) error {
 	d.dec.Affected = affected
 	for i := range all {
 		s := &all[i]
+		if len(in.Prerequisites) == 0 {
+			if err := d.dropAdded(affected[i].Path, &in.Action); err != nil {
+				return err
+			}
+		}
 		switch {
 		case s.act != 0:
 			a := d.run.Acts[s.act]

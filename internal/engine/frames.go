@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -94,12 +95,15 @@ func (d *decider) beginMap(a *Activation, n *workflow.Node, p *place) error {
 	if err != nil {
 		return err
 	}
-	if v.Kind() != value.KindList {
+	if r, large := v.Ref(); v.Kind() != value.KindList && (!large || r.Kind != value.KindList) {
 		return d.m.engineError(ErrEvaluation, fmt.Sprintf("%s goes over a list, but got %s", a.Path, v.Kind()))
 	}
 	parallel, err := d.count(n.Map.MaxParallel, p, "max_parallel", 0)
 	if err != nil {
 		return err
+	}
+	if parallel == 0 {
+		parallel = MapParallel
 	}
 	tolerated, err := d.tolerance(&n.Map.Rule, p, v.Len())
 	if err != nil {
@@ -160,6 +164,17 @@ func (d *decider) framesNext(id ActID) error {
 	if a == nil || a.Phase != PhaseFrames || a.CancelAsked {
 		return nil
 	}
+	if d.cur == nil && d.run.suspended[a.pending] != nil {
+		return nil // what goes on then does all there is
+	}
+	err := d.nextFrames(a)
+	if errors.Is(err, errSuspended) {
+		a.pending = d.run.lastEval
+	}
+	return err
+}
+
+func (d *decider) nextFrames(a *Activation) error {
 	n := d.m.node(d.run.Frames[a.Frame], a.Node)
 	if a.Loop != nil {
 		d.nextTurn(a)
@@ -175,27 +190,40 @@ func (d *decider) framesNext(id ActID) error {
 	}
 	for a.Phase == PhaseFrames && !a.full(n) && a.room() {
 		o := opening{role: RoleBody, owner: a.ID, body: n.Map.Body, index: a.Map.Next, attempt: a.Attempt}
-		if n.Map.Select != nil {
-			p := d.placeOf(a)
-			p.item, p.index = &a.Map.Items[a.Map.Next], a.Map.Next
-			item, err := d.value(n.Map.Select, p)
-			if e, ok := asError(err); ok {
-				return d.failMap(a, e)
-			}
-			if err != nil {
-				return err
-			}
-			o.item = nullIfUndefined(item)
+		item, made, err := d.itemOf(a, n)
+		if e, ok := asError(err); ok {
+			return d.failMap(a, e)
 		}
+		if err != nil {
+			return err
+		}
+		o.item = item
 		if err := d.open(o); err != nil {
 			return err
 		}
-		if n.Map.Select != nil { // one evaluation for each piece of work
-			d.add(task{kind: taskFrames, act: id})
+		if made { // one evaluation for each piece of work
+			d.add(task{kind: taskFrames, act: a.ID})
 			return nil
 		}
 	}
 	return d.framesDone(a, n)
+}
+
+// itemOf makes the next item, if it is not as it stands in the list: by the map's
+// expression, or because it lies elsewhere and its frame hands it on.
+func (d *decider) itemOf(a *Activation, n *workflow.Node) (item value.Value, made bool, err error) {
+	whole := a.Map.Item(a.Map.Next)
+	switch {
+	case n.Map.Select != nil:
+		p := d.placeOf(a)
+		p.item, p.index = &whole, a.Map.Next
+		item, err = d.value(n.Map.Select, p)
+	case d.m.bodies[n.Map.Body].jumps && foreign(whole):
+		item, err = d.own(whole)
+	default:
+		return value.Undefined, false, nil
+	}
+	return nullIfUndefined(item), true, err
 }
 
 // failMap fails a map for an error of its own; what is open is unwound first.
@@ -248,6 +276,7 @@ func (d *decider) bodyDone(a *Activation, f *Frame, out Outcome) error {
 		}
 	}
 	if n.Kind == workflow.KindMap {
+		d.keepOutputs(a, n)
 		d.add(task{kind: taskFrames, act: a.ID})
 		return nil
 	}
@@ -263,13 +292,13 @@ func (a *Activation) living() int {
 }
 
 // room reports whether another frame of the map may be open.
-func (a *Activation) room() bool { return a.Map.MaxParallel == 0 || a.Open.Live < a.Map.MaxParallel }
+func (a *Activation) room() bool { return a.Open.Live < a.Map.MaxParallel }
 
 // full reports whether no further items of the map begin: there are none, or
 // too many have failed.
 func (a *Activation) full(n *workflow.Node) bool {
 	rule, tolerated := ruleOf(n, a)
-	return a.Stopped || a.Map.Next >= len(a.Map.Items) ||
+	return a.Stopped || a.Map.Next >= a.Map.Count ||
 		a.Fails > tolerated && rule.OnFailure != workflow.GoOn && !rule.FirstSuccess
 }
 
@@ -305,17 +334,16 @@ func (d *decider) framesDone(a *Activation, n *workflow.Node) error {
 	rule, tolerated := ruleOf(n, a)
 	switch {
 	case rule.FirstSuccess && a.Winner > 0:
-		outputs := a.Outputs
 		if a.Map != nil {
-			outputs = a.Map.Outputs
+			return d.setResult(a, a.Map.Outputs.of(a.Winner-1), value.Undefined)
 		}
-		return d.setResult(a, nullIfUndefined(outputs[a.Winner-1]), value.Undefined)
+		return d.setResult(a, nullIfUndefined(a.Outputs[a.Winner-1]), value.Undefined)
 	case a.Fails > tolerated:
 		err := d.run.firstError(a)
 		if a.Map != nil && (rule.MaxFailures != nil || rule.MaxFailedPercent != nil) {
 			first := err
 			err = d.m.engineError(ErrTooManyFailures, fmt.Sprintf(
-				"%d of %d items failed, %d tolerated; the first: %s", a.Fails, len(a.Map.Items), tolerated, first.Message))
+				"%d of %d items failed, %d tolerated; the first: %s", a.Fails, a.Map.Count, tolerated, first.Message))
 			err.Details = first.Value()
 		}
 		return d.setError(a, err)
@@ -323,18 +351,24 @@ func (d *decider) framesDone(a *Activation, n *workflow.Node) error {
 		return d.setError(a, a.FirstErr)
 	}
 	gathered := gather(n, a)
-	if gathered.Size() > MaxGathered/6 { // no character takes more than six bytes in JSON
-		if size := len(gathered.Append(nil)); size > MaxGathered {
-			return d.setError(a, d.m.engineError(ErrEvaluation, fmt.Sprintf(
-				"the outputs of %s have %d bytes together, more than %d MiB; let each return less, or write to a file or table", a.Path, size, MaxGathered>>20)))
-		}
+	apart := a.Map != nil && len(a.Map.Outputs.Parts) > 0
+	if d.doing.kind != taskFrames && (apart || gathered.Size() > MaxInline) {
+		d.add(task{kind: taskFrames, act: a.ID}) // as work that can be done again
+		return nil
+	}
+	keep := d.kept
+	if apart {
+		keep = d.keptList
+	}
+	gathered, err := keep(gathered)
+	if e, ok := asError(err); ok {
+		return d.setError(a, e)
+	}
+	if err != nil {
+		return err
 	}
 	return d.setResult(a, gathered, value.Undefined)
 }
-
-// MaxGathered is the largest result that is gathered of a map's or fork's
-// frames, in bytes as JSON: it is recorded as a whole, in one event.
-const MaxGathered = 24 << 20
 
 // outcomes lists how each item of a map ended.
 func outcomes(m *MapState) value.Value {
@@ -344,8 +378,8 @@ func outcomes(m *MapState) value.Value {
 		}
 		return value.String(t.UTC().Format(time.RFC3339Nano))
 	}
-	out := make([]value.Value, len(m.Items))
-	for i := range m.Items {
+	out := make([]value.Value, m.Count)
+	for i := range out {
 		end := &m.Ends[i]
 		state := end.State
 		if state == "" {
@@ -353,7 +387,7 @@ func outcomes(m *MapState) value.Value {
 		}
 		out[i] = value.Object(
 			value.M("index", value.Int(int64(i))), value.M("state", value.String(string(state))),
-			value.M("input", m.Items[i]), value.M("output", nullIfUndefined(m.Outputs[i])), value.M("error", end.Err.Value()),
+			value.M("input", nullIfUndefined(m.Item(i))), value.M("output", m.Outputs.of(i)), value.M("error", end.Err.Value()),
 			value.M("started_at", stamp(end.OpenedAt)), value.M("ended_at", stamp(end.EndedAt)))
 	}
 	return value.List(out...)
@@ -362,23 +396,7 @@ func outcomes(m *MapState) value.Value {
 // gather makes one result of the frames' outputs.
 func gather(n *workflow.Node, a *Activation) value.Value {
 	if a.Map != nil {
-		if a.Map.Ends != nil {
-			return outcomes(a.Map)
-		}
-		if n.Map.Gather != workflow.GatherPresent {
-			out := make([]value.Value, len(a.Map.Outputs))
-			for i, v := range a.Map.Outputs {
-				out[i] = nullIfUndefined(v)
-			}
-			return value.List(out...)
-		}
-		var out []value.Value
-		for i, v := range a.Map.Outputs {
-			if a.Map.Ok[i] {
-				out = append(out, nullIfUndefined(v))
-			}
-		}
-		return value.List(out...)
+		return gatherMap(n, a.Map)
 	}
 	if n.Fork == nil || n.Fork.Gather == workflow.GatherSingle {
 		for _, v := range a.Outputs {

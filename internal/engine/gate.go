@@ -103,7 +103,7 @@ func (q *Queue) uses(kind gate.Kind) bool {
 // passGate asks the gate, unless it has let the activation through already. It
 // reports whether the activation has to wait.
 func (d *decider) passGate(a *Activation, n *workflow.Node) (bool, error) {
-	if !a.GrantedAt.IsZero() || !d.gated(n) {
+	if !a.GrantedAt.IsZero() || !d.gated(n) && len(d.run.added(a.Path)) == 0 {
 		return false, nil
 	}
 	ev := Event{Kind: EvQueued, Act: a.ID, Same: a.Queue != nil}
@@ -127,7 +127,7 @@ func (d *decider) passGate(a *Activation, n *workflow.Node) (bool, error) {
 }
 
 func (d *decider) askGate(a *Activation) {
-	c := AskGate{Act: a.ID, Path: a.Path, Queue: *a.Queue, Since: a.AskedAt, Held: d.run.HoldOf(a.Path) != nil}
+	c := AskGate{Act: a.ID, Path: a.Path, Queue: d.run.asked(a.Path, a.Queue), Since: a.AskedAt, Held: d.run.HoldOf(a.Path) != nil}
 	if !a.GrantedAt.IsZero() {
 		c.Since, c.Granted = a.GrantedAt, true
 	}
@@ -279,7 +279,7 @@ func (d *decider) shutOut(f *Frame) bool {
 // holdGate tells the gate of requests that a hold covers, or no longer covers.
 func (d *decider) holdGate() {
 	if d.run.queued() {
-		d.command(HoldGate{Held: d.run.Hold != nil})
+		d.command(HoldGate{Held: d.run.wholeHold() != nil})
 	}
 	for _, id := range inOrder(d.run.Acts) {
 		if a := d.run.Acts[id]; a.queued() {
@@ -406,7 +406,7 @@ func expected(n *workflow.Node) time.Duration {
 
 // awaitCondition waits until a condition holds.
 func (d *decider) awaitCondition(a *Activation, n *workflow.Node, p *place) error {
-	with, err := d.value(n.Wait.Event.With, p)
+	with, err := d.plain(n.Wait.Event.With, p)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,13 @@ import (
 // gatedRun reports whether the run passes the gate before it begins.
 func (d *decider) gatedRun() bool { return d.m.prog.Concurrency != nil || d.ctx.BoundRuns }
 
+// Begun reports whether something of the run may go on: nothing of one that is held
+// before it begins, or waits in the gate.
+func (r *Run) Begun() bool { return r.lastFrame != 0 && !r.queued() }
+
 // openRun opens the main frame, once the gate lets the run through.
 func (d *decider) openRun() error {
-	if d.run.lastFrame != 0 || d.run.State.Final() || d.run.Hold != nil || d.run.queued() {
+	if d.run.lastFrame != 0 || d.run.State.Final() || d.run.wholeHold() != nil || d.run.queued() {
 		return nil
 	}
 	if d.run.GrantedAt.IsZero() && d.gatedRun() {
@@ -51,7 +55,7 @@ func (d *decider) runQueue() (*Queue, error) {
 	space, name := d.m.prog.Namespace, d.m.prog.Name
 	if c := d.m.prog.Concurrency; c != nil {
 		p := &place{f: &Frame{Raw: d.run.Input}, raw: d.run.Input}
-		key, err := d.value(c.Key, p)
+		key, err := d.plain(c.Key, p)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +81,7 @@ func (d *decider) runQueue() (*Queue, error) {
 }
 
 func (d *decider) askRunGate() {
-	c := AskGate{Queue: *d.run.Queue, Since: d.run.AskedAt, Held: d.run.Hold != nil}
+	c := AskGate{Queue: d.run.asked("", d.run.Queue), Since: d.run.AskedAt, Held: d.run.wholeHold() != nil}
 	if d.m.prog.Concurrency != nil {
 		c.Then = d.m.prog.Concurrency.Then
 	}

@@ -28,10 +28,11 @@ func limitText(id gate.ID) string {
 	return "limit " + id.Name
 }
 
-// inGate explains what a queue waits for, as far as the run knows.
-func inGate(g *InGate) []Condition {
-	out := make([]Condition, 0, len(g.Queue.Needs)+len(g.Queue.Uses))
-	for _, f := range g.Queue.Needs {
+// inGate explains what a queue waits for, as far as the run knows: the conditions
+// that it needs, and its limits.
+func inGate(g *InGate, needs []gate.Fact) []Condition {
+	out := make([]Condition, 0, len(needs)+len(g.Queue.Uses))
+	for _, f := range needs {
 		out = append(out, Condition{Kind: ConditionFact, Subject: f.Name, Since: g.AskedAt, Text: "It needs condition " + factText(f) + "."})
 	}
 	for _, use := range g.Queue.Uses {

@@ -121,13 +121,28 @@ func (a *Activation) holdFailure(ev *Event) {
 	}
 }
 
-// countHeld counts the activations whose failure is held.
-func (r *Run) countHeld(before, after Phase) {
-	if before == PhaseHeldError {
-		r.heldErrors--
+// phaseOf is the phase of an activation, ended if it is not there.
+func (r *Run) phaseOf(id ActID) Phase {
+	if a := r.Acts[id]; a != nil {
+		return a.Phase
 	}
-	if after == PhaseHeldError {
-		r.heldErrors++
+	return PhaseEnded
+}
+
+// countPhase counts the activations whose failure is held, and those that go on
+// before a person decides.
+func (r *Run) countPhase(before, after Phase) {
+	for _, p := range []struct {
+		phase Phase
+		by    int
+	}{{before, -1}, {after, 1}} {
+		switch p.phase {
+		case PhaseHeldError:
+			r.heldErrors += p.by
+		case PhaseFrames, PhaseUnknown, PhaseEnded:
+		default:
+			r.busy += p.by
+		}
 	}
 }
 
@@ -137,20 +152,12 @@ func (r *Run) waitsForPerson() (Reason, bool) {
 	switch {
 	case r.Undo.Waits != 0:
 		return ReasonUndoUnknown, true
-	case r.heldErrors == 0:
+	case r.heldErrors == 0 || r.busy > 0:
 		return ReasonNone, false
+	case r.undoing():
+		return ReasonUndoFailed, true
 	}
-	reason := ReasonNone
-	for _, id := range inOrder(r.Acts) {
-		switch a := r.Acts[id]; a.Phase {
-		case PhaseHeldError:
-			reason = a.Reason
-		case PhaseFrames, PhaseUnknown, PhaseEnded:
-		default:
-			return ReasonNone, false
-		}
-	}
-	return reason, true
+	return ReasonFailureHeld, true
 }
 
 // heldError explains a failure that is held.

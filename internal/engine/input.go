@@ -17,9 +17,14 @@ type Context struct {
 	// InlineCost is the budget of one expression that is evaluated while
 	// deciding; 0 means expr.InlineCost.
 	InlineCost uint64
+	// MapBytes is how much of the outputs of ended items a map has in memory; 0
+	// means [MapBytes].
+	MapBytes int
 	// BoundRuns and BoundSteps say that the namespace bounds how many of its runs
 	// may be live, and how many of its attempts may be out.
 	BoundRuns, BoundSteps bool
+	// NamespaceHold is who holds the namespace, nil if nobody does.
+	NamespaceHold *Holding
 }
 
 // Input is something that happened to a run: Accept, TaskEnded, TimerDue,

@@ -123,24 +123,27 @@ func (m *Machine) planRunNow(run *Run, in *Action) (timers []TimerID, affected [
 		return nil, nil, refusef("", "run %s has ended: it is %s", run.ID, run.State)
 	}
 	hit := make([]bool, len(in.Steps))
-	held := ""
+	held, anyHeld := make([]string, len(in.Steps)), ""
 	for _, id := range inOrder(run.Timers) {
 		t := run.Timers[id]
 		a := run.Acts[t.Act]
 		if !t.heldBack() || a.Timer != id {
 			continue
 		}
-		wanted := len(in.Steps) == 0
+		wanted, kept := len(in.Steps) == 0, run.HoldOf(a.Path) != nil
 		for i, path := range in.Steps {
-			if covers(path, a.Path) {
+			switch {
+			case !covers(path, a.Path):
+			case kept:
+				held[i] = a.Path
+			default:
 				wanted, hit[i] = true, true
 			}
 		}
 		switch {
-		case !wanted:
-		case run.HoldOf(a.Path) != nil:
-			held = a.Path
-		default:
+		case kept:
+			anyHeld = a.Path
+		case wanted:
 			timers = append(timers, id)
 			affected = append(affected, Affected{Path: a.Path, Does: DoesRunNow})
 		}
@@ -150,13 +153,15 @@ func (m *Machine) planRunNow(run *Run, in *Action) (timers []TimerID, affected [
 		case hit[i]:
 		case !m.hasPath(path):
 			return nil, nil, refusef(path, "workflow %s has no step %s", m.prog.Name, path)
+		case held[i] != "":
+			return nil, nil, refusef(held[i], "step %s is held: release it first", held[i])
 		default:
 			return nil, nil, refusef(path, "step %s does not wait for an instant", path)
 		}
 	}
 	switch {
-	case len(timers) == 0 && held != "":
-		return nil, nil, refusef(held, "step %s is held: release it first", held)
+	case len(timers) == 0 && anyHeld != "":
+		return nil, nil, refusef(anyHeld, "step %s is held: release it first", anyHeld)
 	case len(timers) == 0:
 		return nil, nil, refusef("", "nothing in run %s waits for an instant", run.ID)
 	}

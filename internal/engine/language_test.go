@@ -11,7 +11,7 @@ import (
 
 // testLanguage is as little of a language as the engine's scripts need: JSON
 // literals, names that the environment declares, `a == b`, `a != b`, `a + b`
-// on integers, `costly a`, which costs 1000 units, and `clock` and `drawn`, what
+// on integers, `size a`, `a * 3` on texts, `costly a`, which costs 1000 units, and `clock` and `drawn`, what
 // the evaluation's clock shows and its seed.
 type testLanguage struct{}
 
@@ -26,6 +26,9 @@ type testExpr string
 func (testExpr) Type() expr.Type   { return expr.Type{} }
 func (testExpr) Reads() [][]string { return nil }
 
+// Path implements expr.Path: an expression of one name is no more than that.
+func (e testExpr) Path() []string { return []string{string(e)} }
+
 func (e testExpr) Eval(r expr.Request) (value.Value, error) {
 	src := string(e)
 	if rest, ok := strings.CutPrefix(src, "costly "); ok {
@@ -33,6 +36,15 @@ func (e testExpr) Eval(r expr.Request) (value.Value, error) {
 			return value.Undefined, &expr.Error{Code: expr.CostExceeded, Message: "costs 1000"}
 		}
 		return testExpr(rest).Eval(r)
+	}
+	if rest, ok := strings.CutPrefix(src, "size "); ok {
+		v, err := testExpr(rest).Eval(r)
+		return value.Int(int64(v.Len())), err
+	}
+	if text, times, ok := strings.Cut(src, " * "); ok {
+		v, err := testExpr(text).Eval(r)
+		n, _ := strconv.Atoi(times)
+		return value.String(strings.Repeat(v.Text(), n)), err
 	}
 	for _, op := range []string{" == ", " != ", " + "} {
 		a, b, ok := strings.Cut(src, op)
@@ -71,6 +83,9 @@ func (e testExpr) Eval(r expr.Request) (value.Value, error) {
 		return v, nil
 	}
 	if v, ok := r.Bindings[src]; ok {
+		if v.HasRef() {
+			panic("a language sees a reference")
+		}
 		return v, nil
 	}
 	return value.Undefined, &expr.Error{Code: "no_such_name", Message: src + " has no value"}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/expr"
-	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
@@ -47,6 +46,8 @@ type linked struct {
 	compiled expr.Compiled
 	roots    []bindNode
 	readsVar bool
+	// path is that of an expression that is no more than a path.
+	path []string
 }
 
 // bindNode is one name of the bindings: the value of a binding, or an object of
@@ -114,29 +115,3 @@ const (
 	ErrKilled          = "killed"
 	ErrSetFailed       = "set_failed"
 )
-
-// Evaluation is an expression with its bindings; immutable. The zero
-// Evaluation has nothing to compute: it hands the turn back.
-type Evaluation struct {
-	id       uint64
-	compiled expr.Compiled
-	request  expr.Request
-}
-
-// Evaluate computes what a NeedEval asks for, within the budget of the pool.
-// It is the one part of the engine that other goroutines call.
-func (e *Evaluation) Evaluate() Evaluated {
-	out := Evaluated{ID: e.id, Value: value.Null}
-	if e.compiled == nil {
-		return out
-	}
-	req := e.request
-	req.Cost = expr.PoolCost
-	v, err := e.compiled.Eval(req)
-	if err != nil {
-		out.Err = evaluationFault(err)
-		return out
-	}
-	out.Value = v
-	return out
-}

@@ -260,7 +260,7 @@ func (d *decider) begin(id ActID) error {
 		return nil // it begins once what is around it has its shares again
 	}
 	n := d.m.node(f, a.Node)
-	if e := d.tooMuchToUndo(n); e != nil {
+	if e := d.tooMuchToUndo(a, n); e != nil {
 		return d.setError(a, e)
 	}
 	waits, err := d.passGate(a, n)
@@ -330,21 +330,21 @@ func (d *decider) beginKind(a *Activation, n *workflow.Node, p *place) error {
 // raised evaluates the error of a raise.
 func (d *decider) raised(r *workflow.Raise, p *place) (*Error, error) {
 	if r.Error != nil {
-		v, err := d.value(r.Error, p)
+		v, err := d.plain(r.Error, p)
 		if err != nil {
 			return nil, err
 		}
 		return &Error{Name: v.Get("name").Text(), Message: v.Get("message").Text(), Details: v.Get("details")}, nil
 	}
 	e := &Error{Name: ErrFailed}
-	name, err := d.value(r.Name, p)
+	name, err := d.plain(r.Name, p)
 	if err != nil {
 		return nil, err
 	}
 	if !name.IsNull() {
 		e.Name = name.Text()
 	}
-	message, err := d.value(r.Message, p)
+	message, err := d.plain(r.Message, p)
 	if err != nil {
 		return nil, err
 	}
@@ -466,8 +466,12 @@ func (d *decider) result(id ActID) error {
 		return d.endAct(a, ending{state: Succeeded, reason: ReasonCached, output: a.Result, same: true})
 	}
 	p := d.placeOf(a)
-	p.stage = a.Result
-	output, err := d.stages(n.Result, a.Result, p)
+	result, err := d.own(a.Result)
+	output := result
+	if err == nil {
+		p.stage, p.result = result, result
+		output, err = d.stages(n.Result, result, p)
+	}
 	p.output = output
 	if err == nil && n.Assign != nil {
 		err = d.assign(a, n.Assign, p)
@@ -478,7 +482,7 @@ func (d *decider) result(id ActID) error {
 	if err != nil {
 		return err
 	}
-	end := ending{state: Succeeded, output: nullIfUndefined(output), same: n.Result == nil && a.Caching == nil}
+	end := ending{state: Succeeded, output: nullIfUndefined(output), same: n.Result == nil && a.Caching == nil && !foreign(a.Result)}
 	if n.Kind == workflow.KindChoice {
 		return d.endChoice(a, n, end)
 	}

@@ -23,7 +23,7 @@ func RenderObject(data *workflow.Data, vars value.Value, languages map[string]ex
 	}
 	run := NewRun("")
 	run.Vars = vars
-	d := &decider{m: l.m, run: run, ctx: Context{InlineCost: expr.PoolCost}}
+	d := &decider{m: l.m, run: run, ctx: Context{InlineCost: expr.PoolCost}, aside: true}
 	return d.render(data, &place{f: &Frame{}}, nil)
 }
 

@@ -392,6 +392,9 @@ func (l *linker) expr(e *workflow.Expr) {
 		return
 	}
 	link.compiled = compiled
+	if p, ok := compiled.(expr.Path); ok {
+		link.path = p.Path()
+	}
 	l.m.exprs[e] = link
 }
 

@@ -11,6 +11,9 @@ import (
 
 // forgetFrame takes a frame out of memory, with all that was kept in it.
 func (m *Machine) forgetFrame(run *Run, f *Frame) {
+	if run.recallsFrame(f) {
+		return
+	}
 	for i := range f.Nodes {
 		if a := run.Acts[f.Nodes[i].Act]; a != nil {
 			m.forget(run, a)
@@ -70,7 +73,7 @@ func (m *Machine) applyReopened(run *Run, a *Activation, ev *Event) error {
 	a.State, a.Reason, a.Phase, a.Handled = Pending, ReasonNone, PhaseEntered, false
 	a.EndedAt, a.Output, a.Result = time.Time{}, value.Undefined, value.Undefined
 	a.CancelAsked, a.Why, a.Expired, a.Stopped, a.Winner = false, ReasonNone, "", false, 0
-	a.By = nil
+	a.By, a.Told = nil, false
 	a.Retries, a.Lost, a.Matched, a.RuleAt, a.FirstErr = nil, 0, false, 0, nil
 	if ev.Role == RoleCatch {
 		a.Phase, a.State, a.Stopped = PhaseFrames, Running, true

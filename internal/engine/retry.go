@@ -437,8 +437,8 @@ func (d *decider) goOnWith(steps []reopening) {
 	seen := map[FrameID]bool{}
 	for i := range steps {
 		id := steps[i].frame
-		if id == 0 {
-			id = d.run.Acts[steps[i].act].Frame
+		if a := d.run.Acts[steps[i].act]; a != nil {
+			id = a.Frame
 		}
 		if f := d.run.Frames[id]; f != nil && !seen[id] {
 			seen[id] = true
@@ -458,13 +458,22 @@ func (d *decider) reopen(s *reopening) error {
 		return nil
 	}
 	a := d.run.Acts[s.act]
-	if a.Phase == PhaseFrames && s.role != RoleCatch && a.Queue != nil && a.AskedAt.IsZero() {
+	if a.Phase == PhaseFrames && s.role != RoleCatch {
+		return d.withinBounds(a)
+	}
+	return nil
+}
+
+// withinBounds has an activation that goes on with its frames ask for its shares
+// again, and gives it its time anew.
+func (d *decider) withinBounds(a *Activation) error {
+	if a.Queue != nil && a.AskedAt.IsZero() {
 		if err := d.emit(Event{Kind: EvQueued, Act: a.ID, Same: true}); err != nil {
 			return err
 		}
 		d.askGate(a)
 	}
-	if a.Phase == PhaseFrames && s.role != RoleCatch && a.Timeout > 0 {
+	if a.Timeout > 0 {
 		return d.timer(a, TimerTimeout, d.ctx.Now.Add(a.Timeout), value.Undefined)
 	}
 	return nil

@@ -1,9 +1,12 @@
 package engine_test
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/value"
 )
 
@@ -41,6 +44,27 @@ func orderOf(word, rest string) engine.Input {
 			in.Prerequisites = []string{failed.Name}
 		}
 		return in
+	case "set-priority": // the number comes last, * for that of the workflow
+		in := engine.SetPriority{Action: a}
+		last := len(steps) - 1
+		if n, err := strconv.Atoi(steps[last]); err == nil {
+			in.Priority = &n
+		}
+		in.Steps = steps[:last]
+		return in
+	case "add-wait", "drop-wait": // the condition comes last
+		last := len(steps) - 1
+		name, date, _ := strings.Cut(steps[last], "@")
+		a.Steps = steps[:last]
+		facts := []gate.Fact{{Name: name, Date: date}}
+		if word == "add-wait" {
+			return engine.AddWait{Action: a, Conditions: facts}
+		}
+		return engine.DropWait{Action: a, Conditions: facts}
+	case "set-deadline": // * for none
+		at, _ := time.Parse(time.RFC3339, steps[0])
+		a.Steps = nil
+		return engine.SetDeadline{Action: a, FinishBy: at}
 	case "kill":
 		return engine.Kill{Action: a}
 	case "run-now":
@@ -49,4 +73,14 @@ func orderOf(word, rest string) engine.Input {
 		return engine.Comment{Action: a}
 	}
 	return actionOf(word, steps)
+}
+
+// withPast gives a rerun of an ended run what the run was around its steps.
+func (w *world) withPast(in engine.Input) engine.Input {
+	r, ok := in.(engine.Rerun)
+	if !ok || !w.run.State.Final() {
+		return in
+	}
+	r.Past = w.folded(engine.NewPast("r", r.Steps))
+	return r
 }

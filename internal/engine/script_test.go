@@ -109,6 +109,8 @@ type world struct {
 	gate    *doors
 
 	boundRuns, boundSteps bool
+	namespace             *engine.Holding // who holds it
+	values                *shelf
 }
 
 func newWorld(t *testing.T, p *workflow.Program) *world {
@@ -127,7 +129,7 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 	return &world{
 		t: t, m: m, run: engine.NewRun("r"), shadow: engine.NewRun("r"), erased: engine.NewRun("r"), now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC),
 		tasks: map[string]engine.Task{}, timers: map[engine.TimerID]time.Time{}, paths: map[engine.ActID]string{}, seen: map[engine.ActID]int{},
-		kept: map[engine.TimerID]bool{},
+		kept: map[engine.TimerID]bool{}, values: newShelf(),
 	}
 }
 
@@ -135,6 +137,8 @@ func newWorld(t *testing.T, p *workflow.Program) *world {
 //
 //	accept [JSON]              the run begins with this input
 //	ok PATH [JSON]             the attempt at PATH succeeds with this output
+//	large PATH list|text|object   it succeeds with a large value, see shelf.large
+//	lose                       what is kept of large values is lost
 //	fail PATH NAME [TEXT]      it fails
 //	leave PATH FILE ...        it succeeds and leaves these files
 //	lost PATH, unstarted PATH  nobody knows, or it never began
@@ -188,6 +192,10 @@ func (w *world) do(line string) {
 			out = value.MustParse(arg)
 		}
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: out})
+	case "large":
+		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: w.values.large(arg)})
+	case "lose":
+		clear(w.values.blobs)
 	case "fail":
 		name, message, _ := strings.Cut(arg, " ")
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{Name: name, Message: message}})
@@ -214,9 +222,12 @@ func (w *world) do(line string) {
 	case "final":
 		w.end(path, engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: value.MustParse(arg), Final: true})
 	case "answer":
+		if len(w.evals) == 0 {
+			w.t.Fatalf("nothing is to be answered; so far:\n%s", w.trace.String())
+		}
 		next := w.evals[0]
 		w.evals = w.evals[1:]
-		w.input(next.Eval.Evaluate())
+		w.input(next.Eval.Evaluate(w.values))
 	case "cancel":
 		w.input(engine.Cancel{Actor: "test", Reason: "because"})
 	case "held":
@@ -225,7 +236,7 @@ func (w *world) do(line string) {
 		w.input(engine.Accept{Input: value.Object(), Seed: 7, Skip: engine.Reason(rest)})
 	case "compensate", "hold", "release", "retry":
 		w.action(actionOf(word, strings.Fields(rest)))
-	case "set-succeeded", "set-failed", "leave-out", "force", "rerun", "redo", "kill", "run-now", "comment":
+	case "add-wait", "drop-wait", "set-priority", "set-deadline", "set-succeeded", "set-failed", "leave-out", "force", "rerun", "redo", "kill", "run-now", "comment":
 		w.action(orderOf(word, rest))
 	case "key":
 		fmt.Fprintf(&w.trace, "  key %.6s\n", w.tasks[rest].IdempotencyKey)
@@ -247,6 +258,14 @@ func (w *world) do(line string) {
 		w.inline = n
 	case "state":
 		fmt.Fprintf(&w.trace, "  run %s %s output=%s error=%v\n", w.run.State, w.run.Reason, w.run.Output, w.run.Err)
+	case "hold-namespace":
+		w.namespace = &engine.Holding{Actor: "bob", Reason: "quiet"}
+		if w.run.Sequence > 0 && w.run.HoldsWithNamespace() {
+			w.input(engine.HoldNamespace{Action: engine.Action{Actor: "bob", Reason: "quiet"}})
+		}
+	case "release-namespace":
+		w.namespace = nil
+		w.input(engine.ReleaseNamespace{Action: engine.Action{Actor: "bob", Reason: "loud"}})
 	case "status":
 		state, reason := w.run.Status()
 		fmt.Fprintf(&w.trace, "  run is %s %s\n", state, reason)
@@ -315,6 +334,7 @@ func actionOf(word string, steps []string) engine.Input {
 // refusal changes nothing.
 func (w *world) action(in engine.Input) {
 	w.t.Helper()
+	in = w.withPast(in)
 	planned, refused := w.m.Plan(w.run, in)
 	before := len(w.stored)
 	w.batch++
@@ -335,7 +355,7 @@ func (w *world) action(in engine.Input) {
 }
 
 func (w *world) plan(in engine.Input) {
-	affected, err := w.m.Plan(w.run, in)
+	affected, err := w.m.Plan(w.run, w.withPast(in))
 	if err != nil {
 		fmt.Fprintf(&w.trace, "  refused: %v\n", err)
 	}
@@ -370,14 +390,14 @@ func (w *world) why(path string) {
 }
 
 func (w *world) context() engine.Context {
-	return engine.Context{Now: w.now, Fence: engine.Fence{Incarnation: 1, Sequence: w.batch}, InlineCost: w.inline, BoundRuns: w.boundRuns, BoundSteps: w.boundSteps}
+	return engine.Context{Now: w.now, Fence: engine.Fence{Incarnation: 1, Sequence: w.batch}, InlineCost: w.inline, BoundRuns: w.boundRuns, BoundSteps: w.boundSteps, NamespaceHold: w.namespace}
 }
 
 func (w *world) end(path string, o engine.TaskOutcome) {
 	w.t.Helper()
 	task, ok := w.tasks[path]
 	if !ok {
-		w.t.Fatalf("no attempt is out at %q; there are %v", path, w.out())
+		w.t.Fatalf("no attempt is out at %q; there are %v; so far:\n%s", path, w.out(), w.trace.String())
 	}
 	delete(w.tasks, path)
 	o.StartedAt, o.EndedAt = w.now, w.now
@@ -421,18 +441,7 @@ func (w *world) advance(text string) {
 }
 
 func (w *world) crash() {
-	w.run = engine.NewRun("r")
-	for _, rec := range w.stored {
-		events, err := engine.DecodeEvents(rec[0], rec[1])
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for i := range events {
-			if err := w.m.Apply(w.run, &events[i]); err != nil {
-				w.t.Fatalf("fold: %v", err)
-			}
-		}
-	}
+	w.run = w.folded(engine.NewRun("r"))
 	w.same(w.shadow, w.run)
 	w.timers, w.evals = map[engine.TimerID]time.Time{}, nil
 	w.kept = map[engine.TimerID]bool{}
@@ -440,6 +449,22 @@ func (w *world) crash() {
 	w.crashGate()
 	w.input(engine.Recover{})
 	w.crashed = false
+}
+
+// folded folds what is stored.
+func (w *world) folded(run *engine.Run) *engine.Run {
+	for _, rec := range w.stored {
+		events, err := engine.DecodeEvents(rec[0], rec[1])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for i := range events {
+			if err := w.m.Apply(run, &events[i]); err != nil {
+				w.t.Fatalf("fold: %v", err)
+			}
+		}
+	}
+	return run
 }
 
 func (w *world) input(in engine.Input) {
@@ -455,10 +480,32 @@ func (w *world) input(in engine.Input) {
 func (w *world) decided(d engine.Decision) {
 	w.t.Helper()
 	w.store(d.Events)
+	w.sameCounts()
 	for _, c := range d.Commands {
 		w.command(c)
 	}
 	w.grant()
+}
+
+// sameCounts wants a run with a held failure to be shown as waiting for a person
+// if nothing else in it goes on.
+func (w *world) sameCounts() {
+	w.t.Helper()
+	held, busy := false, w.run.Undo.Waits != 0
+	for _, a := range w.run.Acts {
+		switch a.Phase {
+		case engine.PhaseHeldError:
+			held = true
+		case engine.PhaseFrames, engine.PhaseUnknown, engine.PhaseEnded:
+		default:
+			busy = true
+		}
+	}
+	_, reason := w.run.Status()
+	waits := reason == engine.ReasonFailureHeld || reason == engine.ReasonUndoFailed
+	if w.run.State != engine.Failed && waits != (held && !busy) {
+		w.t.Errorf("the run is shown for %s; a failure is held: %t, something goes on: %t", reason, held, busy)
+	}
 }
 
 // store keeps the events as storage would and folds them into the second
@@ -509,7 +556,7 @@ func (w *world) storeErased(control []byte) {
 func (w *world) same(a, b *engine.Run) {
 	w.t.Helper()
 	opts := gocmp.Options{
-		cmpopts.IgnoreUnexported(engine.Run{}, engine.Activation{}),
+		cmpopts.IgnoreUnexported(engine.Run{}, engine.Activation{}, engine.MapOutputs{}),
 		cmpopts.EquateEmpty(),
 		gocmp.Comparer(func(x, y value.Value) bool {
 			return x.IsUndefined() == y.IsUndefined() && value.Equal(x, y)
@@ -577,7 +624,7 @@ func (w *world) tell(ev *engine.Event) {
 	case engine.EvVoted:
 		say("voted %s %s by %s: %s", path, ev.Outcome, ev.Actor, ev.Text)
 	case engine.EvHeld, engine.EvReleased:
-		say("%s %s by %s: %s", ev.Kind, cmp.Or(ev.Path, "run"), ev.Actor, ev.Text)
+		say("%s %s by %s: %s", ev.Kind, cmp.Or(ev.Path, ev.Trigger, "run"), ev.Actor, ev.Text)
 	case engine.EvRetryAsked:
 		say("retry asked by %s: %s", ev.Actor, ev.Text)
 	case engine.EvSettled:
@@ -588,6 +635,14 @@ func (w *world) tell(ev *engine.Event) {
 		say("%v of frame %d run again by %s (%s): %s", ev.Nodes, ev.Frame, ev.Actor, ev.Trigger, ev.Text)
 	case engine.EvReentered:
 		say("entered %s again", path)
+	case engine.EvRestored:
+		say("opened %s again, now %s, judges %v", ev.Restored.Path, w.shadow.Frames[ev.Frame].Phase, ev.Nodes)
+	case engine.EvWaitAdded, engine.EvWaitDropped:
+		say("%s %s %s %s by %s", ev.Kind, ev.Path, ev.Queue.Needs[0].Name, ev.Queue.Needs[0].Date, ev.Actor)
+	case engine.EvPrioritySet:
+		say("priority of %s %d by %s", cmp.Or(ev.Path, "run"), ev.Count, ev.Actor)
+	case engine.EvDeadlineSet:
+		say("deadline in %s by %s", wait(ev), ev.Actor)
 	case engine.EvCommented:
 		say("comment on %s by %s: %s", cmp.Or(ev.Path, "run"), ev.Actor, ev.Text)
 	case engine.EvTimerFired:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -67,6 +68,9 @@ func (m *Machine) planSettle(run *Run, in *Settle) (*settlePlan, error) {
 			continue
 		}
 		seen[path] = true
+		if i := slices.IndexFunc(in.Steps, func(s string) bool { return s != path && covers(s, path) }); i >= 0 {
+			return nil, refusef(path, "step %s lies in %s, which is to be settled too: name one of them", path, in.Steps[i])
+		}
 		s, again, err := m.settles(run, path, in.As)
 		if err != nil {
 			return nil, err
@@ -280,7 +284,6 @@ func (d *decider) settleAct(a *Activation, in *Settle) error {
 		if a.Phase == PhaseHeldError && in.Error.none() { // it stays as it is, and is final now
 			held := *a.Err
 			ev.Error, end.reason, end.output = &held, a.failReason(), value.Null
-			end.handled = d.m.node(f, a.Node).ContinueOnError
 		}
 	case Skipped:
 		end.output = skippedOutput(d.m.node(f, a.Node))
@@ -334,7 +337,7 @@ func by(what, actor, reason string) string {
 // applySettled records who said how the activation ends. Its error is offered to
 // its handlers.
 func applySettled(run *Run, a *Activation, ev *Event) {
-	a.By = &Holding{Path: a.Path, Actor: ev.Actor, Reason: ev.Text, At: ev.At}
+	a.By, a.Told = &Holding{Path: a.Path, Actor: ev.Actor, Reason: ev.Text, At: ev.At}, true
 	if ev.State != Failed {
 		return
 	}

@@ -3,10 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
@@ -53,8 +50,8 @@ type KeptSignal struct {
 
 // CheckSignalName refuses what cannot be the name of a signal.
 func CheckSignalName(name string) error {
-	if name == "" || len(name) > MaxSignalName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return fmt.Errorf("the name of a signal has 1 to %d bytes of text, without control characters", MaxSignalName)
+	if err := workflow.CheckSignalName(name); err != nil {
+		return err
 	}
 	return nil
 }
@@ -131,7 +128,7 @@ func (d *decider) signal(in Signal) error {
 // awaitSignal takes the oldest signal of the name that the run keeps, or waits
 // for one.
 func (d *decider) awaitSignal(a *Activation, n *workflow.Node, p *place) error {
-	v, err := d.value(n.Wait.Event.With, p)
+	v, err := d.plain(n.Wait.Event.With, p)
 	if err != nil {
 		return err
 	}

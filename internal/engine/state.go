@@ -147,6 +147,10 @@ type Run struct {
 	// in it, in the order in which they were asked for.
 	Hold  *Holding
 	Holds []Holding
+	// NamespaceHold is the hold of its namespace, nil for none.
+	NamespaceHold *Holding
+	// Adjusted is what operators changed about when something begins.
+	Adjusted Adjusted
 	// Undo is what becomes of what the run did, if it must be undone.
 	Undo Undo
 
@@ -166,12 +170,17 @@ type Run struct {
 	inPark     int    // parked frames
 	asking     int    // questions that people have not answered
 	heldErrors int    // activations whose failure is held
+	busy       int    // activations that go on by themselves
 	shut       int    // of what was reopened, and has to wait for the gate
+
+	// past are the paths that a state of NewPast is for; nil of others.
+	past []string
 
 	// What is below is not the fold of events but work in hand: it is rebuilt
 	// by Recover.
 	suspended map[uint64]*suspension
 	lastEval  uint64
+	lastWrite uint64 // outputs of maps that were put away
 	parked    []task // assignments that wait while variables are pinned
 	pinned    bool   // an evaluation of variables must not become stale again
 }
@@ -377,8 +386,10 @@ type Activation struct {
 	Anew    bool
 	Was     string
 	Resumed int
-	// By says which operator settled or killed it, nil for none.
-	By *Holding
+	// By says which operator settled or killed it, nil for none; Told that how it
+	// ends was said, so that nobody needs to ask what its last attempt did.
+	By   *Holding
+	Told bool
 	// Awaits is what it waits for outside the run, or waited for last.
 	Awaits *Awaited
 	// Votes are the decisions of people on what it asks, or asked last.
@@ -398,12 +409,17 @@ type Activation struct {
 	// Kept are the frames in which something can be undone.
 	Kept OpenFrames
 	// Listed says that it can be undone itself, Undos how often that was begun.
-	// Doubt says that nobody knows what some attempt of it did.
-	Listed bool
-	Undos  int
-	Doubt  bool
-	Map    *MapState
-	Loop   *LoopState
+	// Doubt says that nobody knows what some attempt of it did; Undoable that it
+	// has begun, and could be undone once it has ended.
+	Listed   bool
+	Undoable bool
+	Undos    int
+	Doubt    bool
+	Map      *MapState
+	Loop     *LoopState
+	// pending is the evaluation that the opening of its next frame waits for, or its
+	// result. It is no fold of events.
+	pending uint64
 	// Outputs are the outputs of a fork's branches.
 	Outputs []value.Value
 	// Fails counts failed frames of a fork or map; FirstErr is the first's.
@@ -420,14 +436,17 @@ type Activation struct {
 
 // MapState is the progress of a map.
 type MapState struct {
-	Items       []value.Value
+	// Items are the list, or a reference to it; undefined of an erased run. Count
+	// is how many there are.
+	Items       value.Value
+	Count       int
 	MaxParallel int
 	MaxFailures int // tolerated
 	Next        int // first item that was not started
 	// Parked are reopened frames that wait for room.
 	Parked  []FrameID
 	Done    int
-	Outputs []value.Value
+	Outputs MapOutputs
 	Ok      []bool
 	// Ends are how the items ended, where the node gathers outcomes.
 	Ends []ItemEnd
@@ -435,10 +454,10 @@ type MapState struct {
 
 // ItemEnd is how an item of a map ended; State is empty while it has not.
 type ItemEnd struct {
-	State    State
-	Err      *Error
-	OpenedAt time.Time
-	EndedAt  time.Time
+	State    State     `json:"state,omitempty"`
+	Err      *Error    `json:"error,omitempty"`
+	OpenedAt time.Time `json:"opened_at,omitzero"`
+	EndedAt  time.Time `json:"ended_at,omitzero"`
 }
 
 // LoopState is the progress of a loop. Of its turns the current one alone is in

@@ -184,9 +184,9 @@ func (d *decider) assignOps(as *workflow.Assignment, p *place, f *Frame) ([]VarO
 		if !ok {
 			old = d.run.Frames[op.Frame].Vars.Get(op.Var)
 		}
-		next, ok := op.apply(old)
-		if !ok {
-			return nil, d.m.engineError(ErrEvaluation, fmt.Sprintf("assign %s: %s does not fit the variable's value", op.Var, op.describe()))
+		next, err := d.changed(&op, old)
+		if err != nil {
+			return nil, err
 		}
 		done[key] = next
 		ops = append(ops, op)

@@ -15,9 +15,16 @@ func (d *decider) typedInput(a *Activation, t *workflow.TaskType, input value.Va
 	if given.IsNull() {
 		given = value.Object()
 	}
+	given, err := d.inline(given)
+	if err != nil {
+		return input, err
+	}
 	filled, fault := declared(t.Input, given, true)
 	if fault != "" {
 		return input, d.m.engineError(ErrInputInvalid, fmt.Sprintf("the input of %s (task type %s) is wrong: %s", a.Path, t.Name, fault))
+	}
+	if filled, err = d.kept(filled); err != nil {
+		return input, err
 	}
 	members := make([]value.Member, 0, input.Len())
 	for _, m := range input.Members() {

@@ -42,10 +42,10 @@ type Undo struct {
 	// nobody knows whether they did something, in the order in which they ended.
 	// Entries of activations that are gone mean nothing.
 	List []Undoable
-	// Asked says that an operator asked for it; Only are then the activations
-	// that are meant, none: all.
+	// Asked says that an operator asked for it, Some that only the entries are
+	// meant that say so.
 	Asked bool
-	Only  []ActID
+	Some  bool
 	// Began is set once something was, or is about to be, undone: steps that
 	// succeeded did so no more.
 	Began bool
@@ -56,6 +56,7 @@ type Undo struct {
 	Frame FrameID
 	Waits ActID
 	Gone  int // entries of activations that are gone
+	Live  int // activations that have begun and could be undone once they have ended
 }
 
 // Undoable is an activation that can be undone.
@@ -63,7 +64,9 @@ type Undoable struct {
 	Act ActID
 	// Unknown says that nobody knows whether it did something.
 	Unknown bool
-	State   UndoState
+	// Asked says that an operator named it.
+	Asked bool
+	State UndoState
 }
 
 // UndoState is how far the undoing of an activation is.
@@ -77,13 +80,33 @@ const (
 )
 
 // tooMuchToUndo refuses to begin a node that could be undone where the run has
-// too much already.
-func (d *decider) tooMuchToUndo(n *workflow.Node) *Error {
-	if u := &d.run.Undo; n.Compensate == nil || len(u.List)-u.Gone < MaxUndoable {
+// too much already, with what has not ended.
+func (d *decider) tooMuchToUndo(a *Activation, n *workflow.Node) *Error {
+	if u := &d.run.Undo; n.Compensate == nil || a.Undoable || len(u.List)-u.Gone+u.Live < MaxUndoable {
 		return nil
 	}
 	return d.m.engineError(ErrEvaluation, fmt.Sprintf(
-		"%d steps of the run can be undone already, and no more may begin that can: use fewer, or undo groups of them as a whole", MaxUndoable))
+		"%d steps of the run can be undone already, or could be once they end, and no more may begin that can: use fewer, or undo groups of them as a whole", MaxUndoable))
+}
+
+// countLive counts the activations that have begun and could be undone.
+func (m *Machine) countLive(run *Run, a *Activation, before Phase) {
+	if a == nil || m.node(run.Frames[a.Frame], a.Node).Compensate == nil {
+		return
+	}
+	switch a.Phase {
+	case PhaseEntered, PhaseGate, PhaseError:
+	case PhaseEnded:
+		if a.Undoable {
+			a.Undoable = false
+			run.Undo.Live--
+		}
+	default:
+		if !a.Undoable && (before == PhaseEntered || before == PhaseEnded) {
+			a.Undoable = true
+			run.Undo.Live++
+		}
+	}
 }
 
 // Undone reports whether something that the run did was, or is being, undone.
@@ -108,8 +131,7 @@ func (m *Machine) list(run *Run, a *Activation, before Phase) {
 		return
 	}
 	done := a.State == Succeeded && a.Reason != ReasonHandled
-	told := a.By != nil && (a.Err == nil || a.Err.Engine != ErrKilled) // by a person
-	if !done && (!a.Doubt || told || n.Task == nil) || run.lastly(a.Frame) {
+	if !done && (!a.Doubt || a.Told || n.Task == nil) || run.lastly(a.Frame) {
 		return
 	}
 	if done {
@@ -186,11 +208,11 @@ func (m *Machine) letGoVisit(run *Run, f *Frame, a *Activation) {
 	m.forget(run, a)
 }
 
-// next is the entry to be undone next, nil if none is left.
+// nextUndo returns the entry to be undone next, nil if none is left.
 func (r *Run) nextUndo() (at int, next *Undoable) {
 	u := &r.Undo
 	for at := min(u.At, len(u.List)) - 1; at >= 0; at-- {
-		if e := &u.List[at]; e.State == "" && r.Acts[e.Act] != nil && (len(u.Only) == 0 || slices.Contains(u.Only, e.Act)) {
+		if e := &u.List[at]; e.State == "" && r.Acts[e.Act] != nil && (!u.Some || e.Asked) {
 			return at, e
 		}
 	}
@@ -266,7 +288,7 @@ func (m *Machine) applyUndo(run *Run, ev *Event) error {
 	}
 	switch ev.Kind {
 	case EvUndoAsked:
-		u.Asked, u.Only = true, ev.Acts
+		u.ask(ev.Acts)
 		if main.Phase == FrameEnded {
 			run.State, run.Reason, run.EndedAt = Running, ReasonNone, time.Time{}
 			main.Verdict, main.Outcome, main.NoFinally = main.Outcome, nil, true
@@ -276,7 +298,7 @@ func (m *Machine) applyUndo(run *Run, ev *Event) error {
 		run.beginUndo(main)
 	case EvUndone:
 		main.Phase, main.Undone = FrameStopping, true
-		u.Asked, u.Only = false, nil
+		u.Asked, u.Some = false, false
 	case EvUndoWaits:
 		u.Waits = ev.Act
 	default: // EvUndoAnswered
@@ -295,6 +317,18 @@ func (m *Machine) applyUndo(run *Run, ev *Event) error {
 		e.State, u.At = UndoLeft, at
 	}
 	return nil
+}
+
+// ask notes which activations are to be undone, none: all.
+func (u *Undo) ask(acts []ActID) {
+	u.Asked, u.Some = true, len(acts) > 0
+	named := map[ActID]bool{}
+	for _, id := range acts {
+		named[id] = true
+	}
+	for i := range u.List {
+		u.List[i].Asked = named[u.List[i].Act]
+	}
 }
 
 func (r *Run) beginUndo(main *Frame) {
@@ -329,7 +363,7 @@ func doubts(a *Activation, ev *Event) bool {
 	case OutcomeCanceled:
 		return !ev.StartedAt.IsZero()
 	case OutcomeFailed:
-		return ev.Error != nil && (ev.Error.Engine == ErrTimeout || ev.Error.Name == ErrTimeout)
+		return a.Expired != "" || ev.Error != nil && (ev.Error.Engine == ErrTimeout || ev.Error.Name == ErrTimeout)
 	case OutcomeSucceeded:
 		return a.Phase == PhaseEntered // it handed its work over, and was told to stop
 	case OutcomeNotStarted:
@@ -402,9 +436,9 @@ func (d *decider) compensate(in *Action) error {
 	if err := d.emit(Event{Kind: EvUndoAsked, Actor: in.Actor, Text: in.Reason, Acts: acts}); err != nil {
 		return err
 	}
-	if d.run.undoing() {
+	if d.run.undoing() { // of a run that had ended
 		d.add(task{kind: taskUndo})
-		return nil
+		return d.requeue()
 	}
 	out := Outcome{State: Failed, Reason: ReasonFailureHeld}
 	for _, id := range inOrder(d.run.Acts) {
@@ -422,7 +456,7 @@ func (d *decider) compensate(in *Action) error {
 	return d.verdict(d.run.Frames[1], out, ReasonSibling, true)
 }
 
-// planRetryUndo plans the retry of what failed while a run undoes what it did.
+// undo plans the retry of what failed while a run undoes what it did.
 func (p *retryPlanner) undo() []reopening {
 	return p.frame(p.run.Frames[p.run.Undo.Frame], len(p.named) == 0)
 }

@@ -50,7 +50,7 @@ func (Pinned) input() {}
 
 // beginRunWait waits for a run of another workflow to end.
 func (d *decider) beginRunWait(a *Activation, n *workflow.Node, p *place) error {
-	with, err := d.value(n.Wait.Event.With, p)
+	with, err := d.plain(n.Wait.Event.With, p)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (d *decider) pinned(in Pinned) error {
 func RunFound(what *Awaited, run, date string, end RunEnded, own bool) Happened {
 	output := value.Null
 	if own {
-		output = nullIfUndefined(end.Output)
+		output = Foreign(nullIfUndefined(end.Output), run)
 	}
 	return Happened{Wait: what.ID, Output: value.Object(
 		value.M("run", value.String(run)), value.M("state", value.String(string(end.State))),

@@ -74,6 +74,9 @@ const (
 	ConditionFact       ConditionKind = "condition"  // a named fact with a date
 	ConditionChildRun   ConditionKind = "child"      // the run that it started
 	ConditionRun        ConditionKind = "run"        // a run of another workflow
+	ConditionPriority   ConditionKind = "priority"   // that an operator set
+	ConditionDeadline   ConditionKind = "deadline"   // that an operator set
+	ConditionWait       ConditionKind = "wait"       // that an operator added or dropped
 )
 
 // Why explains a step, and what in it has not ended; with no path, the run and
@@ -118,11 +121,13 @@ func (w *whyer) explainRun() {
 		e.Conditions = append(e.Conditions, w.howRunEnded())
 	}
 	if w.run.queued() {
-		e.Conditions, e.Since = append(e.Conditions, inGate(&w.run.InGate)...), w.run.AskedAt
+		e.Conditions, e.Since = append(e.Conditions, inGate(&w.run.InGate, w.run.Queue.Needs)...), w.run.AskedAt
 	}
-	if w.run.Hold != nil {
-		e.Conditions = append(e.Conditions, heldBy(w.run.Hold))
-		e.Since = w.run.Hold.At
+	for _, h := range []*Holding{w.run.NamespaceHold, w.run.Hold} {
+		if h != nil {
+			e.Conditions = append(e.Conditions, heldBy(h))
+			e.Since = h.At
+		}
 	}
 	if w.run.CancelReason != "" && !state.Final() && !w.run.undoing() {
 		e.Conditions = append(e.Conditions, Condition{
@@ -130,6 +135,9 @@ func (w *whyer) explainRun() {
 		})
 	}
 	e.Conditions = append(e.Conditions, w.undoing()...)
+	if !state.Final() {
+		e.Conditions = append(e.Conditions, w.adjusted("")...)
+	}
 	w.out = append(w.out, e)
 }
 
@@ -243,7 +251,10 @@ func (w *whyer) absent(path string) Explanation {
 func heldBy(h *Holding) Condition {
 	c := Condition{Kind: ConditionHold, Subject: h.Actor, Since: h.At}
 	what := "The run"
-	if h.Path != "" {
+	switch {
+	case h.Namespace != "":
+		what = "Namespace " + h.Namespace
+	case h.Path != "":
 		what = "Step " + h.Path
 	}
 	c.Text = what + " is held"
@@ -287,6 +298,9 @@ func (w *whyer) activation(a *Activation) Explanation {
 		e.Reason = ReasonHeld
 		e.Conditions = append(e.Conditions, heldBy(h))
 	}
+	if a.queued() {
+		e.Conditions = append(append(e.Conditions, w.adjusted(a.Path)...), w.changedWaits(a.Path)...)
+	}
 	for _, kind := range []taskKind{taskBegin, taskFrames, taskResult, taskError} {
 		if w.evaluates(task{kind: kind, act: a.ID}) {
 			e.Reason = ReasonEvaluation
@@ -318,14 +332,14 @@ func (w *whyer) waits(a *Activation) []Condition {
 	case PhaseFrames, PhaseUnwinding, PhasePredicate:
 		c := Condition{Kind: ConditionChildren, Since: a.Since, Text: "What is inside it has not ended."}
 		if a.Map != nil {
-			c.Text = fmt.Sprintf("%d of %d items have ended.", a.Map.Done, len(a.Map.Items))
-			c.Attempt, c.Limit = 0, len(a.Map.Items)
+			c.Text = fmt.Sprintf("%d of %d items have ended.", a.Map.Done, a.Map.Count)
+			c.Attempt, c.Limit = 0, a.Map.Count
 		}
 		if a.Loop != nil && a.Open.Live > 0 {
 			c.Text, c.Limit = turnText(a.Loop)+" has not ended.", a.Loop.last()
 		}
 		if a.queued() {
-			return append(inGate(&a.InGate), c)
+			return append(inGate(&a.InGate, w.run.needs(a.Path, a.Queue.Needs)), c)
 		}
 		return []Condition{c}
 	case PhaseEvent:
@@ -338,7 +352,7 @@ func (w *whyer) waits(a *Activation) []Condition {
 			Text: fmt.Sprintf("Nobody knows what attempt %d did, and it must not be repeated: a person has to say.", a.Attempt),
 		}}
 	case PhaseGate:
-		return inGate(&a.InGate)
+		return inGate(&a.InGate, w.run.needs(a.Path, a.Queue.Needs))
 	case PhaseEntered, PhaseResult, PhaseError, PhaseEnded:
 	}
 	if w.parked(a) {

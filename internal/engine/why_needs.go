@@ -19,7 +19,7 @@ func (w *whyer) notEntered(f *Frame, id workflow.NodeID) Explanation {
 		}
 		return e
 	}
-	e.Conditions = w.needs(f, id)
+	e.Conditions = append(w.needs(f, id), w.changedWaits(e.Path)...)
 	if h := w.run.HoldOf(e.Path); h != nil {
 		e.Reason = ReasonHeld
 		e.Conditions = append(e.Conditions, heldBy(h))

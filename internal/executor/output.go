@@ -11,8 +11,8 @@ import (
 
 // Bounds of the files that a task may leave.
 const (
-	MaxOutputBytes     = 16 << 20 // of $REGIE_OUTPUT
-	MaxCheckpointBytes = 1 << 20  // of $REGIE_CHECKPOINT
+	MaxOutputBytes     = 128 << 20 // of $REGIE_OUTPUT, as it is and as JSON
+	MaxCheckpointBytes = 1 << 20   // of $REGIE_CHECKPOINT
 )
 
 // OutputError says what is wrong in the content of $REGIE_OUTPUT, and where.

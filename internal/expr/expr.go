@@ -178,3 +178,10 @@ func IsCostExceeded(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code == CostExceeded
 }
+
+// Path is what a [Compiled] has besides that knows whether it is no more than a
+// path: a name and members of it, so that its value is what is there, unchanged.
+type Path interface {
+	// Path is the path, nil if it is more than that.
+	Path() []string
+}

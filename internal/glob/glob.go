@@ -18,8 +18,10 @@ func Fault(pattern string) string {
 	case strings.IndexByte(pattern, 0) >= 0:
 		return "has a NUL character"
 	}
-	if _, err := path.Match(pattern, ""); err != nil {
-		return "is malformed"
+	for segment := range strings.SplitSeq(pattern, "/") {
+		if _, err := path.Match(segment, ""); err != nil {
+			return "is malformed"
+		}
 	}
 	return ""
 }

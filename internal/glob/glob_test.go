@@ -45,7 +45,7 @@ func TestBase(t *testing.T) {
 
 func TestFault(t *testing.T) {
 	t.Parallel()
-	for _, pattern := range []string{"", "/etc/passwd", "a/../../x", "..", `a\b`, "[", "a\x00"} {
+	for _, pattern := range []string{"", "/etc/passwd", "a/../../x", "..", `a\b`, "[", "a[/]b", "a\x00"} {
 		if glob.Fault(pattern) == "" {
 			t.Errorf("nothing is wrong with %q", pattern)
 		}

@@ -55,7 +55,7 @@ func TestErrorOfAStateMachine(t *testing.T) {
 			}
 			for _, c := range d.Commands {
 				if need, ok := c.(engine.NeedEval); ok {
-					queue = append(queue, need.Eval.Evaluate())
+					queue = append(queue, need.Eval.Evaluate(nil))
 				}
 			}
 		}

@@ -3,9 +3,11 @@ package history
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/gate"
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 )
@@ -52,7 +54,9 @@ type Step struct {
 	EndedAt   time.Time
 	// WaitsUntil is the instant that a waiting step waits for.
 	WaitsUntil time.Time
-	Attempts   []Attempt
+	// Queue is what it asked of limits and conditions, nil if nothing.
+	Queue    *engine.Queue
+	Attempts []Attempt
 	// Tries counts attempts of a task, or how often a group was begun.
 	Tries int
 	// Items is the number of items of a foreach, 0 for a repeat; Done how many
@@ -67,6 +71,26 @@ type Step struct {
 	Child string
 	// Undone says that what it did was undone.
 	Undone bool
+}
+
+// Lacks names the limits and conditions that a step waits for, such as "limit
+// tapes"; "" if it waits for none.
+func (s *Step) Lacks() string {
+	if s.Queue == nil || s.State.Final() || s.Reason != engine.ReasonLimit && s.Reason != engine.ReasonCondition {
+		return ""
+	}
+	var out []string
+	for _, use := range s.Queue.Uses {
+		if use.ID.Kind == gate.Named {
+			out = append(out, "limit "+use.ID.Name)
+		} else {
+			out = append(out, "the quota of the namespace")
+		}
+	}
+	for _, need := range s.Queue.Needs {
+		out = append(out, "condition "+need.Name)
+	}
+	return strings.Join(out, ", ")
 }
 
 // Attempt is one try of a task.
@@ -88,6 +112,9 @@ type Builder struct {
 	state   *engine.Run
 	run     *Run
 	acts    map[engine.ActID]*Step
+	// only says which steps are kept, nil: all; began counts all.
+	only  func(number int, path string) bool
+	began int
 	// events are those so far of a program that is told in another way too,
 	// unless there are too many.
 	events     []engine.Event
@@ -101,6 +128,25 @@ func NewBuilder(id string, m *engine.Machine) *Builder {
 		machine: m, state: engine.NewRun(id), acts: map[engine.ActID]*Step{},
 		run: &Run{ID: id, Workflow: p.Name, Namespace: p.Namespace, State: engine.Pending},
 	}
+}
+
+// Only says which steps are kept, for runs of very many of them: by their number,
+// from 0 in the order in which they began or were given up, and their path. It is
+// to be called before the first event.
+func (b *Builder) Only(keep func(number int, path string) bool) { b.only = keep }
+
+// Began counts the steps so far, also those that are not kept.
+func (b *Builder) Began() int { return b.began }
+
+// add numbers a step, and reports whether it is kept.
+func (b *Builder) add(s *Step) bool {
+	number := b.began
+	b.began++
+	if b.only != nil && !b.only(number, s.Path) {
+		return false
+	}
+	b.run.Steps = append(b.run.Steps, s)
+	return true
 }
 
 // Run is the view so far; it changes with the next event.
@@ -145,16 +191,15 @@ func (b *Builder) Add(ev *engine.Event) ([]*Step, error) {
 		b.run.Output, b.run.Error = b.state.Output, failure(b.machine.Program(), b.events, b.state.Err)
 		return nil, nil
 	case engine.EvRetryAsked, engine.EvUndoAsked:
-		b.run.State, b.run.Reason, b.run.EndedAt, b.run.CancelReason = b.state.State, b.state.Reason, b.state.EndedAt, ""
+		b.run.State, b.run.Reason, b.run.EndedAt, b.run.CancelReason = b.state.State, b.state.Reason, b.state.EndedAt, b.state.CancelReason
 		b.run.Output, b.run.Error = b.state.Output, b.state.Err
 		return nil, nil
-	case engine.EvFrameReopened:
-		b.judgedAgain(ev)
-		return nil, nil
+	case engine.EvFrameReopened, engine.EvRerun:
+		return b.judgedAgain(ev), nil
+	case engine.EvRestored:
+		return b.restored(ev), nil
 	case engine.EvHeld, engine.EvReleased:
 		return b.held(ev), nil
-	case engine.EvRerun:
-		return b.again(ev), nil
 	case engine.EvNotEntered:
 		return b.notEntered(ev), nil
 	case engine.EvEntered:
@@ -188,8 +233,10 @@ func (b *Builder) entered(ev *engine.Event) []*Step {
 	for i := range b.state.Holds {
 		s.Held = s.Held || b.state.Holds[i].Path == s.Path
 	}
+	if !b.add(s) {
+		return nil
+	}
 	b.acts[a.ID] = s
-	b.run.Steps = append(b.run.Steps, s)
 	return []*Step{s}
 }
 
@@ -216,8 +263,8 @@ func (b *Builder) parent(f *engine.Frame) string {
 	if f == nil || f.Owner == 0 {
 		return ""
 	}
-	if s := b.acts[f.Owner]; s != nil {
-		return s.Path
+	if a := b.state.Acts[f.Owner]; a != nil {
+		return a.Path
 	}
 	return ""
 }
@@ -234,44 +281,71 @@ func (b *Builder) notEntered(ev *engine.Event) []*Step {
 	steps := make([]*Step, 0, len(ev.Nodes))
 	for _, id := range ev.Nodes {
 		n := b.node(f, id)
+		if s := b.acts[f.Nodes[id].Again]; s != nil { // it was to run again
+			s.State, s.Reason, s.EndedAt = engine.Skipped, ev.Reason, ev.At
+			steps = append(steps, s)
+			continue
+		}
 		s := &Step{
 			Path: engine.StepPath(f, n), Parent: b.parent(f), Kind: kindOf(n), Name: n.ID, State: engine.Skipped, Reason: ev.Reason,
 			StartedAt: ev.At, EndedAt: ev.At,
 		}
-		steps = append(steps, s)
-	}
-	b.run.Steps = append(b.run.Steps, steps...)
-	return steps
-}
-
-// judgedAgain takes out the steps that were not run and will be judged again.
-func (b *Builder) judgedAgain(ev *engine.Event) {
-	f := b.state.Frames[ev.Frame]
-	for _, id := range ev.Nodes {
-		path := engine.StepPath(f, b.node(f, id))
-		b.run.Steps = slices.DeleteFunc(b.run.Steps, func(s *Step) bool { return s.Act == 0 && s.Path == path })
-	}
-}
-
-// again takes out the steps that were not run, and shows as pending those that
-// will run again.
-func (b *Builder) again(ev *engine.Event) []*Step {
-	b.judgedAgain(ev)
-	f := b.state.Frames[ev.Frame]
-	var steps []*Step
-	for _, id := range ev.Nodes {
-		if s := b.acts[f.Nodes[id].Again]; s != nil {
-			s.State, s.Reason, s.EndedAt, s.Handled = engine.Pending, engine.ReasonNone, time.Time{}, false
-			s.Error, s.Warning, s.Output = nil, "", value.Undefined
+		if b.add(s) {
 			steps = append(steps, s)
 		}
 	}
 	return steps
 }
 
+// judgedAgain takes out the steps that were not run and will be judged again. Of
+// one that has run before, it is open again whether it does.
+func (b *Builder) judgedAgain(ev *engine.Event) []*Step {
+	f := b.state.Frames[ev.Frame]
+	var steps []*Step
+	for _, id := range ev.Nodes {
+		if s := b.acts[f.Nodes[id].Again]; s != nil {
+			s.anew()
+			steps = append(steps, s)
+		}
+		path := engine.StepPath(f, b.node(f, id))
+		b.run.Steps = slices.DeleteFunc(b.run.Steps, func(s *Step) bool { return s.Act == 0 && s.Path == path })
+	}
+	return steps
+}
+
+// restored shows a step as running that goes on with what is inside it, although
+// that was over.
+func (b *Builder) restored(ev *engine.Event) []*Step {
+	steps := b.judgedAgain(ev)
+	s := b.acts[ev.Act]
+	if s == nil {
+		return steps
+	}
+	if ev.Restored.Owner != nil {
+		a := b.state.Acts[ev.Act]
+		s.State, s.Reason, s.EndedAt, s.Handled = a.State, a.Reason, time.Time{}, false
+		s.Error, s.Warning, s.Output = nil, "", value.Undefined
+	}
+	if ev.Index >= 0 { // an item or a turn
+		s.Done--
+		if ev.Restored.State == engine.Failed {
+			s.Failed--
+		}
+	}
+	return append(steps, s)
+}
+
+// anew shows a step as pending that is to run again.
+func (s *Step) anew() {
+	s.State, s.Reason, s.EndedAt, s.Handled = engine.Pending, engine.ReasonNone, time.Time{}, false
+	s.Error, s.Warning, s.Output = nil, "", value.Undefined
+	s.Artifacts, s.Child = nil, ""
+}
+
 func (b *Builder) change(s *Step, ev *engine.Event) {
 	if a := b.state.Acts[ev.Act]; a != nil {
 		s.State, s.Reason, s.Tries = a.State, a.Reason, a.Attempt
+		s.Queue = a.Queue
 		s.Activity, s.Taker = b.machine.Activity(b.state, a), a.Taker
 		if a.Awaits != nil {
 			s.Child = a.Awaits.Run

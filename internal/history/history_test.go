@@ -32,6 +32,39 @@ func program() *workflow.Program {
 	}
 }
 
+// TestOnly wants a builder to number all steps and to keep those that are wanted.
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	m, err := engine.Prepare(program(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, b := engine.NewRun("r1"), history.NewBuilder("r1", m)
+	b.Only(func(number int, path string) bool { return number == 0 || path == "tell" })
+	fail := engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{Name: "exit.1"}}
+	good := engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: value.Int(7)}
+	for _, in := range []engine.Input{
+		engine.Accept{}, engine.TaskEnded{Act: 1, Attempt: 1, Outcome: good}, engine.TaskEnded{Act: 2, Attempt: 1, Outcome: fail},
+	} {
+		d, err := m.Decide(run, in, engine.Context{Now: time.Unix(0, 0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range d.Events {
+			if _, err := b.Add(&d.Events[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	steps := b.Run().Steps
+	if len(steps) != 2 || steps[0].Path != "load" || steps[0].State != engine.Succeeded || steps[1].Path != "tell" || b.Began() != 3 {
+		t.Errorf("%d steps are kept of %d: %+v", len(steps), b.Began(), steps)
+	}
+	if b.Run().State != engine.Failed || b.Step(2) != nil {
+		t.Errorf("the run is %s, and a step that is not kept is there: %+v", b.Run().State, b.Step(2))
+	}
+}
+
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	m, err := engine.Prepare(program(), nil)
@@ -170,5 +203,61 @@ func TestHeld(t *testing.T) {
 	}
 	if held := feed(engine.Hold{Action: engine.Action{}}); len(held) > 0 || b.Step(2).Held {
 		t.Errorf("a hold of the run is none of its steps: %v", held)
+	}
+}
+
+// TestRerunNotEntered reruns a step that then fails: what was behind it is shown
+// once, as not run, and has nothing left of its first time. A run that is undone
+// keeps the reason for which it was canceled.
+func TestRerunNotEntered(t *testing.T) {
+	t.Parallel()
+	p := program()
+	p.Bodies[0].Nodes[0].Compensate = &workflow.Compensate{Body: 1}
+	p.Bodies = append(p.Bodies, workflow.Body{Name: "undo", Nodes: []workflow.Node{{Kind: workflow.KindTask, Task: &workflow.Task{Uses: "t"}}}})
+	m, err := engine.Prepare(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run *engine.Run
+	var b *history.Builder
+	feed := func(inputs ...engine.Input) {
+		t.Helper()
+		for _, in := range inputs {
+			d, err := m.Decide(run, in, engine.Context{Now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range d.Events {
+				if _, err := b.Add(&d.Events[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	done := engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Artifacts: []engine.Artifact{{Path: "report"}}}
+	ended := func(act engine.ActID, attempt int, outcome engine.TaskOutcome) engine.TaskEnded {
+		return engine.TaskEnded{Act: act, Attempt: attempt, Outcome: outcome}
+	}
+
+	run, b = engine.NewRun("r1"), history.NewBuilder("r1", m)
+	feed(engine.Accept{}, ended(1, 1, done), ended(2, 1, done), ended(3, 1, done))
+	feed(engine.Rerun{Action: engine.Action{Actor: "ada", Steps: []string{"check"}}})
+	if s := b.Step(3); s.State != engine.Pending || len(s.Artifacts) != 0 {
+		t.Errorf("a step that is to run again: %+v", s)
+	}
+	feed(ended(2, 2, engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{Name: "worse"}}))
+	var got []string
+	for _, s := range b.Run().Steps {
+		got = append(got, s.Path+" "+string(s.State)+" "+string(s.Reason))
+	}
+	if diff := cmp.Diff([]string{"load succeeded ", "check failed error", "tell skipped upstream_failed"}, got); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+
+	run, b = engine.NewRun("r2"), history.NewBuilder("r2", m)
+	feed(engine.Accept{}, ended(1, 1, done), engine.Cancel{Reason: "too late"}, ended(2, 1, engine.TaskOutcome{Kind: engine.OutcomeCanceled}))
+	feed(engine.Compensate{Action: engine.Action{Actor: "ada"}})
+	if want := run.CancelReason; b.Run().CancelReason != want || want == "" {
+		t.Errorf("the reason of the cancel is %q, want %q", b.Run().CancelReason, want)
 	}
 }

@@ -38,6 +38,15 @@ func (o others) Child(_ context.Context, q *runtime.Seek) (runtime.Request, *run
 	if version := hex.EncodeToString(prepared.Stored.Hash[:8]); what.Version != "" && what.Version != version {
 		return runtime.Request{}, nil, outsideError(engine.ErrChildNotFound, "workflow %s has version %s in these files, not %s", what.Workflow(), version, what.Version)
 	}
+	stand, err := standIn(program, seat.launch.Mocks)
+	if err != nil {
+		return runtime.Request{}, nil, outsideError(engine.ErrChildRefused, "workflow %s: %v", what.Workflow(), err)
+	}
+	if stand != program {
+		if prepared, err = r.runtime.Prepare(stand); err != nil {
+			return runtime.Request{}, nil, outsideError(engine.ErrChildRefused, "prepare workflow %s: %v", what.Workflow(), err)
+		}
+	}
 	seed, err := r.seed()
 	if err != nil {
 		return runtime.Request{}, nil, err

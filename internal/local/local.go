@@ -95,6 +95,7 @@ type Regie struct {
 	tasks    *tasks
 	ids      *runtime.IDs
 	machines *runtime.Machines
+	virtual  *clock.Virtual // the clock if it is one
 
 	unfinished []store.RunRow
 
@@ -140,6 +141,7 @@ func (cfg Config) withDefaults() Config {
 // it. Whoever calls it must call Close.
 func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 	r := &Regie{cfg: cfg.withDefaults()}
+	r.virtual, _ = r.cfg.Clock.(*clock.Virtual)
 	r.ids, r.machines = runtime.NewIDs(r.cfg.Random), runtime.NewMachines(r.cfg.Languages)
 	defer func() {
 		if err != nil {
@@ -160,7 +162,7 @@ func Open(ctx context.Context, cfg Config) (_ *Regie, err error) {
 	})
 	r.runtime = runtime.NewService(runtime.ServiceConfig{
 		Store: r.store, Holder: r.cfg.Holder, Languages: r.cfg.Languages, Tasks: attempts{r.dispatch, r.tasks}, Clock: r.cfg.Clock,
-		Marker: r.folder.Marker, Inline: r.cfg.Virtual, NewID: r.ids.Next, Log: r.cfg.Log, Others: others{r},
+		Marker: r.folder.Marker, Inline: r.cfg.Virtual, NewID: r.ids.Next, Log: r.cfg.Log, Others: others{r}, Values: r.folder.Large,
 	})
 	capacity := match.Capacity{match.Process: r.cfg.Processes, match.Connector: r.cfg.Calls}
 	if err := r.dispatch.Join(workerName, capacity, r.tasks, nil); err != nil {
@@ -293,6 +295,30 @@ func (r *Regie) Submit(ctx context.Context, q Request) (store.RunID, error) {
 
 // Now is the time of the runs.
 func (r *Regie) Now() time.Time { return r.cfg.Clock.Now() }
+
+// Stuck waits until nothing more happens by itself while the run has not ended,
+// which only virtual time can tell. It reports whether that is so: not if the run
+// has ended, time is real, or ctx has ended.
+func (r *Regie) Stuck(ctx context.Context, run store.RunID) bool {
+	if r.virtual == nil {
+		return false
+	}
+	for {
+		still := r.virtual.Still()
+		select {
+		case <-still:
+		case <-ctx.Done():
+			return false
+		}
+		row, err := r.store.Run(ctx, run)
+		if err != nil || engine.State(row.State).Final() {
+			return false
+		}
+		if still == r.virtual.Still() { // nothing began meanwhile
+			return true
+		}
+	}
+}
 
 // Cancel asks a run to end and returns once that is recorded.
 func (r *Regie) Cancel(ctx context.Context, run store.RunID, actor, reason string) error {

@@ -324,7 +324,7 @@ steps:
 		if err != nil {
 			t.Fatal(err)
 		}
-		events, err := view.Events(t.Context(), id, 1)
+		events, err := store.Collect(view.Events(t.Context(), id, 1))
 		if err := errors.Join(err, view.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -425,7 +425,7 @@ func TestView(t *testing.T) {
 	if m, err := view.Machine(t.Context(), id); err != nil || m.Program().Name != "one" {
 		t.Errorf("machine: %v", err)
 	}
-	events, err := view.Events(t.Context(), id, 1)
+	events, err := store.Collect(view.Events(t.Context(), id, 1))
 	if err != nil || len(events) == 0 || !slices.ContainsFunc(events, func(e engine.Event) bool { return e.Kind == engine.EvRunEnded }) {
 		t.Errorf("events %v, %v", events, err)
 	}

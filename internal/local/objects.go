@@ -3,9 +3,19 @@ package local
 import (
 	"strings"
 
+	"github.com/regie-dev/regie/internal/dialect/native"
 	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/workflow"
 )
+
+// ObjectsOf are the objects of a set of definitions.
+func ObjectsOf(set *native.Set) []Object {
+	var out []Object
+	for _, o := range set.Objects {
+		out = append(out, Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields, Limit: o.Limit})
+	}
+	return out
+}
 
 // Vars are the names of the namespace variables that the object reads.
 func (o *Object) Vars() []string {

@@ -26,8 +26,9 @@ func (e *NobodyError) what() string {
 	return "an approval"
 }
 
-// standIn returns the program with a task in place of each wait for a signal or
-// an approval that a mock stands for. Others are refused with a [*NobodyError].
+// standIn returns the program with a task in place of each wait for a signal, an
+// approval or a condition that a mock stands for. Other signals and approvals are
+// refused with a [*NobodyError]; a condition may become true by another step.
 func standIn(p *workflow.Program, mocks *mock.Set) (*workflow.Program, error) {
 	out := p
 	for b := range p.Bodies {
@@ -37,10 +38,13 @@ func standIn(p *workflow.Program, mocks *mock.Set) (*workflow.Program, error) {
 				continue
 			}
 			event := node.Wait.Event
-			if event.Kind != workflow.EventSignal && event.Kind != workflow.EventApproval {
+			if !slices.Contains([]string{workflow.EventSignal, workflow.EventApproval, workflow.EventCondition}, event.Kind) {
 				continue
 			}
 			if name := nameOf(node); mocks == nil || !mocks.Answers(name) {
+				if event.Kind == workflow.EventCondition {
+					continue
+				}
 				return nil, &NobodyError{Step: node.Origin.Path, Kind: event.Kind}
 			}
 			if out == p {

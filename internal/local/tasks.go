@@ -91,7 +91,7 @@ func (t *tasks) seat(l *Launch) (*seat, error) {
 		ConnectionTypes: all.ConnectionTypes(), ChannelTypes: all.ChannelTypes(),
 		Objects: l.object, Vars: func(string) value.Value { return l.Vars }, Languages: r.cfg.Languages,
 		Secrets: func(string) secret.Source { return l.Secrets }, Mocks: l.Mocks,
-		Dir: r.folder.Attempts(), OpenLog: r.openLog, Blobs: r.folder.Blobs, Clock: r.cfg.Clock,
+		Dir: r.folder.Attempts(), OpenLog: r.openLog, Blobs: r.folder.Blobs, Large: r.folder.Large, Clock: r.cfg.Clock,
 		HandleOf: func(_, dir string) (executor.Handle, error) { return process.HandleFor(dir) },
 	})
 	s.worker.Listen(t)

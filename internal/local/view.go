@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/server/home"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/value"
 	"github.com/regie-dev/regie/internal/worker"
 )
 
@@ -67,21 +69,25 @@ func machineOf(ctx context.Context, s store.Reader, machines *runtime.Machines, 
 }
 
 // Events reads the events of a run that are there now, from number first (from
-// 1) on.
-func (v *View) Events(ctx context.Context, run store.RunID, first uint64) ([]engine.Event, error) {
-	records, err := v.folder.Store.Events(ctx, run, first)
-	if err != nil {
-		return nil, fmt.Errorf("read events of run %s: %w", run, err)
-	}
-	var out []engine.Event
-	for i := range records {
-		events, err := engine.DecodeEvents(records[i].Control, records[i].Payload)
-		if err != nil {
-			return nil, fmt.Errorf("read events of run %s: %w", run, err)
+// 1) on, while the sequence is used. The first error ends it.
+func (v *View) Events(ctx context.Context, run store.RunID, first uint64) iter.Seq2[engine.Event, error] {
+	return func(yield func(engine.Event, error) bool) {
+		for record, err := range v.folder.Store.Events(ctx, run, first) {
+			var events []engine.Event
+			if err == nil {
+				events, err = engine.DecodeEvents(record.Control, record.Payload)
+			}
+			if err != nil {
+				yield(engine.Event{}, fmt.Errorf("read events of run %s: %w", run, err))
+				return
+			}
+			for i := range events {
+				if !yield(events[i], nil) {
+					return
+				}
+			}
 		}
-		out = append(out, events...)
 	}
-	return out, nil
 }
 
 // Log opens the log of an attempt. fs.ErrNotExist, wrapped, if it printed
@@ -94,6 +100,11 @@ func (v *View) Log(run store.RunID, act engine.ActID, attempt int) (*os.File, er
 // if there is none.
 func (v *View) Blob(run store.RunID, sha256 string) (io.ReadCloser, error) {
 	return v.folder.Blobs.Open(string(run), sha256)
+}
+
+// WriteValue writes a value of a run as JSON, with what lies elsewhere of it.
+func (v *View) WriteValue(w io.Writer, run store.RunID, of value.Value) error {
+	return v.folder.Large.Write(w, string(run), of)
 }
 
 // Begun reports whether an attempt has begun: it has a folder while a process

@@ -22,10 +22,23 @@ const (
 	CauseMissed Cause = "missed" // a run was skipped, since its tick was dropped
 	// CauseApproval is that a run asks people.
 	CauseApproval Cause = "approval"
+	// CauseBreaker is that the circuit breaker of a connection opened by itself.
+	CauseBreaker Cause = "breaker_open"
 )
 
 // Causes returns all causes.
-func Causes() []Cause { return []Cause{CauseFailed, CauseLate, CauseMissed, CauseApproval} }
+func Causes() []Cause {
+	return []Cause{CauseFailed, CauseLate, CauseMissed, CauseApproval, CauseBreaker}
+}
+
+// causeList names all causes.
+func causeList() string {
+	var list []string
+	for _, c := range Causes() {
+		list = append(list, string(c))
+	}
+	return strings.Join(list, ", ")
+}
 
 // State is how far an alert is.
 type State string
@@ -54,15 +67,18 @@ const (
 
 // Alert is what somebody should look at. It is stored as it is.
 type Alert struct {
-	ID        string      `json:"id"`
-	Namespace string      `json:"namespace"`
-	Workflow  string      `json:"workflow"`
-	Cause     Cause       `json:"cause"`
-	Run       store.RunID `json:"run"`  // that came last
-	Text      string      `json:"text"` // what happened to it
-	State     State       `json:"state"`
-	Owner     string      `json:"owner,omitempty"` // name of a user
+	ID        string `json:"id"`
+	Namespace string `json:"namespace"`
+	// Workflow is what it is about, or Connection is: then there is no run.
+	Workflow   string      `json:"workflow,omitempty"`
+	Connection string      `json:"connection,omitempty"`
+	Cause      Cause       `json:"cause"`
+	Run        store.RunID `json:"run,omitempty"` // that came last
+	Text       string      `json:"text"`          // what happened to it
+	State      State       `json:"state"`
+	Owner      string      `json:"owner,omitempty"` // name of a user
 
+	// OpenedAt is when it was opened, of breakers when the breaker was.
 	OpenedAt       time.Time `json:"opened_at"`
 	UpdatedAt      time.Time `json:"updated_at"`
 	ClosedAt       time.Time `json:"closed_at,omitzero"`
@@ -89,7 +105,7 @@ type Alert struct {
 }
 
 // Occurrence is that a cause came: the end of a failed or missed run, the
-// instant by which a late one was due.
+// instant by which a late one was due, or at which one was seen to ask people.
 type Occurrence struct {
 	Run store.RunID `json:"run"`
 	At  time.Time   `json:"at"`

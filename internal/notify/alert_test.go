@@ -90,6 +90,39 @@ func TestAsked(t *testing.T) {
 	})
 }
 
+// TestAsksAgain: a run that asks once more counts again, and the alert is closed
+// by the answer to the last question, also if nothing else changes, and after a
+// restart.
+func TestAsksAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		asks := func(id, reason string) store.RunRow {
+			r := row(id, "running")
+			r.Reason, r.StartedAt = reason, time.Now()
+			return r
+		}
+		first := asks("1", "approval")
+		w.run(first)
+		w.run(asks("2", "approval"))
+		w.want("both ask", w.alerts(), "w approval open 2 2")
+		w.run(asks("2", ""))
+		w.want("the first still asks", w.alerts(), "w approval open 2 2")
+		w.run(asks("1", ""))
+		w.want("nobody asks", w.alerts(), "w approval closed 2 2")
+		w.mail.take()
+		w.run(asks("1", "approval"))
+		w.want("asks again", w.alerts(), "w approval closed 2 2, w approval open 1 1")
+		w.want("message", w.mail.take(), "ops opened w approval")
+		w.stop()
+		w.start()
+		held := asks("1", "approval")
+		held.Held = true
+		w.run(held)
+		w.want("the same question", w.alerts(), "w approval closed 2 2, w approval open 1 1")
+		w.run(asks("1", ""))
+		w.want("answered after a restart", w.alerts(), "w approval closed 2 2, w approval closed 1 1")
+	})
+}
+
 // TestSubjects: each workflow and cause has an alert of its own.
 func TestSubjects(t *testing.T) {
 	inWorld(t, func(w *world) {
@@ -171,8 +204,12 @@ func TestDueChanges(t *testing.T) {
 		w.want("at the last", w.alerts(), "w late open 1 1")
 		r.Due = start.Add(3 * time.Hour)
 		w.run(r)
+		w.want("moved", w.alerts(), "w late closed 1 1")
 		w.pass(time.Hour)
-		w.want("at yet another", w.alerts(), "w late open 2 1")
+		w.want("at yet another", w.alerts(), "w late closed 1 1, w late open 1 1")
+		r.Due = time.Time{}
+		w.run(r)
+		w.want("taken away", w.alerts(), "w late closed 1 1, w late closed 1 1")
 	})
 }
 

@@ -3,7 +3,8 @@
 //
 // # Alerts
 //
-// A run that failed, is late or was missed opens an alert. There is one alert
+// A run that failed, is late or was missed opens an alert, and so does a circuit
+// breaker that opens by itself, for its connection. There is one alert
 // for each workflow and cause that is not closed: what comes again is counted
 // there. Somebody acknowledges it, which stops reminders, and it closes by hand
 // or by itself:
@@ -13,7 +14,8 @@
 //     a retry;
 //   - late: when a run that was accepted after the last late one succeeds in
 //     time. The end of the late run does not close it, since that somebody had to
-//     wait is still so; if in fact it ended in time, it does.
+//     wait is still so; if in fact it ended in time, it does;
+//   - breaker_open: when the breaker closes.
 //
 // A closed alert stays closed, and is forgotten [Retention] after it.
 //

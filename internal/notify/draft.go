@@ -123,11 +123,12 @@ func (d *draft) record(by store.Entry, action string, a *Alert, detail ...value.
 	d.entries = append(d.entries, entry(by, action, a.Namespace, "alert/"+a.ID, detail...))
 }
 
-// entry fills in an entry of the audit log.
+// entry fills in an entry of the audit log. The detail is added to what there is.
 func entry(by store.Entry, action, namespace, object string, detail ...value.Member) store.Entry {
 	by.Action, by.Namespace, by.Object, by.Outcome = action, namespace, object, "done"
 	if len(detail) > 0 {
-		by.Detail = value.Object(detail...).Append(nil)
+		before, _ := value.Parse(by.Detail) // written by us, or empty
+		by.Detail = value.Object(slices.Concat(before.Members(), detail)...).Append(nil)
 	}
 	return by
 }
@@ -167,17 +168,19 @@ func late(r *store.RunRow) bool {
 }
 
 // changed takes in that a run has ended, or waits until somebody decides about a
-// failure: that counts once for each run.
-func (d *draft) changed(r *store.RunRow) {
+// failure: that counts once for each run. That it asks people counts each time
+// that it begins to.
+func (d *draft) changed(r *store.RunRow, asking *askers) {
 	if failureHeld(r) {
 		d.raise(CauseFailed, r, r.StartedAt, fmt.Sprintf("run %s waits until somebody decides about a failure in it", r.ID))
 	}
 	if asks(r) {
-		d.raise(CauseApproval, r, r.StartedAt, fmt.Sprintf("run %s asks for approval; `regie approvals` shows what", r.ID))
+		d.raise(CauseApproval, r, asking.runs[r.ID].since, fmt.Sprintf("run %s asks for approval; `regie approvals` shows what", r.ID))
 	} else {
-		d.answered(r)
+		d.answered(r, asking)
 	}
 	if !r.Ended() {
+		d.postponed(r)
 		return
 	}
 	end := instant(r.EndedAt)
@@ -194,18 +197,29 @@ func (d *draft) changed(r *store.RunRow) {
 	if late(r) {
 		text := fmt.Sprintf("run %s ended at %s; it was due at %s", r.ID, end, instant(r.Due))
 		if !d.raise(CauseLate, r, r.Due, text) {
-			d.reword(subject{r.Namespace, r.Workflow, CauseLate}, r.ID, text)
+			d.reword(subjectOfRun(r, CauseLate), r.ID, text)
 		}
 	}
 	d.settle(r)
 }
 
-// answered closes the alert that the run asks people, once it does not and was
-// the last that did.
-func (d *draft) answered(r *store.RunRow) {
-	s := subject{r.Namespace, r.Workflow, CauseApproval}
+// answered closes the alert that runs ask people, once none of them does.
+func (d *draft) answered(r *store.RunRow, asking *askers) {
+	s := subjectOfRun(r, CauseApproval)
+	if _, open := d.peek(s); open && asking.count[s] == 0 {
+		d.close(d.current(s), store.Entry{Actor: actor}, "no run asks anything any more")
+	}
+}
+
+// postponed closes the alert that the run is late, once its deadline was moved and
+// it was the last that was.
+func (d *draft) postponed(r *store.RunRow) {
+	if !r.Due.IsZero() && !r.Due.After(d.now) {
+		return
+	}
+	s := subjectOfRun(r, CauseLate)
 	if a, open := d.peek(s); open && a.Run == r.ID {
-		d.close(d.current(s), store.Entry{Actor: actor}, fmt.Sprintf("run %s asks nothing any more", r.ID))
+		d.close(d.current(s), store.Entry{Actor: actor}, fmt.Sprintf("the deadline of run %s was moved", r.ID))
 	}
 }
 
@@ -226,7 +240,7 @@ func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // settle closes what the end of a run makes good.
 func (d *draft) settle(r *store.RunRow) {
 	for _, c := range Causes() {
-		s := subject{r.Namespace, r.Workflow, c}
+		s := subjectOfRun(r, c)
 		a, open := d.peek(s)
 		inTime := c == CauseLate && !late(r)
 		switch {
@@ -249,7 +263,7 @@ func (d *draft) raise(c Cause, r *store.RunRow, at time.Time, text string) bool 
 		return false
 	}
 	d.seen[o] = true
-	s := subject{r.Namespace, r.Workflow, c}
+	s := subjectOfRun(r, c)
 	a, about := d.current(s), AboutRepeated
 	if a == nil {
 		p := place{r.Namespace, alertID(s, o)}
@@ -351,7 +365,8 @@ func newSilencing(s Silence) (silencing, error) {
 }
 
 func (s *silencing) covers(a *Alert) bool {
-	return (s.Cause == "" || s.Cause == a.Cause) && s.glob.Match(a.Workflow)
+	about := s.Workflow == "" || a.Connection == "" && s.glob.Match(a.Workflow)
+	return about && (s.Cause == "" || s.Cause == a.Cause)
 }
 
 // hush marks the open alerts that a new silence covers, and drops what waits to

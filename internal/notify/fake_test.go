@@ -167,6 +167,7 @@ type world struct {
 	disk     *disk
 	mail     *mailman
 	channels []string
+	breakers []notify.Breaker // under the lock of mail
 	service  *notify.Service
 	clock    clock.Clock // nil: that of the bubble
 }
@@ -203,7 +204,12 @@ func (w *world) tryStart() error {
 	w.service = notify.New(notify.Config{
 		Registry: r, Tables: tables, Runs: w.disk, Sender: w.mail, Position: w.disk.batch, Clock: w.clock,
 		Channels: func(string) []string { return w.channels },
-		Owner:    func(_, workflow string) string { return "owner-of-" + workflow },
+		Breakers: func() []notify.Breaker {
+			w.mail.mu.Lock()
+			defer w.mail.mu.Unlock()
+			return w.breakers
+		},
+		Owner: func(_, workflow string) string { return "owner-of-" + workflow },
 	})
 	return w.service.Start(w.t.Context())
 }

@@ -35,10 +35,14 @@ func (s *Service) take(ctx context.Context, rows []store.RunRow) error {
 	if s.position.Run == "" { // all of its batch is known
 		rows = slices.DeleteFunc(rows, func(r store.RunRow) bool { return r.Batch <= s.position.Batch })
 	}
+	now := store.Time(s.clock.Now())
+	for i := range rows {
+		s.asking.see(&rows[i], now)
+	}
 	if s.concern(rows) {
 		_, err := s.update(ctx, func(d *draft, tx *registry.Tx) error {
 			for i := range rows {
-				d.changed(&rows[i])
+				d.changed(&rows[i], &s.asking)
 			}
 			if len(d.order) > 0 {
 				s.cfg.Tables.Cursors.Put(tx, "", cursorName, last)

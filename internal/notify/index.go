@@ -20,6 +20,11 @@ func (p place) compare(q place) int {
 type subject struct {
 	namespace, workflow string
 	cause               Cause
+	connection          string // instead of a workflow
+}
+
+func subjectOfRun(r *store.RunRow, c Cause) subject {
+	return subject{namespace: r.Namespace, workflow: r.Workflow, cause: c}
 }
 
 // occurrence is that a cause came, see [Occurrence].
@@ -51,7 +56,7 @@ func newIndex(all []registry.Item[Alert]) *index {
 }
 
 func placeOf(a *Alert) place     { return place{a.Namespace, a.ID} }
-func subjectOf(a *Alert) subject { return subject{a.Namespace, a.Workflow, a.Cause} }
+func subjectOf(a *Alert) subject { return subject{a.Namespace, a.Workflow, a.Cause, a.Connection} }
 
 func (x *index) add(a *Alert) {
 	p := placeOf(a)
@@ -116,14 +121,15 @@ func (x *index) openIn(namespace string) []place {
 // concerns reports whether alerts may follow from a run's row, or end.
 func (x *index) concerns(r *store.RunRow) bool {
 	if !r.Ended() {
-		_, asked := x.open[subject{r.Namespace, r.Workflow, CauseApproval}]
-		return failureHeld(r) || asks(r) || asked
+		_, asked := x.open[subjectOfRun(r, CauseApproval)]
+		_, tardy := x.open[subjectOfRun(r, CauseLate)]
+		return failureHeld(r) || asks(r) || asked || tardy
 	}
 	if r.State == stateFailed || missed(r) || late(r) {
 		return true
 	}
 	for _, c := range Causes() {
-		if _, open := x.open[subject{r.Namespace, r.Workflow, c}]; open {
+		if _, open := x.open[subjectOfRun(r, c)]; open {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -32,12 +33,14 @@ type Message struct {
 	Namespace string
 	Alert     string // its ID
 	Cause     Cause
-	Workflow  string
-	Run       store.RunID // that came last
-	State     State
-	Owner     string
-	Count     uint32
-	OpenedAt  time.Time
+	// Workflow and Connection are as in [Alert].
+	Workflow   string
+	Connection string
+	Run        store.RunID // that came last
+	State      State
+	Owner      string
+	Count      uint32
+	OpenedAt   time.Time
 }
 
 // MaxTitle is the length of the longest title in characters.
@@ -47,7 +50,7 @@ const MaxTitle = 200
 func (m *Message) Data() value.Value {
 	return value.Object(
 		fact("alert", m.Alert), fact("about", string(m.About)), fact("namespace", m.Namespace), fact("workflow", m.Workflow),
-		fact("cause", string(m.Cause)), fact("run", string(m.Run)), fact("state", string(m.State)), fact("owner", m.Owner),
+		fact("connection", m.Connection), fact("cause", string(m.Cause)), fact("run", string(m.Run)), fact("state", string(m.State)), fact("owner", m.Owner),
 		value.M("count", value.Int(int64(m.Count))), fact("opened_at", m.OpenedAt.UTC().Format(time.RFC3339)),
 	)
 }
@@ -56,10 +59,13 @@ func (m *Message) Data() value.Value {
 func compose(a *Alert, d *Delivery) Message {
 	m := Message{
 		ID: d.ID, About: d.About, Severity: "warning", Namespace: a.Namespace, Alert: a.ID, Cause: a.Cause,
-		Workflow: a.Workflow, Run: a.Run, State: a.State, Owner: a.Owner, Count: a.Count, OpenedAt: a.OpenedAt,
+		Workflow: a.Workflow, Connection: a.Connection, Run: a.Run, State: a.State, Owner: a.Owner, Count: a.Count, OpenedAt: a.OpenedAt,
 	}
-	what := map[Cause]string{CauseFailed: "failed", CauseLate: "is late", CauseMissed: "missed a run", CauseApproval: "asks for approval"}[a.Cause]
-	title := a.Namespace + "/" + a.Workflow + " " + what
+	what := map[Cause]string{
+		CauseFailed: "failed", CauseLate: "is late", CauseMissed: "missed a run", CauseApproval: "asks for approval",
+		CauseBreaker: "does not answer: its circuit breaker is open",
+	}[a.Cause]
+	title := a.Namespace + "/" + cmp.Or(a.Workflow, a.Connection) + " " + what
 	switch {
 	case d.About == AboutClosed:
 		title, m.Severity = "Closed: "+title, "info"

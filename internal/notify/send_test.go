@@ -30,7 +30,7 @@ func TestMessage(t *testing.T) {
 		opened, closed := w.mail.sent[0], w.mail.sent[1]
 		w.want("title", opened.Title, "n/settle [31m failed")
 		w.want("text", opened.Text, "n/settle [31m failed\n\nRun 1 failed at 2000-01-01T00:00:00Z: attempts_exhausted.\nOwner: owner-of-settle [31m")
-		w.want("data", string(opened.Data().Append(nil)), fmt.Sprintf(`{"alert":%q,"about":"opened","namespace":"n","workflow":"settle\u001b[31m","cause":"failed",`+
+		w.want("data", string(opened.Data().Append(nil)), fmt.Sprintf(`{"alert":%q,"about":"opened","namespace":"n","workflow":"settle\u001b[31m","connection":"","cause":"failed",`+
 			`"run":"1","state":"open","owner":"owner-of-settle\u001b[31m","count":1,"opened_at":"2000-01-01T00:00:00Z"}`, opened.Alert))
 		w.want("closed", closed.Text, "Closed: n/settle [31m failed\n\nRun 1 failed at 2000-01-01T00:00:00Z: attempts_exhausted.\n"+
 			"Closed at 2000-01-01T00:00:01Z by system/alerts: run 2 succeeded.\nOwner: owner-of-settle [31m")

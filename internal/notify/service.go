@@ -61,6 +61,9 @@ type Config struct {
 	// Owner is the user who owns the alerts of a workflow at first, empty:
 	// nobody. Default: nobody.
 	Owner func(namespace, workflow string) string
+	// Breakers are the circuit breakers that are not closed. Called outside of
+	// transactions. Default: none.
+	Breakers func() []Breaker
 	// Position is the last batch of the store at the start. Where the service
 	// has never run, what ended before is not looked at.
 	Position uint64
@@ -70,11 +73,13 @@ type Config struct {
 
 // Service makes alerts and sends them. Safe for concurrent use.
 type Service struct {
-	cfg   Config
-	clock clock.Clock
-	log   *slog.Logger
-	box   *mailbox.Mailbox[any]
-	woken atomic.Bool // a wake message waits
+	cfg     Config
+	clock   clock.Clock
+	log     *slog.Logger
+	box     *mailbox.Mailbox[any]
+	woken   atomic.Bool // a wake message waits
+	tripped atomic.Bool // breakers have changed
+	watched sync.Map    // runs of which Runs was told last that they ask people, or are due
 
 	mu    sync.Mutex // held over a transaction and what follows from it
 	index *index
@@ -88,6 +93,7 @@ type Service struct {
 	wanted   bool   // runs have changed
 	fedAt    time.Time
 	due      dueRuns
+	asking   askers
 	silences time.Time // when to look at silences again
 	pruneAt  time.Time // zero: there is nothing to forget
 	retryAt  time.Time
@@ -114,6 +120,9 @@ func New(cfg Config) *Service {
 	}
 	if cfg.Owner == nil {
 		cfg.Owner = func(string, string) string { return "" }
+	}
+	if cfg.Breakers == nil {
+		cfg.Breakers = func() []Breaker { return nil }
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}
@@ -167,8 +176,13 @@ func (s *Service) begin(ctx context.Context) error {
 	}
 	for i := range live {
 		s.due.see(&live[i])
+		if asks(&live[i]) || !live[i].Due.IsZero() {
+			s.watched.Store(live[i].ID, nil)
+		}
 	}
+	s.asking = newAskers(live, s.cfg.Tables.Alerts.All(), store.Time(s.clock.Now()))
 	s.wanted, s.resilence, s.pruneAt = true, true, s.clock.Now()
+	s.tripped.Store(true)
 	return nil
 }
 
@@ -190,13 +204,21 @@ func (s *Service) Stop(ctx context.Context) error {
 }
 
 // Runs says that runs have changed, after the commit. It never blocks, and keeps
-// nothing of what it is given: the service reads what it needs from the store.
+// no more of what it is given than which runs ask people or are due: the service reads what
+// it needs from the store.
 func (s *Service) Runs(rows []store.RunRow) {
+	news := false
 	for i := range rows {
-		if rows[i].Ended() || !rows[i].Due.IsZero() || failureHeld(&rows[i]) || asks(&rows[i]) {
-			s.wake()
-			return
+		eased := false // it asks no more, or its deadline was taken away
+		if r := &rows[i]; asks(r) || !r.Ended() && !r.Due.IsZero() {
+			s.watched.Store(r.ID, nil)
+		} else {
+			_, eased = s.watched.LoadAndDelete(r.ID)
 		}
+		news = news || rows[i].Ended() || !rows[i].Due.IsZero() || failureHeld(&rows[i]) || asks(&rows[i]) || eased
+	}
+	if news {
+		s.wake()
 	}
 }
 
@@ -291,6 +313,9 @@ func (s *Service) round(ctx context.Context, now time.Time) error {
 		if err := s.overdue(ctx, now); err != nil {
 			return err
 		}
+	}
+	if err := s.followBreakers(ctx); err != nil {
+		return err
 	}
 	if err := s.endSilences(ctx, now); err != nil {
 		return err

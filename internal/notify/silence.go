@@ -47,7 +47,7 @@ func (s *Service) CreateSilence(ctx context.Context, by store.Entry, silence Sil
 	case err != nil:
 		return Silence{}, 0, fmt.Errorf("%w: workflow %q: %w", ErrInvalid, silence.Workflow, err)
 	case silence.Cause != "" && !slices.Contains(Causes(), silence.Cause):
-		return Silence{}, 0, fmt.Errorf("%w: there is no cause %q; causes are failed, late and missed", ErrInvalid, silence.Cause)
+		return Silence{}, 0, fmt.Errorf("%w: there is no cause %q; causes are %s", ErrInvalid, silence.Cause, causeList())
 	case !validText(silence.Reason) || !validText(silence.Workflow):
 		return Silence{}, 0, fmt.Errorf("%w: pattern and reason are one line of at most %d bytes", ErrInvalid, store.MaxText)
 	}

@@ -132,7 +132,8 @@ func (tx *Tx) write(o store.Object) {
 // once it is durable. An error of change is returned as it is and nothing
 // happens. A change that puts and records nothing commits nothing and has
 // position 0. What change reads from tables is what was before it: its own
-// writes are not seen.
+// writes are not seen. The end of ctx does not cut the commit short: the next
+// transaction would read what this one is about to change.
 func (r *Registry) Update(ctx context.Context, change func(tx *Tx) error) (uint64, error) {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -155,7 +156,7 @@ func (r *Registry) Update(ctx context.Context, change func(tx *Tx) error) (uint6
 		if len(tx.objects) == 0 && len(tx.entries) == 0 {
 			return 0, nil
 		}
-		position, err := r.commit.Write(ctx, tx.objects, tx.entries)
+		position, err := r.commit.Write(context.WithoutCancel(ctx), tx.objects, tx.entries)
 		if err == nil {
 			r.date(ctx, tx.objects, position)
 			return position, r.apply(tx.objects)

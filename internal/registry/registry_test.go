@@ -24,9 +24,25 @@ type disk struct {
 	batch   uint64
 	before  error
 	after   error
+	// during is called once, before a write is done. If it ends ctx, the write
+	// has an error and is done with the next one.
+	during func()
+	late   []store.Object
 }
 
-func (d *disk) Write(_ context.Context, objects []store.Object, entries []store.Entry) (uint64, error) {
+func (d *disk) Write(ctx context.Context, objects []store.Object, entries []store.Entry) (uint64, error) {
+	for _, o := range d.late {
+		d.objects[o.ObjectID] = o
+	}
+	d.late = nil
+	if d.during != nil {
+		d.during()
+		d.during = nil
+	}
+	if err := ctx.Err(); err != nil {
+		d.late = slices.Clone(objects)
+		return 0, err
+	}
 	if d.before != nil {
 		return 0, d.before
 	}
@@ -121,6 +137,31 @@ func TestUpdate(t *testing.T) {
 	_, again := open(t, d)
 	if names(again) != names(users) {
 		t.Errorf("after opening again: %s", names(again))
+	}
+}
+
+// TestCutShort: whoever goes away while their transaction is written leaves no
+// doubt about what is stored to the next one.
+func TestCutShort(t *testing.T) {
+	t.Parallel()
+	d := &disk{}
+	r, users := open(t, d)
+	ctx, cancel := context.WithCancel(t.Context())
+	d.during = cancel
+	if _, err := r.Update(ctx, func(tx *registry.Tx) error {
+		users.Put(tx, "ns", "ada", user{Name: "first"})
+		return nil
+	}); err != nil {
+		t.Errorf("a write that is under way: %v", err)
+	}
+	if err := put(t, r, users, "bob", "x"); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(users); got != "ada=first bob=x" {
+		t.Errorf("in memory %s", got)
+	}
+	if err := put(t, r, users, "ada", "second"); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -31,6 +31,9 @@ func (s *Service) finish(ctx context.Context, id store.RunID) error {
 	if err == nil {
 		_, err = s.cfg.Logs.RemoveLogs(id)
 	}
+	if err == nil && row.Erased > 0 && s.cfg.Archive != nil {
+		_, err = s.cfg.Archive.Remove(&row)
+	}
 	if err != nil {
 		return fmt.Errorf("finish the erasure of run %s: %w", id, err)
 	}
@@ -54,12 +57,15 @@ type Erased struct {
 	// gone.
 	Events uint64
 	Logs   int
+	// Copies is how many files of the run in the archive are gone.
+	Copies int
 	// Position is the batch of the erasure; 0 in a dry run.
 	Position uint64
 }
 
 // Erase destroys the data of a run that has ended: key and payloads first, then
-// large data and logs. To do so again is no error, and deletes logs that were left. Errors:
+// large data, logs and its copies in the archive. To do so again is no error, and
+// deletes what was left of them. Errors:
 // runtime.ErrLive, store.ErrNotFound, and those of [runtime.Service.Remove]; one
 // that names logs says that the rest was done.
 func (s *Service) Erase(ctx context.Context, o Order) (Erased, error) {
@@ -77,9 +83,15 @@ func (s *Service) Erase(ctx context.Context, o Order) (Erased, error) {
 		out.Events = row.Events
 	}
 	if o.DryRun {
+		if s.cfg.Archive != nil {
+			if out.Copies, err = s.cfg.Archive.Count(&row); err != nil {
+				return out, err
+			}
+		}
 		out.Logs, err = s.cfg.Logs.CountLogs(o.Run)
 		return out, err
 	}
+	delete(s.whole, o.Run)
 	if !out.Existing {
 		out.Position, err = s.cfg.Runtime.Remove(ctx, runtime.Removal{Erase: []store.RunID{o.Run}, Entries: []store.Entry{o.Entry}})
 		if err != nil {
@@ -91,6 +103,11 @@ func (s *Service) Erase(ctx context.Context, o Order) (Erased, error) {
 	}
 	if out.Logs, err = s.cfg.Logs.RemoveLogs(o.Run); err != nil {
 		return out, fmt.Errorf("the data of run %s was erased, but not all of its logs; erase it again: %w", o.Run, err)
+	}
+	if s.cfg.Archive != nil {
+		if out.Copies, err = s.cfg.Archive.Remove(&row); err != nil {
+			return out, fmt.Errorf("the data of run %s was erased, but not its copies in the archive; erase it again: %w", o.Run, err)
+		}
 	}
 	return out, nil
 }

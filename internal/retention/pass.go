@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 )
@@ -37,6 +36,8 @@ type Policy struct {
 	// Last is how many runs of each workflow are kept, the newest, however old
 	// they are. Their data and logs are not.
 	Last int
+	// Archive: nothing is taken of a run before a copy of it is in the archive.
+	Archive bool
 }
 
 // payloads is how long data is kept; 0: for ever.
@@ -60,25 +61,8 @@ type mark struct {
 	run   store.RunID
 }
 
-// taken counts what was taken away in a namespace.
-type taken struct{ erased, pruned, logs uint64 }
-
-// entry puts it on record.
-func (t taken) entry(namespace string) store.Entry {
-	return access.System("retention").Done(access.Act{
-		Action: ActionPass, Namespace: namespace, Object: "namespace/" + namespace,
-		Detail: map[string]any{"erased": t.erased, "logs_deleted": t.logs, "removed": t.pruned},
-	})
-}
-
-// count adds to the statistics.
-func (s *Service) count(t taken) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stats.Erased += t.erased
-	s.stats.Pruned += t.pruned
-	s.stats.Logs += t.logs
-}
+// ErrNoArchive: a namespace wants its runs to be archived, and there is no archive.
+var ErrNoArchive = errors.New("there is no archive; name its folder in the configuration of the server (archive.folder)")
 
 // ended are the states of runs that have ended.
 var ended = []string{"succeeded", "failed", "canceled", "skipped"}
@@ -89,7 +73,7 @@ type pass struct {
 
 	now      time.Time
 	policies map[string]Policy
-	logs     map[string]uint64 // how many were deleted, by namespace
+	files    map[string]taken // of logs and copies, by namespace
 	// kept are runs that are due, and could not be erased now.
 	kept map[store.RunID]bool
 	// failures are those that ended no more than the work on one run, shard or
@@ -106,7 +90,7 @@ type pass struct {
 // while the service is started.
 func (s *Service) Pass(ctx context.Context) error {
 	p := pass{
-		Service: s, now: s.cfg.Clock.Now(), policies: s.cfg.Policies(), logs: map[string]uint64{}, kept: map[store.RunID]bool{},
+		Service: s, now: s.cfg.Clock.Now(), policies: s.cfg.Policies(), files: map[string]taken{}, kept: map[store.RunID]bool{},
 	}
 	err := p.run(ctx)
 	if p.unnamed > 0 {
@@ -199,9 +183,18 @@ func (p *pass) erase(ctx context.Context, namespace string) error {
 	return p.older(ctx, namespace, keep, from, func(rows []store.RunRow) error {
 		var due []store.Pruned
 		for i := range rows {
-			if rows[i].Erased == 0 {
-				due = append(due, store.Pruned{Run: rows[i].ID})
+			if rows[i].Erased > 0 {
+				continue
 			}
+			err := p.archive(ctx, &rows[i])
+			if failed := p.goOn(ctx, "archive a run before its data is erased", err); failed != nil {
+				return failed
+			}
+			if err != nil {
+				p.kept[rows[i].ID] = true
+				continue
+			}
+			due = append(due, store.Pruned{Run: rows[i].ID})
 		}
 		for batch := range slices.Chunk(due, batchRuns) {
 			if err := p.eraseRuns(ctx, namespace, batch); err != nil {
@@ -222,6 +215,9 @@ func (p *pass) erase(ctx context.Context, namespace string) error {
 func (p *pass) eraseRuns(ctx context.Context, namespace string, runs []store.Pruned) error {
 	p.erasing.Lock()
 	defer p.erasing.Unlock()
+	for i := range runs {
+		delete(p.whole, runs[i].Run)
+	}
 	done, err := p.remove(ctx, namespace, runs, func(runs []store.Pruned) (m runtime.Removal, t taken) {
 		for i := range runs {
 			m.Erase = append(m.Erase, runs[i].Run)
@@ -276,10 +272,25 @@ func (p *pass) remove(
 	return nil, nil
 }
 
+// archive copies a run that something is taken of, if its namespace wants that.
+func (p *pass) archive(ctx context.Context, row *store.RunRow) error {
+	if !p.policies[row.Namespace].Archive || row.Erased > 0 {
+		return nil
+	}
+	if p.cfg.Archive == nil {
+		return fmt.Errorf("run %s: %w", row.ID, ErrNoArchive)
+	}
+	added, err := p.cfg.Archive.Keep(ctx, row)
+	if added {
+		p.tally(row.Namespace, taken{archived: 1})
+	}
+	return err
+}
+
 // deleteLogs deletes the logs of a run.
 func (p *pass) deleteLogs(namespace string, run store.RunID) error {
 	n, err := p.cfg.Logs.RemoveLogs(run)
-	p.logs[namespace] += uint64(n)
+	p.tally(namespace, taken{logs: uint64(n)})
 	if err != nil {
 		return fmt.Errorf("run %s: %w", run, err)
 	}
@@ -295,28 +306,42 @@ func (p *pass) deleteFiles(namespace string, run store.RunID) error {
 }
 
 // removeBlobs deletes large data that was left of runs that have none any more: by
-// a crash, or by attempts of which nobody wanted to know.
+// a crash, or by attempts of which nobody wanted to know. A run that has data is
+// looked up once, and again when it was erased.
 func (p *pass) removeBlobs(ctx context.Context) error {
 	owners, err := p.cfg.Blobs.BlobOwners()
 	if err != nil {
 		return err
 	}
+	there := make(map[store.RunID]bool, len(owners))
 	for _, run := range owners {
-		row, err := p.cfg.Store.Run(ctx, store.RunID(run))
-		switch {
-		case errors.Is(err, store.ErrPruned):
-		case err == nil && row.Erased > 0:
-		case err == nil || errors.Is(err, store.ErrNotFound): // of another database, such as before a restore
-			continue
-		}
-		if err == nil || errors.Is(err, store.ErrPruned) {
-			_, err = p.cfg.Blobs.RemoveBlobs(run)
-		}
-		if err := p.goOn(ctx, "delete left large data", err); err != nil {
+		there[store.RunID(run)] = true
+		if err := p.goOn(ctx, "delete left large data", p.removeBlobsOf(ctx, store.RunID(run))); err != nil {
 			return err
 		}
 	}
+	p.erasing.Lock()
+	defer p.erasing.Unlock()
+	maps.DeleteFunc(p.whole, func(run store.RunID, _ bool) bool { return !there[run] })
 	return nil
+}
+
+func (p *pass) removeBlobsOf(ctx context.Context, run store.RunID) error {
+	p.erasing.Lock()
+	defer p.erasing.Unlock()
+	if p.whole[run] {
+		return nil
+	}
+	row, err := p.cfg.Store.Run(ctx, run)
+	switch {
+	case err == nil && row.Erased > 0, errors.Is(err, store.ErrPruned):
+		_, err = p.cfg.Blobs.RemoveBlobs(string(run))
+		return err
+	case err == nil, errors.Is(err, store.ErrNotFound): // of another database, such as before a restore
+		p.whole[run] = true
+		return nil
+	}
+	return err
 }
 
 // removeLogs deletes old logs, and those that a crash has left of runs that were
@@ -363,6 +388,9 @@ func (p *pass) removeLogsOf(ctx context.Context, run store.RunID) error {
 	keep := policy.logs()
 	if keep == 0 || !row.Ended() || row.Erased == 0 && row.EndedAt.After(p.now.Add(-keep)) {
 		return nil
+	}
+	if err := p.archive(ctx, &row); err != nil {
+		return fmt.Errorf("archive it before: %w", err)
 	}
 	return p.deleteLogs(row.Namespace, run)
 }
@@ -425,20 +453,19 @@ func (p *pass) last(ctx context.Context, kept map[string][]store.RunID, row *sto
 // prunable reads which batches have the records of a run, and deletes its files;
 // nil if it cannot be read, which hinders no other.
 func (p *pass) prunable(ctx context.Context, row *store.RunRow) (*store.Pruned, error) {
-	records, err := p.cfg.Store.Events(ctx, row.ID, 1)
-	if errors.Is(err, store.ErrCorrupt) {
-		p.cfg.Log.WarnContext(ctx, "an old run is damaged and stays", "run", row.ID, "error", err)
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read events of run %s: %w", row.ID, err)
+	out := &store.Pruned{Run: row.ID}
+	for record, err := range p.cfg.Store.Events(ctx, row.ID, 1) {
+		if errors.Is(err, store.ErrCorrupt) {
+			p.cfg.Log.WarnContext(ctx, "an old run is damaged and stays", "run", row.ID, "error", err)
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read events of run %s: %w", row.ID, err)
+		}
+		out.Batches = append(out.Batches, record.Batch)
 	}
 	if err := p.deleteFiles(row.Namespace, row.ID); err != nil {
 		return nil, err
-	}
-	out := &store.Pruned{Run: row.ID}
-	for i := range records {
-		out.Batches = append(out.Batches, records[i].Batch)
 	}
 	return out, nil
 }
@@ -448,22 +475,4 @@ func (p *pass) pruneRuns(ctx context.Context, namespace string, runs []store.Pru
 		return runtime.Removal{Prune: runs}, taken{pruned: uint64(len(runs))}
 	})
 	return err
-}
-
-// record puts on record which logs were deleted.
-func (p *pass) record(ctx context.Context) error {
-	var entries []store.Entry
-	for _, namespace := range slices.Sorted(maps.Keys(p.logs)) {
-		if t := (taken{logs: p.logs[namespace]}); t.logs > 0 {
-			entries = append(entries, t.entry(namespace))
-			p.count(t)
-		}
-	}
-	if len(entries) == 0 {
-		return nil
-	}
-	if _, err := p.cfg.Runtime.Write(ctx, nil, entries); err != nil {
-		return fmt.Errorf("record which logs a pass of retention deleted: %w", err)
-	}
-	return nil
 }

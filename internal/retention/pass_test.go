@@ -34,6 +34,7 @@ type place struct {
 	logs     map[store.RunID]int
 	blobs    map[store.RunID]bool
 	policies map[string]retention.Policy
+	archive  retention.Archive     // nil: there is none
 	live     map[store.RunID]bool  // refused as if they were retried
 	broken   map[store.RunID]error // why something of it cannot be taken away
 	stuck    map[store.RunID]bool  // whose logs cannot be deleted
@@ -63,11 +64,14 @@ func (p *place) open() {
 	p.store, p.writer = s, storetest.Lead(p.t, s)
 }
 
-func (p *place) service() *retention.Service {
+func (p *place) service() *retention.Service { return p.serviceWith(p.store) }
+
+func (p *place) serviceWith(s store.Reader) *retention.Service {
 	return retention.New(retention.Config{
-		Store: p.store, Runtime: p, Logs: p, Blobs: p, Clock: at{p.now}, Log: slog.New(slog.DiscardHandler),
+		Store: s, Runtime: p, Logs: p, Blobs: p, Clock: at{p.now}, Log: slog.New(slog.DiscardHandler),
 		Policies: func() map[string]retention.Policy { return maps.Clone(p.policies) },
 		Measure:  func(context.Context) (retention.Usage, error) { return retention.Usage{}, nil },
+		Archive:  p.archive,
 	})
 }
 
@@ -199,7 +203,7 @@ func (p *place) left() map[string]string {
 	return out
 }
 
-// recorded are the details of all passes on record, in order.
+// recorded are the details of all passes on record of a namespace, in order.
 func (p *place) recorded(namespace string) []string {
 	p.t.Helper()
 	entries, err := p.store.Entries(p.t.Context(), store.EntryQuery{})
@@ -210,7 +214,10 @@ func (p *place) recorded(namespace string) []string {
 	var details []string
 	for i := range entries {
 		e := &entries[i]
-		if e.Actor != "system/retention" || e.Action != retention.ActionPass || e.Namespace != namespace || e.Object != "namespace/"+namespace {
+		if e.Namespace != namespace {
+			continue
+		}
+		if e.Actor != "system/retention" || e.Action != retention.ActionPass || e.Object != "namespace/"+namespace {
 			p.t.Errorf("on record: %+v", e)
 		}
 		details = append(details, string(e.Detail))
@@ -258,8 +265,8 @@ func TestPass(t *testing.T) {
 		}
 	}
 	want := []string{
-		`{"erased":4,"logs_deleted":0,"removed":0}`, `{"erased":0,"logs_deleted":0,"removed":1}`, `{"erased":0,"logs_deleted":6,"removed":0}`,
-		`{"erased":1,"logs_deleted":0,"removed":0}`, // of the second pass
+		`{"archived":0,"erased":4,"logs_deleted":0,"removed":0}`, `{"archived":0,"erased":0,"logs_deleted":0,"removed":1}`, `{"archived":0,"erased":0,"logs_deleted":6,"removed":0}`,
+		`{"archived":0,"erased":1,"logs_deleted":0,"removed":0}`, // of the second pass
 	}
 	if diff := cmp.Diff(want, p.recorded("ns")); diff != "" {
 		t.Errorf("on record (-want +got):\n%s", diff)
@@ -329,6 +336,51 @@ func TestStart(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{"r1": "erased", "r2": "erased, logs"}, p.left()); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// counted is a store that counts which runs are looked up.
+type counted struct {
+	store.Reader
+	runs map[store.RunID]int
+}
+
+func (c counted) Run(ctx context.Context, id store.RunID) (store.RunRow, error) {
+	c.runs[id]++
+	return c.Reader.Run(ctx, id)
+}
+
+// TestPassFindsLeftData: large data that comes after its run was erased goes with
+// the next pass, and those that stay are not looked up again and again.
+func TestPassFindsLeftData(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for i, id := range []store.RunID{"hand", "age", "stays"} {
+		p.run(id, "ns", "w", time.Duration(3-i)*10*day)
+	}
+	p.blobs["unknown"] = true
+	looked := counted{Reader: p.store, runs: map[store.RunID]int{}}
+	s := p.serviceWith(looked)
+	pass := func() {
+		if err := s.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pass()
+	pass()
+	if diff := cmp.Diff(map[store.RunID]int{"hand": 1, "age": 1, "stays": 1, "unknown": 1}, looked.runs); diff != "" {
+		t.Errorf("looked up (-want +got):\n%s", diff)
+	}
+	entry := store.Entry{Actor: "user/dpo", Action: retention.ActionErase, Object: "run/hand", Outcome: "done"}
+	if _, err := s.Erase(t.Context(), retention.Order{Run: "hand", Entry: entry}); err != nil {
+		t.Fatal(err)
+	}
+	p.policies["ns"] = retention.Policy{Payloads: 15 * day}
+	pass()
+	p.blobs["hand"], p.blobs["age"] = true, true
+	pass()
+	if diff := cmp.Diff(map[store.RunID]bool{"stays": true, "unknown": true}, p.blobs); diff != "" {
+		t.Errorf("large data (-want +got):\n%s", diff)
 	}
 }
 

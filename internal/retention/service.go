@@ -38,6 +38,18 @@ type Logs interface {
 	LogOwners(shard string) ([]store.RunID, error)
 }
 
+// Archive has copies of runs, outside of what retention takes away. Safe for
+// concurrent use.
+type Archive interface {
+	// Keep copies a run that has ended, durably. False says that the archive has
+	// it as it is already.
+	Keep(ctx context.Context, row *store.RunRow) (added bool, err error)
+	// Count is how many copies of a run there are; Remove deletes them, durably,
+	// and returns how many there were.
+	Count(row *store.RunRow) (int, error)
+	Remove(row *store.RunRow) (int, error)
+}
+
 // Usage is how much room the data folder takes, in bytes.
 type Usage struct {
 	// Database is that of the database, Logs that of what tasks printed, Other
@@ -47,13 +59,15 @@ type Usage struct {
 	At time.Time
 }
 
-// Config is what a service is made with. All is needed.
+// Config is what a service is made with. All but Archive is needed.
 type Config struct {
 	Store   store.Reader
 	Runtime Runtime
 	Logs    Logs
 	// Blobs are the large data of runs, which goes with the rest of it.
 	Blobs blob.Remover
+	// Archive, nil for none, is where runs are copied to whose policy says so.
+	Archive Archive
 	// Policies are those of the namespaces that have one.
 	Policies func() map[string]Policy
 	// Measure measures the data folder.
@@ -65,6 +79,8 @@ type Config struct {
 // Stats is what was taken away by passes since the start of the process.
 type Stats struct {
 	Erased, Pruned, Logs uint64
+	// Archived is how many copies were made before.
+	Archived uint64
 	// Failed is how many passes ended early.
 	Failed uint64
 	// Pass is when the last pass ended that did not; zero: none has.
@@ -77,6 +93,9 @@ type Service struct {
 	cfg Config
 
 	erasing sync.Mutex // held by one erasure until its logs are gone
+	// whole are runs with large data that were not erased when they were looked up.
+	// Guarded by erasing.
+	whole map[store.RunID]bool
 
 	passed map[string]mark // used by the loop only
 
@@ -90,7 +109,7 @@ type Service struct {
 
 // New returns a service that has not been started.
 func New(cfg Config) *Service {
-	return &Service{cfg: cfg, passed: map[string]mark{}, done: make(chan struct{})}
+	return &Service{cfg: cfg, passed: map[string]mark{}, whole: map[store.RunID]bool{}, done: make(chan struct{})}
 }
 
 // Start finishes what a crash interrupted, as far as that is possible, and begins

@@ -50,6 +50,8 @@ func (Survey) message()   {}
 type Reload struct {
 	Incarnation uint64
 	Run         store.RunID
+	// Past are the paths of the steps around which its past is wanted too; nil: not.
+	Past []string
 }
 
 func (Reload) effect() {}
@@ -62,13 +64,13 @@ func (r *Reactor) act(m Act) {
 	switch {
 	case reopens && l != nil && l.ended && l.quarantine == nil:
 		r.waiting[m.Run] = append(r.waiting[m.Run], m)
-	case reopens && l == nil && r.draining:
+	case reopens && l == nil && r.draining && !m.Wanted:
 		r.reply(Reply{Caller: m.Caller, Run: m.Run, Err: ErrStopping})
 	case reopens && l == nil && r.removing(m.Run):
 		r.building.after(m.Run, Reply{Caller: m.Caller, Run: m.Run, Err: ErrErased})
 	case reopens && l == nil:
 		if len(r.waiting[m.Run]) == 0 {
-			r.do(Reload{Incarnation: r.lease.Incarnation, Run: m.Run})
+			r.do(Reload{Incarnation: r.lease.Incarnation, Run: m.Run, Past: pastOf(m.Action)})
 		}
 		r.waiting[m.Run] = append(r.waiting[m.Run], m)
 	case l == nil:
@@ -153,12 +155,29 @@ func (r *Reactor) reloaded(m Reloaded) {
 			r.building.after(id, Reply{Caller: a.Caller, Run: id, Err: l.quarantine})
 			continue
 		}
+		if in, ok := a.Action.(engine.Rerun); ok {
+			if m.Loaded.Past.IsPast(in.Steps) {
+				in.Past = m.Loaded.Past
+				a.Action = in
+			} else if l.ended && len(in.Steps) > 0 {
+				r.backlog = append(r.backlog, a) // what was read is what another asked for
+				continue
+			}
+		}
 		r.actOn(l, a)
 	}
 	r.countRun(l)
 	if l.ended && l.quarantine == nil && r.building.parts[id] == nil {
 		delete(r.live, id)
 	}
+}
+
+// pastOf are the paths around which an action looks at the past of a run.
+func pastOf(in engine.Input) []string {
+	if rerun, ok := in.(engine.Rerun); ok {
+		return rerun.Steps
+	}
+	return nil
 }
 
 // onDisk goes on with what waited for the end of a run to be on disk.
@@ -307,7 +326,7 @@ func (s *Service) reload(e Reload) {
 	job := func() {
 		ctx, cancel := context.WithTimeout(context.Background(), CommitTimeout)
 		defer cancel()
-		s.box.Post(Reloaded{Incarnation: e.Incarnation, Loaded: LoadEnded(ctx, s.cfg.Store, s.machines, e.Run)})
+		s.box.Post(Reloaded{Incarnation: e.Incarnation, Loaded: LoadEnded(ctx, s.cfg.Store, s.machines, e)})
 		s.clock.End()
 	}
 	if s.cfg.Inline {

@@ -23,7 +23,7 @@ func noted(action string) []store.Entry {
 // reload answers the Reload of r1 as the service does.
 func (b *bench) reload() {
 	b.t.Helper()
-	b.tell(runtime.Reloaded{Incarnation: b.disk.incarnation, Loaded: runtime.LoadEnded(context.Background(), b.disk, b.machines, "r1")})
+	b.tell(runtime.Reloaded{Incarnation: b.disk.incarnation, Loaded: runtime.LoadEnded(context.Background(), b.disk, b.machines, runtime.Reload{Run: "r1"})})
 }
 
 // TestHold: a held run hands out nothing until it is released; entries are

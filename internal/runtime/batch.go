@@ -20,9 +20,11 @@ type batch struct {
 	timers   []timerChange
 	writes   []write
 	entries  []entry
-	gate     []store.Object
-	erase    []store.RunID
-	prune    []store.Pruned
+	// gate are the gate's objects, and gateAt where each is among them.
+	gate   []store.Object
+	gateAt map[store.ObjectID]int
+	erase  []store.RunID
+	prune  []store.Pruned
 	// out leaves once the batch is durable, in order.
 	out    []output
 	events int
@@ -59,7 +61,7 @@ type output struct {
 }
 
 func newBatch(sequence uint64) *batch {
-	return &batch{sequence: sequence, parts: map[store.RunID]*part{}}
+	return &batch{sequence: sequence, parts: map[store.RunID]*part{}, gateAt: map[store.ObjectID]int{}}
 }
 
 // empty reports whether there is nothing to write.

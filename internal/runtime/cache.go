@@ -29,6 +29,8 @@ type Cached struct {
 	Workflow  string      `json:"workflow,omitempty"`
 	Run       store.RunID `json:"run,omitempty"`
 	Path      string      `json:"path,omitempty"`
+	// Act is the activation whose output it is.
+	Act engine.ActID `json:"act,omitempty"`
 	// Event is the number of the event that has the output, and First that of
 	// the first event of its record.
 	Event uint64    `json:"event,omitempty"`
@@ -63,7 +65,20 @@ func newCache(stored []store.Object) (cache, error) {
 		if err := json.Unmarshal(o.Data, &data); err != nil {
 			return nil, fmt.Errorf("read %s %s/%s: %w", o.Kind, o.Namespace, o.Name, err)
 		}
-		c.of(o.Namespace).put(place, data)
+		s := c.of(o.Namespace)
+		for len(s.places) <= place {
+			s.places = append(s.places, Cached{})
+		}
+		if s.places[place] = data; data.Key != "" {
+			s.byKey[data.Key] = place
+		}
+	}
+	for _, s := range c {
+		for place := range s.places {
+			if s.places[place].Key == "" {
+				s.free = append(s.free, place)
+			}
+		}
 	}
 	return c, nil
 }
@@ -77,43 +92,34 @@ func (c cache) of(namespace string) *shelf {
 	return s
 }
 
-// put fills a place.
-func (s *shelf) put(place int, data Cached) {
-	for len(s.places) <= place {
-		s.free = append(s.free, len(s.places))
-		s.places = append(s.places, Cached{})
-	}
-	if old := s.places[place].Key; old != "" {
-		delete(s.byKey, old)
-	}
-	s.places[place] = data
-	s.free = slices.DeleteFunc(s.free, func(p int) bool { return p == place })
-	if data.Key == "" {
-		s.free = append(s.free, place)
-		return
-	}
-	s.byKey[data.Key] = place
+// clear empties a place that is filled.
+func (s *shelf) clear(place int) {
+	delete(s.byKey, s.places[place].Key)
+	s.places[place] = Cached{}
+	s.free = append(s.free, place)
 }
 
-// placeFor is where an output of a key goes: where it was, a free place, or that
-// of the oldest.
-func (s *shelf) placeFor(key string) int {
-	if place, ok := s.byKey[key]; ok {
-		return place
-	}
+// put fills a place: where the key was, a free one, or that of the oldest.
+func (s *shelf) put(data Cached) (place int) {
+	place, there := s.byKey[data.Key]
 	switch {
+	case there:
 	case len(s.free) > 0:
-		return s.free[0]
+		place = s.free[len(s.free)-1]
+		s.free = s.free[:len(s.free)-1]
 	case len(s.places) < MaxCached:
-		return len(s.places)
-	}
-	oldest := 0
-	for i := range s.places {
-		if s.places[i].At.Before(s.places[oldest].At) {
-			oldest = i
+		place = len(s.places)
+		s.places = append(s.places, Cached{})
+	default:
+		for i := range s.places {
+			if s.places[i].At.Before(s.places[place].At) {
+				place = i
+			}
 		}
+		delete(s.byKey, s.places[place].Key)
 	}
-	return oldest
+	s.places[place], s.byKey[data.Key] = data, place
+	return place
 }
 
 // find returns an output that is good now.
@@ -129,17 +135,15 @@ func (s *shelf) find(key string, now time.Time) (Cached, bool) {
 // keepCached notes where an output is, in the batch that has it.
 func (r *Reactor) keepCached(l *live, c engine.KeepCached, first uint64) {
 	data := Cached{
-		Key: c.Key, Workflow: l.row.Workflow, Run: l.id, Path: c.Path, Event: c.Event, First: first, At: r.now,
+		Key: c.Key, Workflow: l.row.Workflow, Run: l.id, Path: c.Path, Act: c.Act, Event: c.Event, First: first, At: r.now,
 	}
 	if c.For > 0 {
 		data.Until = r.now.Add(c.For)
 	}
-	s := r.cache.of(l.row.Namespace)
-	r.keepPlace(l.row.Namespace, s.placeFor(c.Key), data)
+	r.keepPlace(l.row.Namespace, r.cache.of(l.row.Namespace).put(data), data)
 }
 
 func (r *Reactor) keepPlace(namespace string, place int, data Cached) {
-	r.cache.of(namespace).put(place, data)
 	r.keep(store.ObjectID{Kind: KindCached, Namespace: namespace, Name: fmt.Sprintf("%05d", place)}, data)
 }
 
@@ -175,16 +179,23 @@ func (q *Recall) answer(v value.Value) Outside {
 // Read reads the output from the run that has it. What was erased, removed or
 // cannot be read is not there.
 func (q *Recall) Read(ctx context.Context, s store.Reader) (Outside, error) {
-	records, err := s.Events(ctx, q.From.Run, q.From.First)
-	if err != nil || len(records) == 0 || records[0].First != q.From.First || len(records[0].Payload) == 0 {
-		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrPruned) {
+	var record store.Record
+	for first, err := range s.Events(ctx, q.From.Run, q.From.First) {
+		if errors.Is(err, store.ErrNotFound) {
 			err = nil
 		}
-		return q.answer(value.Undefined), err
+		if err != nil {
+			return q.answer(value.Undefined), err
+		}
+		record = first
+		break
 	}
-	events, err := engine.DecodeEvents(records[0].Control, records[0].Payload)
+	if record.First != q.From.First || len(record.Payload) == 0 {
+		return q.answer(value.Undefined), nil
+	}
+	events, err := engine.DecodeEvents(record.Control, record.Payload)
 	at := q.From.Event - q.From.First
-	if err != nil || at >= uint64(len(events)) || events[at].Kind != engine.EvEnded {
+	if err != nil || at >= uint64(len(events)) || events[at].Kind != engine.EvEnded || events[at].Act != q.From.Act {
 		return q.answer(value.Undefined), err
 	}
 	return q.answer(events[at].Output), nil
@@ -250,6 +261,7 @@ func (r *Reactor) clearCache(m ClearCache) {
 	if s := r.cache[m.Namespace]; s != nil {
 		for place := range s.places {
 			if c := &s.places[place]; c.Key != "" && (m.Workflow == "" || c.Workflow == m.Workflow) {
+				s.clear(place)
 				r.keepPlace(m.Namespace, place, Cached{})
 				cleared++
 			}

@@ -78,3 +78,65 @@ func TestCache(t *testing.T) {
 		t.Error("the oldest output stays beyond the bound")
 	}
 }
+
+// TestClearCache: places that were cleared are filled again, also after a restart.
+func TestClearCache(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i := range 5 {
+		b.cachedRun(fmt.Sprint("r", i), fmt.Sprint(i), 3600)
+	}
+	b.tell(runtime.ClearCache{})
+	b.settle()
+	if !b.cachedRun("s0", "0", 3600) || b.cachedRun("s1", "0", 3600) {
+		t.Error("what was cleared is there, or what was done after it is not")
+	}
+	b.restart()
+	if b.cachedRun("t0", "0", 3600) || !b.cachedRun("t1", "1", 3600) || !b.cachedRun("t2", "9", 3600) {
+		t.Error("after a restart it is another cache")
+	}
+	if n := len(b.disk.objects); n != 5 {
+		t.Errorf("%d places, want those that were there", n)
+	}
+}
+
+// TestRecallChecksWhatItReads: only the output of the step that was kept is used.
+func TestRecallChecksWhatItReads(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.cachedRun("r1", "k", 3600)
+	n := task("a")
+	n.Cache = &workflow.Cache{Key: workflow.Constant(value.String("k")), For: workflow.Constant(value.Int(3600))}
+	b.tell(submit("r2", prepare(program("cached", n)), 0))
+	b.settle()
+	q := b.recalls[0]
+	if answer, err := q.Read(t.Context(), b.disk); err != nil || answer.In.(engine.Happened).Missed {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	q.From.Act++
+	if answer, err := q.Read(t.Context(), b.disk); err != nil || !answer.In.(engine.Happened).Missed {
+		t.Errorf("the output of another step is taken: %+v, %v", answer, err)
+	}
+}
+
+func BenchmarkClearCache(b *testing.B) {
+	place := func(i int) store.Object {
+		return store.Object{
+			ObjectID: store.ObjectID{Kind: runtime.KindCached, Name: fmt.Sprintf("%05d", i)}, Revision: 1,
+			Data: fmt.Appendf(nil, `{"key":"%d","run":"r","at":"2026-03-02T08:00:00Z"}`, i),
+		}
+	}
+	var cfg runtime.Config
+	for i := range runtime.MaxCached {
+		cfg.Gate.Stored = append(cfg.Gate.Stored, place(i))
+	}
+	for b.Loop() {
+		b.StopTimer()
+		r, err := runtime.New(cfg, store.Lease{Incarnation: 1}, start)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		r.Handle([]runtime.Message{runtime.ClearCache{Caller: 1}}, start)
+	}
+}

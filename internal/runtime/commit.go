@@ -93,6 +93,7 @@ func (r *Reactor) commitDone(m CommitDone) {
 func (r *Reactor) committed() {
 	b := r.inflight
 	r.inflight, r.commit = nil, commit{}
+	r.forgotten(b)
 	for _, k := range b.keys {
 		delete(r.keys, keyName{k.Namespace, k.Key})
 	}

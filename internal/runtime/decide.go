@@ -40,6 +40,10 @@ func (r *Reactor) decideMessage(m Message) {
 		r.setCondition(m)
 	case LookGate:
 		r.lookGate(m)
+	case QuiesceNamespace:
+		r.quiesce(m)
+	case LookQuiet:
+		r.lookQuiet(m)
 	case LookCache:
 		r.lookCache(m)
 	case ClearCache:
@@ -78,7 +82,13 @@ func (r *Reactor) loaded(m Loaded) {
 		return
 	}
 	r.programs[m.Row.Program] = true
-	r.decide(l, engine.Recover{})
+	if r.quiet.of(l.row.Namespace) != nil {
+		r.align(l) // a crash came between the hold of the namespace and this
+	}
+	if !r.decide(l, engine.Recover{}) {
+		r.retake(l, m.Run)
+	}
+	r.quiet.sweep = append(r.quiet.sweep, l.id) // or before its release
 	r.countRun(l)
 }
 
@@ -258,6 +268,7 @@ func (r *Reactor) decide(l *live, in engine.Input) bool {
 		r.quarantine(l, fmt.Errorf("decide %T: %w", in, err), stack)
 		return false
 	}
+	r.moveDeadline(l, decision.Events)
 	_, recovering := in.(engine.Recover)
 	var ended *engine.RunEnded
 	for _, c := range decision.Commands {
@@ -318,9 +329,20 @@ func (r *Reactor) ask(l *live, in engine.Input) (d engine.Decision, stack []byte
 	d, err = l.machine.Decide(l.run, in, engine.Context{
 		Now:       r.now,
 		Fence:     engine.Fence{Incarnation: r.lease.Incarnation, Sequence: r.building.sequence},
-		BoundRuns: runs, BoundSteps: steps,
+		BoundRuns: runs, BoundSteps: steps, NamespaceHold: r.quiet.of(l.row.Namespace),
+		MapBytes: r.limits.MapBytes,
 	})
 	return d, nil, err
+}
+
+// moveDeadline brings the row up to a deadline that an operator sets, before the
+// gate is asked with it.
+func (r *Reactor) moveDeadline(l *live, events []engine.Event) {
+	for i := range events {
+		if ev := &events[i]; ev.Kind == engine.EvDeadlineSet && !l.row.Due.Equal(ev.Due) {
+			l.row.Due, l.rowNew = store.Time(ev.Due), true
+		}
+	}
 }
 
 // keepRow brings the row up to the state.

@@ -8,8 +8,8 @@ import (
 )
 
 // Effect is something that the reactor wants done, at once and in the order
-// given: Commit, ReadSequence, Dispatch, Reattach, CancelTask, Settled,
-// Evaluate, Reload, Seek, Post, WakeAt, Reply, Publish, Quarantined or Halt.
+// given: Commit, ReadSequence, Dispatch, Reattach, CancelTask, Settled, Evaluate,
+// Reload, Seek, Recall, Post, WakeAt, Reply, Publish, Quarantined or Halt.
 type Effect interface{ effect() }
 
 // Commit asks for the batch to be committed. The answer is CommitDone. There is

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -88,6 +89,11 @@ func (m *memory) Commit(_ context.Context, b *store.Batch) error {
 			return &store.KeyTakenError{Run: r.Run}
 		}
 	}
+	for _, o := range b.Objects {
+		if has := m.objects[o.ObjectID]; o.Revision != has.Revision+1 {
+			return &store.RevisionError{ID: o.ObjectID, Have: has.Revision, Want: o.Revision, Deleted: has.Deleted}
+		}
+	}
 	m.write(b)
 	if w.error != nil {
 		return w.error
@@ -126,6 +132,7 @@ func (m *memory) write(b *store.Batch) {
 		delete(m.records, p.Run)
 	}
 	for _, o := range b.Objects {
+		o.Batch, o.At = b.Sequence, b.At
 		m.objects[o.ObjectID] = o
 	}
 	for _, t := range b.SetTimers {
@@ -183,7 +190,7 @@ func (m *memory) Objects(_ context.Context, kind string, after store.ObjectID, l
 	defer m.mu.Unlock()
 	var page []store.Object
 	for _, o := range m.objects {
-		if o.Kind == kind && (o.Namespace+"\x00"+o.Name > after.Namespace+"\x00"+after.Name) {
+		if o.Kind == kind && !o.Deleted && (o.Namespace+"\x00"+o.Name > after.Namespace+"\x00"+after.Name) {
 			page = append(page, o)
 		}
 	}
@@ -195,15 +202,17 @@ func (m *memory) Objects(_ context.Context, kind string, after store.ObjectID, l
 
 func (m *memory) Entries(context.Context, store.EntryQuery) ([]store.Entry, error) { return nil, nil }
 
-func (m *memory) Events(_ context.Context, id store.RunID, first uint64) ([]store.Record, error) {
+func (m *memory) Events(_ context.Context, id store.RunID, first uint64) iter.Seq2[store.Record, error] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	records := m.records[id]
-	i := slices.IndexFunc(records, func(r store.Record) bool { return r.First >= first })
-	if i < 0 {
-		return nil, nil
+	records := slices.Clone(m.records[id])
+	return func(yield func(store.Record, error) bool) {
+		for i := range records {
+			if records[i].First >= first && !yield(records[i], nil) {
+				return
+			}
+		}
 	}
-	return slices.Clone(records[i:]), nil
 }
 
 func (m *memory) Program(_ context.Context, hash [32]byte) ([]byte, error) {

@@ -20,6 +20,8 @@ type gated struct {
 	waits map[engine.ActID]uint64
 	// skips: the run ends instead of waiting.
 	skips bool
+	// countsRun: the run itself has asked for a share of the quota of its namespace.
+	countsRun bool
 }
 
 // An activation may be in the gate twice: with what it holds and with a condition
@@ -54,6 +56,7 @@ func (r *Reactor) gateCommand(l *live, c engine.Command) {
 	case engine.LeaveGate:
 		l.gated.asks = slices.DeleteFunc(l.gated.asks, func(a engine.AskGate) bool { return a.Act == c.Act })
 		delete(l.gated.acts, c.Act)
+		l.gated.countsRun = l.gated.countsRun && c.Act != 0
 		r.door.state.Leave(l.ref(c.Act), r.now)
 	case engine.SetFacts:
 		for _, f := range c.Delete {
@@ -91,6 +94,10 @@ func (r *Reactor) askGate(l *live, c engine.AskGate) {
 		l.gated.acts = map[engine.ActID]bool{}
 	}
 	l.gated.acts[c.Act] = true
+	if c.Act == 0 && slices.ContainsFunc(c.Queue.Uses, func(u gate.Use) bool { return u.ID.Kind == gate.Runs }) {
+		l.gated.countsRun = true
+		r.door.state.Leave(l.ref(quotaRef), r.now)
+	}
 	if c.Granted {
 		r.door.state.Retake(q, r.now)
 		return
@@ -128,7 +135,7 @@ func (r *Reactor) askNow(l *live) {
 // loaded, nobody knows what is free.
 func (r *Reactor) grant() {
 	d := r.door
-	if d.loading > 0 || r.stopping || r.halted {
+	if d.loading > 0 || r.stopping || r.halted || !r.sweepQuiet() {
 		return
 	}
 	for len(d.crowded) > 0 && r.room() {
@@ -147,7 +154,7 @@ func (r *Reactor) grant() {
 		}
 		l := r.live[d.skips[0]]
 		d.skips = d.skips[1:]
-		if l != nil && l.takes() && l.run.State == engine.Queued && l.run.Hold == nil && d.state.Crowded(l.ref(0), gate.Concurrency) {
+		if l != nil && l.takes() && l.run.State == engine.Queued && l.run.HoldOf("") == nil && d.state.Crowded(l.ref(0), gate.Concurrency) {
 			r.decide(l, engine.Granted{Skip: true})
 		}
 	}
@@ -181,6 +188,9 @@ func (r *Reactor) granted(g gate.Grant) {
 		return
 	}
 	r.decide(l, engine.Granted{Act: act})
+	if act == 0 {
+		r.countRun(l) // it may have asked before there was a quota
+	}
 }
 
 // lookAgain has those looked at that do not wait for a share of a limit.
@@ -226,9 +236,7 @@ func (r *Reactor) bounds(l *live) (runs, steps bool) {
 
 // countRun counts a run for the quota of its namespace, if it began without asking.
 func (r *Reactor) countRun(l *live) {
-	bounded, _ := r.bounds(l)
-	if !bounded || l.ended || l.run != nil && l.run.Queue != nil &&
-		slices.ContainsFunc(l.run.Queue.Uses, func(u gate.Use) bool { return u.ID.Kind == gate.Runs }) {
+	if bounded, _ := r.bounds(l); !bounded || l.ended || l.gated.countsRun || !l.begun() {
 		return
 	}
 	ref := l.ref(quotaRef)
@@ -237,6 +245,14 @@ func (r *Reactor) countRun(l *live) {
 			Ref: ref, Uses: []gate.Use{{ID: gate.ID{Kind: gate.Runs, Namespace: l.row.Namespace}}}, Since: l.row.AcceptedAt,
 		}, r.now)
 	}
+}
+
+// begun is engine.Run.Begun, also of a run that is set aside.
+func (l *live) begun() bool {
+	if l.run == nil {
+		return !l.row.StartedAt.IsZero() && l.row.State != string(engine.Queued)
+	}
+	return l.run.Begun()
 }
 
 // leaveGate takes a run out of the gate: one that has ended, or never was. One that

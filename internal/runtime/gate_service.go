@@ -16,7 +16,7 @@ const gatePage = 500
 // ReadGate reads what is stored of the gate.
 func ReadGate(ctx context.Context, s store.Reader) ([]store.Object, error) {
 	var all []store.Object
-	for _, kind := range []string{KindCondition, KindRate, KindCached} {
+	for _, kind := range []string{KindCondition, KindRate, KindCached, KindNamespaceHold} {
 		after := store.ObjectID{Kind: kind}
 		for {
 			page, err := s.Objects(ctx, kind, after, gatePage)

@@ -1,6 +1,8 @@
 package runtime_test
 
 import (
+	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +53,72 @@ func TestConditionsAreDurable(t *testing.T) {
 	b.restart()
 	if diff := cmp.Diff(want[:1], b.facts()); diff != "" {
 		t.Errorf("conditions after a second restart (-want +got):\n%s", diff)
+	}
+}
+
+func (b *bench) condition(name string) store.Object {
+	return b.disk.objects[store.ObjectID{Kind: runtime.KindCondition, Namespace: "n", Name: name}]
+}
+
+// A condition without dates leaves nothing but its revision, on which it goes on.
+func TestConditionsAreDeleted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	set := func(date string, holds bool) { b.tell(runtime.SetCondition{Fact: closed(date), Holds: holds}) }
+	set("2026-03-01", true)
+	b.settle()
+	set("2026-03-01", false)
+	b.settle()
+	if o := b.condition("ledger-closed"); !o.Deleted || o.Revision != 2 {
+		t.Errorf("stored %+v", o)
+	}
+	// The store alone knows the revision: of the batch in flight, and of the next.
+	set("", true)
+	set("", false)
+	set("2026-03-02", true)
+	b.settle()
+	if o := b.condition("ledger-closed"); o.Deleted || o.Revision != 4 {
+		t.Errorf("stored %+v", o)
+	}
+	set("2026-03-02", false)
+	b.settle()
+	b.restart()
+	b.tell(runtime.Write{Entries: noted("first")}) // in flight
+	set("", true)
+	set("", false) // was never made
+	set("2026-03-03", true)
+	set("2026-03-03", false)
+	set("2026-03-04", true)
+	b.settle()
+	if diff := cmp.Diff([]gate.Fact{closed("2026-03-04")}, b.facts()); diff != "" {
+		t.Errorf("conditions (-want +got):\n%s", diff)
+	}
+	if o := b.condition("ledger-closed"); o.Deleted || o.Revision != 6 {
+		t.Errorf("stored %+v", o)
+	}
+}
+
+// A namespace has so many conditions; that goes which changed longest ago.
+func TestConditionsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	set := func(name string) {
+		b.tell(runtime.SetCondition{Fact: gate.Fact{Namespace: "n", Name: name}, Holds: true})
+	}
+	set("old")
+	b.tell(runtime.SetCondition{Fact: gate.Fact{Namespace: "n", Name: "old", Date: "2026-03-01"}, Holds: true})
+	b.settle()
+	b.now = b.now.Add(time.Second)
+	for i := range runtime.MaxConditions - 1 {
+		set(strconv.Itoa(i))
+	}
+	b.settle()
+	b.restart()
+	set("another")
+	b.settle()
+	facts := b.facts()
+	if n := len(facts); n != runtime.MaxConditions || facts[n-1].Name != "another" || !b.condition("old").Deleted {
+		t.Errorf("%d conditions hold, the last is %+v; the oldest is %+v", n, facts[n-1], b.condition("old"))
 	}
 }
 
@@ -265,4 +333,109 @@ func TestQuotas(t *testing.T) {
 	b.wantDispatched("r2 c #1")
 	b.tell(b.end("c", engine.OutcomeSucceeded))
 	b.wantDispatched("r3 d #1")
+}
+
+func runsQuota(most int) gate.Limit { return gate.Limit{ID: gate.ID{Kind: gate.Runs}, Capacity: most} }
+
+// used is how many runs the gate counts.
+func (b *bench) used() (used int) {
+	b.t.Helper()
+	b.tell(runtime.LookGate{Look: func(s *gate.State, now time.Time) any {
+		v, _ := s.Limit(gate.ID{Kind: gate.Runs}, now)
+		used = v.Used
+		return nil
+	}})
+	return used
+}
+
+// Only runs that have begun count, each once.
+func TestQuotaCountsRunsThatHaveBegun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	held := submit("r1", prepare(program("held", task("a"))), 0)
+	held.Accept.Held = true
+	b.tell(held)
+	b.settle()
+	b.define(runsQuota(1))
+	b.settle()
+	b.restart()
+	if n := b.used(); n != 0 {
+		t.Errorf("%d runs count, want none: one is held before it begins", n)
+	}
+	b.tell(runtime.Act{Run: "r1", Action: engine.Release{Action: orderOf()}})
+	b.wantDispatched("r1 a #1")
+	b.define(runsQuota(1))
+	if n := b.used(); n != 1 {
+		t.Errorf("%d runs count, want one", n)
+	}
+	b.restart()
+	if n := b.used(); n != 1 {
+		t.Errorf("%d runs count after a restart, want one", n)
+	}
+}
+
+func TestQuotaCountsWhoWaitsForItsKeyLater(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.tell(submit("r1", grouped("", "x"), 0), submit("r2", grouped("", "y"), 0))
+	b.wantDispatched("r1 x #1")
+	b.define(runsQuota(1))
+	if n := b.used(); n != 1 {
+		t.Errorf("%d runs count, want one: the other waits for its key", n)
+	}
+	b.tell(b.end("x", engine.OutcomeSucceeded))
+	b.wantDispatched("r2 y #1")
+	if n := b.used(); n != 1 {
+		t.Errorf("%d runs count, want the one that has begun now", n)
+	}
+}
+
+// A run that is set aside may still do something: it keeps what it holds, and
+// counts as it did.
+func TestQuarantinedKeepsItsShares(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.define(runsQuota(5))
+	b.tell(submit("r1", prepare(program("one", limited("a", "tapes"))), 0))
+	b.wantDispatched("r1 a #1")
+	b.define(runsQuota(5))
+	b.restartWith(func(m *runtime.Loaded) { m.Err = errors.New("damaged") })
+	b.define(runsQuota(5))
+	if n := b.used(); n != 1 {
+		t.Errorf("%d runs count, want one", n)
+	}
+	b.tell(submit("r2", prepare(program("two", limited("b", "tapes"))), 0))
+	b.wantDispatched("")
+	// Of which it turns out as it is recovered.
+	b.restartWith(func(m *runtime.Loaded) {
+		if m.Row.ID == "r1" {
+			m.Run.Acts[1].Frame = 99
+		}
+	})
+	b.wantDispatched("")
+	if n := b.used(); n != 2 {
+		t.Errorf("%d runs count, want two", n)
+	}
+}
+
+// A deadline that an operator sets is that of the row, and decides who is first.
+func TestDeadlineIsMoved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.tell(submit("r1", prepare(program("one", limited("a", "tapes"))), 0))
+	b.wantDispatched("r1 a #1")
+	for _, run := range []store.RunID{"r2", "r3"} {
+		b.tell(submit(run, prepare(program("other", limited("b", "tapes"))), 0))
+		b.settle()
+	}
+	at := b.now.Add(time.Hour)
+	b.tell(runtime.Act{Run: "r3", Action: engine.SetDeadline{FinishBy: at}, Caller: 1})
+	b.settle()
+	b.restart()
+	if due := b.disk.rows["r3"].Due; !due.Equal(at) {
+		t.Errorf("r3 is due at %s, want %s", due, at)
+	}
+	b.settle()
+	b.tell(b.end("a", engine.OutcomeSucceeded))
+	b.wantDispatched("r3 b #1")
 }

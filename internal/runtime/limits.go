@@ -22,6 +22,8 @@ type Limits struct {
 	// away with ErrBusy. Results of tasks always get in: there are no more of
 	// them than tasks.
 	Backlog int // MaxBacklog
+	// MapBytes is how much of the outputs of ended items a map has in memory.
+	MapBytes int // engine.MapBytes
 }
 
 // The default bounds.

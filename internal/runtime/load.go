@@ -99,32 +99,34 @@ func (u unreadable) Unwrap() error { return u.error }
 // Fold reads the events of a run and folds them. Damaged or unknown data gives
 // an error; so does a run without events.
 func Fold(ctx context.Context, s store.Reader, machine *engine.Machine, id store.RunID) (*engine.Run, error) {
-	records, err := s.Events(ctx, id, 1)
-	if err != nil {
-		return nil, fmt.Errorf("read events of run %s: %w", id, err)
-	}
-	return foldAll(machine, id, records)
-}
-
-func foldAll(machine *engine.Machine, id store.RunID, records []store.Record) (run *engine.Run, err error) {
-	if len(records) == 0 {
-		return nil, unreadable{fmt.Errorf("run %s has no events", id)}
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			run, err = nil, unreadable{fmt.Errorf("fold events of run %s: panic: %v", id, p)}
-		}
-	}()
-	run = engine.NewRun(string(id))
-	for i := range records {
-		if err := fold(machine, run, &records[i]); err != nil {
-			return nil, unreadable{fmt.Errorf("fold events of run %s from %d: %w", id, records[i].First, err)}
-		}
+	run := engine.NewRun(string(id))
+	if err := foldInto(ctx, s, machine, run); err != nil {
+		return nil, err
 	}
 	return run, nil
 }
 
-func fold(machine *engine.Machine, run *engine.Run, record *store.Record) error {
+func foldInto(ctx context.Context, s store.Reader, machine *engine.Machine, run *engine.Run) error {
+	for record, err := range s.Events(ctx, store.RunID(run.ID), 1) {
+		if err != nil {
+			return fmt.Errorf("read events of run %s: %w", run.ID, err)
+		}
+		if err := fold(machine, run, &record); err != nil {
+			return unreadable{fmt.Errorf("fold events of run %s from %d: %w", run.ID, record.First, err)}
+		}
+	}
+	if run.Sequence == 0 {
+		return unreadable{fmt.Errorf("run %s has no events", run.ID)}
+	}
+	return nil
+}
+
+func fold(machine *engine.Machine, run *engine.Run, record *store.Record) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	if record.First != run.Sequence+1 {
 		return fmt.Errorf("events are missing after %d", run.Sequence)
 	}
@@ -168,7 +170,8 @@ func Load(ctx context.Context, s store.Reader, machines *Machines) ([]Message, e
 
 // LoadEnded reads a run that has ended. Err says why it cannot go on:
 // store.ErrNotFound, ErrNotLive for one that has not ended, ErrErased.
-func LoadEnded(ctx context.Context, s store.Reader, machines *Machines, id store.RunID) Loaded {
+func LoadEnded(ctx context.Context, s store.Reader, machines *Machines, ask Reload) Loaded {
+	id := ask.Run
 	m := Loaded{Row: store.RunRow{ID: id}}
 	row, err := s.Run(ctx, id)
 	if err != nil {
@@ -186,7 +189,11 @@ func LoadEnded(ctx context.Context, s store.Reader, machines *Machines, id store
 	if m.Machine, m.Err = machines.Stored(ctx, s, row.Program); m.Err != nil {
 		return m
 	}
-	m.Run, m.Err = Fold(ctx, s, m.Machine, id)
+	if m.Run, m.Err = Fold(ctx, s, m.Machine, id); m.Err != nil || ask.Past == nil {
+		return m
+	}
+	m.Past = engine.NewPast(string(id), ask.Past)
+	m.Err = foldInto(ctx, s, m.Machine, m.Past)
 	return m
 }
 

@@ -9,8 +9,9 @@ import (
 )
 
 // Message is something that the reactor is told: Loaded, Submit, Cancel, Act, Write,
-// Remove, Inspect, Survey, Reloaded, TaskEnded, TaskBeat, TaskFound, Evaluated, Outside, SeekAgain, CommitDone, SequenceRead, Drain or
-// Stop. That time has passed needs no message: every call of Handle says it.
+// Remove, Inspect, Survey, Reloaded, TaskEnded, TaskBeat, TaskFound, Evaluated,
+// Outside, SeekAgain, SetLimits, SetCondition, LookGate, LookCache, ClearCache,
+// CommitDone, SequenceRead, Drain or Stop. That time has passed needs no message: every call of Handle says it.
 type Message interface{ message() }
 
 // Caller names who waits for a Reply. The zero Caller waits for none.
@@ -23,6 +24,8 @@ type Loaded struct {
 	Machine *engine.Machine
 	// Run is the fold of the stored events.
 	Run *engine.Run
+	// Past is what an ended run was around the steps of a rerun; nil: nobody asked.
+	Past *engine.Run
 	// Err, if not nil, says why the run could not be read or folded: it is
 	// quarantined.
 	Err error

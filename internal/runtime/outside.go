@@ -28,6 +28,9 @@ type Seek struct {
 	Attempt int
 	Awaits  engine.Awaited
 	Input   value.Value // of a child
+	// Refused is why the child could not be retried as it was looked for before:
+	// somebody else may have retried it meanwhile.
+	Refused *engine.Refusal
 }
 
 // Post gives a message back to the reactor.

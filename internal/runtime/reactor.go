@@ -16,6 +16,7 @@ type Reactor struct {
 	lease  store.Lease
 	door   *door
 	cache  cache
+	quiet  quiet
 	mark   func(store.RunID)
 
 	now      time.Time // of decisions; never goes back
@@ -89,6 +90,9 @@ func New(cfg Config, lease store.Lease, lastAt time.Time) (*Reactor, error) {
 	if r.cache, err = newCache(cfg.Gate.Stored); err != nil {
 		return nil, err
 	}
+	if r.quiet, err = newQuiet(cfg.Gate.Stored); err != nil {
+		return nil, err
+	}
 	if r.mark == nil {
 		r.mark = func(store.RunID) {}
 	}
@@ -142,6 +146,7 @@ func (r *Reactor) receive(m Message) {
 		}
 		r.backlog = nil
 		r.turnAwayWaiting(ErrStopping)
+		r.turnAwayQuiet()
 	default:
 		if r.stopping {
 			r.turnAway(m, ErrStopping)
@@ -184,6 +189,10 @@ func callerOf(m Message) (caller Caller, ok bool) {
 	case LookGate:
 		return m.Caller, true
 	case LookCache:
+		return m.Caller, true
+	case QuiesceNamespace:
+		return m.Caller, true
+	case LookQuiet:
 		return m.Caller, true
 	case ClearCache:
 		return m.Caller, true
@@ -302,5 +311,6 @@ func (r *Reactor) halt(reason error, again bool) {
 	}
 	r.backlog = nil
 	r.turnAwayWaiting(ErrStopping)
+	r.turnAwayQuiet()
 	r.do(Halt{Reason: reason, Again: again})
 }

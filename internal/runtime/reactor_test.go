@@ -43,6 +43,12 @@ func newBench(t *testing.T) *bench {
 // restart makes the reactor anew from what is on disk.
 func (b *bench) restart() {
 	b.t.Helper()
+	b.restartWith(func(*runtime.Loaded) {})
+}
+
+// restartWith restarts with loaded runs that are changed.
+func (b *bench) restartWith(change func(*runtime.Loaded)) {
+	b.t.Helper()
 	ctx := context.Background()
 	lease, err := b.disk.Acquire(ctx, "test")
 	if err != nil {
@@ -55,6 +61,11 @@ func (b *bench) restart() {
 	msgs, err := runtime.Load(ctx, b.disk, b.machines)
 	if err != nil {
 		b.t.Fatal(err)
+	}
+	for i, m := range msgs {
+		loaded := m.(runtime.Loaded)
+		change(&loaded)
+		msgs[i] = loaded
 	}
 	cfg := b.cfg
 	if cfg.Gate.Stored, err = runtime.ReadGate(ctx, b.disk); err != nil {
@@ -433,11 +444,11 @@ func TestEvaluations(t *testing.T) {
 	b.settle()
 	b.restart()
 	b.effects = nil
-	stale := runtime.Evaluated{Incarnation: first.Incarnation, Run: "r1", Result: first.Need.Eval.Evaluate()}
+	stale := runtime.Evaluated{Incarnation: first.Incarnation, Run: "r1", Result: first.Need.Eval.Evaluate(nil)}
 	b.tell(stale)
 	b.want()
 	second := b.evals[1]
-	b.tell(runtime.Evaluated{Incarnation: second.Incarnation, Run: "r1", Result: second.Need.Eval.Evaluate()})
+	b.tell(runtime.Evaluated{Incarnation: second.Incarnation, Run: "r1", Result: second.Need.Eval.Evaluate(nil)})
 	b.settle()
 	if _, ok := b.tasks["a"]; !ok {
 		t.Errorf("no task after the answer: %v", b.effects)

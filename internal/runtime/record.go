@@ -133,9 +133,13 @@ func (b *batch) sealWrites(sealed *store.Batch) {
 }
 
 // revisionRefused takes the write out of the batch in flight whose object does
-// not follow the stored one.
+// not follow the stored one; an object of the gate goes on after its deletion.
 func (r *Reactor) revisionRefused(refused *store.RevisionError) {
 	b := r.inflight
+	if r.followDeletion(refused) {
+		r.resend()
+		return
+	}
 	at := slices.IndexFunc(b.writes, func(w write) bool {
 		return slices.ContainsFunc(w.objects, func(o store.Object) bool { return o.ObjectID == refused.ID })
 	})

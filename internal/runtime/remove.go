@@ -95,11 +95,14 @@ func (s *Service) checkPrune(ctx context.Context, p *store.Pruned) error {
 	if !row.Ended() {
 		return &LiveError{Run: p.Run}
 	}
-	records, err := s.cfg.Store.Events(ctx, p.Run, 1)
-	if err != nil {
-		return fmt.Errorf("read events of run %s: %w", p.Run, err)
+	var batches []uint64
+	for record, err := range s.cfg.Store.Events(ctx, p.Run, 1) {
+		if err != nil {
+			return fmt.Errorf("read events of run %s: %w", p.Run, err)
+		}
+		batches = append(batches, record.Batch)
 	}
-	if row.Erased == 0 || !slices.EqualFunc(records, p.Batches, func(r store.Record, batch uint64) bool { return r.Batch == batch }) {
+	if row.Erased == 0 || !slices.Equal(batches, p.Batches) {
 		return fmt.Errorf("%w: run %s was not erased, or has records in other batches", store.ErrInvalid, p.Run)
 	}
 	return nil

@@ -54,6 +54,14 @@ type Request struct {
 	Parent *engine.Parent
 }
 
+// TriggerRerun is what the trigger of a run begins with that repeats another one,
+// whose ID follows; ActionRerunAs is the action of the entry that names it with the
+// one that it repeats.
+const (
+	TriggerRerun  = "rerun/"
+	ActionRerunAs = "run.rerun_as"
+)
+
 // Accepted is the answer to a Request.
 type Accepted struct {
 	Run store.RunID
@@ -127,6 +135,11 @@ func (q *Request) submit(now time.Time) (Submit, error) {
 		if q.Entries[i].Object == "" {
 			q.Entries[i].Object = "run/" + string(q.Run)
 		}
+	}
+	if old, ok := strings.CutPrefix(q.Trigger, TriggerRerun); ok && len(q.Entries) > 0 {
+		e := q.Entries[0]
+		e.Action, e.Object, e.Detail = ActionRerunAs, "run/"+old, fmt.Appendf(nil, `{"run":%q}`, q.Run)
+		q.Entries = append(q.Entries, e)
 	}
 	accept := engine.Accept{
 		Held: q.Held, HoldReason: q.HoldReason, Skip: q.Skip,

@@ -80,9 +80,7 @@ func (k *Seeker) Look(ctx context.Context, q *Seek, caller Caller, now time.Time
 	case row.Erased > 0:
 		return q.fails(engine.ErrChildRefused, "the data of run %s was erased: start the workflow anew", child), nil
 	case row.Events == q.Awaits.Known && row.State != string(engine.Succeeded):
-		return Act{Run: child, Action: engine.Retry{Action: engine.Action{
-			Actor: parentActor(q.Run), Reason: "its step in run " + string(q.Run) + " was retried",
-		}}, Wanted: true, Caller: caller}, nil
+		return q.retries(child, caller), nil
 	}
 	end, err := k.end(ctx, child)
 	if err != nil {
@@ -90,6 +88,16 @@ func (k *Seeker) Look(ctx context.Context, q *Seek, caller Caller, now time.Time
 	}
 	h := engine.ChildEnded(&q.Awaits, end, row.Events)
 	return q.tells(h), nil
+}
+
+// retries asks for a retry of the child, unless that was refused before.
+func (q *Seek) retries(child store.RunID, caller Caller) Message {
+	if q.Refused != nil {
+		return q.fails(engine.ErrChildRefused, "run %s: %v", child, q.Refused)
+	}
+	return Act{Run: child, Action: engine.Retry{Action: engine.Action{
+		Actor: parentActor(q.Run), Reason: "its step in run " + string(q.Run) + " was retried",
+	}}, Wanted: true, Caller: caller}
 }
 
 // Replied says what follows from the answer to a Submit or Act of Look.
@@ -106,7 +114,11 @@ func (k *Seeker) Replied(q *Seek, reply Reply) (Message, error) {
 		return nil, nil
 	case errors.Is(err, ErrUnwanted):
 		return q.fails(engine.ErrChildCanceled, "run %s was not started: its step was stopped before", q.Awaits.Run), nil
-	case errors.As(err, &refused), errors.Is(err, ErrErased), errors.Is(err, ErrQuarantined):
+	case errors.As(err, &refused):
+		again := *q
+		again.Refused = refused
+		return SeekAgain{again}, nil
+	case errors.Is(err, ErrErased), errors.Is(err, ErrQuarantined):
 		return q.fails(engine.ErrChildRefused, "run %s: %v", q.Awaits.Run, err), nil
 	default:
 		return nil, err
@@ -139,9 +151,11 @@ func (k *Seeker) run(ctx context.Context, q *Seek) (Message, error) {
 	if m, err := q.instead(k.Others.Run(ctx, q)); m != nil || err != nil {
 		return m, err
 	}
-	query := store.RunQuery{Namespaces: []string{what.Namespace}, Workflows: []string{what.Name}, DateTo: what.Date, Limit: MaxSeekRuns}
-	if what.Which == "" {
-		query.DateFrom = what.Date
+	query := store.RunQuery{
+		Namespaces: []string{what.Namespace}, Workflows: []string{what.Name}, DateFrom: what.Date, DateTo: what.Date, Limit: MaxSeekRuns,
+	}
+	if what.Which == engine.RunPrevious {
+		query.DateFrom, query.DateTo = "", dayBefore(what.Date)
 	}
 	rows, err := k.Store.Runs(ctx, query)
 	if err != nil {
@@ -169,6 +183,15 @@ func (k *Seeker) run(ctx context.Context, q *Seek) (Message, error) {
 	return q.tells(engine.RunFound(what, string(found.ID), found.BusinessDate, end, own)), nil
 }
 
+// dayBefore is the date before one, and of what is none itself.
+func dayBefore(date string) string {
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return date
+	}
+	return day.AddDate(0, 0, -1).Format(time.DateOnly)
+}
+
 // previous pins the closest earlier business date.
 func (k *Seeker) previous(q *Seek, rows []store.RunRow) Message {
 	closest := ""
@@ -185,7 +208,7 @@ func (k *Seeker) previous(q *Seek, rows []store.RunRow) Message {
 
 // end reads how a run ended.
 func (k *Seeker) end(ctx context.Context, id store.RunID) (engine.RunEnded, error) {
-	loaded := LoadEnded(ctx, k.Store, k.Machines, id)
+	loaded := LoadEnded(ctx, k.Store, k.Machines, Reload{Run: id})
 	if loaded.Err != nil {
 		return engine.RunEnded{}, loaded.Err
 	}

@@ -3,6 +3,10 @@ package runtime
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/regie-dev/regie/internal/engine"
 )
 
 // seek looks for a run that another one waits for.
@@ -17,7 +21,7 @@ func (s *Service) seek(ctx context.Context, q Seek) {
 		caller := s.last
 		s.seeking[caller] = q
 		s.mu.Unlock()
-		m, err := s.seeker().Look(ctx, &q, caller, s.clock.Now())
+		m, err := s.look(ctx, &q, caller, s.clock.Now())
 		if _, waits := callerOf(m); !waits {
 			s.sought(caller)
 		}
@@ -28,6 +32,20 @@ func (s *Service) seek(ctx context.Context, q Seek) {
 		return
 	}
 	s.pool.do(job)
+}
+
+// look is Seeker.Look. What panics would do so again after each restart: the step
+// is told.
+func (s *Service) look(ctx context.Context, q *Seek, caller Caller, now time.Time) (m Message, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.ErrorContext(ctx, "a panic while a run was looked for that another one waits for",
+				slog.String("run", string(q.Run)), slog.String("workflow", q.Awaits.Workflow()),
+				slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
+			m, err = q.fails(engine.ErrChildRefused, "workflow %s: internal error: %v", q.Awaits.Workflow(), cause), nil
+		}
+	}()
+	return s.seeker().Look(ctx, q, caller, now)
 }
 
 func (s *Service) seeker() *Seeker {

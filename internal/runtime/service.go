@@ -49,6 +49,8 @@ type ServiceConfig struct {
 	Marker *Marker
 	// Machines prepares programs; nil: one of the service's own does.
 	Machines *Machines
+	// Values keeps large values; nil: there are none.
+	Values engine.Values
 	// Others knows what children runs may start and what they may wait for; nil:
 	// neither.
 	Others Others
@@ -431,7 +433,7 @@ func (s *Service) onStorage(f func()) {
 func (s *Service) evaluate(e Evaluate) {
 	s.clock.Begin()
 	job := func() {
-		result := evaluate(e.Need)
+		result := evaluate(e.Need, s.cfg.Values)
 		s.box.Post(Evaluated{Incarnation: e.Incarnation, Run: e.Run, Result: result})
 		s.clock.End()
 	}
@@ -443,7 +445,7 @@ func (s *Service) evaluate(e Evaluate) {
 }
 
 // evaluate turns a panic of an expression language into a failed evaluation.
-func evaluate(need engine.NeedEval) (result engine.Evaluated) {
+func evaluate(need engine.NeedEval, values engine.Values) (result engine.Evaluated) {
 	defer func() {
 		if p := recover(); p != nil {
 			result = engine.Evaluated{ID: need.ID, Err: &engine.Error{
@@ -451,7 +453,7 @@ func evaluate(need engine.NeedEval) (result engine.Evaluated) {
 			}}
 		}
 	}()
-	return need.Eval.Evaluate()
+	return need.Eval.Evaluate(values)
 }
 
 // tick is posted when a timer is due; the reactor sees the time.

@@ -41,8 +41,9 @@ type Watcher struct {
 	next uint64 // number of the event to show next
 	// border: a record begins at next.
 	border bool
-	over   bool // the end of the run was shown
-	done   <-chan struct{}
+	// ended: the last event shown is the end of the run; over: none is behind it.
+	ended, over bool
+	done        <-chan struct{}
 
 	signal chan struct{} // holds a token while there is something to see
 
@@ -84,7 +85,11 @@ func (w *Watcher) Next(ctx context.Context) ([]engine.Event, error) {
 		select {
 		case <-w.signal:
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			select {
+			case <-w.signal: // what was published before it ended
+			default:
+				return nil, ctx.Err()
+			}
 		case <-w.done:
 			select {
 			case <-w.signal: // what was published before the end
@@ -106,7 +111,8 @@ func (w *Watcher) see(ctx context.Context) ([]engine.Event, error) {
 	queue, reread, err := w.queue, w.reread, w.err
 	w.queue, w.queued, w.reread = nil, 0, false
 	w.hub.mu.Unlock()
-	var events []engine.Event
+	var events, read []engine.Event
+	more := false
 	for _, p := range queue {
 		if p.First > w.next {
 			reread = true // committed by an earlier reactor
@@ -115,12 +121,15 @@ func (w *Watcher) see(ctx context.Context) ([]engine.Event, error) {
 		events = w.take(events, p.First, p.Events)
 	}
 	if reread {
-		read, err := w.read(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("watch run %s: %w", w.run, err)
+		var failed error
+		if read, more, failed = w.read(ctx); failed != nil {
+			return nil, fmt.Errorf("watch run %s: %w", w.run, failed)
 		}
-		events = append(events, read...)
+		if events = append(events, read...); more {
+			w.readOn()
+		}
 	}
+	w.over = w.ended && !more // a retry may come behind it
 	if len(events) == 0 {
 		return nil, err
 	}
@@ -130,24 +139,37 @@ func (w *Watcher) see(ctx context.Context) ([]engine.Event, error) {
 	return events, nil
 }
 
-// read takes what is stored.
-func (w *Watcher) read(ctx context.Context) (events []engine.Event, err error) {
+// read takes what is stored, up to the record in which there are enough for once:
+// then there may be more.
+func (w *Watcher) read(ctx context.Context) (events []engine.Event, more bool, err error) {
 	first := uint64(1)
 	if w.border {
 		first = w.next
 	}
-	records, err := w.hub.reader.Events(ctx, w.run, first)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	for i := range records {
-		decoded, err := engine.DecodeEvents(records[i].Control, records[i].Payload)
-		if err != nil {
-			return nil, err
+	for record, err := range w.hub.reader.Events(ctx, w.run, first) {
+		if errors.Is(err, store.ErrNotFound) {
+			return events, false, nil
 		}
-		events = w.take(events, records[i].First, decoded)
+		if err != nil {
+			return nil, false, err
+		}
+		decoded, err := engine.DecodeEvents(record.Control, record.Payload)
+		if err != nil {
+			return nil, false, err
+		}
+		if events = w.take(events, record.First, decoded); len(events) >= MaxWatchBacklog {
+			return events, true, nil
+		}
 	}
-	return events, nil
+	return events, false, nil
+}
+
+// readOn has the store read again, from where the watcher is.
+func (w *Watcher) readOn() {
+	w.hub.mu.Lock()
+	w.reread = true
+	w.hub.mu.Unlock()
+	w.wake()
 }
 
 // take adds the events of a record that are new, which begins at first.
@@ -158,7 +180,7 @@ func (w *Watcher) take(events []engine.Event, first uint64, record []engine.Even
 	}
 	record = record[skip:]
 	w.next, w.border = w.next+uint64(len(record)), true
-	w.over = record[len(record)-1].Kind == engine.EvRunEnded // a retry may come behind it
+	w.ended = record[len(record)-1].Kind == engine.EvRunEnded
 	return append(events, record...)
 }
 

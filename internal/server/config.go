@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,6 +59,9 @@ type Config struct {
 	// SQLiteFolders are the folders, absolute, in which SQLite files of
 	// connections may lie.
 	SQLiteFolders []string
+	// Archive is the folder that runs are copied to before retention takes
+	// anything of them away, in namespaces that want it; empty: there is none.
+	Archive string
 	// MaxBlob and MaxRunBlobs bound the large data of runs, in bytes: of one
 	// artifact, and of all that a run has; 0: the defaults of package
 	// blob/folder.
@@ -74,6 +78,9 @@ type Config struct {
 	Clock clock.Clock
 	// Ready is told the address once the server listens.
 	Ready func(Ready)
+	// Inside, if not nil, runs in this process from then on until ctx ends, which
+	// it does before the server ends; it is waited for no longer than Drain.
+	Inside func(ctx context.Context, reach *Inside) error
 }
 
 // Ready is what there is to tell when a server listens.

@@ -72,6 +72,9 @@ func Describe() *descriptor.Object {
 				{Name: "max_bytes", Type: number(1), Default: value.Int(folder.DefaultMaxBytes), Doc: "Most bytes of one artifact."},
 				{Name: "max_run_bytes", Type: number(1), Default: value.Int(folder.DefaultMaxRunBytes), Doc: "Most bytes of all large data of a run."},
 			}}), Doc: "Large data of runs, such as artifacts."},
+			{Name: "archive", Type: mapping(&descriptor.Object{Name: "archive", Doc: "Where runs are copied to before retention takes anything of them away, in namespaces that want it.", Fields: []descriptor.Field{
+				{Name: "folder", Type: text(), Required: true, Doc: "Folder of the copies. It is made if it is not there."},
+			}}), Doc: "Where runs are copied to before retention takes anything of them away."},
 			{Name: "trace", Type: mapping(&descriptor.Object{Name: "trace", Doc: "OpenTelemetry traces.", Fields: []descriptor.Field{
 				{Name: "endpoint", Type: text(), Required: true, Doc: "URL of a collector that takes OTLP over HTTP."},
 				{Name: "headers", Type: descriptor.Type{Kind: descriptor.Map, KeyKind: descriptor.String, Elem: new(text())}, Doc: "Headers of requests to it."},
@@ -117,6 +120,9 @@ type file struct {
 		MaxBytes    int64 `json:"max_bytes"`
 		MaxRunBytes int64 `json:"max_run_bytes"`
 	} `json:"blobs"`
+	Archive struct {
+		Folder string `json:"folder"`
+	} `json:"archive"`
 	Drain string `json:"drain"`
 }
 
@@ -184,7 +190,8 @@ func (f *file) config(dir string) (Config, error) {
 		Processes: f.Processes, Calls: f.Calls,
 		Supervisor: Supervisor{Socket: at(f.Supervisor.Socket), UIDs: f.Supervisor.UIDs, RunAs: f.Supervisor.RunAs, User: f.Supervisor.User},
 		MaxBlob:    f.Blobs.MaxBytes, MaxRunBlobs: f.Blobs.MaxRunBytes,
-		Trace: Trace{Endpoint: f.Trace.Endpoint, Headers: f.Trace.Headers},
+		Archive: at(f.Archive.Folder),
+		Trace:   Trace{Endpoint: f.Trace.Endpoint, Headers: f.Trace.Headers},
 	}
 	for _, path := range f.ObjectFolders {
 		cfg.ObjectFolders = append(cfg.ObjectFolders, at(path))

@@ -69,11 +69,13 @@ func (s *Server) Serve(ctx context.Context) error {
 	server.BaseContext = func(net.Listener) context.Context { return streams }
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
+	settleInside := s.runInside(ctx, server)
 	s.cfg.Ready(Ready{URL: scheme + "://" + reachable(listener.Addr()), AdminToken: s.adminToken, Fingerprint: fingerprint(secure), Warnings: s.warnings})
 
 	var reason error
 	select {
 	case err := <-served:
+		settleInside()
 		return fmt.Errorf("serve: %w", err)
 	case <-s.runtime.Done():
 		reason = fmt.Errorf("the server cannot go on: %w", s.runtime.Err())
@@ -82,6 +84,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	s.cfg.Log.InfoContext(ctx, "stopping")
 	s.Drain(0)
+	settleInside()
 	endStreams(problem.New(connect.CodeUnavailable, "stopping", "the server is stopping", "try again in a moment, from where it ended"))
 	s.settleCalls()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseTimeout)

@@ -60,6 +60,7 @@ var rules = map[string]rule{
 	"regie.v1.RunService/DownloadLog":      {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@","step":"a"}`},
 	"regie.v1.RunService/WatchLog":         {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/ListArtifacts":    {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/DownloadOutput":   {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@","step":"a"}`},
 	"regie.v1.RunService/DownloadArtifact": {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@","step":"a","path":"hello.txt"}`},
 	"regie.v1.RunService/ListCached":       {roles: readers, request: `{"namespace":"@NS@"}`},
 	"regie.v1.RunService/ClearCache": {roles: operators, write: true,
@@ -68,6 +69,11 @@ var rules = map[string]rule{
 	"regie.v1.RunService/Act": {roles: operators, write: true,
 		request:  `{"namespace":"@NS@","action":"ACTION_CANCEL","filter":"held"}`,
 		harmless: `{"namespace":"@NS@","action":"ACTION_CANCEL","filter":"held","dry_run":true}`, code: "ok"},
+
+	"regie.v1.RunService/HoldNamespace": {roles: operators, write: true,
+		request: `{"namespace":"@NS@"}`, harmless: `{"namespace":"@NS@","dry_run":true}`, code: "ok"},
+	"regie.v1.RunService/ReleaseNamespace": {roles: operators, write: true,
+		request: `{"namespace":"@NS@"}`, harmless: `{"namespace":"@NS@","dry_run":true}`, code: "ok"},
 
 	"regie.v1.RunService/EraseRun": {roles: "admin privacy", write: true,
 		request:  `{"namespace":"@NS@","run":"@RUN@","reason":"request 1"}`,

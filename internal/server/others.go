@@ -26,7 +26,7 @@ func (o others) Child(ctx context.Context, q *runtime.Seek) (runtime.Request, *r
 	now := s.clock.Now()
 	prepared, err := s.catalog.Program(ctx, what.Namespace, what.Name, what.Version, now)
 	switch {
-	case errors.Is(err, catalog.ErrNotFound):
+	case errors.Is(err, catalog.ErrNotFound), errors.Is(err, catalog.ErrNotInForce):
 		return runtime.Request{}, nil, &engine.Error{Name: engine.ErrChildNotFound, Engine: engine.ErrChildNotFound, Message: err.Error()}
 	case runtime.Unreadable(err):
 		return runtime.Request{}, nil, &engine.Error{Name: engine.ErrChildRefused, Engine: engine.ErrChildRefused, Message: err.Error()}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/gen/regie/v1/regiev1connect"
+	"github.com/regie-dev/regie/internal/api"
 	"github.com/regie-dev/regie/internal/api/problem"
 	"github.com/regie-dev/regie/internal/engine"
 )
@@ -132,6 +134,26 @@ func TestApprovals(t *testing.T) {
 	refused(ada, second, 0, connect.CodeAborted, "has ended")
 	if got := len(w.entries(t, &regiev1.ListEntriesRequest{Namespace: "pay", Action: "approval.approve"})); got != 3 {
 		t.Errorf("%d approvals are on record", got)
+	}
+}
+
+// TestApprovalByToken: a token that leaves a role out does not decide as one who
+// has it.
+func TestApprovalByToken(t *testing.T) {
+	t.Parallel()
+	w := shared
+	w.namespace(t, "sign")
+	w.apply(t, "sign", "kind: Workflow\nname: sign\nsteps: [{id: ask, approval: {roles: [operator]}}]\n")
+	w.user(t, "signer", "approver@sign", "operator@sign")
+	run := w.begun(t, &regiev1.StartRunRequest{Namespace: "sign", Workflow: "sign"}).GetId()
+	decide := func(scopes ...string) error {
+		c := w.as(w.newToken(t, &regiev1.CreateTokenRequest{User: "signer", Scopes: grantsOf(scopes...)}))
+		_, err := c.approvals(w).DecideApproval(t.Context(), &regiev1.DecideApprovalRequest{Namespace: "sign", Run: run, Approve: true})
+		return err
+	}
+	checkError(t, decide("approver@sign"), connect.CodePermissionDenied, "approval_denied")
+	if err := decide("approver@sign", "operator@sign"); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -271,4 +293,60 @@ func TestSignals(t *testing.T) {
 	if _, err := send("go", "", ""); connect.CodeOf(err) != connect.CodeFailedPrecondition {
 		t.Errorf("after the end: %v", err)
 	}
+}
+
+// TestSignalsOfAFilter: a filter reaches all live runs, however many there are,
+// and however many have ended since.
+func TestSignalsOfAFilter(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "talk")
+	w.apply(t, "talk", "kind: Workflow\nname: listen\nsteps: [{id: go, wait: {signal: go}}]\n")
+	oldest := w.begun(t, &regiev1.StartRunRequest{Namespace: "talk", Workflow: "listen"}).GetId()
+	var starting sync.WaitGroup
+	for range api.ActedAtOnce {
+		starting.Go(func() {
+			for range (api.MaxActed + api.ActedAtOnce - 1) / api.ActedAtOnce {
+				if _, err := w.admin.runs.StartRun(t.Context(), &regiev1.StartRunRequest{Namespace: "talk", Workflow: "listen", Held: true}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	starting.Wait()
+	send := func(filter string) (took []string) {
+		t.Helper()
+		for token, first := "", true; token != "" || first; first = false {
+			a, err := w.admin.signals(w).SendSignal(t.Context(), &regiev1.SendSignalRequest{Namespace: "talk", Filter: filter, Name: "other", PageToken: token})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range a.GetResults() {
+				if !r.GetDone() {
+					t.Fatalf("it was not taken: %v", r)
+				}
+				took = append(took, r.GetRun())
+			}
+			token = a.GetNextPageToken()
+		}
+		return took
+	}
+	if took := send("name:listen"); len(took) <= api.MaxActed || took[len(took)-1] != oldest {
+		t.Errorf("%d runs took it, without the oldest", len(took))
+	}
+	for more := true; more; {
+		a, err := w.admin.runs.Act(t.Context(), &regiev1.ActRequest{Namespace: "talk", Filter: "held", Action: regiev1.Action_ACTION_CANCEL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		more = a.GetMore()
+	}
+	if took := send("name:listen"); !slices.Equal(took, []string{oldest}) {
+		t.Errorf("%d runs took it, want the only live one", len(took))
+	}
+	if took := send("state:canceled"); len(took) > 0 {
+		t.Errorf("%d runs that have ended took it", len(took))
+	}
+	_, err := w.admin.signals(w).SendSignal(t.Context(), &regiev1.SendSignalRequest{Namespace: "talk", Run: oldest, Name: "other", PageToken: "x"})
+	checkError(t, err, connect.CodeInvalidArgument, problem.CodeInvalid)
 }

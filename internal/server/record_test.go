@@ -45,9 +45,11 @@ var changes = []recorded{
 	{"AlertService/CreateSilence", `{"namespace":"here","until":"@FAR@"}`, "silence.create", "silence/"},
 	{"AlertService/DeleteSilence", `{"namespace":"here","silence":"@SILENCE@"}`, "silence.", "silence/@SILENCE@"},
 	{"LimitService/SetLimit", `{"namespace":"here","limit":"tapes","capacity":9}`, "limit.set", "limit/tapes"},
+	{"RunService/HoldNamespace", `{"namespace":"here"}`, "namespace.hold", "namespace/here"},
+	{"RunService/ReleaseNamespace", `{"namespace":"here"}`, "namespace.release", "namespace/here"},
 	{"RunService/ClearCache", `{"namespace":"here"}`, "cache.clear", "cache"},
-	{"LimitService/AddCondition", `{"namespace":"here","name":"closed"}`, "condition.add", "condition/closed"},
-	{"LimitService/DeleteCondition", `{"namespace":"here","name":"closed"}`, "condition.delete", "condition/closed"},
+	{"LimitService/AddCondition", `{"namespace":"here","name":"closed","date":"2026-03-01"}`, "condition.add", "condition/closed"},
+	{"LimitService/DeleteCondition", `{"namespace":"here","name":"closed","date":"2026-03-01"}`, "condition.delete", "condition/closed"},
 	{"LimitService/SetBreaker", `{"namespace":"here","connection":"bank","open":true}`, "breaker.open", "connection/bank"},
 	{"TaskService/TakeTask", `{"namespace":"here","activity":"pack","wait":"30s"}`, "task.take", "run/"},
 	{"TaskService/CompleteTask", `{"namespace":"here","token":"@WORK@"}`, "task.complete", "run/"},
@@ -69,6 +71,7 @@ var reads = []recorded{
 	{"RunService/GetLog", `{"namespace":"here","run":"@RUN@","step":"a"}`, "log.read", "run/@RUN@"},
 	{"RunService/DownloadLog", `{"namespace":"here","run":"@RUN@","step":"a"}`, "log.read", "run/@RUN@"},
 	{"RunService/ListArtifacts", `{"namespace":"here","run":"@RUN@"}`, "artifact.read", "run/@RUN@"},
+	{"RunService/DownloadOutput", `{"namespace":"here","run":"@RUN@","step":"a"}`, "output.read", "run/@RUN@"},
 	{"RunService/DownloadArtifact", `{"namespace":"here","run":"@RUN@","step":"a","path":"hello.txt"}`, "artifact.read", "run/@RUN@"},
 	{"RunService/WatchLog", `{"namespace":"here","run":"@RUN@"}`, "log.read", "run/@RUN@"},
 	{"RunService/Explain", `{"namespace":"here","run":"@FAILED@"}`, "payload.read", "run/@FAILED@"},
@@ -93,7 +96,7 @@ var unrecorded = map[string]string{
 }
 
 // TestEverythingIsOnRecord: each change, and each read of payloads, logs and the
-// audit log, leaves an entry with who, what and which request.
+// audit log, leaves an entry with who, from where, what and which request.
 func TestEverythingIsOnRecord(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -129,6 +132,8 @@ func TestEverythingIsOnRecord(t *testing.T) {
 			t.Errorf("%s left no %s of %s", c.route, c.action, c.object)
 		case found.GetActor() != "user/admin" || found.GetOutcome() != "done" || len(found.GetRequestId()) < 8 || !strings.HasPrefix(found.GetVia(), "token/"):
 			t.Errorf("%s: on record is %v", c.route, found)
+		case !strings.Contains(found.GetDetail(), `"remote":"127.0.0.1"`):
+			t.Errorf("%s: where it came from is not on record: %v", c.route, found)
 		}
 	}
 	for name, r := range byName {
@@ -214,6 +219,7 @@ func TestWhatCannotBeRecordedIsNotShown(t *testing.T) {
 	for name, err := range map[string]error{
 		"data": data, "log": log, "why": why, "entries": entries, "checkpoint": checkpoint, "proof": proof,
 		"download": a.DownloadLog(ctx, &regiev1.DownloadLogRequest{Namespace: "closed", Run: run, Step: "a"}, nil),
+		"output":   a.DownloadOutput(ctx, &regiev1.DownloadOutputRequest{Namespace: "closed", Run: run, Step: "a"}, nil),
 		"artifact": a.DownloadArtifact(ctx, &regiev1.DownloadArtifactRequest{Namespace: "closed", Run: run, Step: "a", Path: "x"}, nil),
 		"watch":    a.WatchLog(ctx, &regiev1.WatchLogRequest{Namespace: "closed", Run: run}, nil),
 		"export":   a.Export(ctx, &regiev1.ExportRequest{}, nil),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/regie-dev/regie/internal/access"
 	"github.com/regie-dev/regie/internal/api"
+	"github.com/regie-dev/regie/internal/archive"
 	"github.com/regie-dev/regie/internal/auditlog"
 	"github.com/regie-dev/regie/internal/catalog"
 	"github.com/regie-dev/regie/internal/dispatch"
@@ -63,6 +64,7 @@ type Server struct {
 	notify    notify.Tables
 	alerts    *notify.Service
 	retention *retention.Service
+	archive   *archive.Folder // nil: there is none
 	// schedules is what is remembered of schedules; ticks starts their runs.
 	schedules *registry.Table[scheduled]
 	breakers  *breakers
@@ -152,7 +154,7 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 	s.runtime = runtime.NewService(runtime.ServiceConfig{
 		Store: s.home.Store, Holder: s.cfg.Holder, Languages: s.languages, Machines: s.machines,
 		Tasks: attempts{s.dispatch, s.crew}, Clock: s.clock, Marker: s.home.Marker, Log: s.cfg.Log, Observe: s.metrics.Events,
-		Others: others{s},
+		Others: others{s}, Values: s.home.Large,
 	})
 	definitions := local.Definitions(s.languages)
 	definitions.Native.RunOnce = false // triggers and deadlines work here
@@ -164,7 +166,7 @@ func (s *Server) openDefinitions(ctx context.Context) (err error) {
 		return err
 	}
 	s.api, s.notify, s.schedules = api.New(), notify.NewTables(), registry.NewTable[scheduled]("schedule")
-	s.breakers = &breakers{dispatch: s.dispatch, table: registry.NewTable[heldOpen]("breaker")}
+	s.breakers = &breakers{dispatch: s.dispatch, table: registry.NewTable[heldOpen]("breaker"), alerts: s.notify.Alerts}
 	s.registry, err = registry.Open(ctx, s.home.Store, s.runtime, s.tables()...)
 	if err != nil {
 		return fmt.Errorf("read what is stored: %w", err)

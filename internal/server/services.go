@@ -43,7 +43,7 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 	if err := s.openAlerts(ctx); err != nil {
 		return err
 	}
-	if err := s.openRetention(ctx); err != nil {
+	if err := s.newRetention(); err != nil {
 		return err
 	}
 	times := &timetable{
@@ -59,12 +59,15 @@ func (s *Server) openServices(ctx context.Context) (err error) {
 	s.onClose(bounded(s.ticks.Stop))
 	s.api.Begin(api.Config{
 		Store: s.home.Store, Runtime: s.runtime, Machines: s.machines, Registry: s.registry, Catalog: s.catalog, Access: s.access,
-		Starter: s.starter, Workers: s.dispatch, Logs: logs{s.home}, Blobs: s.home.Blobs, Eraser: s.retention, Timetable: pokedTimetable{times, s.ticks}, Alerts: s.alerts, Breakers: s.breakers, Limits: s.limits,
+		Starter: s.starter, Workers: s.dispatch, Logs: logs{s.home}, Blobs: s.home.Blobs, Values: s.home.Large, Eraser: s.retention, Archive: s.archive != nil, Timetable: pokedTimetable{times, s.ticks}, Alerts: s.alerts, Breakers: s.breakers, Limits: s.limits,
 		Audit: auditAPI{s.audit}, Backup: s.home.Store, System: s, Now: s.clock.Now, Zone: time.Local, Log: s.cfg.Log,
 	})
+	if err := s.startRetention(ctx); err != nil {
+		return err
+	}
 	s.warn()
 	s.onClose(bounded(s.flush))
-	s.onClose(background(s.feed, s.prune, s.refresh, s.limits.follow))
+	s.onClose(background(s.feed, s.prune, s.refresh, s.limits.follow, s.breakers.follow))
 	return nil
 }
 
@@ -107,8 +110,9 @@ func (s *Server) openAlerts(ctx context.Context) error {
 			n, _ := s.access.Namespace(namespace)
 			return n.AlertChannels
 		},
-		Owner: s.ownerOf, Clock: s.clock, Log: s.cfg.Log,
+		Owner: s.ownerOf, Breakers: s.breakers.open, Clock: s.clock, Log: s.cfg.Log,
 	})
+	s.breakers.told.Store(s.alerts)
 	if err := s.alerts.Start(ctx); err != nil {
 		return fmt.Errorf("start alerts: %w", err)
 	}

@@ -247,6 +247,57 @@ func (w *world) checkWorkRecord(t *testing.T, run string, tokens ...string) {
 	}
 }
 
+// TestWorkAgain: a worker gets back what it has taken and does not hold, in the
+// order in which it came; nobody else does, nor a worker made for another version.
+func TestWorkAgain(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.namespace(t, "work")
+	p := offering("work", "packing", "pack")
+	other := p.Bodies[0].Nodes[0]
+	other.ID = "other"
+	p.Bodies[0].Nodes = append(p.Bodies[0].Nodes, other)
+	for i := range p.Bodies[0].Nodes {
+		task := *p.Bodies[0].Nodes[i].Task
+		task.With = &workflow.Data{Object: []workflow.DataMember{
+			{Key: "activity", Data: *workflow.Constant(value.String("pack"))}, {Key: "input", Data: *workflow.Constant(value.Object())},
+		}}
+		task.Type = &workflow.TaskType{Name: "pack", Version: "00000000000000a2"}
+		p.Bodies[0].Nodes[i].Task = &task
+	}
+	runs := w.held(t, p)
+	worker, stranger := w.user(t, "w1", "worker@work"), w.user(t, "w2", "worker@work")
+	w.release(t, "work", runs...)
+	first, second := worker.take(t, "work", "pack", "one"), worker.take(t, "work", "pack", "one")
+	if first.GetPath() == "other" { // which of two that wait is given first is nowhere said
+		first, second = second, first
+	}
+	again := func(c *client, q *regiev1.TakeTaskRequest) (string, error) {
+		t.Helper()
+		q.Namespace, q.Activity, q.Again = "work", "pack", true
+		a, err := c.tasks.TakeTask(t.Context(), q)
+		return a.GetTask().GetToken(), err
+	}
+	for name, x := range map[string]struct {
+		client *client
+		ask    *regiev1.TakeTaskRequest
+		want   string
+	}{
+		"the first":      {worker, &regiev1.TakeTaskRequest{Worker: "one"}, first.GetToken()},
+		"made for it":    {worker, &regiev1.TakeTaskRequest{Worker: "one", TypeVersion: "00000000000000a2"}, first.GetToken()},
+		"the other":      {worker, &regiev1.TakeTaskRequest{Worker: "one", Holding: []string{first.GetToken()}}, second.GetToken()},
+		"all held":       {worker, &regiev1.TakeTaskRequest{Worker: "one", Holding: []string{first.GetToken(), second.GetToken()}}, ""},
+		"another worker": {worker, &regiev1.TakeTaskRequest{Worker: "two"}, ""},
+		"another caller": {stranger, &regiev1.TakeTaskRequest{Worker: "one"}, ""},
+	} {
+		if got, err := again(x.client, x.ask); err != nil || got != x.want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, x.want)
+		}
+	}
+	_, err := again(worker, &regiev1.TakeTaskRequest{Worker: "one", TypeVersion: "00000000000000a1"})
+	checkError(t, err, connect.CodeFailedPrecondition, "type_version")
+}
+
 // TestWorkIsGivenOnce: of many workers that ask at once, each gets other work,
 // and each piece of work has one worker.
 func TestWorkIsGivenOnce(t *testing.T) {

@@ -34,6 +34,10 @@ import (
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
+// supervisorPatience is how long a start waits for a supervisor that somebody else
+// starts, perhaps at the same time.
+const supervisorPatience = 15 * time.Second
+
 // workerName names the server's own worker.
 const workerName = "local"
 
@@ -95,7 +99,7 @@ func (c *crew) open(ctx context.Context, cfg crewConfig) (err error) {
 		},
 		OwnNamespace: true, RunAs: runAs(cfg.access), Vars: func(namespace string) value.Value { return varsOf(cfg.access, namespace) },
 		Languages: cfg.languages, Secrets: secrets(cfg.server),
-		Dir: c.tasks.Work(), Blobs: cfg.home.Blobs, Clock: cfg.clock,
+		Dir: c.tasks.Work(), Blobs: cfg.home.Blobs, Large: cfg.home.Large, Clock: cfg.clock,
 		OpenLog: func(t *engine.Task) (worker.Log, error) {
 			return cfg.home.OpenLog(store.RunID(t.Run), t.Act, t.Attempt)
 		},
@@ -132,7 +136,9 @@ func clientTo(u *url.URL) (*http.Client, error) {
 // openSupervisor connects to the supervisor, or starts it.
 func openSupervisor(ctx context.Context, cfg *Config, folder *home.Folder) (*supervised.Executor, error) {
 	if cfg.Supervisor.Socket != "" {
-		return supervised.Open(ctx, supervised.Config{Socket: cfg.Supervisor.Socket, UIDs: cfg.Supervisor.UIDs, Build: cfg.Build})
+		return supervised.Open(ctx, supervised.Config{
+			Socket: cfg.Supervisor.Socket, UIDs: cfg.Supervisor.UIDs, Build: cfg.Build, Patience: supervisorPatience,
+		})
 	}
 	return supervised.Open(ctx, supervised.Config{
 		Dir: filepath.Join(folder.Dir.Path(), supervisorDir), Build: cfg.Build,

@@ -36,7 +36,12 @@ func (s *simulation) durable(b *store.Batch) {
 	}
 	l.sequence, l.incarnation, l.at = b.Sequence, b.Incarnation, b.At
 	s.gateBatch(b)
-	defer s.checkShares()
+	taken := len(s.plenty.taken)
+	defer func() {
+		s.checkShares()
+		s.checkCapacity()
+		s.checkRate(taken)
+	}()
 	for i := range b.Runs {
 		s.durableRow(&b.Runs[i])
 	}
@@ -144,6 +149,7 @@ func (s *simulation) checkAssign(e dispatch.Assign) {
 	s.note("assign", e.Worker, e.Task.Path, uint64(e.Task.Attempt))
 	s.checkDispatch(&e.Task)
 	s.checkGate(&e.Task)
+	s.checkLine(&e.Task)
 	if s.world.deeds[dispatch.RefOf(&e.Task)] != nil {
 		s.violatef(StartedOnce, "run %s, %s: attempt %d is given to %s, and was given to somebody before", e.Task.Run, e.Task.Path, e.Task.Attempt, e.Worker)
 	}

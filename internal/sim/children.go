@@ -193,7 +193,7 @@ func (m *model) childStopped(a *actModel, ev *engine.Event) {
 // wasTold wants a run to have been canceled whose parent was stopped long ago.
 func (m *model) wasTold(ev *engine.Event) {
 	id, isChild := strings.CutPrefix(m.row.Trigger, runtime.TriggerRun)
-	if !isChild || m.canceled || m.retried > 0 {
+	if !isChild || m.canceled || m.undo.began || m.cameBack() {
 		return
 	}
 	c := m.s.models[store.RunID(id)].children[m.id]
@@ -207,7 +207,7 @@ func (m *model) wasTold(ev *engine.Event) {
 func (m *model) childrenEnded() {
 	for _, id := range m.s.order {
 		c := m.children[id]
-		if child := m.s.models[id]; c != nil && c.bound && !child.ended && child.retried == 0 {
+		if child := m.s.models[id]; c != nil && c.bound && !child.ended && !child.cameBack() {
 			m.violatef(Children, "it ended, and its child %s has not", id)
 		}
 	}

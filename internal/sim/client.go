@@ -147,6 +147,12 @@ func (q *request) input() value.Value {
 func (c *clients) reply(e runtime.Reply) {
 	s := c.s
 	switch {
+	case e.Caller == setter:
+		s.capacitySet(e)
+		return
+	case e.Caller > cleanersFrom:
+		s.clearedCache(e)
+		return
 	case e.Caller == inspector:
 		s.inspected(e)
 		return
@@ -214,11 +220,11 @@ func (c *clients) checkCanceled(call *call, e runtime.Reply) {
 	m := c.s.models[call.cancel]
 	switch {
 	case e.Err == nil:
-		if !m.canceled && !m.ended {
+		if !m.canceled && !m.ended && !m.undo.began {
 			c.s.violatef(Outbox, "cancel of run %s is acknowledged before it is on disk", call.cancel)
 		}
 	case errors.Is(e.Err, runtime.ErrNotLive):
-		if !m.ended && m.retried == 0 {
+		if !m.ended && !m.cameBack() {
 			c.s.violatef(NoLostRun, "run %s is said to have ended", call.cancel)
 		}
 	case errors.Is(e.Err, runtime.ErrUnknown), errors.Is(e.Err, runtime.ErrBusy), errors.Is(e.Err, runtime.ErrStopping):
@@ -246,6 +252,7 @@ func (c *clients) answered(call *call, e runtime.Reply) {
 	}
 	q.acked = true
 	c.s.people.adopt(q.run)
+	c.s.undoers.adopt(q.run)
 	if c.r.chance(c.s.swarm.cancel) {
 		c.s.at(c.r.span(time.Millisecond, 20*time.Minute), "cancel", string(q.run), func() {
 			c.s.fault("cancel")
@@ -282,7 +289,7 @@ func (c *clients) lookAfter() {
 	for _, id := range c.s.order {
 		m := c.s.models[id]
 		i := slices.IndexFunc(c.s.programs, func(p specimen) bool { return p.program == m.program })
-		if !m.ended && !m.canceled && (m.unknown || m.heldErrors > 0 || c.s.programs[i].stuck) {
+		if !m.ended && !m.canceled && !m.undo.going && (m.unknown || m.heldErrors > 0 || c.s.programs[i].stuck) {
 			c.cancels++
 			c.cancel(id)
 		}

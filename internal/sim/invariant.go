@@ -15,6 +15,7 @@ const (
 	Order         Invariant = "7 order"                 // nodes start when recorded results say so
 	Attempts      Invariant = "8 attempts"              // bounded, one after the other, spaced by backoff
 	StartedOnce   Invariant = "8 attempts begin once"   //
+	Undoing       Invariant = "9 compensation"          // what was done is undone once, the last first, and nothing else
 	CanceledRun   Invariant = "11 cancel"               // no new attempts, all told to stop
 	Children      Invariant = "12 children"             // agree with their parents, one for each try
 	Timers        Invariant = "13 timers"               // never early, none left behind
@@ -33,10 +34,13 @@ const (
 	Said          Invariant = "said"                    // steps end as operators say, and only what they may
 	Keys          Invariant = "idempotency keys"        // one for all attempts, another after a redo
 	Held          Invariant = "held"                    // what is held starts no attempt
+	Recalled      Invariant = "recalled"                // what goes on after it was over has what it had
 	NoRerun       Invariant = "no rerun"                // a retry reopens nothing that ended well
 	Turns         Invariant = "turns"                   // of a loop: one after the other, counted, spaced, bounded
 	Breakers      Invariant = "breakers"                // an open one keeps its attempts
 	LimitsKept    Invariant = "6 limits"                // no more is held than there is, nor more runs of a key
+	Large         Invariant = "large values"            // what is named is there, and the run's own
 	Facts         Invariant = "conditions"              // what needs one begins while it holds
+	Cached        Invariant = "cache"                   // an output that is used again was made, and is good
 	PublishedOnce Invariant = "published once"          // watchers see each event once, in order
 )

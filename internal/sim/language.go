@@ -26,6 +26,9 @@ type expression string
 func (expression) Type() expr.Type   { return expr.Type{} }
 func (expression) Reads() [][]string { return nil }
 
+// Path implements expr.Path: a name by itself is no more than that.
+func (e expression) Path() []string { return []string{string(e)} }
+
 func (e expression) Eval(r expr.Request) (value.Value, error) {
 	src := string(e)
 	if rest, ok := strings.CutPrefix(src, "costly "); ok {

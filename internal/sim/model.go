@@ -45,11 +45,17 @@ type model struct {
 	retried    int
 	acted      int // times that operators settled, killed or hurried
 	noted      int
-	rerunAsked bool // the event before asked for a rerun of the whole run
+	waits      map[string]bool // paths that somebody has wait for the condition, or not
+	rerunAsked bool            // the event before asked for a rerun of the whole run
 	reruns     int
+	reopenedBy string               // how it was last asked to go on after its end
+	within     []string             // paths of the activations that there were in groups
 	keys       map[string]bool      // of activations that a person had done again
 	saidAs     map[engine.State]int // how often operators said so
 	talk       talkModel
+	undo       undoModel
+	// withNamespace: it is held with its namespace.
+	withNamespace bool
 }
 
 type frameModel struct {
@@ -57,12 +63,15 @@ type frameModel struct {
 	role    engine.Role
 	owner   engine.ActID
 	of      engine.FrameID
+	attempt int             // of what it lies in
 	ends    []workflow.Ends // by node; 0 while it has not ended
 	entered []bool
 	live    int
 	verdict bool // nothing more starts
 	ended   bool
 	state   engine.State             // it ended as
+	index   int                      // item or turn, -1 for none
+	output  value.Value              // with which it ended
 	forced  map[workflow.NodeID]bool // nodes that do not wait for what they need
 }
 
@@ -82,6 +91,7 @@ type actModel struct {
 	retries  int
 	retryAt  time.Time // not before
 	loop     *loopModel
+	items    []value.Value   // what those of a map left; undefined: they have not ended well
 	outside  *engine.Awaited // outside its run
 	child    store.RunID     // that its last try started
 	tries    int
@@ -93,6 +103,14 @@ type actModel struct {
 	key      string       // idempotency key of its attempts since
 	put      bool         // an operator entered it before its time
 	awaits   *awaitModel  // nil while it waits for nobody
+	looked   time.Time    // it looks for an earlier output since
+	hit      bool         // and has it
+	result   value.Value  // the last that there was
+	output   value.Value  // with which it ended
+	try      int          // whose frames are open, or were last
+	doubt    bool         // nobody knows what some attempt did
+	handed   bool         // its work was handed over, and a message is awaited
+	expired  bool         // it is told to stop because its time is up, or by an operator
 }
 
 type timerModel struct {
@@ -108,12 +126,14 @@ type attemptModel struct {
 	endedAt time.Time
 	// answer is how a message said that the work ended, empty while none has.
 	answer engine.OutcomeKind
+	// mayHaveBegun says that it ended, and not as one that never began.
+	mayHaveBegun bool
 }
 
 func newModel(s *simulation, row *store.RunRow) *model {
 	m := &model{
 		s: s, id: row.ID, hash: row.Program, run: engine.NewRun(string(row.ID)), program: s.programOf(row.Program),
-		frames: map[engine.FrameID]*frameModel{}, acts: map[engine.ActID]*actModel{}, saidAs: map[engine.State]int{}, keys: map[string]bool{}, timers: map[engine.TimerID]timerModel{},
+		frames: map[engine.FrameID]*frameModel{}, acts: map[engine.ActID]*actModel{}, saidAs: map[engine.State]int{}, keys: map[string]bool{}, timers: map[engine.TimerID]timerModel{}, waits: map[string]bool{},
 		talk: talkModel{came: map[string]bool{}, voted: map[string]bool{}},
 	}
 	if m.program != nil {
@@ -147,14 +167,16 @@ func (m *model) record(r *store.Record, b *store.Batch) {
 		m.event(&events[i], b)
 		if err := m.machine.Apply(m.run, &events[i]); err != nil {
 			m.violatef(FoldIsState, "does not fold: %v", err)
+		} else if a := m.run.Acts[events[i].Act]; events[i].Kind == engine.EvEntered && a.Frame != 1 {
+			m.within = append(m.within, a.Path)
 		}
 	}
 }
 
 // event checks that an event may follow, and takes it in.
 func (m *model) event(ev *engine.Event, b *store.Batch) {
-	m.rerunAsked = ev.Kind == engine.EvRetryAsked && ev.Trigger == "rerun" || m.rerunAsked && ev.Kind == engine.EvFrameReopened
-	reopens := ev.Kind == engine.EvRetryAsked && (m.state == engine.Failed || m.state == engine.Canceled || m.rerunAsked && m.state == engine.Succeeded)
+	m.rerunAsked = ev.Kind == engine.EvRetryAsked && ev.Trigger == "rerun" || m.rerunAsked && (ev.Kind == engine.EvFrameReopened || ev.Trigger == engine.ByNamespace)
+	reopens := ev.Kind == engine.EvUndoAsked && m.state != engine.Skipped || ev.Kind == engine.EvRetryAsked && (m.state == engine.Failed || m.state == engine.Canceled || m.rerunAsked && m.state == engine.Succeeded)
 	if (m.events == 1) != (ev.Kind == engine.EvAccepted) || m.ended && !reopens {
 		m.violatef(Structure, "%s", ev.Kind)
 		return
@@ -162,39 +184,46 @@ func (m *model) event(ev *engine.Event, b *store.Batch) {
 	if ev.At.After(b.At) || ev.At.After(m.s.now) {
 		m.violatef(TimeNeverBack, "%s at %v in a batch of %v, now %v", ev.Kind, ev.At, b.At, m.s.now)
 	}
+	m.largeEvent(ev)
 	m.gateEvent(m.acts[ev.Act], ev)
+	m.countOut(ev)
 	switch ev.Kind {
 	case engine.EvQueued, engine.EvGranted:
 		return
 	case engine.EvAccepted:
 		m.input = ev.Input
 	case engine.EvCancelAsked:
-		m.canceled, m.held = true, nil
-	case engine.EvHeld:
-		m.holds++
-		m.held = append(m.held, ev.Path)
-	case engine.EvReleased:
-		m.held = slices.DeleteFunc(m.held, func(path string) bool { return path == ev.Path })
+		m.canceled, m.held, m.withNamespace = true, nil, false
+	case engine.EvHeld, engine.EvReleased:
+		m.heldOrReleased(ev)
 	case engine.EvSignaled:
 		m.signaled(ev)
-	case engine.EvCommented:
+	case engine.EvCommented, engine.EvPrioritySet, engine.EvDeadlineSet:
 		m.noted++
+	case engine.EvWaitAdded, engine.EvWaitDropped:
+		m.noted++
+		m.waits[ev.Path] = ev.Kind == engine.EvWaitAdded
+		m.s.faults["("+string(ev.Kind)+")"]++
 	case engine.EvRetryAsked:
 		m.retried++
+		m.reopenedBy = ev.Trigger
 		m.ended, m.canceled, m.state = false, false, ""
 	case engine.EvFrameReopened:
 		m.frameReopened(ev)
-	case engine.EvReopened:
+	case engine.EvReopened, engine.EvRestored:
 		m.reopened(ev)
 	case engine.EvRunEnded:
-		m.ended, m.state, m.held = true, ev.State, nil
+		m.ended, m.state, m.held, m.withNamespace = true, ev.State, nil, false
 		m.childrenEnded()
 		m.wasTold(ev)
+		m.s.people.afterEnd(m)
 		if m.live > 0 || len(m.timers) > 0 {
 			m.violatef(Structure, "the run ended with %d live activations and %d timers", m.live, len(m.timers))
 		}
 	case engine.EvFrameOpened:
 		m.frameOpened(ev)
+	case engine.EvUndoAsked, engine.EvUndoBegun, engine.EvUndoWaits, engine.EvUndoAnswered, engine.EvUndone:
+		m.undoEvent(ev)
 	case engine.EvReentered:
 		m.reentered(ev)
 	case engine.EvFrameVerdict, engine.EvFrameEnded, engine.EvEntered, engine.EvNotEntered, engine.EvRerun, engine.EvForced:
@@ -224,23 +253,32 @@ func (m *model) frameOpened(ev *engine.Event) {
 		return
 	}
 	m.turnOpened(ev)
+	m.undoFrame(ev)
+	if ev.Role == engine.RoleBody && ev.Act != 0 {
+		m.acts[ev.Act].try = ev.Attempt
+	}
 	n := len(m.program.Bodies[ev.Body].Nodes)
 	m.frames[ev.Frame] = &frameModel{
-		body: ev.Body, role: ev.Role, owner: ev.Act, of: ev.Of, ends: make([]workflow.Ends, n), entered: make([]bool, n),
+		body: ev.Body, role: ev.Role, owner: ev.Act, of: ev.Of, attempt: ev.Attempt, index: ev.Index, ends: make([]workflow.Ends, n), entered: make([]bool, n),
 	}
 }
 
 func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 	switch ev.Kind {
 	case engine.EvFrameVerdict:
+		if ev.Frame == 1 {
+			m.undo.main = ev.State
+		}
 		if !f.verdict && ev.ExitTo == 0 {
 			m.checkCounter(ev)
 			m.checkSuccess(f, ev)
 		}
 		f.verdict = true
 	case engine.EvFrameEnded:
-		f.ended, f.state = true, ev.State
+		m.undoFrame(ev)
+		f.ended, f.state, f.output = true, ev.State, ev.Output
 		m.turnEnded(ev)
+		m.itemEnded(f, ev)
 		if !f.verdict {
 			m.checkCounter(ev)
 			m.checkSuccess(f, ev)
@@ -267,12 +305,16 @@ func (m *model) frameEvent(f *frameModel, ev *engine.Event) {
 func (m *model) jumps(f *frameModel) bool { return len(m.program.Bodies[f.body].Start) > 0 }
 
 // checkSuccess wants a frame that succeeds by itself to hold nothing that failed
-// or was canceled.
+// or was canceled, nor anything that was not run though nothing failed.
 func (m *model) checkSuccess(f *frameModel, ev *engine.Event) {
 	if ev.State != engine.Succeeded || m.jumps(f) || m.program.Bodies[f.body].Rule.SkippedLeaves {
 		return
 	}
+	failed := slices.ContainsFunc(f.ends, func(e workflow.Ends) bool { return e&workflow.EndFailed != 0 })
 	for n, e := range f.ends {
+		if e&workflow.EndNotRun != 0 && !failed {
+			m.violatef(Order, "frame %d succeeds, and nothing in it failed, although node %d was not run", ev.Frame, n)
+		}
 		if e&workflow.EndCanceled != 0 || e&(workflow.EndFailed|workflow.EndSucceeded) == workflow.EndFailed {
 			m.violatef(Order, "frame %d succeeds although node %d ended as %b", ev.Frame, n, e)
 		}
@@ -342,11 +384,17 @@ func (m *model) notEntered(f *frameModel, ev *engine.Event) {
 }
 
 func (m *model) actEvent(a *actModel, ev *engine.Event, b *store.Batch) {
+	a.leaves(ev)
 	m.loopEvent(a, ev)
 	m.peopleEvent(a, ev)
+	m.doubtEvent(a, ev)
 	switch ev.Kind {
 	case engine.EvLoopOpened:
 		m.loopOpened(a, ev)
+	case engine.EvMapOpened:
+		a.items = make([]value.Value, ev.Count)
+	case engine.EvResult:
+		m.gathered(a, ev)
 	case engine.EvAttempt:
 		m.attempt(a, ev, b)
 	case engine.EvAttemptEnded:
@@ -476,7 +524,7 @@ func (m *model) stopped(id engine.FrameID) bool {
 	for {
 		f := m.frames[id]
 		switch {
-		case f.role == engine.RoleFinally:
+		case f.role == engine.RoleFinally, f.role == engine.RoleCompensate:
 			return false
 		case f.owner == 0:
 			return m.canceled
@@ -497,6 +545,7 @@ func (m *model) attemptEnded(a *actModel, ev *engine.Event) {
 	m.gateAttemptEnded(a)
 	last := &a.attempts[n-1]
 	last.ended, last.outcome, last.endedAt = true, ev.Outcome, ev.At
+	last.mayHaveBegun = ev.Outcome != engine.OutcomeNotStarted && (ev.Outcome != engine.OutcomeCanceled || !ev.StartedAt.IsZero())
 	deed := m.s.world.deeds[ref(m.id, ev.Act, n, last.fence)]
 	switch ev.Outcome {
 	case engine.OutcomeSucceeded, engine.OutcomeFailed:
@@ -572,6 +621,7 @@ func (m *model) actEnded(a *actModel, ev *engine.Event) {
 		m.violatef(OneResult, "activation %d succeeded, and no message said so", ev.Act)
 	}
 	m.endedAsSaid(a, ev)
+	m.completed(a, ev)
 	a.ended, a.failed = true, ev.State == engine.Failed && !ev.Handled || ev.State == engine.Canceled
 	m.live--
 	f := m.frames[a.frame]

@@ -10,6 +10,9 @@ import (
 // notHeld checks that nobody holds what an attempt begins of.
 func (m *model) notHeld(ev *engine.Event) {
 	path := m.run.Acts[ev.Act].Path
+	if m.withNamespace {
+		m.violatef(Held, "attempt %d of %s begins, but its namespace is held", ev.Attempt, path)
+	}
 	for _, held := range m.held {
 		if rest, inside := strings.CutPrefix(path, held); held == "" || inside && (rest == "" || strings.ContainsAny(rest[:1], "/[~#")) {
 			m.violatef(Held, "attempt %d of %s begins, but %q is held", ev.Attempt, path, held)
@@ -41,12 +44,17 @@ func (m *model) frameReopened(ev *engine.Event) {
 // reopened checks that an activation which goes on did not end well. Its
 // budgets begin anew.
 func (m *model) reopened(ev *engine.Event) {
+	if ev.Kind == engine.EvRestored {
+		m.restored(ev)
+		return
+	}
 	a := m.acts[ev.Act]
 	if a == nil || !a.held && (!a.ended || !a.failed) {
 		m.violatef(NoRerun, "activation %d is reopened", ev.Act)
 		return
 	}
 	held := a.held
+	m.undo.drop(func(id engine.ActID) bool { return id == ev.Act })
 	m.decided(a)
 	a.ended, a.failed, a.stopping, a.failures, a.lost, a.retries = false, false, false, 0, 0, 0
 	a.put = false

@@ -11,19 +11,8 @@ import (
 	"github.com/regie-dev/regie/internal/workflow"
 )
 
-// pressCapacity is what there is of the limit "press"; "lock" is defined by nobody.
+// pressCapacity is what there is at first of the limit "press"; "lock" is defined by nobody.
 const pressCapacity = 2
-
-func limitDefs() []limits.Limit {
-	return []limits.Limit{{ID: limits.ID{Name: "press"}, Capacity: pressCapacity}}
-}
-
-func capacityOf(limit string) int {
-	if limit == "press" {
-		return pressCapacity
-	}
-	return 1
-}
 
 // gateLog is what the durable batches say of limits, runs of one program, and the
 // one condition that there is.
@@ -31,8 +20,15 @@ type gateLog struct {
 	shares map[string]int // held by attempts, by limit
 	runs   map[string]int // granted and not ended, by program
 	holds  bool           // the condition
-	before bool           // before the batch in hand
-	change bool           // the batch in hand changes it
+	// said is when somebody last said that it holds. A batch in which it comes to
+	// hold and ceases to says nothing of it.
+	said time.Time
+	out  int // attempts
+	// pressGrant and stepGrant are when the batch in hand first grants shares of
+	// "press", and anything to a step; zero for not at all.
+	pressGrant, stepGrant time.Time
+	before                bool // before the batch in hand
+	change                bool // the batch in hand changes it
 }
 
 // theFact is the condition of the simulation.
@@ -105,8 +101,14 @@ func (m *model) gateEvent(a *actModel, ev *engine.Event) {
 			return
 		}
 		a.granted = true
-		if n := m.node(a); n.Gate != nil && len(n.Gate.Needs) > 0 && !l.before && !l.change && !a.forgoes {
+		if m.needsFact(a, ev) && !l.before && !l.change && !a.forgoes && !ev.At.Equal(l.said) {
 			m.violatef(Facts, "activation %d begins without the condition that it needs", ev.Act)
+		}
+	case engine.EvEnded:
+		if a != nil && ev.State == engine.Succeeded {
+			if n := m.node(a); n.Gate != nil && len(n.Gate.Add) > 0 {
+				l.said = ev.At
+			}
 		}
 	case engine.EvRunEnded:
 		if m.granted {
@@ -115,6 +117,16 @@ func (m *model) gateEvent(a *actModel, ev *engine.Event) {
 		}
 	default:
 	}
+}
+
+// needsFact reports whether an activation begins only while the condition holds: so
+// it was written, unless somebody said otherwise since.
+func (m *model) needsFact(a *actModel, ev *engine.Event) bool {
+	if waits, said := m.waits[m.run.Acts[ev.Act].Path]; said {
+		return waits
+	}
+	n := m.node(a)
+	return n.Gate != nil && len(n.Gate.Needs) > 0
 }
 
 // gateAttempt takes the shares of an attempt that begins.
@@ -155,10 +167,8 @@ func (s *simulation) gateBatch(b *store.Batch) {
 // checkShares: however it crashed, no more is held than there is (invariant 6).
 func (s *simulation) checkShares() {
 	l := &s.log.gate
-	for _, name := range []string{"lock", "press"} {
-		if l.shares[name] > capacityOf(name) {
-			s.violatef(LimitsKept, "%d shares of %s are held, there are %d", l.shares[name], name, capacityOf(name))
-		}
+	if l.shares["lock"] > 1 {
+		s.violatef(LimitsKept, "%d shares of a lock are held", l.shares["lock"])
 	}
 	for i := range s.programs {
 		p := s.programs[i].program
@@ -172,7 +182,11 @@ func (s *simulation) checkShares() {
 // holds again and again, so that nothing waits for good.
 func (s *simulation) toggle(r random) {
 	if s.server.up {
-		s.server.tellRuntime(runtime.SetCondition{Fact: theFact(), Holds: s.calm || r.chance(0.6)})
+		holds := s.calm || r.chance(0.6)
+		if holds {
+			s.log.gate.said = store.Time(s.now)
+		}
+		s.server.tellRuntime(runtime.SetCondition{Fact: theFact(), Holds: holds})
 	}
 	s.at(r.span(time.Minute, 20*time.Minute), "condition", "", func() { s.toggle(r) })
 }

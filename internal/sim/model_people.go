@@ -55,7 +55,7 @@ func (m *model) signaled(ev *engine.Event) {
 
 // peopleEvent checks waits for signals, and decisions (invariant 14).
 func (m *model) peopleEvent(a *actModel, ev *engine.Event) {
-	if m.ofRuns(a) {
+	if m.ofRuns(a) || m.recalling(a, ev) {
 		return
 	}
 	switch ev.Kind {

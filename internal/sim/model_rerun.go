@@ -43,6 +43,7 @@ func (m *model) rerun(f *frameModel, ev *engine.Event) {
 			a.before, a.redone, a.key = len(a.attempts), a.redone+1, ""
 		}
 		a.again, a.failed, a.said, a.killed, a.put, a.unknown, a.stopping = true, false, "", false, false, false, false
+		a.try, a.doubt = 0, false
 		a.failures, a.lost, a.retries, a.loop, a.retryAt = 0, 0, 0, nil, time.Time{}
 	}
 	for n := range again {

@@ -173,7 +173,7 @@ func (o *operators) reply(e runtime.Reply) {
 	case errors.Is(e.Err, engine.ErrRefused):
 		s.fault("order refused")
 	case errors.Is(e.Err, runtime.ErrNotLive), errors.Is(e.Err, store.ErrNotFound):
-		if m == nil || !m.ended && m.retried == 0 {
+		if m == nil || !m.ended && !m.cameBack() {
 			s.violatef(NoLostRun, "run %s is said not to be there: %v", q.run, e.Err)
 		}
 	case errors.Is(e.Err, runtime.ErrUnknown), errors.Is(e.Err, runtime.ErrBusy), errors.Is(e.Err, runtime.ErrStopping):
@@ -206,6 +206,19 @@ func (o *operators) check(q *order, m *model, e runtime.Reply) {
 		o.heard(q, m)
 	case engine.Settle, engine.Kill, engine.RunNow, engine.Comment, engine.Rerun, engine.Force:
 		o.operated(q, m, e)
+	case engine.AddWait:
+		o.waitChanged(q, m, in.Steps, e)
+	case engine.DropWait:
+		o.waitChanged(q, m, in.Steps, e)
+	case engine.SetPriority, engine.SetDeadline:
+		if len(e.Affected) > 0 && m.noted == 0 {
+			o.s.violatef(Outbox, "%T of run %s is acknowledged before it is on disk", in, q.run)
+		}
+	case engine.Compensate:
+		o.s.fault("compensate done")
+		if m.undo.asks == 0 {
+			o.s.violatef(Outbox, "compensation of run %s is acknowledged before it is on disk", q.run)
+		}
 	case engine.Retry:
 		o.s.fault("retry done")
 		if m.retried == 0 || len(e.Affected) == 0 {

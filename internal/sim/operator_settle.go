@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
@@ -40,6 +42,20 @@ func (o *operators) operate(run store.RunID) {
 	}
 	o.s.fault("operate")
 	o.ask(&order{run: run, action: in})
+}
+
+// afterEnd plans that a step in a group of the ended run runs again.
+func (o *operators) afterEnd(m *model) {
+	if o.s.calm || len(m.within) == 0 || !o.r.chance(o.s.swarm.settle/2) {
+		return
+	}
+	path := pick(o.r, m.within...)
+	o.s.at(o.r.span(time.Second, 5*time.Minute), "operate", string(m.id), func() {
+		if !o.s.calm && m.ended {
+			a := engine.Action{Actor: "operator", Reason: "so", Steps: []string{path}}
+			o.ask(&order{run: m.id, action: engine.Rerun{Action: a, Redo: o.r.chance(0.5)}})
+		}
+	})
 }
 
 // ended names a step of the run's own frame that has ended.

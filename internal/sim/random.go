@@ -20,6 +20,10 @@ const (
 	randSwarm
 	randOperators
 	randGate
+	randUndo
+	randAdjust
+	randLarge
+	randFurther
 )
 
 func newRandom(seed, subsystem uint64) random {

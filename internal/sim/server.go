@@ -75,6 +75,7 @@ func (v *server) boot() {
 		v.prepared = append(v.prepared, p)
 	}
 	s.gates = map[string]gate{}
+	s.lines = newLines()
 	v.dispatcher = s.product.dispatcher(dispatch.New(dispatch.Config{Lease: s.swarm.lease, LostAfter: s.swarm.lostAfter}))
 	for _, w := range s.pool {
 		w.serverUp()
@@ -105,10 +106,12 @@ func (v *server) lead() {
 		panic(err)
 	}
 	s.note("lead", "", "", lease.Incarnation)
-	cfg := runtime.Config{Limits: s.swarm.limits, Gate: runtime.GateConfig{Limits: limitDefs()}}
+	s.lines.leads++
+	cfg := runtime.Config{Limits: s.swarm.limits, Gate: runtime.GateConfig{Limits: s.definitions()}}
 	if cfg.Gate.Stored, err = runtime.ReadGate(ctx(), v.store); err != nil {
 		panic(err)
 	}
+	s.inForce()
 	reactor, err := runtime.New(cfg, lease, at)
 	if err != nil {
 		panic(err)
@@ -230,9 +233,11 @@ func (v *server) perform(e runtime.Effect) {
 	case runtime.Dispatch:
 		s.note("dispatch", e.Task.Run, e.Task.Path, uint64(e.Task.Attempt))
 		s.checkDispatch(&e.Task)
+		s.wanted(&e.Task)
 		v.tellDispatcher(dispatch.Ready{Task: e.Task, Via: s.viaOf(&e.Task)})
 	case runtime.Reattach:
 		s.note("reattach", e.Task.Run, e.Task.Path, uint64(e.Task.Attempt))
+		s.adopted(&e.Task)
 		v.tellDispatcher(dispatch.Reattach{Task: e.Task, Via: s.viaOf(&e.Task)})
 	case runtime.CancelTask:
 		s.note("stop", string(e.Run), "", uint64(e.Act))
@@ -245,7 +250,7 @@ func (v *server) perform(e runtime.Effect) {
 		v.working++
 		s.atUnless(v.dead(), v.r.span(time.Millisecond, 10*time.Second), "evaluate", string(e.Run), func() {
 			v.working--
-			v.tellRuntime(runtime.Evaluated{Incarnation: e.Incarnation, Run: e.Run, Result: e.Need.Eval.Evaluate()})
+			v.tellRuntime(runtime.Evaluated{Incarnation: e.Incarnation, Run: e.Run, Result: e.Need.Eval.Evaluate(s.shelf)})
 		})
 	case runtime.Recall:
 		v.working++
@@ -261,7 +266,7 @@ func (v *server) perform(e runtime.Effect) {
 		v.working++
 		s.atUnless(v.dead(), v.r.span(time.Millisecond, 5*time.Second), "reload", string(e.Run), func() {
 			v.working--
-			v.tellRuntime(runtime.Reloaded{Incarnation: e.Incarnation, Loaded: runtime.LoadEnded(ctx(), v.store, v.machines, e.Run)})
+			v.tellRuntime(runtime.Reloaded{Incarnation: e.Incarnation, Loaded: runtime.LoadEnded(ctx(), v.store, v.machines, e)})
 		})
 	case runtime.Seek:
 		v.seek(e)
@@ -367,6 +372,7 @@ func (v *server) performTask(e dispatch.Effect) {
 	case dispatch.Forget:
 		s.workerNamed(e.Worker).send("forget", func(w *workerSim) { w.forget(e.Ref) })
 	case dispatch.Report:
+		s.reported(e)
 		v.tellRuntime(runtime.TaskEnded{Run: e.Ref.Run, Fence: e.Ref.Fence, End: engine.TaskEnded{
 			Act: e.Ref.Act, Attempt: e.Ref.Attempt, Outcome: e.Outcome,
 		}})

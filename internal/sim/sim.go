@@ -131,6 +131,11 @@ type simulation struct {
 	machines map[*workflow.Program]*engine.Machine
 	clients  *clients
 	people   *operators
+	undoers  *undoers
+	shelf    *shelf
+	cache    cacheModel
+	lines    lines
+	plenty   plenty
 	world    *ledger
 	models   map[store.RunID]*model
 	gates    map[string]gate // by connection
@@ -155,10 +160,26 @@ func run(o Options, p product) *Report {
 	}
 	s.swarm = newSwarm(newRandom(o.Seed, randSwarm))
 	r := newRandom(o.Seed, randPrograms)
+	s.shelf = &shelf{s: s, r: newRandom(o.Seed, randLarge), blobs: map[string][]byte{}}
+	more := newRandom(o.Seed, randFurther)
+	s.undoers = &undoers{s: s, r: newRandom(o.Seed, randUndo)}
 	for i := range 3 {
 		p := generate(r, i)
+		if s.swarm.undo {
+			undoable(s.undoers.r, p.program)
+		}
+		if s.swarm.large {
+			large(s.shelf.r, p.program)
+		}
+		if s.swarm.further {
+			further(more, p.program)
+		}
 		s.programs = append(s.programs, p)
 		s.machines[p.program] = machineOf(p.program)
+	}
+	s.cache.made, s.plenty.press = map[string][]madeModel{}, pressCapacity
+	if s.swarm.further && s.swarm.quota {
+		s.plenty.steps = 3
 	}
 	s.server = newServer(s)
 	for i := range s.swarm.workers {
@@ -170,6 +191,12 @@ func run(o Options, p product) *Report {
 	s.clients.begin()
 	s.at(o.Horizon, "calm", "", s.calmDown)
 	s.toggle(newRandom(o.Seed, randGate))
+	s.adjust()
+	if s.swarm.further {
+		s.at(time.Minute, "", "", func() { s.change(more) })
+		s.at(o.Horizon, "", "", func() { s.change(more) })
+		s.at(5*time.Minute, "", "", func() { s.clear(more) })
+	}
 	for s.broken == nil && len(s.events) > 0 && s.now.Sub(epoch) < o.Horizon+o.Calm && !s.finished() {
 		s.step()
 	}
@@ -237,6 +264,9 @@ func (s *simulation) calmDown() {
 	s.calm = true
 	s.clients.calmDown()
 	s.people.calmDown()
+	if s.swarm.undo {
+		s.undoers.lookAfter()
+	}
 	for _, w := range s.pool {
 		w.calmDown()
 	}

@@ -37,6 +37,9 @@ func TestSeeds(t *testing.T) {
 		"hold", "retry", "retry done", "order refused", "accepted held", "accepted skipped",
 		"beat", "message", "message of a failure", "task failure", "worker death", "worker death after effect", "worker death before start",
 		"worker death in the middle", "worker death with a result", statesCompared,
+		"compensate", "compensate done", "(can be undone)", "(undone)", "(large outputs)", "(large outputs loaded)", "(outputs of another run)",
+		"(cache hit)", "cache cleared", "capacity changed", "(of a rate)", "(open from outside)", "(wait_added)", "(wait_dropped)",
+		"(outputs put away)",
 	} {
 		if total[kind] < 5 {
 			t.Errorf("%q happened %d times in %d seeds", kind, total[kind], seeds)

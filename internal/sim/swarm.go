@@ -48,6 +48,13 @@ type swarm struct {
 	accepted float64 // held from the start, or skipped
 	// breaker is the policy of the breakers of connections; most have none.
 	breaker breaker.Policy
+	// undo: programs undo what they did.
+	undo bool
+	// large: workers leave some outputs by reference, and programs use them.
+	large bool
+	// further: tasks use earlier outputs and rates, and capacities change;
+	// quota: how many attempts may be out is bounded too.
+	further, quota bool
 }
 
 func newSwarm(r random) swarm {
@@ -82,6 +89,12 @@ func newSwarm(r random) swarm {
 		w.breaker = breaker.Policy{
 			Failures: 1 + r.IntN(4), Within: pick(r, time.Minute, time.Hour), OpenFor: r.span(time.Second, 10*time.Minute), Probes: 1 + r.IntN(2),
 		}
+	}
+	w.undo = r.chance(0.35)
+	w.large = r.chance(0.6)
+	w.further, w.quota = r.chance(0.35), r.chance(0.4)
+	if w.large {
+		w.limits.MapBytes = 1 + r.IntN(600)
 	}
 	return w
 }

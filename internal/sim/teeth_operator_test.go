@@ -59,3 +59,33 @@ func onRetries(change func(*workflow.Retry)) func(*product) {
 		}
 	}
 }
+
+// onPast changes what the past of a run is said to have been.
+func onPast(change func(*engine.Run)) func(runtime.Message) (runtime.Message, []runtime.Effect) {
+	return func(m runtime.Message) (runtime.Message, []runtime.Effect) {
+		if reloaded, ok := m.(runtime.Reloaded); ok && reloaded.Loaded.Past != nil {
+			change(reloaded.Loaded.Past)
+		}
+		return m, nil
+	}
+}
+
+// loseItem forgets what the items of maps have left.
+func loseItem(past *engine.Run) {
+	for _, a := range past.Acts {
+		if a.Map != nil {
+			clear(a.Map.Outputs.Inline)
+		}
+	}
+}
+
+// loseEnds forgets that steps in groups have ended.
+func loseEnds(past *engine.Run) {
+	for _, f := range past.Frames {
+		for i := range f.Nodes {
+			if f.Role == engine.RoleBody && i == 0 {
+				f.Nodes[i].Act, f.Nodes[i].Ends = 0, 0
+			}
+		}
+	}
+}

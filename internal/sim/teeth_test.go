@@ -40,6 +40,7 @@ func TestTeeth(t *testing.T) {
 		{"an attempt is given out twice", onDispatcher(func(d *brokenDispatcher) { d.change = assignTwice }), []Invariant{StartedOnce}},
 		{"lost workers are forgotten", onDispatcher(func(d *brokenDispatcher) { d.change = dropLost }), []Invariant{Liveness}},
 		{"an open breaker lets some attempts through", onDispatcher(func(d *brokenDispatcher) { d.noVia = true }), []Invariant{Breakers}},
+		{"a breaker opens late", onDispatcher(func(d *brokenDispatcher) { d.lenient = true }), []Invariant{Breakers}},
 		{"retries are forgotten at a restart", onRecovery(forgetRetries), []Invariant{Attempts, FoldIsState}},
 		{"timers are forgotten at a restart", onRecovery(forgetTimers), []Invariant{Liveness, FoldIsState, Timers}},
 		{"a run is forgotten at a restart", func(p *product) {
@@ -52,7 +53,11 @@ func TestTeeth(t *testing.T) {
 		{"a retry takes what succeeded for failed", onRuntime(func(r *brokenRuntime) { r.before = spoilSuccess }), []Invariant{NoRerun, FoldIsState}},
 		{"a retry leaves out what was canceled", onRuntime(func(r *brokenRuntime) { r.before = forgetCanceled }), []Invariant{Order, Structure, Liveness, FoldIsState}},
 		{"held failures are forgotten at a restart", onRecovery(forgetHeldErrors), []Invariant{Attempts, HeldFailure, FoldIsState, Structure}},
-		{"failures are not held", onProgram(func(p *workflow.Program) { p.OnFailure = "" }), []Invariant{HeldFailure}},
+		{"failures are not held", onProgram(func(p *workflow.Program) {
+			if p.OnFailure == workflow.OnFailureHold {
+				p.OnFailure = ""
+			}
+		}), []Invariant{HeldFailure}},
 		{"operators are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetOperators }), []Invariant{Outbox}},
 		{"generations are forgotten at a restart", onRecovery(forgetGenerations), []Invariant{Keys, FoldIsState}},
 		{"what succeeded is skipped", onRuntime(func(r *brokenRuntime) { r.before = turnAround }), []Invariant{Outbox, FoldIsState}},
@@ -76,7 +81,31 @@ func TestTeeth(t *testing.T) {
 		{"children are not told to stop", onRuntime(func(r *brokenRuntime) { r.after = dropChildCancels }), []Invariant{Children, Liveness}},
 		{"nobody looks for runs that are waited for", onRuntime(func(r *brokenRuntime) { r.after = dropSeeks }), []Invariant{Liveness}},
 		{"every end of a child is a success", onRuntime(func(r *brokenRuntime) { r.before = hearSuccess }), []Invariant{Children}},
-		{"waits for runs are forgotten at a restart", onRecovery(forgetWaits), []Invariant{Liveness, FoldIsState, Timers}},
+		{"waits for runs are forgotten at a restart", onRecovery(forgetWaits), []Invariant{Liveness, Signals, FoldIsState, Timers}},
+		{"what was done is undone in the order of the start", onRecovery(undoInStartOrder), []Invariant{Undoing, FoldIsState}},
+		{"what was undone is undone again after a restart", onRecovery(undoAgain), []Invariant{Undoing, FoldIsState}},
+		{"it is undone though the run succeeded", onRecovery(undoSuccess), []Invariant{Undoing, FoldIsState}},
+		{"unknown outcomes are forgotten at a restart", onRecovery(forgetDoubts), []Invariant{Undoing, FoldIsState}},
+		{"nobody is asked about unknown outcomes", onNodes(askNobody), []Invariant{Undoing}},
+		{"nothing is undone", onProgram(func(p *workflow.Program) {
+			if p.OnFailure == workflow.OnFailureCompensate {
+				p.OnFailure = ""
+			}
+		}), []Invariant{Undoing}},
+		{"compensations are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetCompensation }), []Invariant{Outbox}},
+		{"results are reported before what they name is on disk", onRuntime(func(r *brokenRuntime) { r.before = sendEarly }), []Invariant{Large}},
+		{"a run takes what another one has for its own", onRuntime(func(r *brokenRuntime) { r.before = forgetOwner }), []Invariant{Large}},
+		{"outputs are good for ever", onCaches(func(c *workflow.Cache) { c.For = nil }), []Invariant{Cached}},
+		{"outputs of other keys are used", onCaches(oneKey), []Invariant{Cached}},
+		{"clears are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetClears }), []Invariant{Cached}},
+		{"one share is taken whatever is asked for", onNodes(oneShare), []Invariant{LimitsKept}},
+		{"a capacity is never lowered", onLimits(neverLower), []Invariant{LimitsKept}},
+		{"the quota of a namespace is dropped", onLimits(noQuota), []Invariant{LimitsKept, Facts}},
+		{"added waits are forgotten at a restart", onRecovery(func(run *engine.Run) { run.Adjusted.Waits = nil }), []Invariant{Facts, FoldIsState}},
+		{"added waits are answered and forgotten", onRuntime(func(r *brokenRuntime) { r.before = forgetAddedWaits }), []Invariant{Outbox}},
+		{"one part of what items left is taken for another", onRuntime(func(r *brokenRuntime) { r.before = loseParts() }), []Invariant{Large}},
+		{"the output of an item is lost in a rerun", onRuntime(func(r *brokenRuntime) { r.before = onPast(loseItem) }), []Invariant{Recalled}},
+		{"a rerun in a group has kept steps run again", onRuntime(func(r *brokenRuntime) { r.before = onPast(loseEnds) }), []Invariant{Recalled, Order, NoRerun}},
 		{"turns do not wait", onLoops(func(l *workflow.Loop) { l.Delay = nil }), []Invariant{Turns}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -249,6 +278,7 @@ type brokenDispatcher struct {
 	change    func(dispatch.Effect) []dispatch.Effect
 	skipFence bool
 	noVia     bool                           // half of the attempts say that they use no connection
+	lenient   bool                           // breakers bear a failure more
 	current   map[activation]dispatch.Assign // the last of each
 }
 
@@ -281,6 +311,14 @@ func (b *brokenDispatcher) Handle(msgs []dispatch.Message, now time.Time) []disp
 		for i, m := range msgs {
 			if ready, ok := m.(dispatch.Ready); ok && ready.Task.Act%2 == 0 {
 				ready.Via = dispatch.Via{}
+				msgs[i] = ready
+			}
+		}
+	}
+	if b.lenient {
+		for i, m := range msgs {
+			if ready, ok := m.(dispatch.Ready); ok && ready.Via.Breaker.Failures > 0 {
+				ready.Via.Breaker.Failures++
 				msgs[i] = ready
 			}
 		}

@@ -43,6 +43,7 @@ type job struct {
 	ref     dispatch.Ref
 	class   match.Class
 	started bool
+	begun   time.Time
 	outcome *engine.TaskOutcome // once it has ended
 	gone    bool                // forgotten, or died with the worker
 }
@@ -271,7 +272,7 @@ func (w *workerSim) later(j *job, after time.Duration, what string, do func()) {
 }
 
 func (w *workerSim) start(j *job) {
-	j.started = true
+	j.started, j.begun = true, w.s.now
 	w.s.note("started", j.task.Run, j.task.Path, uint64(j.task.Attempt))
 	w.s.world.started(w.s, &j.task)
 	w.tell("started", say(dispatch.Started{Worker: w.name, Ref: j.ref}))
@@ -307,14 +308,17 @@ func (w *workerSim) outcome(j *job, behaviour string) engine.TaskOutcome {
 		return engine.TaskOutcome{Kind: engine.OutcomeFailed, Error: &engine.Error{Name: "exit.1", Message: "no luck"}}
 	}
 	w.s.world.results++
-	return engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: value.Object(
-		value.M("result", value.Int(int64(w.s.world.results))), value.M("attempt", value.Int(int64(j.task.Attempt))))}
+	output := value.Object(value.M("result", value.Int(int64(w.s.world.results))), value.M("attempt", value.Int(int64(j.task.Attempt))))
+	if w.s.swarm.large {
+		output = w.s.shelf.enlarge(j.task.Run, output)
+	}
+	return engine.TaskOutcome{Kind: engine.OutcomeSucceeded, Output: output}
 }
 
 // finish ends a job and reports it, perhaps twice.
 func (w *workerSim) finish(j *job, outcome engine.TaskOutcome) {
 	if j.started {
-		outcome.EndedAt = w.s.now
+		outcome.StartedAt, outcome.EndedAt = j.begun, w.s.now
 	}
 	j.outcome = &outcome
 	w.s.note("finished", j.task.Run, j.task.Path+" "+string(outcome.Kind), uint64(j.task.Attempt))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/regie-dev/regie/internal/audit"
@@ -126,6 +127,23 @@ type Writer interface {
 	LastSequence(ctx context.Context) (uint64, error)
 }
 
+// EventsPage bounds how many bytes of records Reader.Events reads at once, in
+// bytes: the record that passes it is the last of its page.
+const EventsPage = 1 << 20
+
+// Collect reads a whole sequence, such as the records of a run that is known to
+// be short.
+func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var all []T
+	for v, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
 // Lease is the right to write.
 type Lease struct {
 	// Incarnation grows with every Acquire of the installation, restarts too.
@@ -145,10 +163,14 @@ type Reader interface {
 	// index fits reads many rows: bound it by ctx.
 	Runs(ctx context.Context, q RunQuery) ([]RunRow, error)
 	// Events reads the records of a run in order, those that begin at first
-	// (from 1) or later; none is no error. The data is checked against its
-	// commitment: ErrCorrupt names what is damaged. Records of an erased run
-	// have no Payload; of a run that was pruned there is none.
-	Events(ctx context.Context, id RunID, first uint64) ([]Record, error)
+	// (from 1) or later; none is no error. They are read while the sequence is
+	// used, at most about EventsPage bytes of them at once, so that a run of any
+	// length can be read: what is committed meanwhile may be seen too, and the
+	// payload may end where the run is erased meanwhile. The first error ends the
+	// sequence. The data is checked against its commitment: ErrCorrupt names what
+	// is damaged. Records of an erased run have no Payload; of a run that was
+	// pruned there is none, and ErrPruned if that happens meanwhile.
+	Events(ctx context.Context, id RunID, first uint64) iter.Seq2[Record, error]
 	// Program reads a stored program by its hash, or ErrNotFound.
 	Program(ctx context.Context, hash [32]byte) ([]byte, error)
 	// Key looks an idempotency key up, or ErrNotFound. A key that has expired

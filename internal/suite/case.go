@@ -148,6 +148,8 @@ func (c *testCase) run(ctx context.Context, cfg *Config, dir string) error {
 	}
 	run, err := c.play(ctx, regie, q)
 	switch {
+	case errors.Is(err, errStuck):
+		err = fmt.Errorf("%w: %s", err, waits(run))
 	case errors.Is(err, context.Canceled):
 		err = errors.New("interrupted")
 	case errors.Is(err, context.DeadlineExceeded):
@@ -159,7 +161,29 @@ func (c *testCase) run(ctx context.Context, cfg *Config, dir string) error {
 	return errors.Join(err, regie.Close())
 }
 
-// play runs the workflow to its end.
+// errStuck ends a case whose run would never end.
+var errStuck = errors.New("nothing is left that could end the run")
+
+// waits says what a run waits for.
+func waits(run *history.Run) string {
+	var out []string
+	for _, s := range run.Steps {
+		if s.State != engine.Waiting && s.State != engine.Queued {
+			continue
+		}
+		if len(out) == maxPaths {
+			return strings.Join(append(out, "…"), ", ")
+		}
+		what := s.Lacks()
+		if what == "" {
+			what = strings.ReplaceAll(string(s.Reason), "_", " ")
+		}
+		out = append(out, fmt.Sprintf("step %s is %s (%s)", s.Path, s.State, what))
+	}
+	return strings.Join(out, ", ")
+}
+
+// play runs the workflow to its end, or with errStuck as far as it comes.
 func (c *testCase) play(ctx context.Context, regie *local.Regie, q local.Request) (*history.Run, error) {
 	id, err := regie.Submit(ctx, q)
 	if err != nil {
@@ -172,9 +196,18 @@ func (c *testCase) play(ctx context.Context, regie *local.Regie, q local.Request
 	b := history.NewBuilder(string(id), machine)
 	w := regie.Watch(id, 1)
 	defer w.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		if regie.Stuck(ctx, id) {
+			cancel(errStuck)
+		}
+	}()
 	for {
 		events, err := w.Next(ctx)
 		switch {
+		case err != nil && errors.Is(context.Cause(ctx), errStuck):
+			return b.Run(), errStuck
 		case errors.Is(err, io.EOF):
 			return b.Run(), nil
 		case errors.Is(err, runtime.ErrQuarantined):

@@ -208,11 +208,7 @@ func (cfg *Config) definitions(f *File, texts map[string]string, l *diag.List) d
 	for _, w := range set.Workflows {
 		workflows = append(workflows, w.Program)
 	}
-	var objects []local.Object
-	for _, o := range set.Objects {
-		objects = append(objects, local.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Type: o.Type, Fields: o.Fields, Limit: o.Limit})
-	}
-	return defined{pick(f, set.Set, l), objects, workflows}
+	return defined{pick(f, set.Set, l), local.ObjectsOf(set.Set), workflows}
 }
 
 func bundles(f *File, absolute map[string]string) func(string, []string) ([]workflow.File, []native.FileFault) {

@@ -160,6 +160,30 @@ sub/real.test.yaml false
 	}
 }
 
+// TestNeverEnds: a case whose run waits for what nothing gives fails at once, and
+// a mock stands for a wait for a condition.
+func TestNeverEnds(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{
+		"flow.yaml": "kind: Workflow\nname: flow\nsteps: [{id: ready, wait: {condition: loaded}}, {run: \"true\"}]\n",
+		"flow.test.yaml": `
+cases:
+  - name: nobody adds it
+  - name: mocked
+    mocks: {ready: {output: {}}}
+`,
+	})
+	got := outcome(suite.Run(t.Context(), config(t), find(t, dir, ".")))
+	want := `flow.test.yaml false
+  nobody adds it
+    nothing is left that could end the run: step ready is waiting (condition)
+  mocked
+`
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("results (-want +got):\n%s", d)
+	}
+}
+
 // TestFaults: whatever is wrong with a test is found before anything runs, at
 // its place.
 func TestFaults(t *testing.T) {

@@ -122,7 +122,7 @@ func figures() telemetry.MetricsConfig {
 			return telemetry.TraceStats{Queued: 1, QueueFull: 2, Unreadable: 3, Sent: 4, TooMany: 5, NotSent: 6, Rejected: 7}
 		},
 		Retention: func() retention.Stats {
-			return retention.Stats{Erased: 8, Pruned: 9, Logs: 10, Failed: 11, Pass: signed, Usage: retention.Usage{Database: 12, Logs: 13, Other: 14, At: signed}}
+			return retention.Stats{Erased: 8, Pruned: 9, Logs: 10, Archived: 17, Failed: 11, Pass: signed, Usage: retention.Usage{Database: 12, Logs: 13, Other: 14, At: signed}}
 		},
 	}
 }
@@ -152,7 +152,7 @@ func TestFigures(t *testing.T) {
 		`regie_trace_spans_sent_total 4`, `regie_trace_spans_dropped_total{reason="too_many"} 5`,
 		`regie_trace_spans_dropped_total{reason="not_sent"} 6`, `regie_trace_spans_dropped_total{reason="rejected"} 7`,
 		`regie_retention_removed_total{what="payloads"} 8`, `regie_retention_removed_total{what="runs"} 9`, `regie_retention_removed_total{what="logs"} 10`,
-		`regie_retention_failures_total 11`, `regie_retention_pass_timestamp_seconds 1.7724384005e+09`,
+		`regie_retention_archived_total 17`, `regie_retention_failures_total 11`, `regie_retention_pass_timestamp_seconds 1.7724384005e+09`,
 		`regie_data_folder_bytes{part="database"} 12`, `regie_data_folder_bytes{part="logs"} 13`, `regie_data_folder_bytes{part="other"} 14`,
 	)
 	if !strings.Contains(got, `regie_build_info{goversion="go`) || !strings.Contains(got, `revision="abc",version="1.2.3"} 1`) {

@@ -250,6 +250,7 @@ func traceFigures(stats func() TraceStats) prometheus.Collector {
 func retentionFigures(stats func() retention.Stats) prometheus.Collector {
 	p := &pulled{}
 	taken := p.desc("regie_retention_removed_total", "What retention has taken away since the start of the process.", "what")
+	archived := p.desc("regie_retention_archived_total", "Runs that retention has copied into the archive since the start of the process.")
 	failed := p.desc("regie_retention_failures_total", "Passes of retention that ended early.")
 	pass := p.desc("regie_retention_pass_timestamp_seconds", "When the last pass of retention ended that did not end early; 0: none has.")
 	room := p.desc("regie_data_folder_bytes", "Room that the data folder takes, as it was measured last, each hour.", "part")
@@ -258,6 +259,7 @@ func retentionFigures(stats func() retention.Stats) prometheus.Collector {
 		counter(out, taken, s.Erased, "payloads")
 		counter(out, taken, s.Logs, "logs")
 		counter(out, taken, s.Pruned, "runs")
+		counter(out, archived, s.Archived)
 		counter(out, failed, s.Failed)
 		gauge(out, pass, at(s.Pass))
 		if u := &s.Usage; !u.At.IsZero() {

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/regie-dev/regie/internal/engine"
@@ -62,14 +63,17 @@ type folding struct {
 
 // fold finds the round that ended at the instant, or else the last that ended;
 // nil if none has.
-func fold(run string, m *engine.Machine, records []store.Record, endedAt time.Time) (*round, error) {
+func fold(run string, m *engine.Machine, records iter.Seq2[store.Record, error], endedAt time.Time) (*round, error) {
 	f := &folding{
 		builder: history.NewBuilder(run, m), parents: map[engine.ActID]engine.ActID{}, byPath: map[string]engine.ActID{},
 		seen: map[engine.ActID]int{}, now: &round{run: run, acts: map[engine.ActID]*step{}, names: knownNames(m.Program())},
 	}
 	var ended *round
-	for i := range records {
-		events, err := engine.DecodeEvents(records[i].Control, records[i].Payload)
+	for record, err := range records {
+		var events []engine.Event
+		if err == nil {
+			events, err = engine.DecodeEvents(record.Control, record.Payload)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read events of run %s: %w", run, err)
 		}

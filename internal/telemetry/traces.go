@@ -222,11 +222,7 @@ func (t *Traces) read(ctx context.Context, row *store.RunRow) (r *round, err err
 	if err != nil {
 		return nil, err
 	}
-	records, err := t.cfg.Store.Events(ctx, row.ID, 1)
-	if err != nil {
-		return nil, fmt.Errorf("read events of run %s: %w", row.ID, err)
-	}
-	if r, err = fold(string(row.ID), machine, records, row.EndedAt); err == nil && r == nil {
+	if r, err = fold(string(row.ID), machine, t.cfg.Store.Events(ctx, row.ID, 1), row.EndedAt); err == nil && r == nil {
 		err = fmt.Errorf("read run %s: it has not ended", row.ID)
 	}
 	return r, err

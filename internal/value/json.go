@@ -133,7 +133,7 @@ func (p *parser) object(depth int) (Value, error) {
 		p.space()
 		if p.at < len(p.text) && p.text[p.at] == '}' && first {
 			p.at++
-			return Value{kind: KindObject, ptr: o}, nil
+			return o.value(), nil
 		}
 		if p.at >= len(p.text) || p.text[p.at] != '"' {
 			return Undefined, p.fail("expected a key in quotes")
@@ -161,8 +161,14 @@ func (p *parser) object(depth int) (Value, error) {
 		if err != nil {
 			return Undefined, err
 		}
+		if end && p.nul && len(o.members) == 1 && strings.HasPrefix(key, "\x00") {
+			if v, err = readStored(key, v); err != nil {
+				return Undefined, p.fail("%s", err)
+			}
+			return v, nil
+		}
 		if end {
-			return Value{kind: KindObject, ptr: o}, nil
+			return o.value(), nil
 		}
 	}
 }
@@ -328,7 +334,10 @@ func unescape(text []byte, nul bool) (r rune, n int, msg string) {
 
 // Append appends v as compact JSON. Equal inputs give equal bytes; parsing
 // them again gives v (a float without a fraction keeps ".0").
-func (v Value) Append(b []byte) []byte {
+// A reference is shown as an object that says what it stands for.
+func (v Value) Append(b []byte) []byte { return v.append(b, false) }
+
+func (v Value) append(b []byte, stored bool) []byte {
 	switch v.kind {
 	case KindBool:
 		return strconv.AppendBool(b, v.num == 1)
@@ -346,20 +355,30 @@ func (v Value) Append(b []byte) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = item.Append(b)
+			b = item.append(b, stored)
 		}
 		return append(b, ']')
 	case KindObject:
 		b = append(b, '{')
-		for i, m := range v.Members() {
+		members := v.Members()
+		if stored && len(members) > 1 && strings.HasPrefix(members[0].Key, "\x00") {
+			b = append(b, ' ') // so that it does not begin as a reference does
+		}
+		for i, m := range members {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = AppendString(b, m.Key)
+			key := m.Key
+			if stored && len(members) == 1 {
+				key = storedKey(key)
+			}
+			b = AppendString(b, key)
 			b = append(b, ':')
-			b = m.Value.Append(b)
+			b = m.Value.append(b, stored)
 		}
 		return append(b, '}')
+	case KindRef:
+		return v.ptr.(*Ref).append(b, stored)
 	}
 	return append(b, "null"...)
 }
@@ -435,12 +454,15 @@ func (v Value) Indent() string {
 	return out.String()
 }
 
-// MarshalJSON makes a Value usable in structs for encoding/json. An undefined
-// value is written as null: use `json:",omitzero"` to leave it out.
-func (v Value) MarshalJSON() ([]byte, error) { return v.Append(nil), nil }
+// MarshalJSON makes a Value usable in structs for encoding/json that are stored,
+// see [Value.AppendStored]. An undefined value is written as null: use
+// `json:",omitzero"` to leave it out.
+func (v Value) MarshalJSON() ([]byte, error) { return v.AppendStored(nil), nil }
 
 // UnmarshalJSON reads what MarshalJSON wrote: by the rules of [Parse], except
-// that texts may hold NUL characters, which computed values can have.
+// that texts may hold NUL characters, which computed values can have, and that
+// there may be references. It is for what Regie itself wrote, never for what
+// people send.
 func (v *Value) UnmarshalJSON(text []byte) error {
 	parsed, err := parse(text, true)
 	if err != nil {
@@ -452,3 +474,39 @@ func (v *Value) UnmarshalJSON(text []byte) error {
 
 // IsZero reports whether v is undefined, for `json:",omitzero"`.
 func (v Value) IsZero() bool { return v.kind == KindUndefined }
+
+// JSONSize is the length of what [Value.Append] appends, in bytes.
+func (v Value) JSONSize() int {
+	switch v.kind {
+	case KindString:
+		return stringSize(v.ptr.(string))
+	case KindList:
+		n := 2 + max(0, v.Len()-1)
+		for _, item := range v.Items() {
+			n += item.JSONSize()
+		}
+		return n
+	case KindObject:
+		n := 2 + max(0, v.Len()-1)
+		for _, m := range v.Members() {
+			n += stringSize(m.Key) + 1 + m.Value.JSONSize()
+		}
+		return n
+	}
+	var b [64]byte
+	return len(v.Append(b[:0]))
+}
+
+// stringSize is the length of what AppendString appends, of text that is UTF-8.
+func stringSize(s string) int {
+	n := 2 + len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"', c == '\\', c == '\n', c == '\r', c == '\t':
+			n++
+		case c < 0x20:
+			n += 5
+		}
+	}
+	return n
+}

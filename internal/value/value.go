@@ -1,8 +1,10 @@
 package value
 
 import (
+	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,6 +23,7 @@ const (
 	KindString
 	KindList
 	KindObject
+	KindRef // stands for a large string, list or object that is kept elsewhere
 )
 
 // String names the kind as JSON Schema does, with "undefined" beside it.
@@ -42,6 +45,8 @@ func (k Kind) String() string {
 		return "list"
 	case KindObject:
 		return "object"
+	case KindRef:
+		return "reference"
 	}
 	return "invalid"
 }
@@ -50,8 +55,9 @@ func (k Kind) String() string {
 // concurrent reading.
 type Value struct {
 	kind Kind
+	refs bool   // it is a reference or holds one
 	num  uint64 // bool, int64 or float64 bits
-	ptr  any    // string, []Value, *object, *big.Int
+	ptr  any    // string, []Value, *object, *big.Int, *Ref
 }
 
 // Member is one key of an object with its value.
@@ -121,7 +127,11 @@ func List(items ...Value) Value {
 	if items == nil {
 		items = []Value{}
 	}
-	return Value{kind: KindList, ptr: items}
+	refs := false
+	for i := range items {
+		refs = refs || items[i].refs
+	}
+	return Value{kind: KindList, ptr: items, refs: refs}
 }
 
 // Object returns a JSON object with the members in the order given. Of two
@@ -132,11 +142,19 @@ func Object(members ...Member) Value {
 	for _, m := range members {
 		o.put(m)
 	}
-	return Value{kind: KindObject, ptr: o}
+	return o.value()
 }
 
 // M makes a member: value.Object(value.M("a", value.Int(1))).
 func M(key string, v Value) Member { return Member{Key: key, Value: v} }
+
+func (o *object) value() Value {
+	refs := false
+	for i := range o.members {
+		refs = refs || o.members[i].Value.refs
+	}
+	return Value{kind: KindObject, ptr: o, refs: refs}
+}
 
 func (o *object) find(key string) int {
 	if o.index != nil {
@@ -254,7 +272,7 @@ func (v Value) Members() []Member {
 }
 
 // Len returns the number of items, members or bytes of a list, object or
-// string, else 0.
+// string, else 0; of a reference that of what it stands for.
 func (v Value) Len() int {
 	switch v.kind {
 	case KindList:
@@ -263,6 +281,10 @@ func (v Value) Len() int {
 		return len(v.ptr.(*object).members)
 	case KindString:
 		return len(v.ptr.(string))
+	case KindRef:
+		if r := v.ptr.(*Ref); len(r.Path) == 0 {
+			return r.Len
+		}
 	}
 	return 0
 }
@@ -304,11 +326,12 @@ func (v Value) With(key string, val Value) Value {
 		o.put(m)
 	}
 	o.put(Member{key, val})
-	return Value{kind: KindObject, ptr: o}
+	return o.value()
 }
 
 // Equal reports whether two values are the same JSON: numbers compare by
-// value, objects without regard to order.
+// value, objects without regard to order. References are equal that name the
+// same.
 func Equal(a, b Value) bool {
 	if an, ok := a.rat(); ok {
 		bn, ok := b.rat()
@@ -322,6 +345,9 @@ func Equal(a, b Value) bool {
 		return a.num == b.num
 	case KindString:
 		return a.ptr.(string) == b.ptr.(string)
+	case KindRef:
+		x, y := a.ptr.(*Ref), b.ptr.(*Ref)
+		return x.SHA256 == y.SHA256 && x.Run == y.Run && slices.Equal(x.Path, y.Path)
 	case KindList:
 		x, y := a.Items(), b.Items()
 		if len(x) != len(y) {
@@ -358,7 +384,8 @@ func (v Value) rat() (*big.Rat, bool) {
 	return nil, false
 }
 
-// Size estimates the bytes that v takes in memory.
+// Size estimates the bytes that v takes in memory; what references stand for
+// does not count.
 func (v Value) Size() int {
 	n := 40
 	switch v.kind {
@@ -366,6 +393,8 @@ func (v Value) Size() int {
 		n += v.ptr.(*big.Int).BitLen() / 8
 	case KindString:
 		n += len(v.ptr.(string))
+	case KindRef:
+		n += 160
 	case KindList:
 		for _, item := range v.Items() {
 			n += item.Size()
@@ -388,4 +417,19 @@ func (v Value) Text() string {
 		return v.ptr.(string)
 	}
 	return v.String()
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler. It knows the kinds of
+// values that references stand for.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for _, known := range []Kind{KindString, KindList, KindObject} {
+		if known.String() == string(text) {
+			*k = known
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no kind of large value", text)
 }

@@ -33,8 +33,11 @@ type session struct {
 // outcome to report.
 func (w *Worker) session(t *engine.Task, again bool) (*session, engine.TaskOutcome, bool) {
 	s := &session{w: w, task: t}
-	var err error
-	if s.input, err = engine.Reveal(t.Input, t.Secrets, s.reveal(s.namespace())); err != nil {
+	input, err := w.whole(t, again)
+	if err != nil {
+		return nil, failed("input_not_read", err.Error()), false
+	}
+	if s.input, err = engine.Reveal(input, t.Secrets, s.reveal(s.namespace())); err != nil {
 		return nil, failed("secret_not_found", err.Error()), false
 	}
 	if err := s.objects(); err != nil {
@@ -60,6 +63,15 @@ func (w *Worker) session(t *engine.Task, again bool) (*session, engine.TaskOutco
 		s.log.chunk(executor.Chunk{At: w.cfg.Clock.Now(), Stream: executor.System, Data: []byte(warning + "\n")})
 	}
 	return s, engine.TaskOutcome{}, true
+}
+
+// whole is the input with what lies elsewhere of it. An attempt that was made by
+// an earlier process has had it.
+func (w *Worker) whole(t *engine.Task, again bool) (value.Value, error) {
+	if again || !t.Input.HasRef() || w.cfg.Large == nil {
+		return t.Input, nil
+	}
+	return w.cfg.Large.Whole(t.Run, t.Input)
 }
 
 // namespace is that of the task's workflow.

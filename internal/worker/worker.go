@@ -19,6 +19,7 @@ import (
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/executor"
 	"github.com/regie-dev/regie/internal/expr"
+	"github.com/regie-dev/regie/internal/large"
 	"github.com/regie-dev/regie/internal/mock"
 	"github.com/regie-dev/regie/internal/runtime/clock"
 	"github.com/regie-dev/regie/internal/secret"
@@ -59,6 +60,9 @@ type Config struct {
 	OpenLog func(t *engine.Task) (Log, error)
 	// Blobs keep artifacts. Nil: attempts that have any fail.
 	Blobs blob.Store
+	// Large keeps large results, and reads large inputs. Nil: results are recorded
+	// as they are, however large.
+	Large *large.Store
 	Clock clock.Clock
 	// Capacity is how many attempts of each class run at once.
 	Capacity match.Capacity
@@ -130,9 +134,8 @@ type attempt struct {
 	left bool
 }
 
-// MaxResultBytes is the largest result of an attempt, as JSON: with what else a
-// run does at the same time it has to fit into a record of the store.
-const MaxResultBytes = 32 << 20
+// MaxResultBytes is the largest result of an attempt, as JSON.
+const MaxResultBytes = executor.MaxOutputBytes
 
 // errKilled is the cause with which the context of a stopped attempt ends.
 var errKilled = errors.New("told to stop")
@@ -359,16 +362,37 @@ func (w *Worker) real(ctx context.Context, a *attempt, t *engine.Task, again boo
 		w.tellStarted(a.ref)
 		out = w.call(ctx, w.cfg.Connectors[t.Uses], t, s)
 	}
-	return bounded(s.mask(replied(t, out)))
+	return w.putAway(t, bounded(s.mask(replied(t, out))))
+}
+
+// putAway keeps what is large in an outcome where it does not have to lie in an
+// event. A success whose result cannot be kept is a failure.
+func (w *Worker) putAway(t *engine.Task, o engine.TaskOutcome) engine.TaskOutcome {
+	if w.cfg.Large == nil {
+		return o
+	}
+	kept, err := w.cfg.Large.Keep(t.Run, o.Output)
+	if err == nil {
+		o.Output = kept
+	} else {
+		o.Kind, o.Output = engine.OutcomeFailed, value.Undefined
+		o.Error = &engine.Error{Name: "result_not_kept", Message: "the result cannot be kept: " + err.Error()}
+	}
+	if o.Error == nil {
+		return o
+	}
+	e := *o.Error
+	if e.Details, err = w.cfg.Large.Keep(t.Run, e.Details); err != nil {
+		e.Details = value.Undefined
+		e.Message += " (its details cannot be kept: " + err.Error() + ")"
+	}
+	o.Error = &e
+	return o
 }
 
 // bounded fails an attempt whose result is too large to be recorded.
 func bounded(o engine.TaskOutcome) engine.TaskOutcome {
-	// No character takes more than six bytes in JSON.
-	if o.Output.Size() <= MaxResultBytes/6 {
-		return o
-	}
-	n := len(o.Output.Append(nil))
+	n := o.Output.JSONSize()
 	if n <= MaxResultBytes {
 		return o
 	}

@@ -260,7 +260,7 @@ type Map struct {
 	Reader *Reader `json:"reader,omitempty"`
 	// Select makes an item's value.
 	Select *Data `json:"select,omitempty"`
-	// MaxParallel bounds the frames that are open at once; nil or 0: no bound.
+	// MaxParallel bounds the frames that are open at once; nil or 0: 1,000.
 	MaxParallel *Data  `json:"max_parallel,omitempty"`
 	Rule        Rule   `json:"rule,omitzero"`
 	Gather      Gather `json:"gather"`
@@ -347,9 +347,6 @@ const (
 	// user, at and comment; a rejection is the engine's error "approval_rejected".
 	EventApproval = "approval"
 )
-
-// MaxSignalName is the longest name of a signal, in bytes.
-const MaxSignalName = 200
 
 // EventWait is a wait for something that happens outside the run.
 type EventWait struct {

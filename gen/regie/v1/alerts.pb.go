@@ -27,9 +27,9 @@ type Alert struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Namespace string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Cause     string                 `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"` // failed, late or missed
-	Workflow  string                 `protobuf:"bytes,4,opt,name=workflow,proto3" json:"workflow,omitempty"`
-	Run       string                 `protobuf:"bytes,5,opt,name=run,proto3" json:"run,omitempty"` // the latest run with this cause
+	Cause     string                 `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`       // failed, late, missed, approval or breaker_open
+	Workflow  string                 `protobuf:"bytes,4,opt,name=workflow,proto3" json:"workflow,omitempty"` // empty if it is about a connection
+	Run       string                 `protobuf:"bytes,5,opt,name=run,proto3" json:"run,omitempty"`           // the latest run with this cause
 	Text      string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
 	State     string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"` // open, acknowledged or closed
 	Owner     string                 `protobuf:"bytes,8,opt,name=owner,proto3" json:"owner,omitempty"`
@@ -40,7 +40,8 @@ type Alert struct {
 	Count          uint32   `protobuf:"varint,12,opt,name=count,proto3" json:"count,omitempty"`
 	AcknowledgedBy string   `protobuf:"bytes,13,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
 	Silenced       bool     `protobuf:"varint,14,opt,name=silenced,proto3" json:"silenced,omitempty"`
-	Runs           []string `protobuf:"bytes,15,rep,name=runs,proto3" json:"runs,omitempty"` // the latest ones, newest first
+	Runs           []string `protobuf:"bytes,15,rep,name=runs,proto3" json:"runs,omitempty"`             // the latest ones, newest first
+	Connection     string   `protobuf:"bytes,16,opt,name=connection,proto3" json:"connection,omitempty"` // whose circuit breaker opened; such an alert has no workflow and no run
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -178,6 +179,13 @@ func (x *Alert) GetRuns() []string {
 		return x.Runs
 	}
 	return nil
+}
+
+func (x *Alert) GetConnection() string {
+	if x != nil {
+		return x.Connection
+	}
+	return ""
 }
 
 type AlertNote struct {
@@ -722,7 +730,7 @@ type Silence struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Namespace     string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Workflow      string                 `protobuf:"bytes,3,opt,name=workflow,proto3" json:"workflow,omitempty"` // a glob; empty: all
+	Workflow      string                 `protobuf:"bytes,3,opt,name=workflow,proto3" json:"workflow,omitempty"` // a glob; empty: all, and connections
 	Cause         string                 `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`       // empty: all
 	Until         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"`
 	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1158,7 +1166,7 @@ var File_regie_v1_alerts_proto protoreflect.FileDescriptor
 
 const file_regie_v1_alerts_proto_rawDesc = "" +
 	"\n" +
-	"\x15regie/v1/alerts.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\"\xd5\x03\n" +
+	"\x15regie/v1/alerts.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\"\xf5\x03\n" +
 	"\x05Alert\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x14\n" +
@@ -1176,7 +1184,10 @@ const file_regie_v1_alerts_proto_rawDesc = "" +
 	"\x05count\x18\f \x01(\rR\x05count\x12'\n" +
 	"\x0facknowledged_by\x18\r \x01(\tR\x0eacknowledgedBy\x12\x1a\n" +
 	"\bsilenced\x18\x0e \x01(\bR\bsilenced\x12\x12\n" +
-	"\x04runs\x18\x0f \x03(\tR\x04runs\"a\n" +
+	"\x04runs\x18\x0f \x03(\tR\x04runs\x12\x1e\n" +
+	"\n" +
+	"connection\x18\x10 \x01(\tR\n" +
+	"connection\"a\n" +
 	"\tAlertNote\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x12\n" +

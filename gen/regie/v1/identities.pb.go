@@ -359,8 +359,10 @@ type Namespace struct {
 	// Namespaces whose runs may start runs here, and wait for them.
 	Callers []string `protobuf:"bytes,9,rep,name=callers,proto3" json:"callers,omitempty"`
 	// Quotas: runs that have begun and not ended, and attempts at once; 0: no bound.
-	MaxRuns       uint32 `protobuf:"varint,10,opt,name=max_runs,json=maxRuns,proto3" json:"max_runs,omitempty"`
-	MaxSteps      uint32 `protobuf:"varint,11,opt,name=max_steps,json=maxSteps,proto3" json:"max_steps,omitempty"`
+	MaxRuns  uint32 `protobuf:"varint,10,opt,name=max_runs,json=maxRuns,proto3" json:"max_runs,omitempty"`
+	MaxSteps uint32 `protobuf:"varint,11,opt,name=max_steps,json=maxSteps,proto3" json:"max_steps,omitempty"`
+	// Who holds it as a whole; absent: nobody. In lists only.
+	Held          *NamespaceHold `protobuf:"bytes,12,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -472,6 +474,74 @@ func (x *Namespace) GetMaxSteps() uint32 {
 	return 0
 }
 
+func (x *Namespace) GetHeld() *NamespaceHold {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+// A namespace is held: nothing begins in it.
+type NamespaceHold struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Actor         string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NamespaceHold) Reset() {
+	*x = NamespaceHold{}
+	mi := &file_regie_v1_identities_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NamespaceHold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NamespaceHold) ProtoMessage() {}
+
+func (x *NamespaceHold) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_identities_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NamespaceHold.ProtoReflect.Descriptor instead.
+func (*NamespaceHold) Descriptor() ([]byte, []int) {
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *NamespaceHold) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *NamespaceHold) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *NamespaceHold) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 // How long what runs have left is kept, each from the end of the run on, as a
 // length of time such as 90d; empty: for ever. What is too old goes within an hour.
 type Retention struct {
@@ -485,14 +555,17 @@ type Retention struct {
 	KeepLogs string `protobuf:"bytes,3,opt,name=keep_logs,json=keepLogs,proto3" json:"keep_logs,omitempty"`
 	// How many runs of each workflow are kept, the newest, however old they are:
 	// the runs, not their data and logs. Absent: 1; at most 1000.
-	KeepLast      *uint32 `protobuf:"varint,4,opt,name=keep_last,json=keepLast,proto3,oneof" json:"keep_last,omitempty"`
+	KeepLast *uint32 `protobuf:"varint,4,opt,name=keep_last,json=keepLast,proto3,oneof" json:"keep_last,omitempty"`
+	// Runs are copied into the archive of the server before anything of them goes.
+	// A server without an archive refuses it.
+	Archive       bool `protobuf:"varint,5,opt,name=archive,proto3" json:"archive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Retention) Reset() {
 	*x = Retention{}
-	mi := &file_regie_v1_identities_proto_msgTypes[5]
+	mi := &file_regie_v1_identities_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +577,7 @@ func (x *Retention) String() string {
 func (*Retention) ProtoMessage() {}
 
 func (x *Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[5]
+	mi := &file_regie_v1_identities_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +590,7 @@ func (x *Retention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retention.ProtoReflect.Descriptor instead.
 func (*Retention) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{5}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Retention) GetKeepRuns() string {
@@ -548,6 +621,13 @@ func (x *Retention) GetKeepLast() uint32 {
 	return 0
 }
 
+func (x *Retention) GetArchive() bool {
+	if x != nil {
+		return x.Archive
+	}
+	return false
+}
+
 type LoginRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	User     string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
@@ -560,7 +640,7 @@ type LoginRequest struct {
 
 func (x *LoginRequest) Reset() {
 	*x = LoginRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[6]
+	mi := &file_regie_v1_identities_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +652,7 @@ func (x *LoginRequest) String() string {
 func (*LoginRequest) ProtoMessage() {}
 
 func (x *LoginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[6]
+	mi := &file_regie_v1_identities_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +665,7 @@ func (x *LoginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginRequest.ProtoReflect.Descriptor instead.
 func (*LoginRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{6}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LoginRequest) GetUser() string {
@@ -622,7 +702,7 @@ type LoginResponse struct {
 
 func (x *LoginResponse) Reset() {
 	*x = LoginResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[7]
+	mi := &file_regie_v1_identities_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +714,7 @@ func (x *LoginResponse) String() string {
 func (*LoginResponse) ProtoMessage() {}
 
 func (x *LoginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[7]
+	mi := &file_regie_v1_identities_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +727,7 @@ func (x *LoginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginResponse.ProtoReflect.Descriptor instead.
 func (*LoginResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{7}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LoginResponse) GetUser() string {
@@ -687,7 +767,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[8]
+	mi := &file_regie_v1_identities_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +779,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[8]
+	mi := &file_regie_v1_identities_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +792,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{8}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LogoutRequest) GetEverywhere() bool {
@@ -730,7 +810,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[9]
+	mi := &file_regie_v1_identities_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -742,7 +822,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[9]
+	mi := &file_regie_v1_identities_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -755,7 +835,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{9}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{10}
 }
 
 type WhoAmIRequest struct {
@@ -766,7 +846,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[10]
+	mi := &file_regie_v1_identities_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +858,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[10]
+	mi := &file_regie_v1_identities_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +871,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{10}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{11}
 }
 
 type WhoAmIResponse struct {
@@ -807,7 +887,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[11]
+	mi := &file_regie_v1_identities_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +899,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[11]
+	mi := &file_regie_v1_identities_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +912,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{11}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WhoAmIResponse) GetUser() string {
@@ -880,7 +960,7 @@ type ChangePasswordRequest struct {
 
 func (x *ChangePasswordRequest) Reset() {
 	*x = ChangePasswordRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[12]
+	mi := &file_regie_v1_identities_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +972,7 @@ func (x *ChangePasswordRequest) String() string {
 func (*ChangePasswordRequest) ProtoMessage() {}
 
 func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[12]
+	mi := &file_regie_v1_identities_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +985,7 @@ func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordRequest.ProtoReflect.Descriptor instead.
 func (*ChangePasswordRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{12}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChangePasswordRequest) GetOldPassword() string {
@@ -931,7 +1011,7 @@ type ChangePasswordResponse struct {
 
 func (x *ChangePasswordResponse) Reset() {
 	*x = ChangePasswordResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[13]
+	mi := &file_regie_v1_identities_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1023,7 @@ func (x *ChangePasswordResponse) String() string {
 func (*ChangePasswordResponse) ProtoMessage() {}
 
 func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[13]
+	mi := &file_regie_v1_identities_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1036,7 @@ func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordResponse.ProtoReflect.Descriptor instead.
 func (*ChangePasswordResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{13}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangePasswordResponse) GetPosition() uint64 {
@@ -976,7 +1056,7 @@ type ListUsersRequest struct {
 
 func (x *ListUsersRequest) Reset() {
 	*x = ListUsersRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[14]
+	mi := &file_regie_v1_identities_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1068,7 @@ func (x *ListUsersRequest) String() string {
 func (*ListUsersRequest) ProtoMessage() {}
 
 func (x *ListUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[14]
+	mi := &file_regie_v1_identities_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1081,7 @@ func (x *ListUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsersRequest.ProtoReflect.Descriptor instead.
 func (*ListUsersRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{14}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListUsersRequest) GetPageSize() int32 {
@@ -1028,7 +1108,7 @@ type ListUsersResponse struct {
 
 func (x *ListUsersResponse) Reset() {
 	*x = ListUsersResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[15]
+	mi := &file_regie_v1_identities_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1120,7 @@ func (x *ListUsersResponse) String() string {
 func (*ListUsersResponse) ProtoMessage() {}
 
 func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[15]
+	mi := &file_regie_v1_identities_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1133,7 @@ func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
 func (*ListUsersResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{15}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListUsersResponse) GetUsers() []*User {
@@ -1083,7 +1163,7 @@ type CreateUserRequest struct {
 
 func (x *CreateUserRequest) Reset() {
 	*x = CreateUserRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[16]
+	mi := &file_regie_v1_identities_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1175,7 @@ func (x *CreateUserRequest) String() string {
 func (*CreateUserRequest) ProtoMessage() {}
 
 func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[16]
+	mi := &file_regie_v1_identities_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1108,7 +1188,7 @@ func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserRequest.ProtoReflect.Descriptor instead.
 func (*CreateUserRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{16}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateUserRequest) GetName() string {
@@ -1156,7 +1236,7 @@ type CreateUserResponse struct {
 
 func (x *CreateUserResponse) Reset() {
 	*x = CreateUserResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[17]
+	mi := &file_regie_v1_identities_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1248,7 @@ func (x *CreateUserResponse) String() string {
 func (*CreateUserResponse) ProtoMessage() {}
 
 func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[17]
+	mi := &file_regie_v1_identities_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1261,7 @@ func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserResponse.ProtoReflect.Descriptor instead.
 func (*CreateUserResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{17}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateUserResponse) GetUser() *User {
@@ -1210,7 +1290,7 @@ type UpdateUserRequest struct {
 
 func (x *UpdateUserRequest) Reset() {
 	*x = UpdateUserRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[18]
+	mi := &file_regie_v1_identities_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1302,7 @@ func (x *UpdateUserRequest) String() string {
 func (*UpdateUserRequest) ProtoMessage() {}
 
 func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[18]
+	mi := &file_regie_v1_identities_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1315,7 @@ func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{18}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UpdateUserRequest) GetName() string {
@@ -1276,7 +1356,7 @@ type UpdateUserResponse struct {
 
 func (x *UpdateUserResponse) Reset() {
 	*x = UpdateUserResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[19]
+	mi := &file_regie_v1_identities_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1368,7 @@ func (x *UpdateUserResponse) String() string {
 func (*UpdateUserResponse) ProtoMessage() {}
 
 func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[19]
+	mi := &file_regie_v1_identities_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1381,7 @@ func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserResponse.ProtoReflect.Descriptor instead.
 func (*UpdateUserResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{19}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UpdateUserResponse) GetUser() *User {
@@ -1327,7 +1407,7 @@ type DeleteUserRequest struct {
 
 func (x *DeleteUserRequest) Reset() {
 	*x = DeleteUserRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[20]
+	mi := &file_regie_v1_identities_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1419,7 @@ func (x *DeleteUserRequest) String() string {
 func (*DeleteUserRequest) ProtoMessage() {}
 
 func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[20]
+	mi := &file_regie_v1_identities_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1432,7 @@ func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUserRequest.ProtoReflect.Descriptor instead.
 func (*DeleteUserRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{20}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeleteUserRequest) GetName() string {
@@ -1371,7 +1451,7 @@ type DeleteUserResponse struct {
 
 func (x *DeleteUserResponse) Reset() {
 	*x = DeleteUserResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[21]
+	mi := &file_regie_v1_identities_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1383,7 +1463,7 @@ func (x *DeleteUserResponse) String() string {
 func (*DeleteUserResponse) ProtoMessage() {}
 
 func (x *DeleteUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[21]
+	mi := &file_regie_v1_identities_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1396,7 +1476,7 @@ func (x *DeleteUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUserResponse.ProtoReflect.Descriptor instead.
 func (*DeleteUserResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{21}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeleteUserResponse) GetPosition() uint64 {
@@ -1416,7 +1496,7 @@ type ListGroupsRequest struct {
 
 func (x *ListGroupsRequest) Reset() {
 	*x = ListGroupsRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[22]
+	mi := &file_regie_v1_identities_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1428,7 +1508,7 @@ func (x *ListGroupsRequest) String() string {
 func (*ListGroupsRequest) ProtoMessage() {}
 
 func (x *ListGroupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[22]
+	mi := &file_regie_v1_identities_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1441,7 +1521,7 @@ func (x *ListGroupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGroupsRequest.ProtoReflect.Descriptor instead.
 func (*ListGroupsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{22}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListGroupsRequest) GetPageSize() int32 {
@@ -1468,7 +1548,7 @@ type ListGroupsResponse struct {
 
 func (x *ListGroupsResponse) Reset() {
 	*x = ListGroupsResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[23]
+	mi := &file_regie_v1_identities_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1560,7 @@ func (x *ListGroupsResponse) String() string {
 func (*ListGroupsResponse) ProtoMessage() {}
 
 func (x *ListGroupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[23]
+	mi := &file_regie_v1_identities_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1573,7 @@ func (x *ListGroupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGroupsResponse.ProtoReflect.Descriptor instead.
 func (*ListGroupsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListGroupsResponse) GetGroups() []*Group {
@@ -1521,7 +1601,7 @@ type PutGroupRequest struct {
 
 func (x *PutGroupRequest) Reset() {
 	*x = PutGroupRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[24]
+	mi := &file_regie_v1_identities_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1613,7 @@ func (x *PutGroupRequest) String() string {
 func (*PutGroupRequest) ProtoMessage() {}
 
 func (x *PutGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[24]
+	mi := &file_regie_v1_identities_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1626,7 @@ func (x *PutGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutGroupRequest.ProtoReflect.Descriptor instead.
 func (*PutGroupRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PutGroupRequest) GetName() string {
@@ -1580,7 +1660,7 @@ type PutGroupResponse struct {
 
 func (x *PutGroupResponse) Reset() {
 	*x = PutGroupResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[25]
+	mi := &file_regie_v1_identities_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1672,7 @@ func (x *PutGroupResponse) String() string {
 func (*PutGroupResponse) ProtoMessage() {}
 
 func (x *PutGroupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[25]
+	mi := &file_regie_v1_identities_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1685,7 @@ func (x *PutGroupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutGroupResponse.ProtoReflect.Descriptor instead.
 func (*PutGroupResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PutGroupResponse) GetGroup() *Group {
@@ -1631,7 +1711,7 @@ type DeleteGroupRequest struct {
 
 func (x *DeleteGroupRequest) Reset() {
 	*x = DeleteGroupRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[26]
+	mi := &file_regie_v1_identities_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +1723,7 @@ func (x *DeleteGroupRequest) String() string {
 func (*DeleteGroupRequest) ProtoMessage() {}
 
 func (x *DeleteGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[26]
+	mi := &file_regie_v1_identities_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +1736,7 @@ func (x *DeleteGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteGroupRequest.ProtoReflect.Descriptor instead.
 func (*DeleteGroupRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeleteGroupRequest) GetName() string {
@@ -1675,7 +1755,7 @@ type DeleteGroupResponse struct {
 
 func (x *DeleteGroupResponse) Reset() {
 	*x = DeleteGroupResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[27]
+	mi := &file_regie_v1_identities_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1767,7 @@ func (x *DeleteGroupResponse) String() string {
 func (*DeleteGroupResponse) ProtoMessage() {}
 
 func (x *DeleteGroupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[27]
+	mi := &file_regie_v1_identities_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1780,7 @@ func (x *DeleteGroupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteGroupResponse.ProtoReflect.Descriptor instead.
 func (*DeleteGroupResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DeleteGroupResponse) GetPosition() uint64 {
@@ -1721,7 +1801,7 @@ type SetGrantRequest struct {
 
 func (x *SetGrantRequest) Reset() {
 	*x = SetGrantRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[28]
+	mi := &file_regie_v1_identities_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1813,7 @@ func (x *SetGrantRequest) String() string {
 func (*SetGrantRequest) ProtoMessage() {}
 
 func (x *SetGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[28]
+	mi := &file_regie_v1_identities_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1826,7 @@ func (x *SetGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetGrantRequest.ProtoReflect.Descriptor instead.
 func (*SetGrantRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetGrantRequest) GetSubject() string {
@@ -1780,7 +1860,7 @@ type SetGrantResponse struct {
 
 func (x *SetGrantResponse) Reset() {
 	*x = SetGrantResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[29]
+	mi := &file_regie_v1_identities_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +1872,7 @@ func (x *SetGrantResponse) String() string {
 func (*SetGrantResponse) ProtoMessage() {}
 
 func (x *SetGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[29]
+	mi := &file_regie_v1_identities_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1885,7 @@ func (x *SetGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetGrantResponse.ProtoReflect.Descriptor instead.
 func (*SetGrantResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SetGrantResponse) GetGrants() []*Grant {
@@ -1833,7 +1913,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[30]
+	mi := &file_regie_v1_identities_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1845,7 +1925,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[30]
+	mi := &file_regie_v1_identities_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1858,7 +1938,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListTokensRequest) GetUser() string {
@@ -1892,7 +1972,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[31]
+	mi := &file_regie_v1_identities_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1904,7 +1984,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[31]
+	mi := &file_regie_v1_identities_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1917,7 +1997,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListTokensResponse) GetTokens() []*Token {
@@ -1948,7 +2028,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[32]
+	mi := &file_regie_v1_identities_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1960,7 +2040,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[32]
+	mi := &file_regie_v1_identities_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1973,7 +2053,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CreateTokenRequest) GetName() string {
@@ -2030,7 +2110,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[33]
+	mi := &file_regie_v1_identities_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2122,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[33]
+	mi := &file_regie_v1_identities_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2135,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CreateTokenResponse) GetToken() *Token {
@@ -2088,7 +2168,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[34]
+	mi := &file_regie_v1_identities_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2180,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[34]
+	mi := &file_regie_v1_identities_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2193,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{34}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -2132,7 +2212,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[35]
+	mi := &file_regie_v1_identities_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2144,7 +2224,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[35]
+	mi := &file_regie_v1_identities_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2157,7 +2237,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{35}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RevokeTokenResponse) GetPosition() uint64 {
@@ -2178,7 +2258,7 @@ type ListNamespacesRequest struct {
 
 func (x *ListNamespacesRequest) Reset() {
 	*x = ListNamespacesRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[36]
+	mi := &file_regie_v1_identities_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2270,7 @@ func (x *ListNamespacesRequest) String() string {
 func (*ListNamespacesRequest) ProtoMessage() {}
 
 func (x *ListNamespacesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[36]
+	mi := &file_regie_v1_identities_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2283,7 @@ func (x *ListNamespacesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNamespacesRequest.ProtoReflect.Descriptor instead.
 func (*ListNamespacesRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{36}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListNamespacesRequest) GetPageSize() int32 {
@@ -2237,7 +2317,7 @@ type ListNamespacesResponse struct {
 
 func (x *ListNamespacesResponse) Reset() {
 	*x = ListNamespacesResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[37]
+	mi := &file_regie_v1_identities_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2249,7 +2329,7 @@ func (x *ListNamespacesResponse) String() string {
 func (*ListNamespacesResponse) ProtoMessage() {}
 
 func (x *ListNamespacesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[37]
+	mi := &file_regie_v1_identities_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2262,7 +2342,7 @@ func (x *ListNamespacesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNamespacesResponse.ProtoReflect.Descriptor instead.
 func (*ListNamespacesResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{37}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListNamespacesResponse) GetNamespaces() []*Namespace {
@@ -2297,7 +2377,7 @@ type PutNamespaceRequest struct {
 
 func (x *PutNamespaceRequest) Reset() {
 	*x = PutNamespaceRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[38]
+	mi := &file_regie_v1_identities_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2309,7 +2389,7 @@ func (x *PutNamespaceRequest) String() string {
 func (*PutNamespaceRequest) ProtoMessage() {}
 
 func (x *PutNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[38]
+	mi := &file_regie_v1_identities_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2322,7 +2402,7 @@ func (x *PutNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*PutNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{38}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PutNamespaceRequest) GetName() string {
@@ -2405,7 +2485,7 @@ type PutNamespaceResponse struct {
 
 func (x *PutNamespaceResponse) Reset() {
 	*x = PutNamespaceResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[39]
+	mi := &file_regie_v1_identities_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2417,7 +2497,7 @@ func (x *PutNamespaceResponse) String() string {
 func (*PutNamespaceResponse) ProtoMessage() {}
 
 func (x *PutNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[39]
+	mi := &file_regie_v1_identities_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2430,7 +2510,7 @@ func (x *PutNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*PutNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{39}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PutNamespaceResponse) GetNamespace() *Namespace {
@@ -2456,7 +2536,7 @@ type DeleteNamespaceRequest struct {
 
 func (x *DeleteNamespaceRequest) Reset() {
 	*x = DeleteNamespaceRequest{}
-	mi := &file_regie_v1_identities_proto_msgTypes[40]
+	mi := &file_regie_v1_identities_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2468,7 +2548,7 @@ func (x *DeleteNamespaceRequest) String() string {
 func (*DeleteNamespaceRequest) ProtoMessage() {}
 
 func (x *DeleteNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[40]
+	mi := &file_regie_v1_identities_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2481,7 +2561,7 @@ func (x *DeleteNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*DeleteNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{40}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *DeleteNamespaceRequest) GetName() string {
@@ -2500,7 +2580,7 @@ type DeleteNamespaceResponse struct {
 
 func (x *DeleteNamespaceResponse) Reset() {
 	*x = DeleteNamespaceResponse{}
-	mi := &file_regie_v1_identities_proto_msgTypes[41]
+	mi := &file_regie_v1_identities_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2592,7 @@ func (x *DeleteNamespaceResponse) String() string {
 func (*DeleteNamespaceResponse) ProtoMessage() {}
 
 func (x *DeleteNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_identities_proto_msgTypes[41]
+	mi := &file_regie_v1_identities_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2525,7 +2605,7 @@ func (x *DeleteNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*DeleteNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_identities_proto_rawDescGZIP(), []int{41}
+	return file_regie_v1_identities_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DeleteNamespaceResponse) GetPosition() uint64 {
@@ -2569,7 +2649,7 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n" +
 	"\flast_used_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastUsedAt\"\xb4\x03\n" +
+	"lastUsedAt\"\xe1\x03\n" +
 	"\tNamespace\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x121\n" +
@@ -2582,15 +2662,21 @@ const file_regie_v1_identities_proto_rawDesc = "" +
 	"\acallers\x18\t \x03(\tR\acallers\x12\x19\n" +
 	"\bmax_runs\x18\n" +
 	" \x01(\rR\amaxRuns\x12\x1b\n" +
-	"\tmax_steps\x18\v \x01(\rR\bmaxSteps\x1a7\n" +
+	"\tmax_steps\x18\v \x01(\rR\bmaxSteps\x12+\n" +
+	"\x04held\x18\f \x01(\v2\x17.regie.v1.NamespaceHoldR\x04held\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9a\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"o\n" +
+	"\rNamespaceHold\x12\x14\n" +
+	"\x05actor\x18\x01 \x01(\tR\x05actor\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xb4\x01\n" +
 	"\tRetention\x12\x1b\n" +
 	"\tkeep_runs\x18\x01 \x01(\tR\bkeepRuns\x12#\n" +
 	"\rkeep_payloads\x18\x02 \x01(\tR\fkeepPayloads\x12\x1b\n" +
 	"\tkeep_logs\x18\x03 \x01(\tR\bkeepLogs\x12 \n" +
-	"\tkeep_last\x18\x04 \x01(\rH\x00R\bkeepLast\x88\x01\x01B\f\n" +
+	"\tkeep_last\x18\x04 \x01(\rH\x00R\bkeepLast\x88\x01\x01\x12\x18\n" +
+	"\aarchive\x18\x05 \x01(\bR\aarchiveB\f\n" +
 	"\n" +
 	"_keep_last\"]\n" +
 	"\fLoginRequest\x12\x12\n" +
@@ -2777,126 +2863,129 @@ func file_regie_v1_identities_proto_rawDescGZIP() []byte {
 	return file_regie_v1_identities_proto_rawDescData
 }
 
-var file_regie_v1_identities_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_regie_v1_identities_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_regie_v1_identities_proto_goTypes = []any{
 	(*Grant)(nil),                   // 0: regie.v1.Grant
 	(*User)(nil),                    // 1: regie.v1.User
 	(*Group)(nil),                   // 2: regie.v1.Group
 	(*Token)(nil),                   // 3: regie.v1.Token
 	(*Namespace)(nil),               // 4: regie.v1.Namespace
-	(*Retention)(nil),               // 5: regie.v1.Retention
-	(*LoginRequest)(nil),            // 6: regie.v1.LoginRequest
-	(*LoginResponse)(nil),           // 7: regie.v1.LoginResponse
-	(*LogoutRequest)(nil),           // 8: regie.v1.LogoutRequest
-	(*LogoutResponse)(nil),          // 9: regie.v1.LogoutResponse
-	(*WhoAmIRequest)(nil),           // 10: regie.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),          // 11: regie.v1.WhoAmIResponse
-	(*ChangePasswordRequest)(nil),   // 12: regie.v1.ChangePasswordRequest
-	(*ChangePasswordResponse)(nil),  // 13: regie.v1.ChangePasswordResponse
-	(*ListUsersRequest)(nil),        // 14: regie.v1.ListUsersRequest
-	(*ListUsersResponse)(nil),       // 15: regie.v1.ListUsersResponse
-	(*CreateUserRequest)(nil),       // 16: regie.v1.CreateUserRequest
-	(*CreateUserResponse)(nil),      // 17: regie.v1.CreateUserResponse
-	(*UpdateUserRequest)(nil),       // 18: regie.v1.UpdateUserRequest
-	(*UpdateUserResponse)(nil),      // 19: regie.v1.UpdateUserResponse
-	(*DeleteUserRequest)(nil),       // 20: regie.v1.DeleteUserRequest
-	(*DeleteUserResponse)(nil),      // 21: regie.v1.DeleteUserResponse
-	(*ListGroupsRequest)(nil),       // 22: regie.v1.ListGroupsRequest
-	(*ListGroupsResponse)(nil),      // 23: regie.v1.ListGroupsResponse
-	(*PutGroupRequest)(nil),         // 24: regie.v1.PutGroupRequest
-	(*PutGroupResponse)(nil),        // 25: regie.v1.PutGroupResponse
-	(*DeleteGroupRequest)(nil),      // 26: regie.v1.DeleteGroupRequest
-	(*DeleteGroupResponse)(nil),     // 27: regie.v1.DeleteGroupResponse
-	(*SetGrantRequest)(nil),         // 28: regie.v1.SetGrantRequest
-	(*SetGrantResponse)(nil),        // 29: regie.v1.SetGrantResponse
-	(*ListTokensRequest)(nil),       // 30: regie.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),      // 31: regie.v1.ListTokensResponse
-	(*CreateTokenRequest)(nil),      // 32: regie.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),     // 33: regie.v1.CreateTokenResponse
-	(*RevokeTokenRequest)(nil),      // 34: regie.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),     // 35: regie.v1.RevokeTokenResponse
-	(*ListNamespacesRequest)(nil),   // 36: regie.v1.ListNamespacesRequest
-	(*ListNamespacesResponse)(nil),  // 37: regie.v1.ListNamespacesResponse
-	(*PutNamespaceRequest)(nil),     // 38: regie.v1.PutNamespaceRequest
-	(*PutNamespaceResponse)(nil),    // 39: regie.v1.PutNamespaceResponse
-	(*DeleteNamespaceRequest)(nil),  // 40: regie.v1.DeleteNamespaceRequest
-	(*DeleteNamespaceResponse)(nil), // 41: regie.v1.DeleteNamespaceResponse
-	nil,                             // 42: regie.v1.Namespace.VarsEntry
-	nil,                             // 43: regie.v1.PutNamespaceRequest.VarsEntry
-	(*timestamppb.Timestamp)(nil),   // 44: google.protobuf.Timestamp
+	(*NamespaceHold)(nil),           // 5: regie.v1.NamespaceHold
+	(*Retention)(nil),               // 6: regie.v1.Retention
+	(*LoginRequest)(nil),            // 7: regie.v1.LoginRequest
+	(*LoginResponse)(nil),           // 8: regie.v1.LoginResponse
+	(*LogoutRequest)(nil),           // 9: regie.v1.LogoutRequest
+	(*LogoutResponse)(nil),          // 10: regie.v1.LogoutResponse
+	(*WhoAmIRequest)(nil),           // 11: regie.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),          // 12: regie.v1.WhoAmIResponse
+	(*ChangePasswordRequest)(nil),   // 13: regie.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),  // 14: regie.v1.ChangePasswordResponse
+	(*ListUsersRequest)(nil),        // 15: regie.v1.ListUsersRequest
+	(*ListUsersResponse)(nil),       // 16: regie.v1.ListUsersResponse
+	(*CreateUserRequest)(nil),       // 17: regie.v1.CreateUserRequest
+	(*CreateUserResponse)(nil),      // 18: regie.v1.CreateUserResponse
+	(*UpdateUserRequest)(nil),       // 19: regie.v1.UpdateUserRequest
+	(*UpdateUserResponse)(nil),      // 20: regie.v1.UpdateUserResponse
+	(*DeleteUserRequest)(nil),       // 21: regie.v1.DeleteUserRequest
+	(*DeleteUserResponse)(nil),      // 22: regie.v1.DeleteUserResponse
+	(*ListGroupsRequest)(nil),       // 23: regie.v1.ListGroupsRequest
+	(*ListGroupsResponse)(nil),      // 24: regie.v1.ListGroupsResponse
+	(*PutGroupRequest)(nil),         // 25: regie.v1.PutGroupRequest
+	(*PutGroupResponse)(nil),        // 26: regie.v1.PutGroupResponse
+	(*DeleteGroupRequest)(nil),      // 27: regie.v1.DeleteGroupRequest
+	(*DeleteGroupResponse)(nil),     // 28: regie.v1.DeleteGroupResponse
+	(*SetGrantRequest)(nil),         // 29: regie.v1.SetGrantRequest
+	(*SetGrantResponse)(nil),        // 30: regie.v1.SetGrantResponse
+	(*ListTokensRequest)(nil),       // 31: regie.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),      // 32: regie.v1.ListTokensResponse
+	(*CreateTokenRequest)(nil),      // 33: regie.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),     // 34: regie.v1.CreateTokenResponse
+	(*RevokeTokenRequest)(nil),      // 35: regie.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),     // 36: regie.v1.RevokeTokenResponse
+	(*ListNamespacesRequest)(nil),   // 37: regie.v1.ListNamespacesRequest
+	(*ListNamespacesResponse)(nil),  // 38: regie.v1.ListNamespacesResponse
+	(*PutNamespaceRequest)(nil),     // 39: regie.v1.PutNamespaceRequest
+	(*PutNamespaceResponse)(nil),    // 40: regie.v1.PutNamespaceResponse
+	(*DeleteNamespaceRequest)(nil),  // 41: regie.v1.DeleteNamespaceRequest
+	(*DeleteNamespaceResponse)(nil), // 42: regie.v1.DeleteNamespaceResponse
+	nil,                             // 43: regie.v1.Namespace.VarsEntry
+	nil,                             // 44: regie.v1.PutNamespaceRequest.VarsEntry
+	(*timestamppb.Timestamp)(nil),   // 45: google.protobuf.Timestamp
 }
 var file_regie_v1_identities_proto_depIdxs = []int32{
 	0,  // 0: regie.v1.User.grants:type_name -> regie.v1.Grant
-	44, // 1: regie.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	44, // 2: regie.v1.User.last_login_at:type_name -> google.protobuf.Timestamp
+	45, // 1: regie.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	45, // 2: regie.v1.User.last_login_at:type_name -> google.protobuf.Timestamp
 	0,  // 3: regie.v1.Group.grants:type_name -> regie.v1.Grant
 	0,  // 4: regie.v1.Token.scopes:type_name -> regie.v1.Grant
-	44, // 5: regie.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	44, // 6: regie.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	44, // 7: regie.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	42, // 8: regie.v1.Namespace.vars:type_name -> regie.v1.Namespace.VarsEntry
-	5,  // 9: regie.v1.Namespace.retention:type_name -> regie.v1.Retention
-	44, // 10: regie.v1.LoginResponse.expires_at:type_name -> google.protobuf.Timestamp
-	3,  // 11: regie.v1.LoginResponse.token:type_name -> regie.v1.Token
-	0,  // 12: regie.v1.WhoAmIResponse.grants:type_name -> regie.v1.Grant
-	44, // 13: regie.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	1,  // 14: regie.v1.ListUsersResponse.users:type_name -> regie.v1.User
-	0,  // 15: regie.v1.CreateUserRequest.grants:type_name -> regie.v1.Grant
-	1,  // 16: regie.v1.CreateUserResponse.user:type_name -> regie.v1.User
-	1,  // 17: regie.v1.UpdateUserResponse.user:type_name -> regie.v1.User
-	2,  // 18: regie.v1.ListGroupsResponse.groups:type_name -> regie.v1.Group
-	2,  // 19: regie.v1.PutGroupResponse.group:type_name -> regie.v1.Group
-	0,  // 20: regie.v1.SetGrantRequest.grant:type_name -> regie.v1.Grant
-	0,  // 21: regie.v1.SetGrantResponse.grants:type_name -> regie.v1.Grant
-	3,  // 22: regie.v1.ListTokensResponse.tokens:type_name -> regie.v1.Token
-	0,  // 23: regie.v1.CreateTokenRequest.scopes:type_name -> regie.v1.Grant
-	44, // 24: regie.v1.CreateTokenRequest.expires_at:type_name -> google.protobuf.Timestamp
-	3,  // 25: regie.v1.CreateTokenResponse.token:type_name -> regie.v1.Token
-	4,  // 26: regie.v1.ListNamespacesResponse.namespaces:type_name -> regie.v1.Namespace
-	43, // 27: regie.v1.PutNamespaceRequest.vars:type_name -> regie.v1.PutNamespaceRequest.VarsEntry
-	5,  // 28: regie.v1.PutNamespaceRequest.retention:type_name -> regie.v1.Retention
-	4,  // 29: regie.v1.PutNamespaceResponse.namespace:type_name -> regie.v1.Namespace
-	6,  // 30: regie.v1.IdentityService.Login:input_type -> regie.v1.LoginRequest
-	8,  // 31: regie.v1.IdentityService.Logout:input_type -> regie.v1.LogoutRequest
-	10, // 32: regie.v1.IdentityService.WhoAmI:input_type -> regie.v1.WhoAmIRequest
-	12, // 33: regie.v1.IdentityService.ChangePassword:input_type -> regie.v1.ChangePasswordRequest
-	14, // 34: regie.v1.IdentityService.ListUsers:input_type -> regie.v1.ListUsersRequest
-	16, // 35: regie.v1.IdentityService.CreateUser:input_type -> regie.v1.CreateUserRequest
-	18, // 36: regie.v1.IdentityService.UpdateUser:input_type -> regie.v1.UpdateUserRequest
-	20, // 37: regie.v1.IdentityService.DeleteUser:input_type -> regie.v1.DeleteUserRequest
-	22, // 38: regie.v1.IdentityService.ListGroups:input_type -> regie.v1.ListGroupsRequest
-	24, // 39: regie.v1.IdentityService.PutGroup:input_type -> regie.v1.PutGroupRequest
-	26, // 40: regie.v1.IdentityService.DeleteGroup:input_type -> regie.v1.DeleteGroupRequest
-	28, // 41: regie.v1.IdentityService.SetGrant:input_type -> regie.v1.SetGrantRequest
-	30, // 42: regie.v1.IdentityService.ListTokens:input_type -> regie.v1.ListTokensRequest
-	32, // 43: regie.v1.IdentityService.CreateToken:input_type -> regie.v1.CreateTokenRequest
-	34, // 44: regie.v1.IdentityService.RevokeToken:input_type -> regie.v1.RevokeTokenRequest
-	36, // 45: regie.v1.IdentityService.ListNamespaces:input_type -> regie.v1.ListNamespacesRequest
-	38, // 46: regie.v1.IdentityService.PutNamespace:input_type -> regie.v1.PutNamespaceRequest
-	40, // 47: regie.v1.IdentityService.DeleteNamespace:input_type -> regie.v1.DeleteNamespaceRequest
-	7,  // 48: regie.v1.IdentityService.Login:output_type -> regie.v1.LoginResponse
-	9,  // 49: regie.v1.IdentityService.Logout:output_type -> regie.v1.LogoutResponse
-	11, // 50: regie.v1.IdentityService.WhoAmI:output_type -> regie.v1.WhoAmIResponse
-	13, // 51: regie.v1.IdentityService.ChangePassword:output_type -> regie.v1.ChangePasswordResponse
-	15, // 52: regie.v1.IdentityService.ListUsers:output_type -> regie.v1.ListUsersResponse
-	17, // 53: regie.v1.IdentityService.CreateUser:output_type -> regie.v1.CreateUserResponse
-	19, // 54: regie.v1.IdentityService.UpdateUser:output_type -> regie.v1.UpdateUserResponse
-	21, // 55: regie.v1.IdentityService.DeleteUser:output_type -> regie.v1.DeleteUserResponse
-	23, // 56: regie.v1.IdentityService.ListGroups:output_type -> regie.v1.ListGroupsResponse
-	25, // 57: regie.v1.IdentityService.PutGroup:output_type -> regie.v1.PutGroupResponse
-	27, // 58: regie.v1.IdentityService.DeleteGroup:output_type -> regie.v1.DeleteGroupResponse
-	29, // 59: regie.v1.IdentityService.SetGrant:output_type -> regie.v1.SetGrantResponse
-	31, // 60: regie.v1.IdentityService.ListTokens:output_type -> regie.v1.ListTokensResponse
-	33, // 61: regie.v1.IdentityService.CreateToken:output_type -> regie.v1.CreateTokenResponse
-	35, // 62: regie.v1.IdentityService.RevokeToken:output_type -> regie.v1.RevokeTokenResponse
-	37, // 63: regie.v1.IdentityService.ListNamespaces:output_type -> regie.v1.ListNamespacesResponse
-	39, // 64: regie.v1.IdentityService.PutNamespace:output_type -> regie.v1.PutNamespaceResponse
-	41, // 65: regie.v1.IdentityService.DeleteNamespace:output_type -> regie.v1.DeleteNamespaceResponse
-	48, // [48:66] is the sub-list for method output_type
-	30, // [30:48] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	45, // 5: regie.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	45, // 6: regie.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	45, // 7: regie.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	43, // 8: regie.v1.Namespace.vars:type_name -> regie.v1.Namespace.VarsEntry
+	6,  // 9: regie.v1.Namespace.retention:type_name -> regie.v1.Retention
+	5,  // 10: regie.v1.Namespace.held:type_name -> regie.v1.NamespaceHold
+	45, // 11: regie.v1.NamespaceHold.since:type_name -> google.protobuf.Timestamp
+	45, // 12: regie.v1.LoginResponse.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 13: regie.v1.LoginResponse.token:type_name -> regie.v1.Token
+	0,  // 14: regie.v1.WhoAmIResponse.grants:type_name -> regie.v1.Grant
+	45, // 15: regie.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	1,  // 16: regie.v1.ListUsersResponse.users:type_name -> regie.v1.User
+	0,  // 17: regie.v1.CreateUserRequest.grants:type_name -> regie.v1.Grant
+	1,  // 18: regie.v1.CreateUserResponse.user:type_name -> regie.v1.User
+	1,  // 19: regie.v1.UpdateUserResponse.user:type_name -> regie.v1.User
+	2,  // 20: regie.v1.ListGroupsResponse.groups:type_name -> regie.v1.Group
+	2,  // 21: regie.v1.PutGroupResponse.group:type_name -> regie.v1.Group
+	0,  // 22: regie.v1.SetGrantRequest.grant:type_name -> regie.v1.Grant
+	0,  // 23: regie.v1.SetGrantResponse.grants:type_name -> regie.v1.Grant
+	3,  // 24: regie.v1.ListTokensResponse.tokens:type_name -> regie.v1.Token
+	0,  // 25: regie.v1.CreateTokenRequest.scopes:type_name -> regie.v1.Grant
+	45, // 26: regie.v1.CreateTokenRequest.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 27: regie.v1.CreateTokenResponse.token:type_name -> regie.v1.Token
+	4,  // 28: regie.v1.ListNamespacesResponse.namespaces:type_name -> regie.v1.Namespace
+	44, // 29: regie.v1.PutNamespaceRequest.vars:type_name -> regie.v1.PutNamespaceRequest.VarsEntry
+	6,  // 30: regie.v1.PutNamespaceRequest.retention:type_name -> regie.v1.Retention
+	4,  // 31: regie.v1.PutNamespaceResponse.namespace:type_name -> regie.v1.Namespace
+	7,  // 32: regie.v1.IdentityService.Login:input_type -> regie.v1.LoginRequest
+	9,  // 33: regie.v1.IdentityService.Logout:input_type -> regie.v1.LogoutRequest
+	11, // 34: regie.v1.IdentityService.WhoAmI:input_type -> regie.v1.WhoAmIRequest
+	13, // 35: regie.v1.IdentityService.ChangePassword:input_type -> regie.v1.ChangePasswordRequest
+	15, // 36: regie.v1.IdentityService.ListUsers:input_type -> regie.v1.ListUsersRequest
+	17, // 37: regie.v1.IdentityService.CreateUser:input_type -> regie.v1.CreateUserRequest
+	19, // 38: regie.v1.IdentityService.UpdateUser:input_type -> regie.v1.UpdateUserRequest
+	21, // 39: regie.v1.IdentityService.DeleteUser:input_type -> regie.v1.DeleteUserRequest
+	23, // 40: regie.v1.IdentityService.ListGroups:input_type -> regie.v1.ListGroupsRequest
+	25, // 41: regie.v1.IdentityService.PutGroup:input_type -> regie.v1.PutGroupRequest
+	27, // 42: regie.v1.IdentityService.DeleteGroup:input_type -> regie.v1.DeleteGroupRequest
+	29, // 43: regie.v1.IdentityService.SetGrant:input_type -> regie.v1.SetGrantRequest
+	31, // 44: regie.v1.IdentityService.ListTokens:input_type -> regie.v1.ListTokensRequest
+	33, // 45: regie.v1.IdentityService.CreateToken:input_type -> regie.v1.CreateTokenRequest
+	35, // 46: regie.v1.IdentityService.RevokeToken:input_type -> regie.v1.RevokeTokenRequest
+	37, // 47: regie.v1.IdentityService.ListNamespaces:input_type -> regie.v1.ListNamespacesRequest
+	39, // 48: regie.v1.IdentityService.PutNamespace:input_type -> regie.v1.PutNamespaceRequest
+	41, // 49: regie.v1.IdentityService.DeleteNamespace:input_type -> regie.v1.DeleteNamespaceRequest
+	8,  // 50: regie.v1.IdentityService.Login:output_type -> regie.v1.LoginResponse
+	10, // 51: regie.v1.IdentityService.Logout:output_type -> regie.v1.LogoutResponse
+	12, // 52: regie.v1.IdentityService.WhoAmI:output_type -> regie.v1.WhoAmIResponse
+	14, // 53: regie.v1.IdentityService.ChangePassword:output_type -> regie.v1.ChangePasswordResponse
+	16, // 54: regie.v1.IdentityService.ListUsers:output_type -> regie.v1.ListUsersResponse
+	18, // 55: regie.v1.IdentityService.CreateUser:output_type -> regie.v1.CreateUserResponse
+	20, // 56: regie.v1.IdentityService.UpdateUser:output_type -> regie.v1.UpdateUserResponse
+	22, // 57: regie.v1.IdentityService.DeleteUser:output_type -> regie.v1.DeleteUserResponse
+	24, // 58: regie.v1.IdentityService.ListGroups:output_type -> regie.v1.ListGroupsResponse
+	26, // 59: regie.v1.IdentityService.PutGroup:output_type -> regie.v1.PutGroupResponse
+	28, // 60: regie.v1.IdentityService.DeleteGroup:output_type -> regie.v1.DeleteGroupResponse
+	30, // 61: regie.v1.IdentityService.SetGrant:output_type -> regie.v1.SetGrantResponse
+	32, // 62: regie.v1.IdentityService.ListTokens:output_type -> regie.v1.ListTokensResponse
+	34, // 63: regie.v1.IdentityService.CreateToken:output_type -> regie.v1.CreateTokenResponse
+	36, // 64: regie.v1.IdentityService.RevokeToken:output_type -> regie.v1.RevokeTokenResponse
+	38, // 65: regie.v1.IdentityService.ListNamespaces:output_type -> regie.v1.ListNamespacesResponse
+	40, // 66: regie.v1.IdentityService.PutNamespace:output_type -> regie.v1.PutNamespaceResponse
+	42, // 67: regie.v1.IdentityService.DeleteNamespace:output_type -> regie.v1.DeleteNamespaceResponse
+	50, // [50:68] is the sub-list for method output_type
+	32, // [32:50] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_identities_proto_init() }
@@ -2905,15 +2994,15 @@ func file_regie_v1_identities_proto_init() {
 		return
 	}
 	file_regie_v1_access_proto_init()
-	file_regie_v1_identities_proto_msgTypes[5].OneofWrappers = []any{}
-	file_regie_v1_identities_proto_msgTypes[18].OneofWrappers = []any{}
+	file_regie_v1_identities_proto_msgTypes[6].OneofWrappers = []any{}
+	file_regie_v1_identities_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_identities_proto_rawDesc), len(file_regie_v1_identities_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,8 +37,10 @@ type SendSignalRequest struct {
 	// A run takes a signal with the same key of the same caller once. It knows the
 	// last 1000 keys.
 	IdempotencyKey string `protobuf:"bytes,6,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Goes on with a filter where an answer ended; empty: from the beginning.
+	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SendSignalRequest) Reset() {
@@ -113,14 +115,22 @@ func (x *SendSignalRequest) GetIdempotencyKey() string {
 	return ""
 }
 
+func (x *SendSignalRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
 type SendSignalResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For each run what became of it: steps has the one that got the signal, and
 	// is empty if the run keeps it, or had one with the same key.
 	Results  []*ActResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	Position uint64       `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
-	// There were more matches than signals are sent to at once.
-	More          bool `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
+	// There are more matches than the 1000 that one request reaches: send it again
+	// with this page_token for the others. Empty: there are none.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,11 +179,11 @@ func (x *SendSignalResponse) GetPosition() uint64 {
 	return 0
 }
 
-func (x *SendSignalResponse) GetMore() bool {
+func (x *SendSignalResponse) GetNextPageToken() string {
 	if x != nil {
-		return x.More
+		return x.NextPageToken
 	}
-	return false
+	return ""
 }
 
 type ListApprovalsRequest struct {
@@ -704,18 +714,20 @@ var File_regie_v1_people_proto protoreflect.FileDescriptor
 
 const file_regie_v1_people_proto_rawDesc = "" +
 	"\n" +
-	"\x15regie/v1/people.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\x1a\x13regie/v1/runs.proto\"\xbc\x01\n" +
+	"\x15regie/v1/people.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\x1a\x13regie/v1/runs.proto\"\xdb\x01\n" +
 	"\x11SendSignalRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x16\n" +
 	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\"\n" +
 	"\x04data\x18\x05 \x01(\v2\x0e.regie.v1.JsonR\x04data\x12'\n" +
-	"\x0fidempotency_key\x18\x06 \x01(\tR\x0eidempotencyKey\"s\n" +
+	"\x0fidempotency_key\x18\x06 \x01(\tR\x0eidempotencyKey\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\a \x01(\tR\tpageToken\"\x87\x01\n" +
 	"\x12SendSignalResponse\x12-\n" +
 	"\aresults\x18\x01 \x03(\v2\x13.regie.v1.ActResultR\aresults\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x12\n" +
-	"\x04more\x18\x03 \x01(\bR\x04more\"}\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"}\n" +
 	"\x14ListApprovalsRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04mine\x18\x02 \x01(\bR\x04mine\x12\x10\n" +

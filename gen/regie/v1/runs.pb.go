@@ -50,6 +50,13 @@ const (
 	Action_ACTION_FORCE Action = 12
 	// What completed steps did that have compensate is undone, the last first.
 	Action_ACTION_COMPENSATE Action = 13
+	// Runs, or what is at steps and inside them, wait for limits with this priority.
+	Action_ACTION_SET_PRIORITY Action = 14
+	// Runs should end by this instant.
+	Action_ACTION_SET_DEADLINE Action = 15
+	// Steps that have not begun wait for conditions too, or for these no more.
+	Action_ACTION_ADD_WAIT  Action = 16
+	Action_ACTION_DROP_WAIT Action = 17
 )
 
 // Enum value maps for Action.
@@ -69,6 +76,10 @@ var (
 		11: "ACTION_RERUN",
 		12: "ACTION_FORCE",
 		13: "ACTION_COMPENSATE",
+		14: "ACTION_SET_PRIORITY",
+		15: "ACTION_SET_DEADLINE",
+		16: "ACTION_ADD_WAIT",
+		17: "ACTION_DROP_WAIT",
 	}
 	Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED":   0,
@@ -85,6 +96,10 @@ var (
 		"ACTION_RERUN":         11,
 		"ACTION_FORCE":         12,
 		"ACTION_COMPENSATE":    13,
+		"ACTION_SET_PRIORITY":  14,
+		"ACTION_SET_DEADLINE":  15,
+		"ACTION_ADD_WAIT":      16,
+		"ACTION_DROP_WAIT":     17,
 	}
 )
 
@@ -886,11 +901,15 @@ func (x *ListRunsResponse) GetPosition() uint64 {
 }
 
 type GetRunRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Run           string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"` // the ID, or a beginning of it that only one run has
-	Steps         bool                   `protobuf:"varint,3,opt,name=steps,proto3" json:"steps,omitempty"`
-	MinPosition   uint64                 `protobuf:"varint,4,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Run       string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"` // the ID, or a beginning of it that only one run has
+	// At most steps_limit steps, from steps_from on.
+	Steps       bool   `protobuf:"varint,3,opt,name=steps,proto3" json:"steps,omitempty"`
+	MinPosition uint64 `protobuf:"varint,4,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	// Where the list goes on: next_steps of the answer before; 0: it begins.
+	StepsFrom     uint64 `protobuf:"varint,5,opt,name=steps_from,json=stepsFrom,proto3" json:"steps_from,omitempty"`
+	StepsLimit    uint32 `protobuf:"varint,6,opt,name=steps_limit,json=stepsLimit,proto3" json:"steps_limit,omitempty"` // 0: 20,000, the most
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -953,10 +972,30 @@ func (x *GetRunRequest) GetMinPosition() uint64 {
 	return 0
 }
 
+func (x *GetRunRequest) GetStepsFrom() uint64 {
+	if x != nil {
+		return x.StepsFrom
+	}
+	return 0
+}
+
+func (x *GetRunRequest) GetStepsLimit() uint32 {
+	if x != nil {
+		return x.StepsLimit
+	}
+	return 0
+}
+
 type GetRunResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Run           *Run                   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
-	Steps         []*Step                `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Run   *Run                   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	Steps []*Step                `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	// What people wrote on it, the oldest first; the first 100.
+	Notes []*Note `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// The runs that were started to repeat it, the oldest first; the first 100.
+	RerunAs []string `protobuf:"bytes,4,rep,name=rerun_as,json=rerunAs,proto3" json:"rerun_as,omitempty"`
+	// There are more steps, from here on; 0: these are the last so far.
+	NextSteps     uint64 `protobuf:"varint,5,opt,name=next_steps,json=nextSteps,proto3" json:"next_steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1005,21 +1044,106 @@ func (x *GetRunResponse) GetSteps() []*Step {
 	return nil
 }
 
+func (x *GetRunResponse) GetNotes() []*Note {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetRunResponse) GetRerunAs() []string {
+	if x != nil {
+		return x.RerunAs
+	}
+	return nil
+}
+
+func (x *GetRunResponse) GetNextSteps() uint64 {
+	if x != nil {
+		return x.NextSteps
+	}
+	return 0
+}
+
+// A note on a run, as ACTION_COMMENT makes it.
+type Note struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Actor         string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Note) Reset() {
+	*x = Note{}
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Note) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Note) ProtoMessage() {}
+
+func (x *Note) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Note.ProtoReflect.Descriptor instead.
+func (*Note) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Note) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Note) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Note) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 type GetRunDataRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	Run       string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
-	Steps     bool                   `protobuf:"varint,3,opt,name=steps,proto3" json:"steps,omitempty"`
+	// At most steps_limit steps, from steps_from on: those that GetRun shows for it.
+	Steps bool `protobuf:"varint,3,opt,name=steps,proto3" json:"steps,omitempty"`
 	// Only these steps.
 	Paths         []string `protobuf:"bytes,4,rep,name=paths,proto3" json:"paths,omitempty"`
 	MinPosition   uint64   `protobuf:"varint,5,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	StepsFrom     uint64   `protobuf:"varint,6,opt,name=steps_from,json=stepsFrom,proto3" json:"steps_from,omitempty"`
+	StepsLimit    uint32   `protobuf:"varint,7,opt,name=steps_limit,json=stepsLimit,proto3" json:"steps_limit,omitempty"` // 0: 20,000, the most
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetRunDataRequest) Reset() {
 	*x = GetRunDataRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1155,7 @@ func (x *GetRunDataRequest) String() string {
 func (*GetRunDataRequest) ProtoMessage() {}
 
 func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1168,7 @@ func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataRequest.ProtoReflect.Descriptor instead.
 func (*GetRunDataRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetRunDataRequest) GetNamespace() string {
@@ -1082,6 +1206,20 @@ func (x *GetRunDataRequest) GetMinPosition() uint64 {
 	return 0
 }
 
+func (x *GetRunDataRequest) GetStepsFrom() uint64 {
+	if x != nil {
+		return x.StepsFrom
+	}
+	return 0
+}
+
+func (x *GetRunDataRequest) GetStepsLimit() uint32 {
+	if x != nil {
+		return x.StepsLimit
+	}
+	return 0
+}
+
 type GetRunDataResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Input  *Json                  `protobuf:"bytes,1,opt,name=input,proto3" json:"input,omitempty"`
@@ -1091,14 +1229,16 @@ type GetRunDataResponse struct {
 	// The payload was erased.
 	Erased bool `protobuf:"varint,5,opt,name=erased,proto3" json:"erased,omitempty"`
 	// Why somebody canceled the run, in their words.
-	CancelReason  string `protobuf:"bytes,6,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
+	CancelReason string `protobuf:"bytes,6,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
+	// As in GetRunResponse.
+	NextSteps     uint64 `protobuf:"varint,7,opt,name=next_steps,json=nextSteps,proto3" json:"next_steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetRunDataResponse) Reset() {
 	*x = GetRunDataResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1110,7 +1250,7 @@ func (x *GetRunDataResponse) String() string {
 func (*GetRunDataResponse) ProtoMessage() {}
 
 func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1123,7 +1263,7 @@ func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataResponse.ProtoReflect.Descriptor instead.
 func (*GetRunDataResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetRunDataResponse) GetInput() *Json {
@@ -1168,6 +1308,13 @@ func (x *GetRunDataResponse) GetCancelReason() string {
 	return ""
 }
 
+func (x *GetRunDataResponse) GetNextSteps() uint64 {
+	if x != nil {
+		return x.NextSteps
+	}
+	return 0
+}
+
 type RunError struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1179,7 +1326,7 @@ type RunError struct {
 
 func (x *RunError) Reset() {
 	*x = RunError{}
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1338,7 @@ func (x *RunError) String() string {
 func (*RunError) ProtoMessage() {}
 
 func (x *RunError) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1351,7 @@ func (x *RunError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunError.ProtoReflect.Descriptor instead.
 func (*RunError) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RunError) GetName() string {
@@ -1241,7 +1388,7 @@ type StepData struct {
 
 func (x *StepData) Reset() {
 	*x = StepData{}
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1400,7 @@ func (x *StepData) String() string {
 func (*StepData) ProtoMessage() {}
 
 func (x *StepData) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1413,7 @@ func (x *StepData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepData.ProtoReflect.Descriptor instead.
 func (*StepData) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StepData) GetPath() string {
@@ -1322,7 +1469,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1481,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1494,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Event) GetNumber() uint64 {
@@ -1419,7 +1566,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +1578,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +1591,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListEventsRequest) GetNamespace() string {
@@ -1493,7 +1640,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1505,7 +1652,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1518,7 +1665,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -1548,7 +1695,7 @@ type WatchRunRequest struct {
 
 func (x *WatchRunRequest) Reset() {
 	*x = WatchRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1707,7 @@ func (x *WatchRunRequest) String() string {
 func (*WatchRunRequest) ProtoMessage() {}
 
 func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1720,7 @@ func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchRunRequest) GetNamespace() string {
@@ -1616,7 +1763,7 @@ type WatchRunResponse struct {
 
 func (x *WatchRunResponse) Reset() {
 	*x = WatchRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +1775,7 @@ func (x *WatchRunResponse) String() string {
 func (*WatchRunResponse) ProtoMessage() {}
 
 func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +1788,7 @@ func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchRunResponse) GetEvents() []*Event {
@@ -1676,7 +1823,7 @@ type WatchRunsRequest struct {
 
 func (x *WatchRunsRequest) Reset() {
 	*x = WatchRunsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1835,7 @@ func (x *WatchRunsRequest) String() string {
 func (*WatchRunsRequest) ProtoMessage() {}
 
 func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1848,7 @@ func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WatchRunsRequest) GetNamespace() string {
@@ -1735,7 +1882,7 @@ type WatchRunsResponse struct {
 
 func (x *WatchRunsResponse) Reset() {
 	*x = WatchRunsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1747,7 +1894,7 @@ func (x *WatchRunsResponse) String() string {
 func (*WatchRunsResponse) ProtoMessage() {}
 
 func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1760,7 +1907,7 @@ func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchRunsResponse) GetRuns() []*Run {
@@ -1793,7 +1940,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1952,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1965,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetLogRequest) GetNamespace() string {
@@ -1881,7 +2028,7 @@ type GetLogResponse struct {
 
 func (x *GetLogResponse) Reset() {
 	*x = GetLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1893,7 +2040,7 @@ func (x *GetLogResponse) String() string {
 func (*GetLogResponse) ProtoMessage() {}
 
 func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1906,7 +2053,7 @@ func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
 func (*GetLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetLogResponse) GetLines() []*LogLine {
@@ -1946,7 +2093,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1958,7 +2105,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1971,7 +2118,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LogLine) GetAt() *timestamppb.Timestamp {
@@ -2028,7 +2175,7 @@ type DownloadLogRequest struct {
 
 func (x *DownloadLogRequest) Reset() {
 	*x = DownloadLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2040,7 +2187,7 @@ func (x *DownloadLogRequest) String() string {
 func (*DownloadLogRequest) ProtoMessage() {}
 
 func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2053,7 +2200,7 @@ func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadLogRequest.ProtoReflect.Descriptor instead.
 func (*DownloadLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DownloadLogRequest) GetNamespace() string {
@@ -2099,7 +2246,7 @@ type Cached struct {
 
 func (x *Cached) Reset() {
 	*x = Cached{}
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2111,7 +2258,7 @@ func (x *Cached) String() string {
 func (*Cached) ProtoMessage() {}
 
 func (x *Cached) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2124,7 +2271,7 @@ func (x *Cached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cached.ProtoReflect.Descriptor instead.
 func (*Cached) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Cached) GetWorkflow() string {
@@ -2178,7 +2325,7 @@ type ListCachedRequest struct {
 
 func (x *ListCachedRequest) Reset() {
 	*x = ListCachedRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2337,7 @@ func (x *ListCachedRequest) String() string {
 func (*ListCachedRequest) ProtoMessage() {}
 
 func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2350,7 @@ func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedRequest.ProtoReflect.Descriptor instead.
 func (*ListCachedRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListCachedRequest) GetNamespace() string {
@@ -2222,7 +2369,7 @@ type ListCachedResponse struct {
 
 func (x *ListCachedResponse) Reset() {
 	*x = ListCachedResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2234,7 +2381,7 @@ func (x *ListCachedResponse) String() string {
 func (*ListCachedResponse) ProtoMessage() {}
 
 func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2247,7 +2394,7 @@ func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedResponse.ProtoReflect.Descriptor instead.
 func (*ListCachedResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListCachedResponse) GetCached() []*Cached {
@@ -2268,7 +2415,7 @@ type ClearCacheRequest struct {
 
 func (x *ClearCacheRequest) Reset() {
 	*x = ClearCacheRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2280,7 +2427,7 @@ func (x *ClearCacheRequest) String() string {
 func (*ClearCacheRequest) ProtoMessage() {}
 
 func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2293,7 +2440,7 @@ func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheRequest.ProtoReflect.Descriptor instead.
 func (*ClearCacheRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ClearCacheRequest) GetNamespace() string {
@@ -2327,7 +2474,7 @@ type ClearCacheResponse struct {
 
 func (x *ClearCacheResponse) Reset() {
 	*x = ClearCacheResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2339,7 +2486,7 @@ func (x *ClearCacheResponse) String() string {
 func (*ClearCacheResponse) ProtoMessage() {}
 
 func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2352,7 +2499,7 @@ func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheResponse.ProtoReflect.Descriptor instead.
 func (*ClearCacheResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ClearCacheResponse) GetCleared() uint32 {
@@ -2383,7 +2530,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2395,7 +2542,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2408,7 +2555,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Artifact) GetStep() string {
@@ -2459,7 +2606,7 @@ type ListArtifactsRequest struct {
 
 func (x *ListArtifactsRequest) Reset() {
 	*x = ListArtifactsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2471,7 +2618,7 @@ func (x *ListArtifactsRequest) String() string {
 func (*ListArtifactsRequest) ProtoMessage() {}
 
 func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2484,7 +2631,7 @@ func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsRequest.ProtoReflect.Descriptor instead.
 func (*ListArtifactsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListArtifactsRequest) GetNamespace() string {
@@ -2535,7 +2682,7 @@ type ListArtifactsResponse struct {
 
 func (x *ListArtifactsResponse) Reset() {
 	*x = ListArtifactsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2547,7 +2694,7 @@ func (x *ListArtifactsResponse) String() string {
 func (*ListArtifactsResponse) ProtoMessage() {}
 
 func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2560,7 +2707,7 @@ func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsResponse.ProtoReflect.Descriptor instead.
 func (*ListArtifactsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListArtifactsResponse) GetArtifacts() []*Artifact {
@@ -2596,7 +2743,7 @@ type DownloadArtifactRequest struct {
 
 func (x *DownloadArtifactRequest) Reset() {
 	*x = DownloadArtifactRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2608,7 +2755,7 @@ func (x *DownloadArtifactRequest) String() string {
 func (*DownloadArtifactRequest) ProtoMessage() {}
 
 func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2621,7 +2768,7 @@ func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadArtifactRequest.ProtoReflect.Descriptor instead.
 func (*DownloadArtifactRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DownloadArtifactRequest) GetNamespace() string {
@@ -2652,6 +2799,74 @@ func (x *DownloadArtifactRequest) GetPath() string {
 	return ""
 }
 
+type DownloadOutputRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Run           string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	Step          string                 `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`    // path; empty: of the run
+	Input         bool                   `protobuf:"varint,4,opt,name=input,proto3" json:"input,omitempty"` // the input instead
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadOutputRequest) Reset() {
+	*x = DownloadOutputRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadOutputRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadOutputRequest) ProtoMessage() {}
+
+func (x *DownloadOutputRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadOutputRequest.ProtoReflect.Descriptor instead.
+func (*DownloadOutputRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *DownloadOutputRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *DownloadOutputRequest) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *DownloadOutputRequest) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *DownloadOutputRequest) GetInput() bool {
+	if x != nil {
+		return x.Input
+	}
+	return false
+}
+
 type WatchLogRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -2665,7 +2880,7 @@ type WatchLogRequest struct {
 
 func (x *WatchLogRequest) Reset() {
 	*x = WatchLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2677,7 +2892,7 @@ func (x *WatchLogRequest) String() string {
 func (*WatchLogRequest) ProtoMessage() {}
 
 func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2690,7 +2905,7 @@ func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogRequest.ProtoReflect.Descriptor instead.
 func (*WatchLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WatchLogRequest) GetNamespace() string {
@@ -2738,7 +2953,7 @@ type WatchLogResponse struct {
 
 func (x *WatchLogResponse) Reset() {
 	*x = WatchLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2750,7 +2965,7 @@ func (x *WatchLogResponse) String() string {
 func (*WatchLogResponse) ProtoMessage() {}
 
 func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2763,7 +2978,7 @@ func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogResponse.ProtoReflect.Descriptor instead.
 func (*WatchLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WatchLogResponse) GetLines() []*LogLine {
@@ -2791,7 +3006,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2803,7 +3018,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2816,7 +3031,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ExplainRequest) GetNamespace() string {
@@ -2854,7 +3069,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2866,7 +3081,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2879,7 +3094,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ExplainResponse) GetRun() string {
@@ -2937,7 +3152,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2949,7 +3164,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2962,7 +3177,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Explanation) GetPath() string {
@@ -3018,7 +3233,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3030,7 +3245,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3043,7 +3258,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Condition) GetKind() string {
@@ -3120,14 +3335,20 @@ type ActRequest struct {
 	Prerequisites []string `protobuf:"bytes,14,rep,name=prerequisites,proto3" json:"prerequisites,omitempty"`
 	// Whoever asks has confirmed it: in the environment prod nothing else is taken
 	// of what ends or starts something.
-	Confirmed     bool `protobuf:"varint,15,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	Confirmed bool `protobuf:"varint,15,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	// The priority that is set; absent: the one that the workflow says.
+	Priority *int32 `protobuf:"varint,16,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
+	// The deadline that is set; absent: none.
+	FinishBy *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=finish_by,json=finishBy,proto3" json:"finish_by,omitempty"`
+	// The conditions that are added or dropped, at most 32.
+	Conditions    []*WaitCondition `protobuf:"bytes,18,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3139,7 +3360,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3152,7 +3373,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ActRequest) GetNamespace() string {
@@ -3260,6 +3481,81 @@ func (x *ActRequest) GetConfirmed() bool {
 	return false
 }
 
+func (x *ActRequest) GetPriority() int32 {
+	if x != nil && x.Priority != nil {
+		return *x.Priority
+	}
+	return 0
+}
+
+func (x *ActRequest) GetFinishBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FinishBy
+	}
+	return nil
+}
+
+func (x *ActRequest) GetConditions() []*WaitCondition {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+// A condition that a step waits for, in the namespace of its run.
+type WaitCondition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// 2006-01-02; empty: the business date of the run.
+	Date          string `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitCondition) Reset() {
+	*x = WaitCondition{}
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitCondition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitCondition) ProtoMessage() {}
+
+func (x *WaitCondition) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitCondition.ProtoReflect.Descriptor instead.
+func (*WaitCondition) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *WaitCondition) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WaitCondition) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
 type ActResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Results  []*ActResult           `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
@@ -3272,7 +3568,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3284,7 +3580,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3297,7 +3593,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ActResponse) GetResults() []*ActResult {
@@ -3336,7 +3632,7 @@ type ActResult struct {
 
 func (x *ActResult) Reset() {
 	*x = ActResult{}
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3348,7 +3644,7 @@ func (x *ActResult) String() string {
 func (*ActResult) ProtoMessage() {}
 
 func (x *ActResult) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3361,7 +3657,7 @@ func (x *ActResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResult.ProtoReflect.Descriptor instead.
 func (*ActResult) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ActResult) GetRun() string {
@@ -3399,6 +3695,260 @@ func (x *ActResult) GetSteps() []string {
 	return nil
 }
 
+type HoldNamespaceRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Reason    string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Say what would happen, and do nothing.
+	DryRun        bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldNamespaceRequest) Reset() {
+	*x = HoldNamespaceRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldNamespaceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldNamespaceRequest) ProtoMessage() {}
+
+func (x *HoldNamespaceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldNamespaceRequest.ProtoReflect.Descriptor instead.
+func (*HoldNamespaceRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *HoldNamespaceRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *HoldNamespaceRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *HoldNamespaceRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type HoldNamespaceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It was not held before.
+	Changed bool `protobuf:"varint,1,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Live runs that are held with it now, or would be.
+	Runs          uint32 `protobuf:"varint,2,opt,name=runs,proto3" json:"runs,omitempty"`
+	Position      uint64 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldNamespaceResponse) Reset() {
+	*x = HoldNamespaceResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldNamespaceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldNamespaceResponse) ProtoMessage() {}
+
+func (x *HoldNamespaceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldNamespaceResponse.ProtoReflect.Descriptor instead.
+func (*HoldNamespaceResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *HoldNamespaceResponse) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
+}
+
+func (x *HoldNamespaceResponse) GetRuns() uint32 {
+	if x != nil {
+		return x.Runs
+	}
+	return 0
+}
+
+func (x *HoldNamespaceResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+type ReleaseNamespaceRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Reason    string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	DryRun    bool                   `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Whoever asks has confirmed it, which the environment prod wants.
+	Confirmed     bool `protobuf:"varint,4,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseNamespaceRequest) Reset() {
+	*x = ReleaseNamespaceRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseNamespaceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseNamespaceRequest) ProtoMessage() {}
+
+func (x *ReleaseNamespaceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseNamespaceRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseNamespaceRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *ReleaseNamespaceRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ReleaseNamespaceRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReleaseNamespaceRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *ReleaseNamespaceRequest) GetConfirmed() bool {
+	if x != nil {
+		return x.Confirmed
+	}
+	return false
+}
+
+type ReleaseNamespaceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It was held before.
+	Changed bool `protobuf:"varint,1,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Runs that go on, or would, but for what is held beside it.
+	Runs          uint32 `protobuf:"varint,2,opt,name=runs,proto3" json:"runs,omitempty"`
+	Position      uint64 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseNamespaceResponse) Reset() {
+	*x = ReleaseNamespaceResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseNamespaceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseNamespaceResponse) ProtoMessage() {}
+
+func (x *ReleaseNamespaceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseNamespaceResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseNamespaceResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *ReleaseNamespaceResponse) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
+}
+
+func (x *ReleaseNamespaceResponse) GetRuns() uint32 {
+	if x != nil {
+		return x.Runs
+	}
+	return 0
+}
+
+func (x *ReleaseNamespaceResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 type EraseRunRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -3413,7 +3963,7 @@ type EraseRunRequest struct {
 
 func (x *EraseRunRequest) Reset() {
 	*x = EraseRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3425,7 +3975,7 @@ func (x *EraseRunRequest) String() string {
 func (*EraseRunRequest) ProtoMessage() {}
 
 func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3438,7 +3988,7 @@ func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
 func (*EraseRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *EraseRunRequest) GetNamespace() string {
@@ -3475,16 +4025,18 @@ type EraseRunResponse struct {
 	// It was erased before. Logs that were left are gone now all the same.
 	Existing bool `protobuf:"varint,2,opt,name=existing,proto3" json:"existing,omitempty"`
 	// How many events lose their data, and how many logs go.
-	Events        uint64 `protobuf:"varint,3,opt,name=events,proto3" json:"events,omitempty"`
-	Logs          uint32 `protobuf:"varint,4,opt,name=logs,proto3" json:"logs,omitempty"`
-	Position      uint64 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
+	Events   uint64 `protobuf:"varint,3,opt,name=events,proto3" json:"events,omitempty"`
+	Logs     uint32 `protobuf:"varint,4,opt,name=logs,proto3" json:"logs,omitempty"`
+	Position uint64 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
+	// How many copies in the archive go.
+	Copies        uint32 `protobuf:"varint,6,opt,name=copies,proto3" json:"copies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EraseRunResponse) Reset() {
 	*x = EraseRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3496,7 +4048,7 @@ func (x *EraseRunResponse) String() string {
 func (*EraseRunResponse) ProtoMessage() {}
 
 func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3509,7 +4061,7 @@ func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
 func (*EraseRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *EraseRunResponse) GetRun() string {
@@ -3543,6 +4095,13 @@ func (x *EraseRunResponse) GetLogs() uint32 {
 func (x *EraseRunResponse) GetPosition() uint64 {
 	if x != nil {
 		return x.Position
+	}
+	return 0
+}
+
+func (x *EraseRunResponse) GetCopies() uint32 {
+	if x != nil {
+		return x.Copies
 	}
 	return 0
 }
@@ -3637,28 +4196,46 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x10ListRunsResponse\x12!\n" +
 	"\x04runs\x18\x01 \x03(\v2\r.regie.v1.RunR\x04runs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"x\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"\xb8\x01\n" +
 	"\rGetRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x14\n" +
 	"\x05steps\x18\x03 \x01(\bR\x05steps\x12!\n" +
-	"\fmin_position\x18\x04 \x01(\x04R\vminPosition\"W\n" +
+	"\fmin_position\x18\x04 \x01(\x04R\vminPosition\x12\x1d\n" +
+	"\n" +
+	"steps_from\x18\x05 \x01(\x04R\tstepsFrom\x12\x1f\n" +
+	"\vsteps_limit\x18\x06 \x01(\rR\n" +
+	"stepsLimit\"\xb7\x01\n" +
 	"\x0eGetRunResponse\x12\x1f\n" +
 	"\x03run\x18\x01 \x01(\v2\r.regie.v1.RunR\x03run\x12$\n" +
-	"\x05steps\x18\x02 \x03(\v2\x0e.regie.v1.StepR\x05steps\"\x92\x01\n" +
+	"\x05steps\x18\x02 \x03(\v2\x0e.regie.v1.StepR\x05steps\x12$\n" +
+	"\x05notes\x18\x03 \x03(\v2\x0e.regie.v1.NoteR\x05notes\x12\x19\n" +
+	"\brerun_as\x18\x04 \x03(\tR\arerunAs\x12\x1d\n" +
+	"\n" +
+	"next_steps\x18\x05 \x01(\x04R\tnextSteps\"\\\n" +
+	"\x04Note\x12\x14\n" +
+	"\x05actor\x18\x01 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xd2\x01\n" +
 	"\x11GetRunDataRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x14\n" +
 	"\x05steps\x18\x03 \x01(\bR\x05steps\x12\x14\n" +
 	"\x05paths\x18\x04 \x03(\tR\x05paths\x12!\n" +
-	"\fmin_position\x18\x05 \x01(\x04R\vminPosition\"\xf3\x01\n" +
+	"\fmin_position\x18\x05 \x01(\x04R\vminPosition\x12\x1d\n" +
+	"\n" +
+	"steps_from\x18\x06 \x01(\x04R\tstepsFrom\x12\x1f\n" +
+	"\vsteps_limit\x18\a \x01(\rR\n" +
+	"stepsLimit\"\x92\x02\n" +
 	"\x12GetRunDataResponse\x12$\n" +
 	"\x05input\x18\x01 \x01(\v2\x0e.regie.v1.JsonR\x05input\x12&\n" +
 	"\x06output\x18\x02 \x01(\v2\x0e.regie.v1.JsonR\x06output\x12(\n" +
 	"\x05error\x18\x03 \x01(\v2\x12.regie.v1.RunErrorR\x05error\x12(\n" +
 	"\x05steps\x18\x04 \x03(\v2\x12.regie.v1.StepDataR\x05steps\x12\x16\n" +
 	"\x06erased\x18\x05 \x01(\bR\x06erased\x12#\n" +
-	"\rcancel_reason\x18\x06 \x01(\tR\fcancelReason\"b\n" +
+	"\rcancel_reason\x18\x06 \x01(\tR\fcancelReason\x12\x1d\n" +
+	"\n" +
+	"next_steps\x18\a \x01(\x04R\tnextSteps\"b\n" +
 	"\bRunError\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12(\n" +
@@ -3768,7 +4345,12 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
 	"\x04step\x18\x03 \x01(\tR\x04step\x12\x12\n" +
-	"\x04path\x18\x04 \x01(\tR\x04path\"\x87\x01\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\"q\n" +
+	"\x15DownloadOutputRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
+	"\x04step\x18\x03 \x01(\tR\x04step\x12\x14\n" +
+	"\x05input\x18\x04 \x01(\bR\x05input\"\x87\x01\n" +
 	"\x0fWatchLogRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
@@ -3807,7 +4389,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x02on\x18\x04 \x01(\tR\x02on\x120\n" +
 	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x126\n" +
 	"\bexpected\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bexpected\x12\x14\n" +
-	"\x05place\x18\a \x01(\rR\x05place\"\xc6\x03\n" +
+	"\x05place\x18\a \x01(\rR\x05place\"\xe6\x04\n" +
 	"\n" +
 	"ActRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12(\n" +
@@ -3826,7 +4408,16 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\rerror_message\x18\f \x01(\tR\ferrorMessage\x12\x12\n" +
 	"\x04redo\x18\r \x01(\bR\x04redo\x12$\n" +
 	"\rprerequisites\x18\x0e \x03(\tR\rprerequisites\x12\x1c\n" +
-	"\tconfirmed\x18\x0f \x01(\bR\tconfirmed\"l\n" +
+	"\tconfirmed\x18\x0f \x01(\bR\tconfirmed\x12\x1f\n" +
+	"\bpriority\x18\x10 \x01(\x05H\x00R\bpriority\x88\x01\x01\x127\n" +
+	"\tfinish_by\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\bfinishBy\x127\n" +
+	"\n" +
+	"conditions\x18\x12 \x03(\v2\x17.regie.v1.WaitConditionR\n" +
+	"conditionsB\v\n" +
+	"\t_priority\"7\n" +
+	"\rWaitCondition\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04date\x18\x02 \x01(\tR\x04date\"l\n" +
 	"\vActResponse\x12-\n" +
 	"\aresults\x18\x01 \x03(\v2\x13.regie.v1.ActResultR\aresults\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x12\n" +
@@ -3836,18 +4427,36 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x14\n" +
-	"\x05steps\x18\x05 \x03(\tR\x05steps\"r\n" +
+	"\x05steps\x18\x05 \x03(\tR\x05steps\"e\n" +
+	"\x14HoldNamespaceRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"a\n" +
+	"\x15HoldNamespaceResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x01(\bR\achanged\x12\x12\n" +
+	"\x04runs\x18\x02 \x01(\rR\x04runs\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"\x86\x01\n" +
+	"\x17ReleaseNamespaceRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\x12\x1c\n" +
+	"\tconfirmed\x18\x04 \x01(\bR\tconfirmed\"d\n" +
+	"\x18ReleaseNamespaceResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x01(\bR\achanged\x12\x12\n" +
+	"\x04runs\x18\x02 \x01(\rR\x04runs\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"r\n" +
 	"\x0fEraseRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x17\n" +
-	"\adry_run\x18\x04 \x01(\bR\x06dryRun\"\x88\x01\n" +
+	"\adry_run\x18\x04 \x01(\bR\x06dryRun\"\xa0\x01\n" +
 	"\x10EraseRunResponse\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\tR\x03run\x12\x1a\n" +
 	"\bexisting\x18\x02 \x01(\bR\bexisting\x12\x16\n" +
 	"\x06events\x18\x03 \x01(\x04R\x06events\x12\x12\n" +
 	"\x04logs\x18\x04 \x01(\rR\x04logs\x12\x1a\n" +
-	"\bposition\x18\x05 \x01(\x04R\bposition*\xa0\x02\n" +
+	"\bposition\x18\x05 \x01(\x04R\bposition\x12\x16\n" +
+	"\x06copies\x18\x06 \x01(\rR\x06copies*\xfd\x02\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rACTION_CANCEL\x10\x01\x12\x0f\n" +
@@ -3863,7 +4472,11 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x12\x10\n" +
 	"\fACTION_RERUN\x10\v\x12\x10\n" +
 	"\fACTION_FORCE\x10\f\x12\x15\n" +
-	"\x11ACTION_COMPENSATE\x10\r2\x83\x12\n" +
+	"\x11ACTION_COMPENSATE\x10\r\x12\x17\n" +
+	"\x13ACTION_SET_PRIORITY\x10\x0e\x12\x17\n" +
+	"\x13ACTION_SET_DEADLINE\x10\x0f\x12\x13\n" +
+	"\x0fACTION_ADD_WAIT\x10\x10\x12\x14\n" +
+	"\x10ACTION_DROP_WAIT\x10\x112\xc6\x15\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
@@ -3879,9 +4492,12 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\vDownloadLog\x12\x1c.regie.v1.DownloadLogRequest\x1a\x14.google.api.HttpBody\"G\x8a\xe7\x18\r\b\a\x12\tnamespace\x82\xd3\xe4\x93\x020\x12./v1/namespaces/{namespace}/runs/{run}/log/text0\x01\x12V\n" +
 	"\bWatchLog\x12\x19.regie.v1.WatchLogRequest\x1a\x1a.regie.v1.WatchLogResponse\"\x11\x8a\xe7\x18\r\b\a\x12\tnamespace0\x01\x12\x9a\x01\n" +
 	"\rListArtifacts\x12\x1e.regie.v1.ListArtifactsRequest\x1a\x1f.regie.v1.ListArtifactsResponse\"H\x8a\xe7\x18\r\b\x06\x12\tnamespace\x82\xd3\xe4\x93\x021\x12//v1/namespaces/{namespace}/runs/{run}/artifacts\x12\x9f\x01\n" +
-	"\x10DownloadArtifact\x12!.regie.v1.DownloadArtifactRequest\x1a\x14.google.api.HttpBody\"P\x8a\xe7\x18\r\b\x06\x12\tnamespace\x82\xd3\xe4\x93\x029\x127/v1/namespaces/{namespace}/runs/{run}/artifacts/content0\x01\x12\x85\x01\n" +
+	"\x10DownloadArtifact\x12!.regie.v1.DownloadArtifactRequest\x1a\x14.google.api.HttpBody\"P\x8a\xe7\x18\r\b\x06\x12\tnamespace\x82\xd3\xe4\x93\x029\x127/v1/namespaces/{namespace}/runs/{run}/artifacts/content0\x01\x12\x90\x01\n" +
+	"\x0eDownloadOutput\x12\x1f.regie.v1.DownloadOutputRequest\x1a\x14.google.api.HttpBody\"E\x8a\xe7\x18\r\b\x06\x12\tnamespace\x82\xd3\xe4\x93\x02.\x12,/v1/namespaces/{namespace}/runs/{run}/output0\x01\x12\x85\x01\n" +
 	"\aExplain\x12\x18.regie.v1.ExplainRequest\x1a\x19.regie.v1.ExplainResponse\"E\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02+\x12)/v1/namespaces/{namespace}/runs/{run}/why\x90\x02\x01\x12\xa9\x01\n" +
-	"\x03Act\x12\x14.regie.v1.ActRequest\x1a\x15.regie.v1.ActResponse\"u\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02\\:\x01*Z2:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/actions\"#/v1/namespaces/{namespace}/runs:act\x12\x85\x01\n" +
+	"\x03Act\x12\x14.regie.v1.ActRequest\x1a\x15.regie.v1.ActResponse\"u\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02\\:\x01*Z2:\x01*\"-/v1/namespaces/{namespace}/runs/{run}/actions\"#/v1/namespaces/{namespace}/runs:act\x12\x8f\x01\n" +
+	"\rHoldNamespace\x12\x1e.regie.v1.HoldNamespaceRequest\x1a\x1f.regie.v1.HoldNamespaceResponse\"=\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/namespaces/{namespace}/hold\x12\x9b\x01\n" +
+	"\x10ReleaseNamespace\x12!.regie.v1.ReleaseNamespaceRequest\x1a\".regie.v1.ReleaseNamespaceResponse\"@\x8a\xe7\x18\x0f\b\x05\x12\tnamespace \x01\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/namespaces/{namespace}/release\x12\x85\x01\n" +
 	"\n" +
 	"ListCached\x12\x1b.regie.v1.ListCachedRequest\x1a\x1c.regie.v1.ListCachedResponse\"<\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02\"\x12 /v1/namespaces/{namespace}/cache\x90\x02\x01\x12\x8d\x01\n" +
 	"\n" +
@@ -3901,142 +4517,159 @@ func file_regie_v1_runs_proto_rawDescGZIP() []byte {
 }
 
 var file_regie_v1_runs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_regie_v1_runs_proto_goTypes = []any{
-	(Action)(0),                     // 0: regie.v1.Action
-	(*Run)(nil),                     // 1: regie.v1.Run
-	(*Step)(nil),                    // 2: regie.v1.Step
-	(*StartRunRequest)(nil),         // 3: regie.v1.StartRunRequest
-	(*StartRunResponse)(nil),        // 4: regie.v1.StartRunResponse
-	(*ListRunsRequest)(nil),         // 5: regie.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),        // 6: regie.v1.ListRunsResponse
-	(*GetRunRequest)(nil),           // 7: regie.v1.GetRunRequest
-	(*GetRunResponse)(nil),          // 8: regie.v1.GetRunResponse
-	(*GetRunDataRequest)(nil),       // 9: regie.v1.GetRunDataRequest
-	(*GetRunDataResponse)(nil),      // 10: regie.v1.GetRunDataResponse
-	(*RunError)(nil),                // 11: regie.v1.RunError
-	(*StepData)(nil),                // 12: regie.v1.StepData
-	(*Event)(nil),                   // 13: regie.v1.Event
-	(*ListEventsRequest)(nil),       // 14: regie.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),      // 15: regie.v1.ListEventsResponse
-	(*WatchRunRequest)(nil),         // 16: regie.v1.WatchRunRequest
-	(*WatchRunResponse)(nil),        // 17: regie.v1.WatchRunResponse
-	(*WatchRunsRequest)(nil),        // 18: regie.v1.WatchRunsRequest
-	(*WatchRunsResponse)(nil),       // 19: regie.v1.WatchRunsResponse
-	(*GetLogRequest)(nil),           // 20: regie.v1.GetLogRequest
-	(*GetLogResponse)(nil),          // 21: regie.v1.GetLogResponse
-	(*LogLine)(nil),                 // 22: regie.v1.LogLine
-	(*DownloadLogRequest)(nil),      // 23: regie.v1.DownloadLogRequest
-	(*Cached)(nil),                  // 24: regie.v1.Cached
-	(*ListCachedRequest)(nil),       // 25: regie.v1.ListCachedRequest
-	(*ListCachedResponse)(nil),      // 26: regie.v1.ListCachedResponse
-	(*ClearCacheRequest)(nil),       // 27: regie.v1.ClearCacheRequest
-	(*ClearCacheResponse)(nil),      // 28: regie.v1.ClearCacheResponse
-	(*Artifact)(nil),                // 29: regie.v1.Artifact
-	(*ListArtifactsRequest)(nil),    // 30: regie.v1.ListArtifactsRequest
-	(*ListArtifactsResponse)(nil),   // 31: regie.v1.ListArtifactsResponse
-	(*DownloadArtifactRequest)(nil), // 32: regie.v1.DownloadArtifactRequest
-	(*WatchLogRequest)(nil),         // 33: regie.v1.WatchLogRequest
-	(*WatchLogResponse)(nil),        // 34: regie.v1.WatchLogResponse
-	(*ExplainRequest)(nil),          // 35: regie.v1.ExplainRequest
-	(*ExplainResponse)(nil),         // 36: regie.v1.ExplainResponse
-	(*Explanation)(nil),             // 37: regie.v1.Explanation
-	(*Condition)(nil),               // 38: regie.v1.Condition
-	(*ActRequest)(nil),              // 39: regie.v1.ActRequest
-	(*ActResponse)(nil),             // 40: regie.v1.ActResponse
-	(*ActResult)(nil),               // 41: regie.v1.ActResult
-	(*EraseRunRequest)(nil),         // 42: regie.v1.EraseRunRequest
-	(*EraseRunResponse)(nil),        // 43: regie.v1.EraseRunResponse
-	nil,                             // 44: regie.v1.Run.LabelsEntry
-	(*timestamppb.Timestamp)(nil),   // 45: google.protobuf.Timestamp
-	(*Json)(nil),                    // 46: regie.v1.Json
-	(*durationpb.Duration)(nil),     // 47: google.protobuf.Duration
-	(*httpbody.HttpBody)(nil),       // 48: google.api.HttpBody
+	(Action)(0),                      // 0: regie.v1.Action
+	(*Run)(nil),                      // 1: regie.v1.Run
+	(*Step)(nil),                     // 2: regie.v1.Step
+	(*StartRunRequest)(nil),          // 3: regie.v1.StartRunRequest
+	(*StartRunResponse)(nil),         // 4: regie.v1.StartRunResponse
+	(*ListRunsRequest)(nil),          // 5: regie.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),         // 6: regie.v1.ListRunsResponse
+	(*GetRunRequest)(nil),            // 7: regie.v1.GetRunRequest
+	(*GetRunResponse)(nil),           // 8: regie.v1.GetRunResponse
+	(*Note)(nil),                     // 9: regie.v1.Note
+	(*GetRunDataRequest)(nil),        // 10: regie.v1.GetRunDataRequest
+	(*GetRunDataResponse)(nil),       // 11: regie.v1.GetRunDataResponse
+	(*RunError)(nil),                 // 12: regie.v1.RunError
+	(*StepData)(nil),                 // 13: regie.v1.StepData
+	(*Event)(nil),                    // 14: regie.v1.Event
+	(*ListEventsRequest)(nil),        // 15: regie.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),       // 16: regie.v1.ListEventsResponse
+	(*WatchRunRequest)(nil),          // 17: regie.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),         // 18: regie.v1.WatchRunResponse
+	(*WatchRunsRequest)(nil),         // 19: regie.v1.WatchRunsRequest
+	(*WatchRunsResponse)(nil),        // 20: regie.v1.WatchRunsResponse
+	(*GetLogRequest)(nil),            // 21: regie.v1.GetLogRequest
+	(*GetLogResponse)(nil),           // 22: regie.v1.GetLogResponse
+	(*LogLine)(nil),                  // 23: regie.v1.LogLine
+	(*DownloadLogRequest)(nil),       // 24: regie.v1.DownloadLogRequest
+	(*Cached)(nil),                   // 25: regie.v1.Cached
+	(*ListCachedRequest)(nil),        // 26: regie.v1.ListCachedRequest
+	(*ListCachedResponse)(nil),       // 27: regie.v1.ListCachedResponse
+	(*ClearCacheRequest)(nil),        // 28: regie.v1.ClearCacheRequest
+	(*ClearCacheResponse)(nil),       // 29: regie.v1.ClearCacheResponse
+	(*Artifact)(nil),                 // 30: regie.v1.Artifact
+	(*ListArtifactsRequest)(nil),     // 31: regie.v1.ListArtifactsRequest
+	(*ListArtifactsResponse)(nil),    // 32: regie.v1.ListArtifactsResponse
+	(*DownloadArtifactRequest)(nil),  // 33: regie.v1.DownloadArtifactRequest
+	(*DownloadOutputRequest)(nil),    // 34: regie.v1.DownloadOutputRequest
+	(*WatchLogRequest)(nil),          // 35: regie.v1.WatchLogRequest
+	(*WatchLogResponse)(nil),         // 36: regie.v1.WatchLogResponse
+	(*ExplainRequest)(nil),           // 37: regie.v1.ExplainRequest
+	(*ExplainResponse)(nil),          // 38: regie.v1.ExplainResponse
+	(*Explanation)(nil),              // 39: regie.v1.Explanation
+	(*Condition)(nil),                // 40: regie.v1.Condition
+	(*ActRequest)(nil),               // 41: regie.v1.ActRequest
+	(*WaitCondition)(nil),            // 42: regie.v1.WaitCondition
+	(*ActResponse)(nil),              // 43: regie.v1.ActResponse
+	(*ActResult)(nil),                // 44: regie.v1.ActResult
+	(*HoldNamespaceRequest)(nil),     // 45: regie.v1.HoldNamespaceRequest
+	(*HoldNamespaceResponse)(nil),    // 46: regie.v1.HoldNamespaceResponse
+	(*ReleaseNamespaceRequest)(nil),  // 47: regie.v1.ReleaseNamespaceRequest
+	(*ReleaseNamespaceResponse)(nil), // 48: regie.v1.ReleaseNamespaceResponse
+	(*EraseRunRequest)(nil),          // 49: regie.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),         // 50: regie.v1.EraseRunResponse
+	nil,                              // 51: regie.v1.Run.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 52: google.protobuf.Timestamp
+	(*Json)(nil),                     // 53: regie.v1.Json
+	(*durationpb.Duration)(nil),      // 54: google.protobuf.Duration
+	(*httpbody.HttpBody)(nil),        // 55: google.api.HttpBody
 }
 var file_regie_v1_runs_proto_depIdxs = []int32{
-	45, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
-	45, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	45, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
-	45, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
-	44, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
-	45, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
-	45, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	45, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
-	45, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
-	46, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
+	52, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
+	52, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	52, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
+	52, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
+	51, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
+	52, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
+	52, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	52, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
+	52, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
+	53, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
 	1,  // 10: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
 	1,  // 11: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
 	1,  // 12: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
 	2,  // 13: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
-	46, // 14: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
-	46, // 15: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
-	11, // 16: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
-	12, // 17: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
-	46, // 18: regie.v1.RunError.details:type_name -> regie.v1.Json
-	46, // 19: regie.v1.StepData.input:type_name -> regie.v1.Json
-	46, // 20: regie.v1.StepData.output:type_name -> regie.v1.Json
-	11, // 21: regie.v1.StepData.error:type_name -> regie.v1.RunError
-	45, // 22: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
-	47, // 23: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
-	13, // 24: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
-	13, // 25: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
-	2,  // 26: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
-	1,  // 27: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
-	1,  // 28: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
-	22, // 29: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
-	45, // 30: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
-	45, // 31: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
-	45, // 32: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
-	24, // 33: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
-	29, // 34: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
-	22, // 35: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
-	37, // 36: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
-	38, // 37: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
-	38, // 38: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
-	45, // 39: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	45, // 40: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
-	0,  // 41: regie.v1.ActRequest.action:type_name -> regie.v1.Action
-	46, // 42: regie.v1.ActRequest.output:type_name -> regie.v1.Json
-	41, // 43: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
-	3,  // 44: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
-	5,  // 45: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
-	7,  // 46: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
-	9,  // 47: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
-	14, // 48: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
-	16, // 49: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
-	18, // 50: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
-	20, // 51: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
-	23, // 52: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
-	33, // 53: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
-	30, // 54: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
-	32, // 55: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
-	35, // 56: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
-	39, // 57: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	25, // 58: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
-	27, // 59: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
-	42, // 60: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
-	4,  // 61: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 62: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	8,  // 63: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	10, // 64: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	15, // 65: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	17, // 66: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	19, // 67: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	21, // 68: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	48, // 69: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	34, // 70: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	31, // 71: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
-	48, // 72: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
-	36, // 73: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	40, // 74: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	26, // 75: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
-	28, // 76: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
-	43, // 77: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
-	61, // [61:78] is the sub-list for method output_type
-	44, // [44:61] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	9,  // 14: regie.v1.GetRunResponse.notes:type_name -> regie.v1.Note
+	52, // 15: regie.v1.Note.at:type_name -> google.protobuf.Timestamp
+	53, // 16: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
+	53, // 17: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
+	12, // 18: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
+	13, // 19: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
+	53, // 20: regie.v1.RunError.details:type_name -> regie.v1.Json
+	53, // 21: regie.v1.StepData.input:type_name -> regie.v1.Json
+	53, // 22: regie.v1.StepData.output:type_name -> regie.v1.Json
+	12, // 23: regie.v1.StepData.error:type_name -> regie.v1.RunError
+	52, // 24: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
+	54, // 25: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
+	14, // 26: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
+	14, // 27: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
+	2,  // 28: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
+	1,  // 29: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
+	1,  // 30: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
+	23, // 31: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
+	52, // 32: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
+	52, // 33: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
+	52, // 34: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
+	25, // 35: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
+	30, // 36: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
+	23, // 37: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
+	39, // 38: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
+	40, // 39: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
+	40, // 40: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
+	52, // 41: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	52, // 42: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
+	0,  // 43: regie.v1.ActRequest.action:type_name -> regie.v1.Action
+	53, // 44: regie.v1.ActRequest.output:type_name -> regie.v1.Json
+	52, // 45: regie.v1.ActRequest.finish_by:type_name -> google.protobuf.Timestamp
+	42, // 46: regie.v1.ActRequest.conditions:type_name -> regie.v1.WaitCondition
+	44, // 47: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
+	3,  // 48: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
+	5,  // 49: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
+	7,  // 50: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
+	10, // 51: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
+	15, // 52: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
+	17, // 53: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
+	19, // 54: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
+	21, // 55: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
+	24, // 56: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
+	35, // 57: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
+	31, // 58: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
+	33, // 59: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
+	34, // 60: regie.v1.RunService.DownloadOutput:input_type -> regie.v1.DownloadOutputRequest
+	37, // 61: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
+	41, // 62: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
+	45, // 63: regie.v1.RunService.HoldNamespace:input_type -> regie.v1.HoldNamespaceRequest
+	47, // 64: regie.v1.RunService.ReleaseNamespace:input_type -> regie.v1.ReleaseNamespaceRequest
+	26, // 65: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
+	28, // 66: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
+	49, // 67: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
+	4,  // 68: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	6,  // 69: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	8,  // 70: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	11, // 71: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	16, // 72: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	18, // 73: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	20, // 74: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	22, // 75: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	55, // 76: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	36, // 77: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	32, // 78: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
+	55, // 79: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
+	55, // 80: regie.v1.RunService.DownloadOutput:output_type -> google.api.HttpBody
+	38, // 81: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	43, // 82: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	46, // 83: regie.v1.RunService.HoldNamespace:output_type -> regie.v1.HoldNamespaceResponse
+	48, // 84: regie.v1.RunService.ReleaseNamespace:output_type -> regie.v1.ReleaseNamespaceResponse
+	27, // 85: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
+	29, // 86: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
+	50, // 87: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
+	68, // [68:88] is the sub-list for method output_type
+	48, // [48:68] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_runs_proto_init() }
@@ -4046,13 +4679,14 @@ func file_regie_v1_runs_proto_init() {
 	}
 	file_regie_v1_access_proto_init()
 	file_regie_v1_common_proto_init()
+	file_regie_v1_runs_proto_msgTypes[40].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_runs_proto_rawDesc), len(file_regie_v1_runs_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   44,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

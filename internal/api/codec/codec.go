@@ -11,6 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/regie-dev/regie/internal/value"
 )
 
 // Marshal writes a message as compact JSON. It fails when a Json in it has no
@@ -26,6 +28,23 @@ func Marshal(message proto.Message) ([]byte, error) {
 		return nil, fmt.Errorf("write %s as JSON: %w", message.ProtoReflect().Descriptor().FullName(), fault)
 	}
 	return text, nil
+}
+
+// AppendLine appends a line of what is exported of a run: an object with the
+// members kind, run (the ID) and value, the message as [Marshal] writes it, and a
+// line feed.
+func AppendLine(line []byte, kind, run string, message proto.Message) ([]byte, error) {
+	text, err := Marshal(message)
+	if err != nil {
+		return line, err
+	}
+	line = append(line, `{"kind":`...)
+	line = value.AppendString(line, kind)
+	line = append(line, `,"run":`...)
+	line = value.AppendString(line, run)
+	line = append(line, `,"value":`...)
+	line = append(line, text...)
+	return append(line, "}\n"...), nil
 }
 
 // Unmarshal reads JSON into a message, which it resets first. The error is an

@@ -151,7 +151,7 @@ func TestMarshalWrites(t *testing.T) {
 		},
 		"null is a value": {&regiev1.RunError{Details: raw("null")}, `{"name":"","message":"","details":null}`},
 		"zero values are written, absent messages are not": {
-			&regiev1.GetRunDataResponse{}, `{"steps":[],"erased":false,"cancel_reason":""}`,
+			&regiev1.GetRunDataResponse{}, `{"steps":[],"erased":false,"cancel_reason":"","next_steps":"0"}`,
 		},
 		"optional fields are written when set": {
 			&regiev1.UpdateUserRequest{Name: "a", Disabled: proto.Bool(false)}, `{"name":"a","disabled":false}`,

@@ -25,7 +25,7 @@ func TestREST(t *testing.T) {
 		},
 		"query of a list": {
 			"GET", "/v1/namespaces/n/runs/r/data?paths=a&paths=b%5B0%5D", "", 200,
-			`{"input":{"z":1.50,"a":null},"steps":[{"path":"a","warning":""},{"path":"b[0]","warning":""}],"erased":false,"cancel_reason":""}`,
+			`{"input":{"z":1.50,"a":null},"steps":[{"path":"a","warning":""},{"path":"b[0]","warning":""}],"erased":false,"cancel_reason":"","next_steps":"0"}`,
 		},
 		"additional binding": {
 			"POST", "/v1/namespaces/n/runs/r/actions", `{"action":"ACTION_RETRY","steps":["a"]}`, 200,

@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/regie-dev/regie/internal/blob"
@@ -56,6 +57,7 @@ type Store struct {
 var (
 	_ blob.Store   = (*Store)(nil)
 	_ blob.Remover = (*Store)(nil)
+	_ blob.Lister  = (*Store)(nil)
 )
 
 // Open returns the store of a folder that this process has for itself, and
@@ -262,6 +264,28 @@ func (c *checked) Read(p []byte) (int, error) {
 
 // Close implements io.Closer.
 func (c *checked) Close() error { return c.f.Close() }
+
+// ListBlobs implements [blob.Lister].
+func (s *Store) ListBlobs(run string) ([]blob.Ref, error) {
+	if !validRun(run) {
+		return nil, nil
+	}
+	entries, err := s.list(s.at(run))
+	var out []blob.Ref
+	for _, e := range entries {
+		info, failed := e.Info()
+		if failed != nil {
+			err = errors.Join(err, failed)
+		} else if validSum(e.Name()) {
+			out = append(out, blob.Ref{SHA256: e.Name(), Size: info.Size()})
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the blobs of run %s: %w", run, err)
+	}
+	slices.SortFunc(out, func(a, b blob.Ref) int { return strings.Compare(a.SHA256, b.SHA256) })
+	return out, nil
+}
 
 // RemoveBlobs implements [blob.Remover].
 func (s *Store) RemoveBlobs(run string) (int, error) {

@@ -35,7 +35,8 @@ func (p *Plain) Step(s *history.Step, now time.Time) string {
 	if s.State == engine.Waiting && s.Items == 0 {
 		next.turns = s.Done
 	}
-	if p.last[s] == next || s.State == engine.Queued || s.State == engine.Pending {
+	lacks := s.Lacks()
+	if p.last[s] == next || s.State == engine.Queued && lacks == "" || s.State == engine.Pending {
 		return ""
 	}
 	if n := len(s.Attempts); s.State == engine.Running && n > 0 && s.Attempts[n-1].Outcome != "" {
@@ -56,7 +57,9 @@ func (p *Plain) Step(s *history.Step, now time.Time) string {
 		text = waitingText(s, now)
 	case engine.Succeeded, engine.Failed, engine.Canceled, engine.Skipped:
 		text = endText(s)
-	case engine.Pending, engine.Queued:
+	case engine.Queued:
+		text = "queued, " + lacks
+	case engine.Pending:
 	}
 	return p.line(now, s.Path, text)
 }

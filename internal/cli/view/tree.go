@@ -34,7 +34,7 @@ func (t *Tree) Add(ev *engine.Event) ([]*history.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ev.Kind == engine.EvFrameReopened {
+	if ev.Kind == engine.EvFrameReopened || ev.Kind == engine.EvRestored {
 		t.judgeAgain()
 	}
 	for _, s := range steps {

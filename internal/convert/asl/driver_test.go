@@ -80,7 +80,7 @@ func (d *driver) command(c engine.Command) {
 	case engine.ClearTimer:
 		d.timers = slices.DeleteFunc(d.timers, func(t engine.SetTimer) bool { return t.Timer == c.Timer })
 	case engine.NeedEval:
-		d.queue = append(d.queue, c.Eval.Evaluate())
+		d.queue = append(d.queue, c.Eval.Evaluate(nil))
 	case engine.RunEnded:
 		d.ended = &c
 	}

@@ -152,7 +152,12 @@ func (e *emitter) task(b *block, k *core, in, args data) {
 		}
 	}
 	if v := t.HeartbeatSeconds; v != nil {
-		e.note(Lost, v.Node.Pos, s.Name, v.Field, "heartbeats come with a later release; bound the attempt with `timeout`")
+		if call.Uses == "" {
+			k.set("heartbeat", e.seconds(b, sc, v))
+			e.note(Changed, v.Node.Pos, s.Name, v.Field, "a script is heard of when it changes the file that $REGIE_HEARTBEAT names")
+		} else {
+			e.note(Lost, v.Node.Pos, s.Name, v.Field, "only scripts have heartbeats here; bound the attempt with `timeout`")
+		}
 	}
 	if t.Credentials != nil {
 		e.note(Lost, t.Credentials.Pos, s.Name, "Credentials", "there is no role to assume; give the connection or the program what it needs")

@@ -124,7 +124,7 @@ func (d *language) stepMap() []descriptor.Field {
 		{Name: "foreach", Type: oneOf(kind(descriptor.Expression), list(kind(descriptor.Any))), Template: true, Doc: "Does the step once for each item of a list. The output is the list of the outputs, in the order of the items, with null for tolerated failures.",
 			Example: "foreach: steps.fetch.output.files\nas: file"},
 		{Name: "as", Type: kind(descriptor.Identifier), Default: str("item"), Doc: "Name by which expressions read the item. Its position, from 0, is `index`."},
-		{Name: "max_parallel", Type: atLeast(1), Template: true, Doc: "How many items run at once. Without it: all."},
+		{Name: "max_parallel", Type: atLeast(1), Template: true, Doc: "How many items run at once. Without it: 1,000."},
 		{Name: "fail_fast", Type: kind(descriptor.Boolean), Doc: "Whether a failure that is not tolerated cancels what else runs in the `foreach` or `parallel`. Default: true for `foreach`, false for `parallel`."},
 		{Name: "max_failures", Type: atLeast(0), Template: true, Doc: "How many items may fail without failing the step."},
 		{Name: "max_failed_percent", Type: ranged(kind(descriptor.Number), 0, 100), Template: true, Doc: "How many percent of the items may fail. With `max_failures`, both must hold."},

@@ -219,9 +219,7 @@ func (c *compiler) wait(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 	if w.Kind != yamldoc.Map {
 		return expr.Type{}
 	}
-	if e := w.Entry("every"); e != nil && w.Get("file") == nil {
-		c.errorAt(e.Key, codeMisplaced, "`every` has no meaning without `file`").WithHint("remove it")
-	}
+	c.besideWait(w)
 	if w.Get("file") != nil {
 		return c.waitFile(w, v, node)
 	}
@@ -238,23 +236,15 @@ func (c *compiler) wait(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 			node.Wait.Until = d
 		case "signal":
 			node.Wait.Event = &workflow.EventWait{Kind: workflow.EventSignal, With: d}
-			if e.Value.Kind == yamldoc.String && (e.Value.Text == "" || len(e.Value.Text) > workflow.MaxSignalName) {
-				c.errorAt(e.Value, descriptor.CodeInvalidValue, "the name of a signal has 1 to %d characters", workflow.MaxSignalName)
+			if e.Value.Kind == yamldoc.String && !expr.HasTemplate(e.Value.Text) {
+				if err := workflow.CheckSignalName(e.Value.Text); err != nil {
+					c.errorAt(e.Value, descriptor.CodeInvalidValue, "%v", err)
+				}
 			}
 		case "condition":
 			c.gateName(e.Value)
 			date, _ := c.field(w, c.lang.wait, "date", v)
 			node.Wait.Event = conditionWait(d, date)
-		case "timeout", "date", "state", "which":
-			if w.Entry("for") != nil || w.Entry("until") != nil {
-				c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning with `for` and `until`", e.Key.Text).WithHint("remove it")
-			}
-			if w.Entry("condition") != nil && (e.Key.Text == "state" || e.Key.Text == "which") {
-				c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning with `condition`", e.Key.Text).WithHint("remove it")
-			}
-			if w.Entry("signal") != nil && e.Key.Text != "timeout" {
-				c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning with `signal`", e.Key.Text).WithHint("remove it")
-			}
 		}
 	}
 	if w.Entry("workflow") != nil {
@@ -268,6 +258,27 @@ func (c *compiler) wait(n *yamldoc.Node, v *view, node *workflow.Node) expr.Type
 		return expr.Type{}
 	}
 	return typ(expr.NullType)
+}
+
+// besideWait refuses what has no meaning beside what is waited for.
+func (c *compiler) besideWait(w *yamldoc.Node) {
+	for _, form := range []struct {
+		name   string
+		fields []string
+	}{
+		{"for", nil}, {"until", nil}, {"signal", []string{"timeout"}}, {"file", []string{"timeout", "every"}},
+		{"condition", []string{"timeout", "date"}}, {"workflow", []string{"timeout", "date", "state", "which"}},
+	} {
+		if w.Entry(form.name) == nil {
+			continue
+		}
+		for _, name := range []string{"timeout", "date", "state", "which", "every"} {
+			if e := w.Entry(name); e != nil && !slices.Contains(form.fields, name) {
+				c.errorAt(e.Key, codeMisplaced, "`%s` has no meaning with `%s`", name, form.name).WithHint("remove it")
+			}
+		}
+		return // two of them were reported
+	}
 }
 
 func (c *compiler) fail(n *yamldoc.Node, v *view, node *workflow.Node) {

@@ -51,7 +51,7 @@ func (c *compiler) named(n *yamldoc.Node, p places, v *view, each func(name, oth
 
 // gateName checks the name of a limit or condition that is no expression.
 func (c *compiler) gateName(n *yamldoc.Node) {
-	if n.Kind != yamldoc.String {
+	if n.Kind != yamldoc.String || expr.HasTemplate(n.Text) {
 		return
 	}
 	if err := gate.CheckName(n.Text); err != nil {
@@ -67,6 +67,9 @@ func (c *compiler) shares(n *yamldoc.Node, v *view, node *workflow.Node) {
 	c.named(n.Get("limits"), placesIn(only(n, "limits"), c.lang.step), v, func(name, weight *workflow.Data) {
 		node.Limits = append(node.Limits, workflow.LimitUse{Name: name, Weight: weight})
 	}, "weight")
+	if len(node.Limits) > 0 {
+		c.canBeHad(n.Entry("limits"), node.Limits)
+	}
 }
 
 // limitsThere notes the limits that are named, and reports those that nobody has
@@ -95,6 +98,9 @@ func (c *compiler) heldAround(n *yamldoc.Node, v *view) {
 		if around == nil || around.node == n { // `finally` of the workflow or group; the items or turns of the step itself
 			continue
 		}
+		if s.role == roleCatch && !heldWhole(around.node) {
+			continue
+		}
 		for _, item := range limitNames(around.node) {
 			for _, mine := range own {
 				if mine.Text == item.Text {
@@ -102,6 +108,36 @@ func (c *compiler) heldAround(n *yamldoc.Node, v *view) {
 						WithLength(mine.Length()).WithHint("name it in one of the two places")
 				}
 			}
+		}
+	}
+}
+
+// heldWhole reports whether a step has its shares from its begin to its end, with
+// what handles its failure: scripts and calls have them for each attempt, and
+// `foreach` and `repeat` for each item and turn.
+func heldWhole(n *yamldoc.Node) bool {
+	form := innerForm(n)
+	return n.Get("foreach") == nil && n.Get("repeat") == nil && form != "run" && form != "uses"
+}
+
+// canBeHad refuses to ask for more shares than a limit of the same files has.
+func (c *compiler) canBeHad(at *yamldoc.Entry, uses []workflow.LimitUse) {
+	asked := map[string]int64{}
+	for i := range uses {
+		name, _ := uses[i].Name.Const.Str()
+		weight, constant := int64(1), true
+		if uses[i].Weight != nil {
+			weight, constant = uses[i].Weight.Const.Int()
+		}
+		o := c.set.Object(kindLimit, c.prog.Namespace, name)
+		if !constant || o == nil || o.Limit == nil {
+			continue
+		}
+		asked[name] += weight
+		most := int64(max(o.Limit.Capacity, o.Limit.Rate.Count))
+		if most > 0 && asked[name] > most && asked[name]-weight <= most {
+			c.errorAt(at.Key, descriptor.CodeInvalidValue, "the step asks for %d of the limit %q, which never has more than %d", asked[name], name, most).
+				WithHint("it would wait for good: ask for less, or define the limit with more")
 		}
 	}
 }

@@ -139,7 +139,10 @@ func (s *Set) Object(kind, namespace, name string) *Object {
 // Load reads all documents of all sources. What has errors is incomplete in
 // the set, or left out: it must not be used when a diagnostic is an error.
 func Load(cfg Config, sources []Source) (*Set, []diag.Diagnostic) {
-	l := &loader{cfg: cfg, lang: describe(cfg), seen: map[objectKey]diag.Pos{}, broken: map[string]bool{}, connectors: map[string]*Connector{}}
+	l := &loader{
+		cfg: cfg, lang: describe(cfg), seen: map[objectKey]diag.Pos{}, broken: map[string]bool{}, connectors: map[string]*Connector{},
+		idle: map[*TaskType]bool{},
+	}
 	for i := range cfg.Connectors {
 		l.connectors[cfg.Connectors[i].Name] = &cfg.Connectors[i]
 	}
@@ -204,6 +207,7 @@ type loader struct {
 	seen       map[objectKey]diag.Pos
 	broken     map[string]bool // files that are not well-formed
 	connectors map[string]*Connector
+	idle       map[*TaskType]bool // types of which was said that nobody does their work
 }
 
 type objectKey struct{ kind, namespace, name string }

@@ -166,6 +166,38 @@ func TestRunOnce(t *testing.T) {
 	}
 }
 
+// TestWorkersOutside: that there are none is said once for each task type.
+func TestWorkersOutside(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig()
+	cfg.RunOnce = true
+	text := `kind: TaskType
+name: resize
+---
+kind: TaskType
+name: cut
+---
+kind: Workflow
+name: a
+steps: [{id: x, uses: resize}, {id: y, uses: resize}, {id: z, uses: cut}]
+---
+kind: Workflow
+name: b
+steps: [{id: x, uses: resize}]
+`
+	_, problems := Load(cfg, []Source{{Path: "a.yaml", Text: []byte(text)}})
+	var got []string
+	for _, p := range problems {
+		got = append(got, fmt.Sprintf("%.70s", p))
+	}
+	if want := []string{
+		`a.yaml:9:23: warning[ignored_field]: the task type "resize" is done by`,
+		`a.yaml:9:69: warning[ignored_field]: the task type "cut" is done by wo`,
+	}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
 // checkProgram stores and reads the program, and has the engine link it.
 func checkProgram(t *testing.T, p *workflow.Program) {
 	t.Helper()

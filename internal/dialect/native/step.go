@@ -239,14 +239,21 @@ func (c *compiler) bound(n *yamldoc.Node, o *descriptor.Object, v *view) *workfl
 // length compiles a bound. None of no length can be kept, and it does not mean
 // that there is no bound.
 func (c *compiler) length(n *yamldoc.Node, o *descriptor.Object, field string, v *view) *workflow.Data {
-	if e := n.Entry(field); e != nil {
-		if length, err := duration.Parse(e.Value.Text); err == nil && length == 0 {
-			c.errorAt(e.Value, descriptor.CodeInvalidValue, "`%s` must be longer than nothing; this is %s", field, e.Value.Text).
-				WithHint("leave it out if there is no bound")
-		}
-	}
+	c.notNothing(n, field)
 	d, _ := c.field(n, o, field, v)
 	return d
+}
+
+// notNothing refuses a bound of no length.
+func (c *compiler) notNothing(n *yamldoc.Node, field string) {
+	e := n.Entry(field)
+	if e == nil {
+		return
+	}
+	if length, err := duration.Parse(e.Value.Text); err == nil && length == 0 {
+		c.errorAt(e.Value, descriptor.CodeInvalidValue, "`%s` must be longer than nothing; this is %s", field, e.Value.Text).
+			WithHint("leave it out if there is no bound")
+	}
 }
 
 // laterFields checks the expressions of fields that a later release brings;

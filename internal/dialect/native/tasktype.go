@@ -39,6 +39,12 @@ func (c *compiler) taskTypeOf(n *yamldoc.Node, name string) *TaskType {
 	if n.Entry("output") != nil {
 		t.Output = append([]workflow.Input{}, c.declared(n.Get("output"))...)
 	}
+	for _, field := range []string{"timeout", "heartbeat"} {
+		c.notNothing(n, field)
+	}
+	if c.connectors[name] != nil {
+		c.errorAt(n.Get("name"), codeDuplicateObject, "%q is the name of a connector", name).WithHint("`uses` would mean the connector: choose another name")
+	}
 	t.Idempotent, _ = boolean(n.Get("idempotent"))
 	// What workers have to agree with: names, types, and what may be left out.
 	data, err := json.Marshal(struct {
@@ -110,8 +116,9 @@ func (c *compiler) taskTypeNames() []string {
 
 // offers compiles a step whose work is done by workers outside.
 func (c *compiler) offers(n *yamldoc.Node, v *view, node *workflow.Node, t *TaskType) expr.Type {
-	if u := n.Get("uses"); c.cfg.RunOnce {
-		c.list.Warnf(u.Pos, descriptor.CodeIgnored, "the task type %q is done by workers outside, which `regie run` has none of: the step waits for ever", t.Name).
+	if u := n.Get("uses"); c.cfg.RunOnce && !c.idle[t] {
+		c.idle[t] = true
+		c.list.Warnf(u.Pos, descriptor.CodeIgnored, "the task type %q is done by workers outside, which `regie run` has none of: its steps wait for ever", t.Name).
 			WithLength(u.Length()).WithHint("use a mock (--mocks), or a server")
 	}
 	task := node.Task
@@ -146,16 +153,31 @@ func declaredObject(members []workflow.Input) expr.Type {
 	return out
 }
 
+// templated reports whether there is an expression in a value.
+func templated(n *yamldoc.Node) bool {
+	if n.Kind == yamldoc.String {
+		return expr.HasTemplate(n.Text)
+	}
+	return slices.ContainsFunc(n.Items, templated) ||
+		slices.ContainsFunc(n.Entries, func(e yamldoc.Entry) bool { return templated(e.Value) })
+}
+
 // fits checks `with` against what the task type takes.
 func (c *compiler) fits(n *yamldoc.Node, t *workflow.TaskType, given *expr.Type) {
 	with := n.Get("with")
+	needs := func(in workflow.Input) bool { return in.Required && in.Default == nil }
+	if with != nil && with.Kind != yamldoc.Map && slices.ContainsFunc(t.Input, needs) {
+		c.errorAt(with, codeType, "`with` of the task type %q must be a mapping: it needs members by name", t.Name).
+			WithHint("write each with its own expression")
+		return
+	}
 	var names []string
 	for i := range t.Input {
 		in := &t.Input[i]
 		names = append(names, in.Name)
 		e := with.Entry(in.Name)
 		if e == nil {
-			if in.Required && in.Default == nil {
+			if needs(*in) {
 				c.errorAt(n.Get("uses"), descriptor.CodeMissingField, "the task type %q needs `with.%s`", t.Name, in.Name)
 			}
 			continue
@@ -174,7 +196,7 @@ func (c *compiler) fits(n *yamldoc.Node, t *workflow.TaskType, given *expr.Type)
 
 // fitsMember checks a constant, or the type of an expression.
 func (c *compiler) fitsMember(n *yamldoc.Node, t *workflow.TaskType, in *workflow.Input, given *expr.Type) {
-	if n.IsScalar() && !expr.HasTemplate(n.Text) {
+	if !templated(n) {
 		if v, ok := c.checked(n, in.Type, "`with."+in.Name+"`"); ok {
 			c.amongEnum(n, v, in)
 		}

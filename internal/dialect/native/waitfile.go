@@ -53,7 +53,7 @@ func (c *compiler) waitFile(w *yamldoc.Node, v *view, node *workflow.Node) expr.
 	until.Source = rootResult + ".found"
 	node.Kind, node.Wait = workflow.KindLoop, nil
 	node.Loop = &workflow.Loop{Body: s.body, Until: until, FailedTurn: workflow.CancelRest, Delay: constant(value.String("10s"))}
-	if every, _ := c.field(w, c.lang.wait, "every", v); every != nil {
+	if every := c.length(w, c.lang.wait, "every", v); every != nil {
 		node.Loop.Delay = shift(every, 1)
 	}
 	node.Timeout = c.bound(w, c.lang.wait, v)

@@ -122,7 +122,7 @@ func testOutputs(t *testing.T, x executor.Executor) {
 		"duplicate key":    {script: `echo '{"a":1,"a":2}' >$REGIE_OUTPUT`, invalid: "duplicate key"},
 		"no end":           {script: `printf 'a=1\nb<<END\nx\n' >$REGIE_OUTPUT`, invalid: "line 2:"},
 		"not UTF-8":        {script: `printf 'a=1\nb=\377\n' >$REGIE_OUTPUT`, invalid: "line 2:"},
-		"too large":        {script: `head -c 16777217 /dev/zero >$REGIE_OUTPUT`, invalid: "16 MiB"},
+		"too large":        {script: `truncate -s 134217729 $REGIE_OUTPUT`, invalid: "128 MiB"},
 		"link":             {script: `ln -s /etc/passwd $REGIE_OUTPUT`, invalid: "no regular file"},
 		"link to own":      {script: `echo a=1 >$REGIE_CHECKPOINT; ln -s checkpoint $REGIE_OUTPUT`, invalid: "no regular file"},
 		"dangling link":    {script: `ln -s /nowhere $REGIE_OUTPUT`, invalid: "no regular file"},

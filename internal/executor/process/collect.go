@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 
 	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/value"
 )
 
 // collect adds to the result what the task left in files. It changes nothing
@@ -16,6 +18,9 @@ func collect(root *os.Root, r *executor.Result) {
 	text, err := readBounded(root, outputFile, executor.MaxOutputBytes)
 	if err == nil {
 		r.Output, err = executor.ParseOutput(text)
+	}
+	if err == nil && r.Output.JSONSize() > executor.MaxOutputBytes {
+		r.Output, err = value.Undefined, fmt.Errorf("is larger than %d MiB as JSON", executor.MaxOutputBytes>>20)
 	}
 	switch {
 	case err == nil:
@@ -38,6 +43,16 @@ func warn(r *executor.Result, text string) {
 	r.Warning += text
 }
 
+// readAll reads a file, and no more than a byte beyond the limit.
+func readAll(f *os.File, limit int) ([]byte, error) {
+	var b bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		b.Grow(int(min(info.Size(), int64(limit))) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(io.LimitReader(f, int64(limit)+1))
+	return b.Bytes(), err
+}
+
 // readBounded reads a file that a task wrote; nil if there is none or it is
 // empty.
 func readBounded(root *os.Root, name string, limit int) ([]byte, error) {
@@ -51,12 +66,12 @@ func readBounded(root *os.Root, name string, limit int) ([]byte, error) {
 		return nil, fmt.Errorf("cannot be opened: %w", err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	text, err := readAll(f, limit)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	case len(text) > limit:
-		return nil, fmt.Errorf("is larger than %d MiB; write large results to a file of their own", limit>>20)
+		return nil, fmt.Errorf("is larger than %d MiB; write more than that to a file, and keep it as an artifact", limit>>20)
 	case len(text) == 0:
 		return nil, nil
 	}

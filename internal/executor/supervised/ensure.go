@@ -45,6 +45,8 @@ type Config struct {
 	Build string
 	// Spawn starts one when none answers. Nil: somebody else does.
 	Spawn *Spawn
+	// Patience is how long [Open] waits for one that somebody else starts; 0: not.
+	Patience time.Duration
 }
 
 // Spawn says how a supervisor is started.
@@ -115,6 +117,28 @@ type spawnError struct{ err error }
 func (e *spawnError) Error() string { return "start supervisor: " + e.err.Error() }
 
 func (e *spawnError) Unwrap() error { return e.err }
+
+// await connects for the first time. One that somebody else starts, perhaps at the
+// same time as this process, is waited for.
+func (x *Executor) await(ctx context.Context) (*line, error) {
+	var late <-chan time.Time
+	if x.config.Spawn == nil && x.config.Patience > 0 {
+		late = time.After(x.config.Patience)
+	}
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		l, err := x.line(ctx)
+		if late == nil || !errors.Is(err, ErrNoSupervisor) {
+			return l, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-late:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
 
 // ensure connects, and starts a supervisor where that is needed and allowed.
 func ensure(ctx context.Context, c *Config) (*line, error) {

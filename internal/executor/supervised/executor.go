@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/regie-dev/regie/internal/executor"
@@ -57,20 +59,35 @@ func Open(ctx context.Context, config Config) (*Executor, error) {
 	}
 	x := &Executor{config: config, lines: make(chan *line, keptLines), tasks: map[executor.Handle]*task{}}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
-	l, err := x.line(ctx)
+	l, err := x.await(ctx)
 	if err != nil {
 		x.cancel()
 		return nil, err
 	}
 	if config.Spawn != nil && l.welcome.Info.Build != config.Build && !l.welcome.Info.Retiring {
-		if _, err = l.ask(wire.Request{Op: wire.OpRetire}); err != nil {
-			l.close()
+		if l, err = x.retire(ctx, l); err != nil {
 			x.cancel()
-			return nil, unreachable(config.Socket, err)
+			return nil, err
 		}
 	}
 	x.keep(l)
 	return x, nil
+}
+
+// retire asks the supervisor to retire, and returns a connection to go on with. One
+// that has no tasks may end before it answers; another takes over then.
+func (x *Executor) retire(ctx context.Context, l *line) (*line, error) {
+	_, err := l.ask(wire.Request{Op: wire.OpRetire})
+	if err == nil {
+		return l, nil
+	}
+	l.close()
+	for _, ended := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, ended) {
+			return x.line(ctx)
+		}
+	}
+	return nil, unreachable(x.config.Socket, err)
 }
 
 // Name implements [executor.Executor]; it is "process".

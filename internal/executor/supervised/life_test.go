@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/regie-dev/regie/internal/executor"
+	"github.com/regie-dev/regie/internal/executor/supervised/supervisor"
+	"github.com/regie-dev/regie/internal/executor/supervised/wire"
 )
 
 func TestManyAtOnce(t *testing.T) {
@@ -108,6 +111,44 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// A supervisor of another build that ends before it answers is as good as one
+// that retires: one of the server's own takes over.
+func TestUpgradeOfOneThatEnds(t *testing.T) {
+	t.Parallel()
+	c := config(t)
+	c.Build = "new"
+	c.Spawn.Environ = append(c.Spawn.Environ, "SUPERVISED_TEST_BUILD=new")
+	if err := supervisor.MakeFolder(c.Dir, false); err != nil {
+		t.Fatal(err)
+	}
+	old, err := net.Listen("unix", c.socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan string, 1)
+	go func() {
+		defer close(asked)
+		conn, err := old.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		defer old.Close() // before the connection
+		l := &line{conn: conn.(*net.UnixConn)}
+		_, _, _ = wire.ReadFrame(conn) // what it says of itself
+		_ = l.send(wire.Welcome{Version: wire.Version, Info: wire.Info{Build: "old"}})
+		_, request, _ := wire.ReadFrame(conn)
+		asked <- string(request)
+	}()
+	x := open(t, c)
+	if request := <-asked; !strings.Contains(request, string(wire.OpRetire)) {
+		t.Errorf("the old one was asked %q", request)
+	}
+	if info := ask(t, x); info.Build != "new" {
+		t.Errorf("the supervisor says %+v", info)
+	}
+}
+
 // Asked to drain, a supervisor takes no new tasks; those wait for the next one.
 func TestDrain(t *testing.T) {
 	t.Parallel()
@@ -138,6 +179,30 @@ func TestDrain(t *testing.T) {
 	}
 	if ask(t, x).PID == old {
 		t.Error("it has not ended")
+	}
+}
+
+// A supervisor that somebody else starts may be there after its first caller.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	c := config(t)
+	caller := Config{Dir: c.Dir, Patience: 30 * time.Millisecond}
+	begin := time.Now()
+	if _, err := Open(t.Context(), caller); !errors.Is(err, ErrNoSupervisor) || time.Since(begin) < caller.Patience {
+		t.Errorf("after %s: %v", time.Since(begin), err)
+	}
+	caller.Patience = time.Minute
+	opened := make(chan error, 1)
+	go func() {
+		x, err := Open(t.Context(), caller)
+		if err == nil {
+			err = x.Close()
+		}
+		opened <- err
+	}()
+	open(t, c)
+	if err := <-opened; err != nil {
+		t.Error(err)
 	}
 }
 

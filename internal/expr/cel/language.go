@@ -151,7 +151,8 @@ func (l *Language) Compile(src string, env *expr.Env) (out expr.Compiled, proble
 	if len(c.problems) > 0 {
 		return nil, tidy(c.problems)
 	}
-	return &compiled{node: n, typ: t.public(maxTypeDepth), reads: c.sortedReads(), slots: c.slots, zone: c.zone}, nil
+	out = &compiled{node: n, typ: t.public(maxTypeDepth), reads: c.sortedReads(), slots: c.slots, zone: c.zone, path: path(src, c.sortedReads())}
+	return out, nil
 }
 
 // tidy sorts problems by place and drops repetitions.
@@ -172,7 +173,21 @@ type compiled struct {
 	reads [][]string
 	slots int
 	zone  *time.Location
+	path  []string
 }
+
+// path is what the expression reads, if it is no more than that.
+func path(src string, reads [][]string) []string {
+	if len(reads) != 1 || strings.Join(reads[0], ".") != strings.TrimSpace(src) {
+		return nil
+	}
+	return reads[0]
+}
+
+var _ expr.Path = (*compiled)(nil)
+
+// Path implements expr.Path.
+func (c *compiled) Path() []string { return c.path }
 
 // Type implements expr.Compiled.
 func (c *compiled) Type() expr.Type { return c.typ }

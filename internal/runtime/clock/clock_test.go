@@ -70,6 +70,39 @@ func TestVirtualFiresInOrderOneAtATime(t *testing.T) {
 	}
 }
 
+func TestVirtualIsStill(t *testing.T) {
+	t.Parallel()
+	c := clock.NewVirtual(start)
+	still := func() bool {
+		select {
+		case <-c.Still():
+			return true
+		default:
+			return false
+		}
+	}
+	var got []bool
+	note := func() { got = append(got, still()) }
+	note()
+	c.Begin()
+	note()
+	stop := c.AfterFunc(start.Add(time.Hour), func() {})
+	stop()
+	note()
+	c.AfterFunc(start.Add(time.Hour), note)
+	waits := c.Still()
+	c.End()
+	note()
+	stop = c.AfterFunc(start.Add(2*time.Hour), func() {})
+	note()
+	stop()
+	note()
+	if want := []bool{true, false, false, false, true, false, true}; !slices.Equal(got, want) {
+		t.Errorf("still %v, want %v", got, want)
+	}
+	<-waits // closed since, or this hangs
+}
+
 func TestVirtualEndWithoutBegin(t *testing.T) {
 	t.Parallel()
 	defer func() {

@@ -18,12 +18,25 @@ type Virtual struct {
 	busy     int
 	set      uint64 // timers set so far
 	sleepers sleepers
+	still    chan struct{}
 }
 
 var _ Clock = (*Virtual)(nil)
 
 // NewVirtual returns a clock that stands at start.
-func NewVirtual(start time.Time) *Virtual { return &Virtual{now: start} }
+func NewVirtual(start time.Time) *Virtual {
+	v := &Virtual{now: start, still: make(chan struct{})}
+	close(v.still)
+	return v
+}
+
+// Still is closed while nothing is in flight and no timer is set: then nothing
+// more happens by itself. Each time that something begins there is a new one.
+func (v *Virtual) Still() <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.still
+}
 
 // Now is the virtual time.
 func (v *Virtual) Now() time.Time {
@@ -39,6 +52,7 @@ func (v *Virtual) AfterFunc(at time.Time, f func()) func() bool {
 	v.set++
 	s := &sleeper{at: at, set: v.set, f: f}
 	heap.Push(&v.sleepers, s)
+	v.settle()
 	return func() bool {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -46,6 +60,7 @@ func (v *Virtual) AfterFunc(at time.Time, f func()) func() bool {
 			return false
 		}
 		heap.Remove(&v.sleepers, s.index)
+		v.settle()
 		return true
 	}
 }
@@ -55,6 +70,7 @@ func (v *Virtual) Begin() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.busy++
+	v.settle()
 }
 
 // End says that it is no more. Ending more than has begun is a programming
@@ -76,6 +92,23 @@ func (v *Virtual) End() {
 		s.f()
 		v.mu.Lock()
 		v.busy--
+	}
+	v.settle()
+}
+
+// settle opens or closes the channel of Still.
+func (v *Virtual) settle() {
+	var closed bool
+	select {
+	case <-v.still:
+		closed = true
+	default:
+	}
+	switch still := v.busy == 0 && len(v.sleepers) == 0; {
+	case still && !closed:
+		close(v.still)
+	case !still && closed:
+		v.still = make(chan struct{})
 	}
 }
 

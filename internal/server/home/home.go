@@ -13,6 +13,7 @@ import (
 	"github.com/regie-dev/regie/internal/blob/folder"
 	"github.com/regie-dev/regie/internal/datadir"
 	"github.com/regie-dev/regie/internal/engine"
+	"github.com/regie-dev/regie/internal/large"
 	"github.com/regie-dev/regie/internal/runtime"
 	"github.com/regie-dev/regie/internal/store"
 	"github.com/regie-dev/regie/internal/store/sqlite"
@@ -32,6 +33,8 @@ type Folder struct {
 	Marker *runtime.Marker // nil in a view
 	// Blobs are the files that steps left, see package blob.
 	Blobs *folder.Store
+	// Large are values that are too large for events; they lie among the blobs.
+	Large *large.Store
 
 	file *os.File // of the marker
 }
@@ -70,6 +73,7 @@ func Take(ctx context.Context, dir *datadir.Dir) (f *Folder, err error) {
 	if f.Blobs, err = folder.Open(folder.Config{Root: f.Dir.Root(), Name: datadir.BlobsName}); err != nil {
 		return f, err
 	}
+	f.Large = large.New(large.Config{Blobs: f.Blobs})
 	if f.file, err = f.Dir.Root().OpenFile(markerName, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return f, fmt.Errorf("open data folder: %w", err)
 	}
@@ -88,6 +92,7 @@ func View(ctx context.Context, dir string) (*Folder, error) {
 		return nil, err
 	}
 	f := &Folder{Dir: view, Blobs: folder.View(folder.Config{Root: view.Root(), Name: datadir.BlobsName})}
+	f.Large = large.New(large.Config{Blobs: f.Blobs})
 	if _, err := os.Stat(view.Database()); errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.Join(fmt.Errorf("%w: no database in %s", store.ErrNotFound, dir), f.Close())
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -80,7 +81,21 @@ func (d *Disk) row(id store.RunID) store.RunRow {
 }
 
 // Events reads the records of a run.
-func (s *Store) Events(ctx context.Context, id store.RunID, first uint64) ([]store.Record, error) {
+func (s *Store) Events(ctx context.Context, id store.RunID, first uint64) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		records, err := s.events(ctx, id, first)
+		for i := range records {
+			if !yield(records[i], nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(store.Record{}, err)
+		}
+	}
+}
+
+func (s *Store) events(ctx context.Context, id store.RunID, first uint64) ([]store.Record, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}

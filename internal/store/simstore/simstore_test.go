@@ -255,7 +255,7 @@ func TestPendingCommits(t *testing.T) {
 	if got := pending.Batch(); got.Records[0].Control[0] == 'X' || pending.Fault() != (Fault{}) {
 		t.Errorf("pending %+v, %+v", got, pending.Fault())
 	}
-	if runs, err := s.Events(t.Context(), "a", 1); len(runs) != 0 || err != nil {
+	if runs, err := store.Collect(s.Events(t.Context(), "a", 1)); len(runs) != 0 || err != nil {
 		t.Errorf("a pending commit is visible: %v, %v", runs, err)
 	}
 	if err := pending.Complete(); err != nil || disk.Committed() != 1 {

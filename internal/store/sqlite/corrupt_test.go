@@ -348,7 +348,7 @@ func TestDamageIsLocal(t *testing.T) {
 	damaged := 0
 	for n := range 12 {
 		id := store.RunID(fmt.Sprintf("r%d", n))
-		events, err := s.Events(t.Context(), id, 1)
+		events, err := store.Collect(s.Events(t.Context(), id, 1))
 		if n == 3 || n == 4 {
 			if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), string(id)) {
 				t.Errorf("%s: got %v, want ErrCorrupt that names it", id, err)

@@ -423,7 +423,7 @@ func TestReadersWaitAndCloseWaits(t *testing.T) {
 	for range 8 {
 		readers.Go(func() {
 			for range 50 {
-				if _, err := s.Events(t.Context(), "a", 1); err != nil && !errors.Is(err, store.ErrClosed) {
+				if _, err := store.Collect(s.Events(t.Context(), "a", 1)); err != nil && !errors.Is(err, store.ErrClosed) {
 					t.Error(err)
 				}
 			}

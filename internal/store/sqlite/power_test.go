@@ -214,7 +214,7 @@ func (rec *recording) check(ctx context.Context, path string, acked ack) error {
 		return err
 	}
 	for id, want := range records {
-		events, err := s.Events(ctx, id, 1)
+		events, err := store.Collect(s.Events(ctx, id, 1))
 		if err != nil || len(events) != want {
 			return fmt.Errorf("run %s has %d records, want %d: %w", id, len(events), want, err)
 		}
@@ -315,7 +315,7 @@ func checkRemoved(ctx context.Context, s *sqlite.Store, last uint64) error {
 	case last >= 11 && !errors.Is(err, store.ErrPruned), last < 11 && (err != nil || (row.Erased == 8) != (last >= 8)):
 		return fmt.Errorf("after %d batches the run to be pruned is %+v, %w", last, row, err)
 	}
-	records, err := s.Events(ctx, "gone", 1)
+	records, err := store.Collect(s.Events(ctx, "gone", 1))
 	for i := range records {
 		if (records[i].Payload == nil) != (last >= 8) {
 			return fmt.Errorf("after %d batches a payload of the run to be erased is %q", last, records[i].Payload)

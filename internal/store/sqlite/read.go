@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -168,45 +169,64 @@ func runRow(s *sqlite3.Stmt) (store.RunRow, error) {
 }
 
 // Events reads the records of a run.
-func (s *Store) Events(ctx context.Context, id store.RunID, first uint64) ([]store.Record, error) {
-	var records []store.Record
-	err := s.snapshot(ctx, "read events of run "+string(id), func(c *conn) (err error) {
-		records, err = c.events(s.kek, id, max(first, 1))
-		return err
-	})
-	if err != nil {
-		return nil, err
+func (s *Store) Events(ctx context.Context, id store.RunID, first uint64) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		next, more := max(first, 1), true
+		for begun := false; more; begun = true {
+			var records []store.Record
+			err := s.snapshot(ctx, "read events of run "+string(id), func(c *conn) (err error) {
+				records, more, err = c.events(s.kek, id, next, begun)
+				return err
+			})
+			if err != nil {
+				yield(store.Record{}, err)
+				return
+			}
+			for i := range records {
+				if !yield(records[i], nil) {
+					return
+				}
+				next = records[i].First + records[i].Count
+			}
+		}
 	}
-	return records, nil
 }
 
-func (c *conn) events(kek cipher.AEAD, id store.RunID, first uint64) ([]store.Record, error) {
+// errPage ends the reading of a page.
+var errPage = errors.New("the page is full")
+
+// events reads a page of records: those that begin at first or, if the reading
+// has begun before, the ones that follow the last page, which ended before first.
+func (c *conn) events(kek cipher.AEAD, id store.RunID, first uint64, begun bool) (records []store.Record, more bool, err error) {
 	aead, err := c.runKey(kek, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var records []store.Record
 	leaves := leafReader{conn: c}
 	if aead == nil {
 		gone, err := c.removed(id)
+		if err == nil && gone.pruned > 0 && begun {
+			err = fmt.Errorf("run %s: %w", id, store.ErrPruned)
+		}
 		if err != nil || gone.pruned > 0 {
-			return nil, err
+			return nil, false, err
 		}
 		if err := c.erasure(id, &leaves); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	next := uint64(1) // unknown when reading begins later in the run
+	known := begun || first == 1 // where a record begins
+	next, size := first, 0
 	err = c.rows(qEvents, func(b *binder) {
 		b.text(string(id))
 		b.int(int64(min(first, math.MaxInt64)))
 	}, func(s *sqlite3.Stmt) error {
 		e := eventRow(s, 0)
 		e.record.Run = id
-		if (first == 1 || len(records) > 0) && e.record.First != next {
+		if (known || len(records) > 0) && e.record.First != next {
 			return fmt.Errorf("%w: run %s: a record begins at event %d, want %d", store.ErrCorrupt, id, e.record.First, next)
 		}
 		next = e.record.First + e.record.Count
@@ -214,12 +234,18 @@ func (c *conn) events(kek cipher.AEAD, id store.RunID, first uint64) ([]store.Re
 			return err
 		}
 		records = append(records, e.record)
+		if size += len(e.record.Control) + len(e.record.Payload); size >= store.EventsPage {
+			return errPage
+		}
 		return nil
 	})
+	if more = errors.Is(err, errPage); more {
+		err = nil
+	}
 	if err == nil && first == 1 && len(records) == 0 {
 		err = fmt.Errorf("%w: run %s has a key, but no records", store.ErrCorrupt, id)
 	}
-	return records, err
+	return records, more, err
 }
 
 // erasure checks that a batch erased the run.

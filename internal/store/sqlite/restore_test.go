@@ -429,7 +429,7 @@ func TestBackupsBesideCommits(t *testing.T) {
 		}
 		size, err := b.LastSequence(t.Context())
 		o, err2 := b.Object(t.Context(), storetest.Object("n", "a", 1).ObjectID)
-		events, err3 := b.Events(t.Context(), "a", 1)
+		events, err3 := store.Collect(b.Events(t.Context(), "a", 1))
 		if err := errors.Join(err, err2, err3, b.Close()); err != nil || size < last || o.Revision != size || uint64(len(events)) != size {
 			t.Errorf("backup %d: %d batches after %d, revision %d, %d records, %v", i, size, last, o.Revision, len(events), err)
 		}

@@ -45,7 +45,7 @@ func testSequence(t *testing.T, h Harness) {
 	if last := must[uint64](t)(h.Store.LastSequence(t.Context())); last != 5 {
 		t.Errorf("last sequence %d, want 5", last)
 	}
-	if events := must[[]store.Record](t)(h.Store.Events(t.Context(), "a", 1)); len(events) != 0 {
+	if events := must[[]store.Record](t)(store.Collect(h.Store.Events(t.Context(), "a", 1))); len(events) != 0 {
 		t.Errorf("a refused batch left %d records", len(events))
 	}
 	w.Commit(store.Batch{})
@@ -246,11 +246,11 @@ func testBatchIsNotKept(t *testing.T, h Harness) {
 	w.Commit(b)
 	b.Records[0].Control[0], b.Records[0].Payload[0], b.Programs[0].Data[0] = 'X', 'X', 'X'
 	b.Records[1] = Record("c", 9, 9)
-	got := must[[]store.Record](t)(h.Store.Events(t.Context(), "a", 1))
+	got := must[[]store.Record](t)(store.Collect(h.Store.Events(t.Context(), "a", 1)))
 	want.Batch = 1
 	same(t, "record", got, []store.Record{want})
 	got[0].Control[0], got[0].Payload[0] = 'Y', 'Y'
-	same(t, "record read again", must[[]store.Record](t)(h.Store.Events(t.Context(), "a", 1)), []store.Record{want})
+	same(t, "record read again", must[[]store.Record](t)(store.Collect(h.Store.Events(t.Context(), "a", 1))), []store.Record{want})
 	if err := h.Store.Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -265,7 +265,7 @@ func testCanceled(t *testing.T, h Harness) {
 	}
 	errs := map[string]error{"verify": h.Store.Verify(ctx)}
 	_, errs["runs"] = h.Store.Runs(ctx, store.RunQuery{})
-	_, errs["events"] = h.Store.Events(ctx, "a", 1)
+	_, errs["events"] = store.Collect(h.Store.Events(ctx, "a", 1))
 	_, errs["object"] = h.Store.Object(ctx, Object("n", "a", 1).ObjectID)
 	_, errs["objects"] = h.Store.Objects(ctx, "user", store.ObjectID{}, 1)
 	_, errs["entries"] = h.Store.Entries(ctx, store.EntryQuery{})
@@ -294,7 +294,7 @@ func testClosed(t *testing.T, h Harness) {
 	_, errs["live runs"] = h.Store.LiveRuns(ctx)
 	_, errs["run"] = h.Store.Run(ctx, "a")
 	_, errs["runs"] = h.Store.Runs(ctx, store.RunQuery{})
-	_, errs["events"] = h.Store.Events(ctx, "a", 1)
+	_, errs["events"] = store.Collect(h.Store.Events(ctx, "a", 1))
 	_, errs["program"] = h.Store.Program(ctx, Program("p").Hash)
 	_, errs["key"] = h.Store.Key(ctx, "n", "k")
 	_, errs["timers"] = h.Store.Timers(ctx, far, 1)
@@ -334,7 +334,7 @@ func testCrash(t *testing.T, h Harness) {
 			})
 		}
 		s = must[store.Store](t)(h.Reopen(t))
-		events := must[[]store.Record](t)(s.Events(t.Context(), "a", 1))
+		events := must[[]store.Record](t)(store.Collect(s.Events(t.Context(), "a", 1)))
 		if len(events) != int(3*round+3) {
 			t.Fatalf("round %d: %d records", round, len(events))
 		}
@@ -386,9 +386,9 @@ func testErase(t *testing.T, h Harness) {
 		for i := range want {
 			want[i].Payload, want[i].Batch = nil, uint64(i)+1
 		}
-		same(t, "erased run", must[[]store.Record](t)(s.Events(ctx, "a", 1)), want)
-		same(t, "erased run from 3", must[[]store.Record](t)(s.Events(ctx, "a", 3)), want[1:])
-		if b := must[[]store.Record](t)(s.Events(ctx, "b", 1)); len(b) != 2 || string(b[1].Payload) != "payload b 2" {
+		same(t, "erased run", must[[]store.Record](t)(store.Collect(s.Events(ctx, "a", 1))), want)
+		same(t, "erased run from 3", must[[]store.Record](t)(store.Collect(s.Events(ctx, "a", 3))), want[1:])
+		if b := must[[]store.Record](t)(store.Collect(s.Events(ctx, "b", 1))); len(b) != 2 || string(b[1].Payload) != "payload b 2" {
 			t.Errorf("other run: %+v", b)
 		}
 		if run := must[store.RunRow](t)(s.Run(ctx, "a")); run.Events != 3 || run.Erased != 3 {

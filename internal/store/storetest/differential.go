@@ -189,7 +189,7 @@ func (m *machine) batch(t *rapid.T) *store.Batch {
 // that it has, or others.
 func (m *machine) prune(t *rapid.T, b *store.Batch) {
 	p := store.Pruned{Run: rapid.SampledFrom(poolRuns).Draw(t, "pruned run")}
-	records, err := m.sides[0].Store.Events(t.Context(), p.Run, 1)
+	records, err := store.Collect(m.sides[0].Store.Events(t.Context(), p.Run, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +354,7 @@ func (m *machine) page(t *rapid.T) {
 		return s.Store.Runs(t.Context(), store.RunQuery{Before: before, Limit: limit})
 	})
 	first := rapid.Uint64Range(0, 12).Draw(t, "first")
-	_, _ = m.both(t, "events", func(s *Side) (any, error) { return s.Store.Events(t.Context(), "r1", first) })
+	_, _ = m.both(t, "events", func(s *Side) (any, error) { return store.Collect(s.Store.Events(t.Context(), "r1", first)) })
 }
 
 func (m *machine) due(t *rapid.T) {

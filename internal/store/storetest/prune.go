@@ -41,7 +41,7 @@ func testPrune(t *testing.T, h Harness) {
 		if row, err := s.Run(ctx, "a"); !errors.Is(err, store.ErrPruned) || !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("row: %+v, %v", row, err)
 		}
-		if records, err := s.Events(ctx, "a", 1); err != nil || len(records) > 0 {
+		if records, err := store.Collect(s.Events(ctx, "a", 1)); err != nil || len(records) > 0 {
 			t.Errorf("events: %+v, %v", records, err)
 		}
 		if _, _, err := s.RecordEvidence(ctx, "a", 1); !errors.Is(err, store.ErrNotFound) {
@@ -60,7 +60,7 @@ func testPrune(t *testing.T, h Harness) {
 		if k := must[store.Key](t)(s.Key(ctx, "n", "k")); k.Run != "a" {
 			t.Errorf("key: %+v", k)
 		}
-		if b := must[[]store.Record](t)(s.Events(ctx, "b", 1)); len(b) != 2 || string(b[1].Payload) != "payload b 2" {
+		if b := must[[]store.Record](t)(store.Collect(s.Events(ctx, "b", 1))); len(b) != 2 || string(b[1].Payload) != "payload b 2" {
 			t.Errorf("other run: %+v", b)
 		}
 		if err := s.Verify(ctx); err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 func nextEvent(ctx context.Context, s store.Store, run store.RunID) (uint64, error) {
-	events, err := s.Events(ctx, run, 1)
+	events, err := store.Collect(s.Events(ctx, run, 1))
 	if err != nil || len(events) == 0 {
 		return 1, err
 	}
@@ -113,6 +113,63 @@ func testRowPages(t *testing.T, h Harness) {
 	}
 }
 
+// testLongRun reads a run of several pages, whole, in part, and while it goes.
+func testLongRun(t *testing.T, h Harness) {
+	ctx := t.Context()
+	w := Lead(t, h.Store)
+	row := Row("a")
+	const records, size = 9, store.EventsPage / 3
+	var want []store.Record
+	for i := range records {
+		r := Record("a", uint64(1+2*i), 2)
+		r.Control = append(r.Control, make([]byte, size)...)
+		if i == 4 { // larger than a page by itself
+			r.Payload = append(r.Payload, make([]byte, store.EventsPage)...)
+		}
+		r.Batch = uint64(1 + i)
+		want = append(want, r)
+		w.Commit(store.Batch{Runs: []store.RunRow{row}, Records: []store.Record{r}})
+	}
+	same(t, "all", must[[]store.Record](t)(store.Collect(h.Store.Events(ctx, "a", 1))), want)
+	same(t, "from 6", must[[]store.Record](t)(store.Collect(h.Store.Events(ctx, "a", 6))), want[3:])
+	for r, err := range h.Store.Events(ctx, "a", 1) {
+		if err != nil || r.First != 1 {
+			t.Fatalf("first: %d, %v", r.First, err)
+		}
+		break // the rest is not read
+	}
+	row.State, row.EndedAt = "succeeded", Start.Add(time.Hour)
+	w.Commit(store.Batch{Runs: []store.RunRow{row}})
+	var seen uint64
+	for r, err := range h.Store.Events(ctx, "a", 1) {
+		if err != nil || r.First != seen+1 {
+			t.Fatalf("behind %d while it is erased: %d, %v", seen, r.First, err)
+		}
+		if seen = r.First + r.Count - 1; r.First == 1 {
+			w.Commit(store.Batch{Erase: []store.RunID{"a"}})
+		}
+	}
+	if seen != 2*records {
+		t.Errorf("while it was erased %d events were seen", seen)
+	}
+	pruned, read := store.Pruned{Run: "a"}, 0
+	for i := range want {
+		pruned.Batches = append(pruned.Batches, want[i].Batch)
+	}
+	var failed error
+	for _, err := range h.Store.Events(ctx, "a", 1) {
+		if failed = err; err == nil {
+			read++
+		}
+		if read == 1 {
+			w.Commit(store.Batch{Prune: []store.Pruned{pruned}})
+		}
+	}
+	if read != records && !errors.Is(failed, store.ErrPruned) {
+		t.Errorf("while it was removed %d records were read, then %v", read, failed)
+	}
+}
+
 func testEvents(t *testing.T, h Harness) {
 	ctx := t.Context()
 	w := Lead(t, h.Store)
@@ -134,17 +191,17 @@ func testEvents(t *testing.T, h Harness) {
 		records[i].Batch = uint64(i) + 1
 	}
 	for first, want := range map[uint64]int{0: 0, 1: 0, 2: 1, 3: 2, 5: 2, 6: 3, 7: 4, 1006: 4, 1007: 5, math.MaxUint64: 5} {
-		got := must[[]store.Record](t)(h.Store.Events(ctx, "a", first))
+		got := must[[]store.Record](t)(store.Collect(h.Store.Events(ctx, "a", first)))
 		if len(got) == 0 {
 			got = []store.Record{}
 		}
 		same(t, fmt.Sprintf("events from %d", first), got, records[want:])
 	}
-	if got, err := h.Store.Events(ctx, "nobody", 1); len(got) != 0 || err != nil {
+	if got, err := store.Collect(h.Store.Events(ctx, "nobody", 1)); len(got) != 0 || err != nil {
 		t.Errorf("unknown run: %v, %v", got, err)
 	}
 	s := must[store.Store](t)(h.Reopen(t))
-	same(t, "after a crash", must[[]store.Record](t)(s.Events(ctx, "a", 1)), records)
+	same(t, "after a crash", must[[]store.Record](t)(store.Collect(s.Events(ctx, "a", 1))), records)
 }
 
 func testTimes(t *testing.T, h Harness) {
@@ -252,7 +309,7 @@ func testWholeBatches(t *testing.T, h Harness) {
 				seen = len(live)
 				if seen > 0 {
 					id := live[seen-1].ID
-					if events, err := h.Store.Events(ctx, id, 1); len(events) != 1 || err != nil {
+					if events, err := store.Collect(h.Store.Events(ctx, id, 1)); len(events) != 1 || err != nil {
 						t.Errorf("run %s has a row and %d records, %v", id, len(events), err)
 						return
 					}

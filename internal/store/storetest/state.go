@@ -42,7 +42,7 @@ func ReadState(ctx context.Context, s store.Store, runs []store.RunID, keys []st
 	state.Live, errs[1] = s.LiveRuns(ctx)
 	state.Timers, errs[2] = s.Timers(ctx, far, everything)
 	for _, id := range runs {
-		records, err := s.Events(ctx, id, 1)
+		records, err := store.Collect(s.Events(ctx, id, 1))
 		errs[3] = errors.Join(errs[3], err)
 		if len(records) > 0 {
 			state.Events[id] = records

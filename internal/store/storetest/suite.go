@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Rows", testRows},
 		{"RowPages", testRowPages},
 		{"Events", testEvents},
+		{"LongRun", testLongRun},
 		{"Times", testTimes},
 		{"Timers", testTimers},
 		{"Programs", testPrograms},

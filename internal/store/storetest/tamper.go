@@ -65,13 +65,13 @@ func testTamper(t *testing.T, h Harness, what Tampering) {
 	if err != nil && !strings.Contains(err.Error(), named[what]) {
 		t.Errorf("verify: %v: does not name %s", err, named[what])
 	}
-	if events, err := h.Store.Events(t.Context(), "other", 1); what != DeleteBatch && (len(events) != 2 || err != nil) {
+	if events, err := store.Collect(h.Store.Events(t.Context(), "other", 1)); what != DeleteBatch && (len(events) != 2 || err != nil) {
 		t.Errorf("other run: %v, %v", events, err)
 	}
 	switch what {
 	case ChangeControl, ChangePayload, SwapPayloads, ForgeErasure:
 		// Damage in a record is found when it is read.
-		if events, err := h.Store.Events(t.Context(), Tampered, 1); !errors.Is(err, store.ErrCorrupt) {
+		if events, err := store.Collect(h.Store.Events(t.Context(), Tampered, 1)); !errors.Is(err, store.ErrCorrupt) {
 			t.Errorf("read: got %v, %v, want ErrCorrupt", events, err)
 		}
 	case ChangeProgram:

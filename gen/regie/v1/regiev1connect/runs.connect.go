@@ -60,10 +60,19 @@ const (
 	// RunServiceDownloadArtifactProcedure is the fully-qualified name of the RunService's
 	// DownloadArtifact RPC.
 	RunServiceDownloadArtifactProcedure = "/regie.v1.RunService/DownloadArtifact"
+	// RunServiceDownloadOutputProcedure is the fully-qualified name of the RunService's DownloadOutput
+	// RPC.
+	RunServiceDownloadOutputProcedure = "/regie.v1.RunService/DownloadOutput"
 	// RunServiceExplainProcedure is the fully-qualified name of the RunService's Explain RPC.
 	RunServiceExplainProcedure = "/regie.v1.RunService/Explain"
 	// RunServiceActProcedure is the fully-qualified name of the RunService's Act RPC.
 	RunServiceActProcedure = "/regie.v1.RunService/Act"
+	// RunServiceHoldNamespaceProcedure is the fully-qualified name of the RunService's HoldNamespace
+	// RPC.
+	RunServiceHoldNamespaceProcedure = "/regie.v1.RunService/HoldNamespace"
+	// RunServiceReleaseNamespaceProcedure is the fully-qualified name of the RunService's
+	// ReleaseNamespace RPC.
+	RunServiceReleaseNamespaceProcedure = "/regie.v1.RunService/ReleaseNamespace"
 	// RunServiceListCachedProcedure is the fully-qualified name of the RunService's ListCached RPC.
 	RunServiceListCachedProcedure = "/regie.v1.RunService/ListCached"
 	// RunServiceClearCacheProcedure is the fully-qualified name of the RunService's ClearCache RPC.
@@ -102,10 +111,17 @@ type RunServiceClient interface {
 	ListArtifacts(context.Context, *v1.ListArtifactsRequest) (*v1.ListArtifactsResponse, error)
 	// Reads one of these files.
 	DownloadArtifact(context.Context, *v1.DownloadArtifactRequest) (*connect.ServerStreamForClient[httpbody.HttpBody], error)
+	// Reads the output of a run or step, or its input, as JSON: whole, however large.
+	DownloadOutput(context.Context, *v1.DownloadOutputRequest) (*connect.ServerStreamForClient[httpbody.HttpBody], error)
 	// Says why a run, or a step of it, is where it is: each condition, met or not.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 	// Acts on one, several, or all runs that a filter matches. Each has a result of its own.
 	Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error)
+	// Holds a namespace as a whole: its live runs, and those that are accepted, or go
+	// on after their end, until it is released. To hold it again changes nothing.
+	HoldNamespace(context.Context, *v1.HoldNamespaceRequest) (*v1.HoldNamespaceResponse, error)
+	// Takes that back. Runs and steps that somebody holds beside it stay held.
+	ReleaseNamespace(context.Context, *v1.ReleaseNamespaceRequest) (*v1.ReleaseNamespaceResponse, error)
 	// Lists where outputs are that steps with `cache` use again, the newest first.
 	ListCached(context.Context, *v1.ListCachedRequest) (*v1.ListCachedResponse, error)
 	// Forgets these outputs: the steps are done again. The runs stay as they are.
@@ -202,6 +218,12 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(runServiceMethods.ByName("DownloadArtifact")),
 			connect.WithClientOptions(opts...),
 		),
+		downloadOutput: connect.NewClient[v1.DownloadOutputRequest, httpbody.HttpBody](
+			httpClient,
+			baseURL+RunServiceDownloadOutputProcedure,
+			connect.WithSchema(runServiceMethods.ByName("DownloadOutput")),
+			connect.WithClientOptions(opts...),
+		),
 		explain: connect.NewClient[v1.ExplainRequest, v1.ExplainResponse](
 			httpClient,
 			baseURL+RunServiceExplainProcedure,
@@ -213,6 +235,18 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			httpClient,
 			baseURL+RunServiceActProcedure,
 			connect.WithSchema(runServiceMethods.ByName("Act")),
+			connect.WithClientOptions(opts...),
+		),
+		holdNamespace: connect.NewClient[v1.HoldNamespaceRequest, v1.HoldNamespaceResponse](
+			httpClient,
+			baseURL+RunServiceHoldNamespaceProcedure,
+			connect.WithSchema(runServiceMethods.ByName("HoldNamespace")),
+			connect.WithClientOptions(opts...),
+		),
+		releaseNamespace: connect.NewClient[v1.ReleaseNamespaceRequest, v1.ReleaseNamespaceResponse](
+			httpClient,
+			baseURL+RunServiceReleaseNamespaceProcedure,
+			connect.WithSchema(runServiceMethods.ByName("ReleaseNamespace")),
 			connect.WithClientOptions(opts...),
 		),
 		listCached: connect.NewClient[v1.ListCachedRequest, v1.ListCachedResponse](
@@ -251,8 +285,11 @@ type runServiceClient struct {
 	watchLog         *connect.Client[v1.WatchLogRequest, v1.WatchLogResponse]
 	listArtifacts    *connect.Client[v1.ListArtifactsRequest, v1.ListArtifactsResponse]
 	downloadArtifact *connect.Client[v1.DownloadArtifactRequest, httpbody.HttpBody]
+	downloadOutput   *connect.Client[v1.DownloadOutputRequest, httpbody.HttpBody]
 	explain          *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
 	act              *connect.Client[v1.ActRequest, v1.ActResponse]
+	holdNamespace    *connect.Client[v1.HoldNamespaceRequest, v1.HoldNamespaceResponse]
+	releaseNamespace *connect.Client[v1.ReleaseNamespaceRequest, v1.ReleaseNamespaceResponse]
 	listCached       *connect.Client[v1.ListCachedRequest, v1.ListCachedResponse]
 	clearCache       *connect.Client[v1.ClearCacheRequest, v1.ClearCacheResponse]
 	eraseRun         *connect.Client[v1.EraseRunRequest, v1.EraseRunResponse]
@@ -346,6 +383,11 @@ func (c *runServiceClient) DownloadArtifact(ctx context.Context, req *v1.Downloa
 	return c.downloadArtifact.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// DownloadOutput calls regie.v1.RunService.DownloadOutput.
+func (c *runServiceClient) DownloadOutput(ctx context.Context, req *v1.DownloadOutputRequest) (*connect.ServerStreamForClient[httpbody.HttpBody], error) {
+	return c.downloadOutput.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // Explain calls regie.v1.RunService.Explain.
 func (c *runServiceClient) Explain(ctx context.Context, req *v1.ExplainRequest) (*v1.ExplainResponse, error) {
 	response, err := c.explain.CallUnary(ctx, connect.NewRequest(req))
@@ -358,6 +400,24 @@ func (c *runServiceClient) Explain(ctx context.Context, req *v1.ExplainRequest) 
 // Act calls regie.v1.RunService.Act.
 func (c *runServiceClient) Act(ctx context.Context, req *v1.ActRequest) (*v1.ActResponse, error) {
 	response, err := c.act.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// HoldNamespace calls regie.v1.RunService.HoldNamespace.
+func (c *runServiceClient) HoldNamespace(ctx context.Context, req *v1.HoldNamespaceRequest) (*v1.HoldNamespaceResponse, error) {
+	response, err := c.holdNamespace.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ReleaseNamespace calls regie.v1.RunService.ReleaseNamespace.
+func (c *runServiceClient) ReleaseNamespace(ctx context.Context, req *v1.ReleaseNamespaceRequest) (*v1.ReleaseNamespaceResponse, error) {
+	response, err := c.releaseNamespace.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -421,10 +481,17 @@ type RunServiceHandler interface {
 	ListArtifacts(context.Context, *v1.ListArtifactsRequest) (*v1.ListArtifactsResponse, error)
 	// Reads one of these files.
 	DownloadArtifact(context.Context, *v1.DownloadArtifactRequest, *connect.ServerStream[httpbody.HttpBody]) error
+	// Reads the output of a run or step, or its input, as JSON: whole, however large.
+	DownloadOutput(context.Context, *v1.DownloadOutputRequest, *connect.ServerStream[httpbody.HttpBody]) error
 	// Says why a run, or a step of it, is where it is: each condition, met or not.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 	// Acts on one, several, or all runs that a filter matches. Each has a result of its own.
 	Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error)
+	// Holds a namespace as a whole: its live runs, and those that are accepted, or go
+	// on after their end, until it is released. To hold it again changes nothing.
+	HoldNamespace(context.Context, *v1.HoldNamespaceRequest) (*v1.HoldNamespaceResponse, error)
+	// Takes that back. Runs and steps that somebody holds beside it stay held.
+	ReleaseNamespace(context.Context, *v1.ReleaseNamespaceRequest) (*v1.ReleaseNamespaceResponse, error)
 	// Lists where outputs are that steps with `cache` use again, the newest first.
 	ListCached(context.Context, *v1.ListCachedRequest) (*v1.ListCachedResponse, error)
 	// Forgets these outputs: the steps are done again. The runs stay as they are.
@@ -517,6 +584,12 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(runServiceMethods.ByName("DownloadArtifact")),
 		connect.WithHandlerOptions(opts...),
 	)
+	runServiceDownloadOutputHandler := connect.NewServerStreamHandlerSimple(
+		RunServiceDownloadOutputProcedure,
+		svc.DownloadOutput,
+		connect.WithSchema(runServiceMethods.ByName("DownloadOutput")),
+		connect.WithHandlerOptions(opts...),
+	)
 	runServiceExplainHandler := connect.NewUnaryHandlerSimple(
 		RunServiceExplainProcedure,
 		svc.Explain,
@@ -528,6 +601,18 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 		RunServiceActProcedure,
 		svc.Act,
 		connect.WithSchema(runServiceMethods.ByName("Act")),
+		connect.WithHandlerOptions(opts...),
+	)
+	runServiceHoldNamespaceHandler := connect.NewUnaryHandlerSimple(
+		RunServiceHoldNamespaceProcedure,
+		svc.HoldNamespace,
+		connect.WithSchema(runServiceMethods.ByName("HoldNamespace")),
+		connect.WithHandlerOptions(opts...),
+	)
+	runServiceReleaseNamespaceHandler := connect.NewUnaryHandlerSimple(
+		RunServiceReleaseNamespaceProcedure,
+		svc.ReleaseNamespace,
+		connect.WithSchema(runServiceMethods.ByName("ReleaseNamespace")),
 		connect.WithHandlerOptions(opts...),
 	)
 	runServiceListCachedHandler := connect.NewUnaryHandlerSimple(
@@ -575,10 +660,16 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 			runServiceListArtifactsHandler.ServeHTTP(w, r)
 		case RunServiceDownloadArtifactProcedure:
 			runServiceDownloadArtifactHandler.ServeHTTP(w, r)
+		case RunServiceDownloadOutputProcedure:
+			runServiceDownloadOutputHandler.ServeHTTP(w, r)
 		case RunServiceExplainProcedure:
 			runServiceExplainHandler.ServeHTTP(w, r)
 		case RunServiceActProcedure:
 			runServiceActHandler.ServeHTTP(w, r)
+		case RunServiceHoldNamespaceProcedure:
+			runServiceHoldNamespaceHandler.ServeHTTP(w, r)
+		case RunServiceReleaseNamespaceProcedure:
+			runServiceReleaseNamespaceHandler.ServeHTTP(w, r)
 		case RunServiceListCachedProcedure:
 			runServiceListCachedHandler.ServeHTTP(w, r)
 		case RunServiceClearCacheProcedure:
@@ -642,12 +733,24 @@ func (UnimplementedRunServiceHandler) DownloadArtifact(context.Context, *v1.Down
 	return connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.DownloadArtifact is not implemented"))
 }
 
+func (UnimplementedRunServiceHandler) DownloadOutput(context.Context, *v1.DownloadOutputRequest, *connect.ServerStream[httpbody.HttpBody]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.DownloadOutput is not implemented"))
+}
+
 func (UnimplementedRunServiceHandler) Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.Explain is not implemented"))
 }
 
 func (UnimplementedRunServiceHandler) Act(context.Context, *v1.ActRequest) (*v1.ActResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.Act is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) HoldNamespace(context.Context, *v1.HoldNamespaceRequest) (*v1.HoldNamespaceResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.HoldNamespace is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) ReleaseNamespace(context.Context, *v1.ReleaseNamespaceRequest) (*v1.ReleaseNamespaceResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.ReleaseNamespace is not implemented"))
 }
 
 func (UnimplementedRunServiceHandler) ListCached(context.Context, *v1.ListCachedRequest) (*v1.ListCachedResponse, error) {

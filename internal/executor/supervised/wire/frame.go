@@ -11,9 +11,9 @@ import (
 
 // Bounds of what is read from a connection.
 const (
-	// MaxFrame is the largest payload in bytes: a result whose output, 16 MiB,
-	// is all control characters, which JSON writes with six bytes each.
-	MaxFrame = 128 << 20
+	// MaxFrame is the largest payload in bytes: a result with the largest output,
+	// 128 MiB as JSON, and a checkpoint.
+	MaxFrame = 144 << 20
 	// MaxAttachments is above the most files that a bundle can have.
 	MaxAttachments = 16 << 10
 
