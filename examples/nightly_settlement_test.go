@@ -9,6 +9,9 @@ import (
 	"io"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -275,7 +278,9 @@ func TestSettlementIsKilled(t *testing.T) {
 			t.Parallel()
 			s := newSettlement(t)
 			s.open(t, program, "-retry-after", "0")
+			release := s.holdStatement(t)
 			run := s.killed(t, moment)
+			release()
 			d, code := s.run(t, "--resume", run)
 			if code != 0 {
 				t.Fatalf("ended with %d, %v", code, d.Run.Error)
@@ -288,6 +293,31 @@ func TestSettlementIsKilled(t *testing.T) {
 			}
 		})
 	}
+}
+
+// holdStatement lets the bank answer no call for its statement until release:
+// that call is the last step that lasts, and the run must not end before the
+// kill comes.
+func (s *settlement) holdStatement(t *testing.T) (release func()) {
+	t.Helper()
+	bank, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	released, forward := make(chan struct{}), httputil.NewSingleHostReverseProxy(bank)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/statement" {
+			select {
+			case <-released:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	s.env["REGIE_VAR_BANK_URL"] = proxy.URL
+	return func() { close(released) }
 }
 
 // killed starts a run in a process of its own, kills that when a line with the
