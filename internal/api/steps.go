@@ -8,6 +8,7 @@ import (
 	"github.com/regie-dev/regie/internal/engine"
 	"github.com/regie-dev/regie/internal/history"
 	"github.com/regie-dev/regie/internal/store"
+	"github.com/regie-dev/regie/internal/workflow/graph"
 )
 
 // steps are the steps of a run as the API shows them, without payload.
@@ -26,6 +27,7 @@ func (a *API) step(row *store.RunRow, s *history.Step) *regiev1.Step {
 		Parent: s.Parent, Handled: s.Handled, Held: s.Held && !s.State.Final(), WaitsUntil: timeOf(s.WaitsUntil),
 		Items: uint32(s.Items), ItemsDone: uint32(s.Done), ItemsFailed: uint32(s.Failed),
 		Activity: s.Activity, TakenBy: s.Taker, ChildRun: s.Child, Undone: s.Undone,
+		Node: graph.NodeOf(s.Path),
 	}
 	if n := len(s.Attempts); n > 0 {
 		last := &s.Attempts[n-1]

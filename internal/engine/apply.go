@@ -196,7 +196,7 @@ func (m *Machine) openOwned(run *Run, f *Frame, ev *Event) error {
 	}
 	if n.Fork != nil {
 		if name := n.Fork.Branches[f.Branch].Name; name != "" {
-			f.Path = join(f.Path, escape(name))
+			f.Path = join(f.Path, workflow.Segment(name))
 		}
 	}
 	for len(a.Outputs) <= f.Branch && a.Map == nil && a.Loop == nil {

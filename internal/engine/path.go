@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -50,7 +49,7 @@ func (m *Machine) leads(id workflow.BodyID, segments []string, depth int) bool {
 		switch {
 		case n.ID == "" && m.leadsFrom(n, segments, depth):
 			return true
-		case n.ID == "" || escape(n.ID) != name || indexed && n.Map == nil && n.Loop == nil:
+		case n.ID == "" || workflow.Segment(n.ID) != name || indexed && n.Map == nil && n.Loop == nil:
 			continue
 		case len(rest) == 0 || m.leadsFrom(n, rest, depth):
 			return true
@@ -96,7 +95,7 @@ func (m *Machine) leadsFrom(n *workflow.Node, segments []string, depth int) bool
 			switch {
 			case branch.Name == "" && m.leads(branch.Body, segments, depth):
 				return true
-			case branch.Name == "" || escape(branch.Name) != name:
+			case branch.Name == "" || workflow.Segment(branch.Name) != name:
 				continue
 			case len(segments) == 1 || m.leads(branch.Body, segments[1:], depth):
 				return true
@@ -138,29 +137,11 @@ func join(path, step string) string {
 	return path + "/" + step
 }
 
-// escape makes any text a segment of a path: what has a meaning in paths is
-// percent-encoded.
-func escape(s string) string {
-	const special = "/[]#~%"
-	if !strings.ContainsAny(s, special) {
-		return s
-	}
-	var b strings.Builder
-	for i := range len(s) {
-		if strings.IndexByte(special, s[i]) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", s[i])
-		} else {
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String()
-}
-
 // StepPath is the path of a node in a frame, as the path of its first
 // activation there would be.
 func StepPath(f *Frame, n *workflow.Node) string {
 	if n.ID == "" {
 		return f.Path
 	}
-	return join(f.Path, escape(n.ID))
+	return join(f.Path, workflow.Segment(n.ID))
 }

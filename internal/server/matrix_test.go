@@ -52,6 +52,7 @@ var rules = map[string]rule{
 		request: `{"namespace":"@NS@","workflow":"good"}`, harmless: `{"namespace":"@NS@","workflow":"none"}`, code: "not_found"},
 	"regie.v1.RunService/ListRuns":         {roles: readers, request: `{"namespace":"@NS@"}`},
 	"regie.v1.RunService/GetRun":           {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/GetRunGraph":      {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/GetRunData":       {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/ListEvents":       {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/WatchRun":         {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
@@ -93,6 +94,7 @@ var rules = map[string]rule{
 		request: `{"namespace":"@NS@","workflow":"good","version":"none"}`, harmless: `{"namespace":"@NS@","workflow":"none","version":"none"}`, code: "not_found"},
 	"regie.v1.WorkflowService/CompareVersions": {roles: readers, request: `{"namespace":"@NS@","workflow":"good","from":"none"}`,
 		harmless: `{"namespace":"@NS@","workflow":"good","from":"none"}`, code: "not_found"},
+	"regie.v1.WorkflowService/GetGraph":    {roles: readers, request: `{"namespace":"@NS@","workflow":"good"}`},
 	"regie.v1.WorkflowService/ListObjects": {roles: readers, request: `{"namespace":"@NS@"}`},
 
 	"regie.v1.ScheduleService/ListSchedules": {roles: readers, request: `{"namespace":"@NS@"}`},

@@ -399,7 +399,9 @@ type Step struct {
 	// The run that it started.
 	ChildRun string `protobuf:"bytes,21,opt,name=child_run,json=childRun,proto3" json:"child_run,omitempty"`
 	// What it did was undone.
-	Undone        bool `protobuf:"varint,30,opt,name=undone,proto3" json:"undone,omitempty"`
+	Undone bool `protobuf:"varint,30,opt,name=undone,proto3" json:"undone,omitempty"`
+	// The node of the graph that it is of.
+	Node          string `protobuf:"bytes,31,opt,name=node,proto3" json:"node,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -586,6 +588,13 @@ func (x *Step) GetUndone() bool {
 		return x.Undone
 	}
 	return false
+}
+
+func (x *Step) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
 }
 
 type StartRunRequest struct {
@@ -1065,6 +1074,145 @@ func (x *GetRunResponse) GetNextSteps() uint64 {
 	return 0
 }
 
+type GetRunGraphRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Namespace   string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Run         string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	MinPosition uint64                 `protobuf:"varint,3,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	// Leave the graph out, which does not change while the version does not.
+	StatesOnly    bool `protobuf:"varint,4,opt,name=states_only,json=statesOnly,proto3" json:"states_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRunGraphRequest) Reset() {
+	*x = GetRunGraphRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRunGraphRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRunGraphRequest) ProtoMessage() {}
+
+func (x *GetRunGraphRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRunGraphRequest.ProtoReflect.Descriptor instead.
+func (*GetRunGraphRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetRunGraphRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *GetRunGraphRequest) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *GetRunGraphRequest) GetMinPosition() uint64 {
+	if x != nil {
+		return x.MinPosition
+	}
+	return 0
+}
+
+func (x *GetRunGraphRequest) GetStatesOnly() bool {
+	if x != nil {
+		return x.StatesOnly
+	}
+	return false
+}
+
+type GetRunGraphResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Run   *Run                   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	Graph *Graph                 `protobuf:"bytes,2,opt,name=graph,proto3" json:"graph,omitempty"`
+	// Nodes that have steps, by ID.
+	States []*GraphNodeState `protobuf:"bytes,3,rep,name=states,proto3" json:"states,omitempty"`
+	// The run has more than 100,000 steps; the later ones are not in the states.
+	Truncated     bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRunGraphResponse) Reset() {
+	*x = GetRunGraphResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRunGraphResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRunGraphResponse) ProtoMessage() {}
+
+func (x *GetRunGraphResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRunGraphResponse.ProtoReflect.Descriptor instead.
+func (*GetRunGraphResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetRunGraphResponse) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *GetRunGraphResponse) GetGraph() *Graph {
+	if x != nil {
+		return x.Graph
+	}
+	return nil
+}
+
+func (x *GetRunGraphResponse) GetStates() []*GraphNodeState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *GetRunGraphResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
 // A note on a run, as ACTION_COMMENT makes it.
 type Note struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1077,7 +1225,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1237,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1250,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Note) GetActor() string {
@@ -1143,7 +1291,7 @@ type GetRunDataRequest struct {
 
 func (x *GetRunDataRequest) Reset() {
 	*x = GetRunDataRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1303,7 @@ func (x *GetRunDataRequest) String() string {
 func (*GetRunDataRequest) ProtoMessage() {}
 
 func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1316,7 @@ func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataRequest.ProtoReflect.Descriptor instead.
 func (*GetRunDataRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetRunDataRequest) GetNamespace() string {
@@ -1238,7 +1386,7 @@ type GetRunDataResponse struct {
 
 func (x *GetRunDataResponse) Reset() {
 	*x = GetRunDataResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1250,7 +1398,7 @@ func (x *GetRunDataResponse) String() string {
 func (*GetRunDataResponse) ProtoMessage() {}
 
 func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1411,7 @@ func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataResponse.ProtoReflect.Descriptor instead.
 func (*GetRunDataResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetRunDataResponse) GetInput() *Json {
@@ -1326,7 +1474,7 @@ type RunError struct {
 
 func (x *RunError) Reset() {
 	*x = RunError{}
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +1486,7 @@ func (x *RunError) String() string {
 func (*RunError) ProtoMessage() {}
 
 func (x *RunError) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +1499,7 @@ func (x *RunError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunError.ProtoReflect.Descriptor instead.
 func (*RunError) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RunError) GetName() string {
@@ -1388,7 +1536,7 @@ type StepData struct {
 
 func (x *StepData) Reset() {
 	*x = StepData{}
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1548,7 @@ func (x *StepData) String() string {
 func (*StepData) ProtoMessage() {}
 
 func (x *StepData) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1561,7 @@ func (x *StepData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepData.ProtoReflect.Descriptor instead.
 func (*StepData) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StepData) GetPath() string {
@@ -1469,7 +1617,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +1629,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +1642,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Event) GetNumber() uint64 {
@@ -1566,7 +1714,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +1726,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +1739,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListEventsRequest) GetNamespace() string {
@@ -1640,7 +1788,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1652,7 +1800,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1665,7 +1813,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -1695,7 +1843,7 @@ type WatchRunRequest struct {
 
 func (x *WatchRunRequest) Reset() {
 	*x = WatchRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +1855,7 @@ func (x *WatchRunRequest) String() string {
 func (*WatchRunRequest) ProtoMessage() {}
 
 func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +1868,7 @@ func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WatchRunRequest) GetNamespace() string {
@@ -1763,7 +1911,7 @@ type WatchRunResponse struct {
 
 func (x *WatchRunResponse) Reset() {
 	*x = WatchRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1775,7 +1923,7 @@ func (x *WatchRunResponse) String() string {
 func (*WatchRunResponse) ProtoMessage() {}
 
 func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1788,7 +1936,7 @@ func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchRunResponse) GetEvents() []*Event {
@@ -1823,7 +1971,7 @@ type WatchRunsRequest struct {
 
 func (x *WatchRunsRequest) Reset() {
 	*x = WatchRunsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1835,7 +1983,7 @@ func (x *WatchRunsRequest) String() string {
 func (*WatchRunsRequest) ProtoMessage() {}
 
 func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1848,7 +1996,7 @@ func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchRunsRequest) GetNamespace() string {
@@ -1882,7 +2030,7 @@ type WatchRunsResponse struct {
 
 func (x *WatchRunsResponse) Reset() {
 	*x = WatchRunsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +2042,7 @@ func (x *WatchRunsResponse) String() string {
 func (*WatchRunsResponse) ProtoMessage() {}
 
 func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +2055,7 @@ func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchRunsResponse) GetRuns() []*Run {
@@ -1940,7 +2088,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1952,7 +2100,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1965,7 +2113,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetLogRequest) GetNamespace() string {
@@ -2028,7 +2176,7 @@ type GetLogResponse struct {
 
 func (x *GetLogResponse) Reset() {
 	*x = GetLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2040,7 +2188,7 @@ func (x *GetLogResponse) String() string {
 func (*GetLogResponse) ProtoMessage() {}
 
 func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2053,7 +2201,7 @@ func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
 func (*GetLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetLogResponse) GetLines() []*LogLine {
@@ -2093,7 +2241,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2105,7 +2253,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2118,7 +2266,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LogLine) GetAt() *timestamppb.Timestamp {
@@ -2175,7 +2323,7 @@ type DownloadLogRequest struct {
 
 func (x *DownloadLogRequest) Reset() {
 	*x = DownloadLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2335,7 @@ func (x *DownloadLogRequest) String() string {
 func (*DownloadLogRequest) ProtoMessage() {}
 
 func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2348,7 @@ func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadLogRequest.ProtoReflect.Descriptor instead.
 func (*DownloadLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DownloadLogRequest) GetNamespace() string {
@@ -2246,7 +2394,7 @@ type Cached struct {
 
 func (x *Cached) Reset() {
 	*x = Cached{}
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2406,7 @@ func (x *Cached) String() string {
 func (*Cached) ProtoMessage() {}
 
 func (x *Cached) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2419,7 @@ func (x *Cached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cached.ProtoReflect.Descriptor instead.
 func (*Cached) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Cached) GetWorkflow() string {
@@ -2325,7 +2473,7 @@ type ListCachedRequest struct {
 
 func (x *ListCachedRequest) Reset() {
 	*x = ListCachedRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2485,7 @@ func (x *ListCachedRequest) String() string {
 func (*ListCachedRequest) ProtoMessage() {}
 
 func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2498,7 @@ func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedRequest.ProtoReflect.Descriptor instead.
 func (*ListCachedRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListCachedRequest) GetNamespace() string {
@@ -2369,7 +2517,7 @@ type ListCachedResponse struct {
 
 func (x *ListCachedResponse) Reset() {
 	*x = ListCachedResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2381,7 +2529,7 @@ func (x *ListCachedResponse) String() string {
 func (*ListCachedResponse) ProtoMessage() {}
 
 func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2394,7 +2542,7 @@ func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedResponse.ProtoReflect.Descriptor instead.
 func (*ListCachedResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListCachedResponse) GetCached() []*Cached {
@@ -2415,7 +2563,7 @@ type ClearCacheRequest struct {
 
 func (x *ClearCacheRequest) Reset() {
 	*x = ClearCacheRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2427,7 +2575,7 @@ func (x *ClearCacheRequest) String() string {
 func (*ClearCacheRequest) ProtoMessage() {}
 
 func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2440,7 +2588,7 @@ func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheRequest.ProtoReflect.Descriptor instead.
 func (*ClearCacheRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ClearCacheRequest) GetNamespace() string {
@@ -2474,7 +2622,7 @@ type ClearCacheResponse struct {
 
 func (x *ClearCacheResponse) Reset() {
 	*x = ClearCacheResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +2634,7 @@ func (x *ClearCacheResponse) String() string {
 func (*ClearCacheResponse) ProtoMessage() {}
 
 func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +2647,7 @@ func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheResponse.ProtoReflect.Descriptor instead.
 func (*ClearCacheResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ClearCacheResponse) GetCleared() uint32 {
@@ -2530,7 +2678,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2542,7 +2690,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2555,7 +2703,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Artifact) GetStep() string {
@@ -2606,7 +2754,7 @@ type ListArtifactsRequest struct {
 
 func (x *ListArtifactsRequest) Reset() {
 	*x = ListArtifactsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2618,7 +2766,7 @@ func (x *ListArtifactsRequest) String() string {
 func (*ListArtifactsRequest) ProtoMessage() {}
 
 func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2631,7 +2779,7 @@ func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsRequest.ProtoReflect.Descriptor instead.
 func (*ListArtifactsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListArtifactsRequest) GetNamespace() string {
@@ -2682,7 +2830,7 @@ type ListArtifactsResponse struct {
 
 func (x *ListArtifactsResponse) Reset() {
 	*x = ListArtifactsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2694,7 +2842,7 @@ func (x *ListArtifactsResponse) String() string {
 func (*ListArtifactsResponse) ProtoMessage() {}
 
 func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2707,7 +2855,7 @@ func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsResponse.ProtoReflect.Descriptor instead.
 func (*ListArtifactsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListArtifactsResponse) GetArtifacts() []*Artifact {
@@ -2743,7 +2891,7 @@ type DownloadArtifactRequest struct {
 
 func (x *DownloadArtifactRequest) Reset() {
 	*x = DownloadArtifactRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2755,7 +2903,7 @@ func (x *DownloadArtifactRequest) String() string {
 func (*DownloadArtifactRequest) ProtoMessage() {}
 
 func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2768,7 +2916,7 @@ func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadArtifactRequest.ProtoReflect.Descriptor instead.
 func (*DownloadArtifactRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DownloadArtifactRequest) GetNamespace() string {
@@ -2811,7 +2959,7 @@ type DownloadOutputRequest struct {
 
 func (x *DownloadOutputRequest) Reset() {
 	*x = DownloadOutputRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2823,7 +2971,7 @@ func (x *DownloadOutputRequest) String() string {
 func (*DownloadOutputRequest) ProtoMessage() {}
 
 func (x *DownloadOutputRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2836,7 +2984,7 @@ func (x *DownloadOutputRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadOutputRequest.ProtoReflect.Descriptor instead.
 func (*DownloadOutputRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DownloadOutputRequest) GetNamespace() string {
@@ -2880,7 +3028,7 @@ type WatchLogRequest struct {
 
 func (x *WatchLogRequest) Reset() {
 	*x = WatchLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2892,7 +3040,7 @@ func (x *WatchLogRequest) String() string {
 func (*WatchLogRequest) ProtoMessage() {}
 
 func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2905,7 +3053,7 @@ func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogRequest.ProtoReflect.Descriptor instead.
 func (*WatchLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WatchLogRequest) GetNamespace() string {
@@ -2953,7 +3101,7 @@ type WatchLogResponse struct {
 
 func (x *WatchLogResponse) Reset() {
 	*x = WatchLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2965,7 +3113,7 @@ func (x *WatchLogResponse) String() string {
 func (*WatchLogResponse) ProtoMessage() {}
 
 func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2978,7 +3126,7 @@ func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogResponse.ProtoReflect.Descriptor instead.
 func (*WatchLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WatchLogResponse) GetLines() []*LogLine {
@@ -3006,7 +3154,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3018,7 +3166,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3031,7 +3179,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ExplainRequest) GetNamespace() string {
@@ -3069,7 +3217,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3081,7 +3229,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3094,7 +3242,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ExplainResponse) GetRun() string {
@@ -3152,7 +3300,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3164,7 +3312,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3177,7 +3325,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Explanation) GetPath() string {
@@ -3233,7 +3381,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3245,7 +3393,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3258,7 +3406,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Condition) GetKind() string {
@@ -3348,7 +3496,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3360,7 +3508,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3373,7 +3521,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ActRequest) GetNamespace() string {
@@ -3514,7 +3662,7 @@ type WaitCondition struct {
 
 func (x *WaitCondition) Reset() {
 	*x = WaitCondition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3526,7 +3674,7 @@ func (x *WaitCondition) String() string {
 func (*WaitCondition) ProtoMessage() {}
 
 func (x *WaitCondition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3539,7 +3687,7 @@ func (x *WaitCondition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitCondition.ProtoReflect.Descriptor instead.
 func (*WaitCondition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WaitCondition) GetName() string {
@@ -3568,7 +3716,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3580,7 +3728,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3593,7 +3741,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ActResponse) GetResults() []*ActResult {
@@ -3632,7 +3780,7 @@ type ActResult struct {
 
 func (x *ActResult) Reset() {
 	*x = ActResult{}
-	mi := &file_regie_v1_runs_proto_msgTypes[43]
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3644,7 +3792,7 @@ func (x *ActResult) String() string {
 func (*ActResult) ProtoMessage() {}
 
 func (x *ActResult) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[43]
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3657,7 +3805,7 @@ func (x *ActResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResult.ProtoReflect.Descriptor instead.
 func (*ActResult) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{43}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ActResult) GetRun() string {
@@ -3707,7 +3855,7 @@ type HoldNamespaceRequest struct {
 
 func (x *HoldNamespaceRequest) Reset() {
 	*x = HoldNamespaceRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3719,7 +3867,7 @@ func (x *HoldNamespaceRequest) String() string {
 func (*HoldNamespaceRequest) ProtoMessage() {}
 
 func (x *HoldNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3732,7 +3880,7 @@ func (x *HoldNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*HoldNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{44}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *HoldNamespaceRequest) GetNamespace() string {
@@ -3769,7 +3917,7 @@ type HoldNamespaceResponse struct {
 
 func (x *HoldNamespaceResponse) Reset() {
 	*x = HoldNamespaceResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3781,7 +3929,7 @@ func (x *HoldNamespaceResponse) String() string {
 func (*HoldNamespaceResponse) ProtoMessage() {}
 
 func (x *HoldNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3794,7 +3942,7 @@ func (x *HoldNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*HoldNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{45}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *HoldNamespaceResponse) GetChanged() bool {
@@ -3831,7 +3979,7 @@ type ReleaseNamespaceRequest struct {
 
 func (x *ReleaseNamespaceRequest) Reset() {
 	*x = ReleaseNamespaceRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3843,7 +3991,7 @@ func (x *ReleaseNamespaceRequest) String() string {
 func (*ReleaseNamespaceRequest) ProtoMessage() {}
 
 func (x *ReleaseNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3856,7 +4004,7 @@ func (x *ReleaseNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{46}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ReleaseNamespaceRequest) GetNamespace() string {
@@ -3900,7 +4048,7 @@ type ReleaseNamespaceResponse struct {
 
 func (x *ReleaseNamespaceResponse) Reset() {
 	*x = ReleaseNamespaceResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3912,7 +4060,7 @@ func (x *ReleaseNamespaceResponse) String() string {
 func (*ReleaseNamespaceResponse) ProtoMessage() {}
 
 func (x *ReleaseNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3925,7 +4073,7 @@ func (x *ReleaseNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{47}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ReleaseNamespaceResponse) GetChanged() bool {
@@ -3963,7 +4111,7 @@ type EraseRunRequest struct {
 
 func (x *EraseRunRequest) Reset() {
 	*x = EraseRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[48]
+	mi := &file_regie_v1_runs_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3975,7 +4123,7 @@ func (x *EraseRunRequest) String() string {
 func (*EraseRunRequest) ProtoMessage() {}
 
 func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[48]
+	mi := &file_regie_v1_runs_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3988,7 +4136,7 @@ func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
 func (*EraseRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{48}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *EraseRunRequest) GetNamespace() string {
@@ -4036,7 +4184,7 @@ type EraseRunResponse struct {
 
 func (x *EraseRunResponse) Reset() {
 	*x = EraseRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[49]
+	mi := &file_regie_v1_runs_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4048,7 +4196,7 @@ func (x *EraseRunResponse) String() string {
 func (*EraseRunResponse) ProtoMessage() {}
 
 func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[49]
+	mi := &file_regie_v1_runs_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4061,7 +4209,7 @@ func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
 func (*EraseRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{49}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *EraseRunResponse) GetRun() string {
@@ -4110,7 +4258,7 @@ var File_regie_v1_runs_proto protoreflect.FileDescriptor
 
 const file_regie_v1_runs_proto_rawDesc = "" +
 	"\n" +
-	"\x13regie/v1/runs.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\"\xb4\x06\n" +
+	"\x13regie/v1/runs.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\x1a\x14regie/v1/graph.proto\"\xb4\x06\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x1a\n" +
@@ -4141,7 +4289,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x06parent\x18\x18 \x01(\tR\x06parent\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc5\x05\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd9\x05\n" +
 	"\x04Step\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -4171,7 +4319,8 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\bactivity\x18\x13 \x01(\tR\bactivity\x12\x19\n" +
 	"\btaken_by\x18\x14 \x01(\tR\atakenBy\x12\x1b\n" +
 	"\tchild_run\x18\x15 \x01(\tR\bchildRun\x12\x16\n" +
-	"\x06undone\x18\x1e \x01(\bR\x06undone\"\xa0\x02\n" +
+	"\x06undone\x18\x1e \x01(\bR\x06undone\x12\x12\n" +
+	"\x04node\x18\x1f \x01(\tR\x04node\"\xa0\x02\n" +
 	"\x0fStartRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12$\n" +
@@ -4212,7 +4361,18 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x05notes\x18\x03 \x03(\v2\x0e.regie.v1.NoteR\x05notes\x12\x19\n" +
 	"\brerun_as\x18\x04 \x03(\tR\arerunAs\x12\x1d\n" +
 	"\n" +
-	"next_steps\x18\x05 \x01(\x04R\tnextSteps\"\\\n" +
+	"next_steps\x18\x05 \x01(\x04R\tnextSteps\"\x88\x01\n" +
+	"\x12GetRunGraphRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\tR\x03run\x12!\n" +
+	"\fmin_position\x18\x03 \x01(\x04R\vminPosition\x12\x1f\n" +
+	"\vstates_only\x18\x04 \x01(\bR\n" +
+	"statesOnly\"\xad\x01\n" +
+	"\x13GetRunGraphResponse\x12\x1f\n" +
+	"\x03run\x18\x01 \x01(\v2\r.regie.v1.RunR\x03run\x12%\n" +
+	"\x05graph\x18\x02 \x01(\v2\x0f.regie.v1.GraphR\x05graph\x120\n" +
+	"\x06states\x18\x03 \x03(\v2\x18.regie.v1.GraphNodeStateR\x06states\x12\x1c\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"\\\n" +
 	"\x04Note\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12*\n" +
@@ -4476,12 +4636,13 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x13ACTION_SET_PRIORITY\x10\x0e\x12\x17\n" +
 	"\x13ACTION_SET_DEADLINE\x10\x0f\x12\x13\n" +
 	"\x0fACTION_ADD_WAIT\x10\x10\x12\x14\n" +
-	"\x10ACTION_DROP_WAIT\x10\x112\xc6\x15\n" +
+	"\x10ACTION_DROP_WAIT\x10\x112\xdc\x16\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
 	"\bListRuns\x12\x19.regie.v1.ListRunsRequest\x1a\x1a.regie.v1.ListRunsResponse\"=\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02!\x12\x1f/v1/namespaces/{namespace}/runs\x90\x02\x01\x12~\n" +
-	"\x06GetRun\x12\x17.regie.v1.GetRunRequest\x1a\x18.regie.v1.GetRunResponse\"A\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/runs/{run}\x90\x02\x01\x12\x8c\x01\n" +
+	"\x06GetRun\x12\x17.regie.v1.GetRunRequest\x1a\x18.regie.v1.GetRunResponse\"A\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/runs/{run}\x90\x02\x01\x12\x93\x01\n" +
+	"\vGetRunGraph\x12\x1c.regie.v1.GetRunGraphRequest\x1a\x1d.regie.v1.GetRunGraphResponse\"G\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02-\x12+/v1/namespaces/{namespace}/runs/{run}/graph\x90\x02\x01\x12\x8c\x01\n" +
 	"\n" +
 	"GetRunData\x12\x1b.regie.v1.GetRunDataRequest\x1a\x1c.regie.v1.GetRunDataResponse\"C\x8a\xe7\x18\r\b\x06\x12\tnamespace\x82\xd3\xe4\x93\x02,\x12*/v1/namespaces/{namespace}/runs/{run}/data\x12\x91\x01\n" +
 	"\n" +
@@ -4517,7 +4678,7 @@ func file_regie_v1_runs_proto_rawDescGZIP() []byte {
 }
 
 var file_regie_v1_runs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_regie_v1_runs_proto_goTypes = []any{
 	(Action)(0),                      // 0: regie.v1.Action
 	(*Run)(nil),                      // 1: regie.v1.Run
@@ -4528,148 +4689,157 @@ var file_regie_v1_runs_proto_goTypes = []any{
 	(*ListRunsResponse)(nil),         // 6: regie.v1.ListRunsResponse
 	(*GetRunRequest)(nil),            // 7: regie.v1.GetRunRequest
 	(*GetRunResponse)(nil),           // 8: regie.v1.GetRunResponse
-	(*Note)(nil),                     // 9: regie.v1.Note
-	(*GetRunDataRequest)(nil),        // 10: regie.v1.GetRunDataRequest
-	(*GetRunDataResponse)(nil),       // 11: regie.v1.GetRunDataResponse
-	(*RunError)(nil),                 // 12: regie.v1.RunError
-	(*StepData)(nil),                 // 13: regie.v1.StepData
-	(*Event)(nil),                    // 14: regie.v1.Event
-	(*ListEventsRequest)(nil),        // 15: regie.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),       // 16: regie.v1.ListEventsResponse
-	(*WatchRunRequest)(nil),          // 17: regie.v1.WatchRunRequest
-	(*WatchRunResponse)(nil),         // 18: regie.v1.WatchRunResponse
-	(*WatchRunsRequest)(nil),         // 19: regie.v1.WatchRunsRequest
-	(*WatchRunsResponse)(nil),        // 20: regie.v1.WatchRunsResponse
-	(*GetLogRequest)(nil),            // 21: regie.v1.GetLogRequest
-	(*GetLogResponse)(nil),           // 22: regie.v1.GetLogResponse
-	(*LogLine)(nil),                  // 23: regie.v1.LogLine
-	(*DownloadLogRequest)(nil),       // 24: regie.v1.DownloadLogRequest
-	(*Cached)(nil),                   // 25: regie.v1.Cached
-	(*ListCachedRequest)(nil),        // 26: regie.v1.ListCachedRequest
-	(*ListCachedResponse)(nil),       // 27: regie.v1.ListCachedResponse
-	(*ClearCacheRequest)(nil),        // 28: regie.v1.ClearCacheRequest
-	(*ClearCacheResponse)(nil),       // 29: regie.v1.ClearCacheResponse
-	(*Artifact)(nil),                 // 30: regie.v1.Artifact
-	(*ListArtifactsRequest)(nil),     // 31: regie.v1.ListArtifactsRequest
-	(*ListArtifactsResponse)(nil),    // 32: regie.v1.ListArtifactsResponse
-	(*DownloadArtifactRequest)(nil),  // 33: regie.v1.DownloadArtifactRequest
-	(*DownloadOutputRequest)(nil),    // 34: regie.v1.DownloadOutputRequest
-	(*WatchLogRequest)(nil),          // 35: regie.v1.WatchLogRequest
-	(*WatchLogResponse)(nil),         // 36: regie.v1.WatchLogResponse
-	(*ExplainRequest)(nil),           // 37: regie.v1.ExplainRequest
-	(*ExplainResponse)(nil),          // 38: regie.v1.ExplainResponse
-	(*Explanation)(nil),              // 39: regie.v1.Explanation
-	(*Condition)(nil),                // 40: regie.v1.Condition
-	(*ActRequest)(nil),               // 41: regie.v1.ActRequest
-	(*WaitCondition)(nil),            // 42: regie.v1.WaitCondition
-	(*ActResponse)(nil),              // 43: regie.v1.ActResponse
-	(*ActResult)(nil),                // 44: regie.v1.ActResult
-	(*HoldNamespaceRequest)(nil),     // 45: regie.v1.HoldNamespaceRequest
-	(*HoldNamespaceResponse)(nil),    // 46: regie.v1.HoldNamespaceResponse
-	(*ReleaseNamespaceRequest)(nil),  // 47: regie.v1.ReleaseNamespaceRequest
-	(*ReleaseNamespaceResponse)(nil), // 48: regie.v1.ReleaseNamespaceResponse
-	(*EraseRunRequest)(nil),          // 49: regie.v1.EraseRunRequest
-	(*EraseRunResponse)(nil),         // 50: regie.v1.EraseRunResponse
-	nil,                              // 51: regie.v1.Run.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 52: google.protobuf.Timestamp
-	(*Json)(nil),                     // 53: regie.v1.Json
-	(*durationpb.Duration)(nil),      // 54: google.protobuf.Duration
-	(*httpbody.HttpBody)(nil),        // 55: google.api.HttpBody
+	(*GetRunGraphRequest)(nil),       // 9: regie.v1.GetRunGraphRequest
+	(*GetRunGraphResponse)(nil),      // 10: regie.v1.GetRunGraphResponse
+	(*Note)(nil),                     // 11: regie.v1.Note
+	(*GetRunDataRequest)(nil),        // 12: regie.v1.GetRunDataRequest
+	(*GetRunDataResponse)(nil),       // 13: regie.v1.GetRunDataResponse
+	(*RunError)(nil),                 // 14: regie.v1.RunError
+	(*StepData)(nil),                 // 15: regie.v1.StepData
+	(*Event)(nil),                    // 16: regie.v1.Event
+	(*ListEventsRequest)(nil),        // 17: regie.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),       // 18: regie.v1.ListEventsResponse
+	(*WatchRunRequest)(nil),          // 19: regie.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),         // 20: regie.v1.WatchRunResponse
+	(*WatchRunsRequest)(nil),         // 21: regie.v1.WatchRunsRequest
+	(*WatchRunsResponse)(nil),        // 22: regie.v1.WatchRunsResponse
+	(*GetLogRequest)(nil),            // 23: regie.v1.GetLogRequest
+	(*GetLogResponse)(nil),           // 24: regie.v1.GetLogResponse
+	(*LogLine)(nil),                  // 25: regie.v1.LogLine
+	(*DownloadLogRequest)(nil),       // 26: regie.v1.DownloadLogRequest
+	(*Cached)(nil),                   // 27: regie.v1.Cached
+	(*ListCachedRequest)(nil),        // 28: regie.v1.ListCachedRequest
+	(*ListCachedResponse)(nil),       // 29: regie.v1.ListCachedResponse
+	(*ClearCacheRequest)(nil),        // 30: regie.v1.ClearCacheRequest
+	(*ClearCacheResponse)(nil),       // 31: regie.v1.ClearCacheResponse
+	(*Artifact)(nil),                 // 32: regie.v1.Artifact
+	(*ListArtifactsRequest)(nil),     // 33: regie.v1.ListArtifactsRequest
+	(*ListArtifactsResponse)(nil),    // 34: regie.v1.ListArtifactsResponse
+	(*DownloadArtifactRequest)(nil),  // 35: regie.v1.DownloadArtifactRequest
+	(*DownloadOutputRequest)(nil),    // 36: regie.v1.DownloadOutputRequest
+	(*WatchLogRequest)(nil),          // 37: regie.v1.WatchLogRequest
+	(*WatchLogResponse)(nil),         // 38: regie.v1.WatchLogResponse
+	(*ExplainRequest)(nil),           // 39: regie.v1.ExplainRequest
+	(*ExplainResponse)(nil),          // 40: regie.v1.ExplainResponse
+	(*Explanation)(nil),              // 41: regie.v1.Explanation
+	(*Condition)(nil),                // 42: regie.v1.Condition
+	(*ActRequest)(nil),               // 43: regie.v1.ActRequest
+	(*WaitCondition)(nil),            // 44: regie.v1.WaitCondition
+	(*ActResponse)(nil),              // 45: regie.v1.ActResponse
+	(*ActResult)(nil),                // 46: regie.v1.ActResult
+	(*HoldNamespaceRequest)(nil),     // 47: regie.v1.HoldNamespaceRequest
+	(*HoldNamespaceResponse)(nil),    // 48: regie.v1.HoldNamespaceResponse
+	(*ReleaseNamespaceRequest)(nil),  // 49: regie.v1.ReleaseNamespaceRequest
+	(*ReleaseNamespaceResponse)(nil), // 50: regie.v1.ReleaseNamespaceResponse
+	(*EraseRunRequest)(nil),          // 51: regie.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),         // 52: regie.v1.EraseRunResponse
+	nil,                              // 53: regie.v1.Run.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 54: google.protobuf.Timestamp
+	(*Json)(nil),                     // 55: regie.v1.Json
+	(*Graph)(nil),                    // 56: regie.v1.Graph
+	(*GraphNodeState)(nil),           // 57: regie.v1.GraphNodeState
+	(*durationpb.Duration)(nil),      // 58: google.protobuf.Duration
+	(*httpbody.HttpBody)(nil),        // 59: google.api.HttpBody
 }
 var file_regie_v1_runs_proto_depIdxs = []int32{
-	52, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
-	52, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	52, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
-	52, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
-	51, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
-	52, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
-	52, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	52, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
-	52, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
-	53, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
+	54, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
+	54, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	54, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
+	54, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
+	53, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
+	54, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
+	54, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	54, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
+	54, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
+	55, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
 	1,  // 10: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
 	1,  // 11: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
 	1,  // 12: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
 	2,  // 13: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
-	9,  // 14: regie.v1.GetRunResponse.notes:type_name -> regie.v1.Note
-	52, // 15: regie.v1.Note.at:type_name -> google.protobuf.Timestamp
-	53, // 16: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
-	53, // 17: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
-	12, // 18: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
-	13, // 19: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
-	53, // 20: regie.v1.RunError.details:type_name -> regie.v1.Json
-	53, // 21: regie.v1.StepData.input:type_name -> regie.v1.Json
-	53, // 22: regie.v1.StepData.output:type_name -> regie.v1.Json
-	12, // 23: regie.v1.StepData.error:type_name -> regie.v1.RunError
-	52, // 24: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
-	54, // 25: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
-	14, // 26: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
-	14, // 27: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
-	2,  // 28: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
-	1,  // 29: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
-	1,  // 30: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
-	23, // 31: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
-	52, // 32: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
-	52, // 33: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
-	52, // 34: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
-	25, // 35: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
-	30, // 36: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
-	23, // 37: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
-	39, // 38: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
-	40, // 39: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
-	40, // 40: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
-	52, // 41: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	52, // 42: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
-	0,  // 43: regie.v1.ActRequest.action:type_name -> regie.v1.Action
-	53, // 44: regie.v1.ActRequest.output:type_name -> regie.v1.Json
-	52, // 45: regie.v1.ActRequest.finish_by:type_name -> google.protobuf.Timestamp
-	42, // 46: regie.v1.ActRequest.conditions:type_name -> regie.v1.WaitCondition
-	44, // 47: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
-	3,  // 48: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
-	5,  // 49: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
-	7,  // 50: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
-	10, // 51: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
-	15, // 52: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
-	17, // 53: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
-	19, // 54: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
-	21, // 55: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
-	24, // 56: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
-	35, // 57: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
-	31, // 58: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
-	33, // 59: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
-	34, // 60: regie.v1.RunService.DownloadOutput:input_type -> regie.v1.DownloadOutputRequest
-	37, // 61: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
-	41, // 62: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	45, // 63: regie.v1.RunService.HoldNamespace:input_type -> regie.v1.HoldNamespaceRequest
-	47, // 64: regie.v1.RunService.ReleaseNamespace:input_type -> regie.v1.ReleaseNamespaceRequest
-	26, // 65: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
-	28, // 66: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
-	49, // 67: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
-	4,  // 68: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 69: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	8,  // 70: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	11, // 71: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	16, // 72: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	18, // 73: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	20, // 74: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	22, // 75: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	55, // 76: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	36, // 77: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	32, // 78: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
-	55, // 79: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
-	55, // 80: regie.v1.RunService.DownloadOutput:output_type -> google.api.HttpBody
-	38, // 81: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	43, // 82: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	46, // 83: regie.v1.RunService.HoldNamespace:output_type -> regie.v1.HoldNamespaceResponse
-	48, // 84: regie.v1.RunService.ReleaseNamespace:output_type -> regie.v1.ReleaseNamespaceResponse
-	27, // 85: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
-	29, // 86: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
-	50, // 87: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
-	68, // [68:88] is the sub-list for method output_type
-	48, // [48:68] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	11, // 14: regie.v1.GetRunResponse.notes:type_name -> regie.v1.Note
+	1,  // 15: regie.v1.GetRunGraphResponse.run:type_name -> regie.v1.Run
+	56, // 16: regie.v1.GetRunGraphResponse.graph:type_name -> regie.v1.Graph
+	57, // 17: regie.v1.GetRunGraphResponse.states:type_name -> regie.v1.GraphNodeState
+	54, // 18: regie.v1.Note.at:type_name -> google.protobuf.Timestamp
+	55, // 19: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
+	55, // 20: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
+	14, // 21: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
+	15, // 22: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
+	55, // 23: regie.v1.RunError.details:type_name -> regie.v1.Json
+	55, // 24: regie.v1.StepData.input:type_name -> regie.v1.Json
+	55, // 25: regie.v1.StepData.output:type_name -> regie.v1.Json
+	14, // 26: regie.v1.StepData.error:type_name -> regie.v1.RunError
+	54, // 27: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
+	58, // 28: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
+	16, // 29: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
+	16, // 30: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
+	2,  // 31: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
+	1,  // 32: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
+	1,  // 33: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
+	25, // 34: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
+	54, // 35: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
+	54, // 36: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
+	54, // 37: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
+	27, // 38: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
+	32, // 39: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
+	25, // 40: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
+	41, // 41: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
+	42, // 42: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
+	42, // 43: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
+	54, // 44: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	54, // 45: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
+	0,  // 46: regie.v1.ActRequest.action:type_name -> regie.v1.Action
+	55, // 47: regie.v1.ActRequest.output:type_name -> regie.v1.Json
+	54, // 48: regie.v1.ActRequest.finish_by:type_name -> google.protobuf.Timestamp
+	44, // 49: regie.v1.ActRequest.conditions:type_name -> regie.v1.WaitCondition
+	46, // 50: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
+	3,  // 51: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
+	5,  // 52: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
+	7,  // 53: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
+	9,  // 54: regie.v1.RunService.GetRunGraph:input_type -> regie.v1.GetRunGraphRequest
+	12, // 55: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
+	17, // 56: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
+	19, // 57: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
+	21, // 58: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
+	23, // 59: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
+	26, // 60: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
+	37, // 61: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
+	33, // 62: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
+	35, // 63: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
+	36, // 64: regie.v1.RunService.DownloadOutput:input_type -> regie.v1.DownloadOutputRequest
+	39, // 65: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
+	43, // 66: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
+	47, // 67: regie.v1.RunService.HoldNamespace:input_type -> regie.v1.HoldNamespaceRequest
+	49, // 68: regie.v1.RunService.ReleaseNamespace:input_type -> regie.v1.ReleaseNamespaceRequest
+	28, // 69: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
+	30, // 70: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
+	51, // 71: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
+	4,  // 72: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	6,  // 73: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	8,  // 74: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	10, // 75: regie.v1.RunService.GetRunGraph:output_type -> regie.v1.GetRunGraphResponse
+	13, // 76: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	18, // 77: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	20, // 78: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	22, // 79: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	24, // 80: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	59, // 81: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	38, // 82: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	34, // 83: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
+	59, // 84: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
+	59, // 85: regie.v1.RunService.DownloadOutput:output_type -> google.api.HttpBody
+	40, // 86: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	45, // 87: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	48, // 88: regie.v1.RunService.HoldNamespace:output_type -> regie.v1.HoldNamespaceResponse
+	50, // 89: regie.v1.RunService.ReleaseNamespace:output_type -> regie.v1.ReleaseNamespaceResponse
+	29, // 90: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
+	31, // 91: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
+	52, // 92: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
+	72, // [72:93] is the sub-list for method output_type
+	51, // [51:72] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_runs_proto_init() }
@@ -4679,14 +4849,15 @@ func file_regie_v1_runs_proto_init() {
 	}
 	file_regie_v1_access_proto_init()
 	file_regie_v1_common_proto_init()
-	file_regie_v1_runs_proto_msgTypes[40].OneofWrappers = []any{}
+	file_regie_v1_graph_proto_init()
+	file_regie_v1_runs_proto_msgTypes[42].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_runs_proto_rawDesc), len(file_regie_v1_runs_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   51,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

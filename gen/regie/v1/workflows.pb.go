@@ -1262,6 +1262,118 @@ func (x *CompareVersionsResponse) GetSteps() []*StepChange {
 	return nil
 }
 
+type GetGraphRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Workflow      string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"` // empty: the one in force
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGraphRequest) Reset() {
+	*x = GetGraphRequest{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGraphRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGraphRequest) ProtoMessage() {}
+
+func (x *GetGraphRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGraphRequest.ProtoReflect.Descriptor instead.
+func (*GetGraphRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetGraphRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *GetGraphRequest) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *GetGraphRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+type GetGraphResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	Graph         *Graph                 `protobuf:"bytes,2,opt,name=graph,proto3" json:"graph,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGraphResponse) Reset() {
+	*x = GetGraphResponse{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGraphResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGraphResponse) ProtoMessage() {}
+
+func (x *GetGraphResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGraphResponse.ProtoReflect.Descriptor instead.
+func (*GetGraphResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GetGraphResponse) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *GetGraphResponse) GetGraph() *Graph {
+	if x != nil {
+		return x.Graph
+	}
+	return nil
+}
+
 // A step that differs between two versions.
 type StepChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1274,7 +1386,7 @@ type StepChange struct {
 
 func (x *StepChange) Reset() {
 	*x = StepChange{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[17]
+	mi := &file_regie_v1_workflows_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1398,7 @@ func (x *StepChange) String() string {
 func (*StepChange) ProtoMessage() {}
 
 func (x *StepChange) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[17]
+	mi := &file_regie_v1_workflows_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1411,7 @@ func (x *StepChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepChange.ProtoReflect.Descriptor instead.
 func (*StepChange) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{17}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StepChange) GetPath() string {
@@ -1335,7 +1447,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[18]
+	mi := &file_regie_v1_workflows_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1347,7 +1459,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[18]
+	mi := &file_regie_v1_workflows_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1360,7 +1472,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{18}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListVersionsRequest) GetNamespace() string {
@@ -1401,7 +1513,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[19]
+	mi := &file_regie_v1_workflows_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1525,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[19]
+	mi := &file_regie_v1_workflows_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1538,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{19}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -1454,7 +1566,7 @@ type DeleteWorkflowRequest struct {
 
 func (x *DeleteWorkflowRequest) Reset() {
 	*x = DeleteWorkflowRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[20]
+	mi := &file_regie_v1_workflows_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1466,7 +1578,7 @@ func (x *DeleteWorkflowRequest) String() string {
 func (*DeleteWorkflowRequest) ProtoMessage() {}
 
 func (x *DeleteWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[20]
+	mi := &file_regie_v1_workflows_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1479,7 +1591,7 @@ func (x *DeleteWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*DeleteWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{20}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeleteWorkflowRequest) GetNamespace() string {
@@ -1512,7 +1624,7 @@ type DeleteWorkflowResponse struct {
 
 func (x *DeleteWorkflowResponse) Reset() {
 	*x = DeleteWorkflowResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[21]
+	mi := &file_regie_v1_workflows_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +1636,7 @@ func (x *DeleteWorkflowResponse) String() string {
 func (*DeleteWorkflowResponse) ProtoMessage() {}
 
 func (x *DeleteWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[21]
+	mi := &file_regie_v1_workflows_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +1649,7 @@ func (x *DeleteWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*DeleteWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{21}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeleteWorkflowResponse) GetPosition() uint64 {
@@ -1561,7 +1673,7 @@ type Object struct {
 
 func (x *Object) Reset() {
 	*x = Object{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[22]
+	mi := &file_regie_v1_workflows_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1685,7 @@ func (x *Object) String() string {
 func (*Object) ProtoMessage() {}
 
 func (x *Object) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[22]
+	mi := &file_regie_v1_workflows_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1698,7 @@ func (x *Object) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Object.ProtoReflect.Descriptor instead.
 func (*Object) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{22}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Object) GetKind() string {
@@ -1643,7 +1755,7 @@ type ListObjectsRequest struct {
 
 func (x *ListObjectsRequest) Reset() {
 	*x = ListObjectsRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[23]
+	mi := &file_regie_v1_workflows_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1655,7 +1767,7 @@ func (x *ListObjectsRequest) String() string {
 func (*ListObjectsRequest) ProtoMessage() {}
 
 func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[23]
+	mi := &file_regie_v1_workflows_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1668,7 +1780,7 @@ func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsRequest.ProtoReflect.Descriptor instead.
 func (*ListObjectsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListObjectsRequest) GetNamespace() string {
@@ -1709,7 +1821,7 @@ type ListObjectsResponse struct {
 
 func (x *ListObjectsResponse) Reset() {
 	*x = ListObjectsResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[24]
+	mi := &file_regie_v1_workflows_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +1833,7 @@ func (x *ListObjectsResponse) String() string {
 func (*ListObjectsResponse) ProtoMessage() {}
 
 func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[24]
+	mi := &file_regie_v1_workflows_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +1846,7 @@ func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsResponse.ProtoReflect.Descriptor instead.
 func (*ListObjectsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListObjectsResponse) GetObjects() []*Object {
@@ -1772,7 +1884,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[25]
+	mi := &file_regie_v1_workflows_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +1896,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[25]
+	mi := &file_regie_v1_workflows_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +1909,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Schedule) GetNamespace() string {
@@ -1903,7 +2015,7 @@ type ListSchedulesRequest struct {
 
 func (x *ListSchedulesRequest) Reset() {
 	*x = ListSchedulesRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[26]
+	mi := &file_regie_v1_workflows_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1915,7 +2027,7 @@ func (x *ListSchedulesRequest) String() string {
 func (*ListSchedulesRequest) ProtoMessage() {}
 
 func (x *ListSchedulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[26]
+	mi := &file_regie_v1_workflows_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1928,7 +2040,7 @@ func (x *ListSchedulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchedulesRequest.ProtoReflect.Descriptor instead.
 func (*ListSchedulesRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListSchedulesRequest) GetNamespace() string {
@@ -1969,7 +2081,7 @@ type ListSchedulesResponse struct {
 
 func (x *ListSchedulesResponse) Reset() {
 	*x = ListSchedulesResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[27]
+	mi := &file_regie_v1_workflows_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1981,7 +2093,7 @@ func (x *ListSchedulesResponse) String() string {
 func (*ListSchedulesResponse) ProtoMessage() {}
 
 func (x *ListSchedulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[27]
+	mi := &file_regie_v1_workflows_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1994,7 +2106,7 @@ func (x *ListSchedulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchedulesResponse.ProtoReflect.Descriptor instead.
 func (*ListSchedulesResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListSchedulesResponse) GetSchedules() []*Schedule {
@@ -2023,7 +2135,7 @@ type GetScheduleRequest struct {
 
 func (x *GetScheduleRequest) Reset() {
 	*x = GetScheduleRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[28]
+	mi := &file_regie_v1_workflows_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2035,7 +2147,7 @@ func (x *GetScheduleRequest) String() string {
 func (*GetScheduleRequest) ProtoMessage() {}
 
 func (x *GetScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[28]
+	mi := &file_regie_v1_workflows_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2048,7 +2160,7 @@ func (x *GetScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScheduleRequest.ProtoReflect.Descriptor instead.
 func (*GetScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetScheduleRequest) GetNamespace() string {
@@ -2089,7 +2201,7 @@ type GetScheduleResponse struct {
 
 func (x *GetScheduleResponse) Reset() {
 	*x = GetScheduleResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[29]
+	mi := &file_regie_v1_workflows_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2101,7 +2213,7 @@ func (x *GetScheduleResponse) String() string {
 func (*GetScheduleResponse) ProtoMessage() {}
 
 func (x *GetScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[29]
+	mi := &file_regie_v1_workflows_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2114,7 +2226,7 @@ func (x *GetScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScheduleResponse.ProtoReflect.Descriptor instead.
 func (*GetScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetScheduleResponse) GetSchedule() *Schedule {
@@ -2144,7 +2256,7 @@ type PauseScheduleRequest struct {
 
 func (x *PauseScheduleRequest) Reset() {
 	*x = PauseScheduleRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[30]
+	mi := &file_regie_v1_workflows_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2268,7 @@ func (x *PauseScheduleRequest) String() string {
 func (*PauseScheduleRequest) ProtoMessage() {}
 
 func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[30]
+	mi := &file_regie_v1_workflows_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2281,7 @@ func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleRequest.ProtoReflect.Descriptor instead.
 func (*PauseScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PauseScheduleRequest) GetNamespace() string {
@@ -2217,7 +2329,7 @@ type PauseScheduleResponse struct {
 
 func (x *PauseScheduleResponse) Reset() {
 	*x = PauseScheduleResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[31]
+	mi := &file_regie_v1_workflows_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2341,7 @@ func (x *PauseScheduleResponse) String() string {
 func (*PauseScheduleResponse) ProtoMessage() {}
 
 func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[31]
+	mi := &file_regie_v1_workflows_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +2354,7 @@ func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleResponse.ProtoReflect.Descriptor instead.
 func (*PauseScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PauseScheduleResponse) GetSchedule() *Schedule {
@@ -2263,7 +2375,7 @@ var File_regie_v1_workflows_proto protoreflect.FileDescriptor
 
 const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\n" +
-	"\x18regie/v1/workflows.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\x1a\x13regie/v1/runs.proto\"z\n" +
+	"\x18regie/v1/workflows.proto\x12\bregie.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15regie/v1/access.proto\x1a\x15regie/v1/common.proto\x1a\x14regie/v1/graph.proto\x1a\x13regie/v1/runs.proto\"z\n" +
 	"\n" +
 	"SourceFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
@@ -2376,7 +2488,14 @@ const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x14\n" +
 	"\x05parts\x18\x04 \x03(\tR\x05parts\x12*\n" +
-	"\x05steps\x18\x05 \x03(\v2\x14.regie.v1.StepChangeR\x05steps\"N\n" +
+	"\x05steps\x18\x05 \x03(\v2\x14.regie.v1.StepChangeR\x05steps\"e\n" +
+	"\x0fGetGraphRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
+	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\"S\n" +
+	"\x10GetGraphResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
+	"\x05graph\x18\x02 \x01(\v2\x0f.regie.v1.GraphR\x05graph\"N\n" +
 	"\n" +
 	"StepChange\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
@@ -2455,7 +2574,7 @@ const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\"c\n" +
 	"\x15PauseScheduleResponse\x12.\n" +
 	"\bschedule\x18\x01 \x01(\v2\x12.regie.v1.ScheduleR\bschedule\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\x04R\bposition2\xb3\v\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition2\xca\f\n" +
 	"\x0fWorkflowService\x12\x84\x01\n" +
 	"\x05Apply\x12\x16.regie.v1.ApplyRequest\x1a\x17.regie.v1.ApplyResponse\"J\x8a\xe7\x18\x0f\b\t\x12\tnamespace \x01\x82\xd3\xe4\x93\x021:\x01*\",/v1/namespaces/{namespace}/definitions:apply\x12\x8e\x01\n" +
 	"\bValidate\x12\x19.regie.v1.ValidateRequest\x1a\x1a.regie.v1.ValidateResponse\"K\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x024:\x01*\"//v1/namespaces/{namespace}/definitions:validate\x12\x94\x01\n" +
@@ -2463,7 +2582,8 @@ const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\vGetWorkflow\x12\x1c.regie.v1.GetWorkflowRequest\x1a\x1d.regie.v1.GetWorkflowResponse\"K\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x021\x12//v1/namespaces/{namespace}/workflows/{workflow}\x90\x02\x01\x12\xa3\x01\n" +
 	"\fListVersions\x12\x1d.regie.v1.ListVersionsRequest\x1a\x1e.regie.v1.ListVersionsResponse\"T\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x02:\x128/v1/namespaces/{namespace}/workflows/{workflow}/versions\x90\x02\x01\x12\xc1\x01\n" +
 	"\x0fActivateVersion\x12 .regie.v1.ActivateVersionRequest\x1a!.regie.v1.ActivateVersionResponse\"i\x8a\xe7\x18\x0f\b\t\x12\tnamespace \x01\x82\xd3\xe4\x93\x02P:\x01*\"K/v1/namespaces/{namespace}/workflows/{workflow}/versions/{version}:activate\x12\xbb\x01\n" +
-	"\x0fCompareVersions\x12 .regie.v1.CompareVersionsRequest\x1a!.regie.v1.CompareVersionsResponse\"c\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x02I\x12G/v1/namespaces/{namespace}/workflows/{workflow}/versions/{from}:compare\x90\x02\x01\x12\x9f\x01\n" +
+	"\x0fCompareVersions\x12 .regie.v1.CompareVersionsRequest\x1a!.regie.v1.CompareVersionsResponse\"c\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x02I\x12G/v1/namespaces/{namespace}/workflows/{workflow}/versions/{from}:compare\x90\x02\x01\x12\x94\x01\n" +
+	"\bGetGraph\x12\x19.regie.v1.GetGraphRequest\x1a\x1a.regie.v1.GetGraphResponse\"Q\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x027\x125/v1/namespaces/{namespace}/workflows/{workflow}/graph\x90\x02\x01\x12\x9f\x01\n" +
 	"\x0eDeleteWorkflow\x12\x1f.regie.v1.DeleteWorkflowRequest\x1a .regie.v1.DeleteWorkflowResponse\"J\x8a\xe7\x18\x0f\b\t\x12\tnamespace \x01\x82\xd3\xe4\x93\x021*//v1/namespaces/{namespace}/workflows/{workflow}\x12\x8c\x01\n" +
 	"\vListObjects\x12\x1c.regie.v1.ListObjectsRequest\x1a\x1d.regie.v1.ListObjectsResponse\"@\x8a\xe7\x18\x0f\b\b\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02$\x12\"/v1/namespaces/{namespace}/objects\x90\x02\x012\x94\x04\n" +
 	"\x0fScheduleService\x12\x94\x01\n" +
@@ -2484,7 +2604,7 @@ func file_regie_v1_workflows_proto_rawDescGZIP() []byte {
 	return file_regie_v1_workflows_proto_rawDescData
 }
 
-var file_regie_v1_workflows_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_regie_v1_workflows_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_regie_v1_workflows_proto_goTypes = []any{
 	(*SourceFile)(nil),              // 0: regie.v1.SourceFile
 	(*ApplyRequest)(nil),            // 1: regie.v1.ApplyRequest
@@ -2503,87 +2623,93 @@ var file_regie_v1_workflows_proto_goTypes = []any{
 	(*ActivateVersionResponse)(nil), // 14: regie.v1.ActivateVersionResponse
 	(*CompareVersionsRequest)(nil),  // 15: regie.v1.CompareVersionsRequest
 	(*CompareVersionsResponse)(nil), // 16: regie.v1.CompareVersionsResponse
-	(*StepChange)(nil),              // 17: regie.v1.StepChange
-	(*ListVersionsRequest)(nil),     // 18: regie.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),    // 19: regie.v1.ListVersionsResponse
-	(*DeleteWorkflowRequest)(nil),   // 20: regie.v1.DeleteWorkflowRequest
-	(*DeleteWorkflowResponse)(nil),  // 21: regie.v1.DeleteWorkflowResponse
-	(*Object)(nil),                  // 22: regie.v1.Object
-	(*ListObjectsRequest)(nil),      // 23: regie.v1.ListObjectsRequest
-	(*ListObjectsResponse)(nil),     // 24: regie.v1.ListObjectsResponse
-	(*Schedule)(nil),                // 25: regie.v1.Schedule
-	(*ListSchedulesRequest)(nil),    // 26: regie.v1.ListSchedulesRequest
-	(*ListSchedulesResponse)(nil),   // 27: regie.v1.ListSchedulesResponse
-	(*GetScheduleRequest)(nil),      // 28: regie.v1.GetScheduleRequest
-	(*GetScheduleResponse)(nil),     // 29: regie.v1.GetScheduleResponse
-	(*PauseScheduleRequest)(nil),    // 30: regie.v1.PauseScheduleRequest
-	(*PauseScheduleResponse)(nil),   // 31: regie.v1.PauseScheduleResponse
-	nil,                             // 32: regie.v1.Workflow.LabelsEntry
-	nil,                             // 33: regie.v1.Workflow.AboutEntry
-	(*Diagnostic)(nil),              // 34: regie.v1.Diagnostic
-	(*timestamppb.Timestamp)(nil),   // 35: google.protobuf.Timestamp
-	(*Run)(nil),                     // 36: regie.v1.Run
-	(*Json)(nil),                    // 37: regie.v1.Json
+	(*GetGraphRequest)(nil),         // 17: regie.v1.GetGraphRequest
+	(*GetGraphResponse)(nil),        // 18: regie.v1.GetGraphResponse
+	(*StepChange)(nil),              // 19: regie.v1.StepChange
+	(*ListVersionsRequest)(nil),     // 20: regie.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),    // 21: regie.v1.ListVersionsResponse
+	(*DeleteWorkflowRequest)(nil),   // 22: regie.v1.DeleteWorkflowRequest
+	(*DeleteWorkflowResponse)(nil),  // 23: regie.v1.DeleteWorkflowResponse
+	(*Object)(nil),                  // 24: regie.v1.Object
+	(*ListObjectsRequest)(nil),      // 25: regie.v1.ListObjectsRequest
+	(*ListObjectsResponse)(nil),     // 26: regie.v1.ListObjectsResponse
+	(*Schedule)(nil),                // 27: regie.v1.Schedule
+	(*ListSchedulesRequest)(nil),    // 28: regie.v1.ListSchedulesRequest
+	(*ListSchedulesResponse)(nil),   // 29: regie.v1.ListSchedulesResponse
+	(*GetScheduleRequest)(nil),      // 30: regie.v1.GetScheduleRequest
+	(*GetScheduleResponse)(nil),     // 31: regie.v1.GetScheduleResponse
+	(*PauseScheduleRequest)(nil),    // 32: regie.v1.PauseScheduleRequest
+	(*PauseScheduleResponse)(nil),   // 33: regie.v1.PauseScheduleResponse
+	nil,                             // 34: regie.v1.Workflow.LabelsEntry
+	nil,                             // 35: regie.v1.Workflow.AboutEntry
+	(*Diagnostic)(nil),              // 36: regie.v1.Diagnostic
+	(*timestamppb.Timestamp)(nil),   // 37: google.protobuf.Timestamp
+	(*Run)(nil),                     // 38: regie.v1.Run
+	(*Json)(nil),                    // 39: regie.v1.Json
+	(*Graph)(nil),                   // 40: regie.v1.Graph
 }
 var file_regie_v1_workflows_proto_depIdxs = []int32{
 	0,  // 0: regie.v1.ApplyRequest.files:type_name -> regie.v1.SourceFile
 	3,  // 1: regie.v1.ApplyResponse.changes:type_name -> regie.v1.Change
-	34, // 2: regie.v1.ApplyResponse.diagnostics:type_name -> regie.v1.Diagnostic
-	35, // 3: regie.v1.Change.effective_from:type_name -> google.protobuf.Timestamp
+	36, // 2: regie.v1.ApplyResponse.diagnostics:type_name -> regie.v1.Diagnostic
+	37, // 3: regie.v1.Change.effective_from:type_name -> google.protobuf.Timestamp
 	0,  // 4: regie.v1.ValidateRequest.files:type_name -> regie.v1.SourceFile
-	34, // 5: regie.v1.ValidateResponse.diagnostics:type_name -> regie.v1.Diagnostic
-	32, // 6: regie.v1.Workflow.labels:type_name -> regie.v1.Workflow.LabelsEntry
-	35, // 7: regie.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
-	25, // 8: regie.v1.Workflow.schedules:type_name -> regie.v1.Schedule
-	36, // 9: regie.v1.Workflow.last_run:type_name -> regie.v1.Run
-	33, // 10: regie.v1.Workflow.about:type_name -> regie.v1.Workflow.AboutEntry
+	36, // 5: regie.v1.ValidateResponse.diagnostics:type_name -> regie.v1.Diagnostic
+	34, // 6: regie.v1.Workflow.labels:type_name -> regie.v1.Workflow.LabelsEntry
+	37, // 7: regie.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	27, // 8: regie.v1.Workflow.schedules:type_name -> regie.v1.Schedule
+	38, // 9: regie.v1.Workflow.last_run:type_name -> regie.v1.Run
+	35, // 10: regie.v1.Workflow.about:type_name -> regie.v1.Workflow.AboutEntry
 	6,  // 11: regie.v1.ListWorkflowsResponse.workflows:type_name -> regie.v1.Workflow
 	6,  // 12: regie.v1.GetWorkflowResponse.workflow:type_name -> regie.v1.Workflow
 	0,  // 13: regie.v1.GetWorkflowResponse.source:type_name -> regie.v1.SourceFile
 	11, // 14: regie.v1.GetWorkflowResponse.inputs:type_name -> regie.v1.InputSpec
-	37, // 15: regie.v1.InputSpec.default:type_name -> regie.v1.Json
-	37, // 16: regie.v1.InputSpec.enum:type_name -> regie.v1.Json
-	35, // 17: regie.v1.Version.created_at:type_name -> google.protobuf.Timestamp
-	35, // 18: regie.v1.Version.effective_from:type_name -> google.protobuf.Timestamp
-	17, // 19: regie.v1.CompareVersionsResponse.steps:type_name -> regie.v1.StepChange
-	12, // 20: regie.v1.ListVersionsResponse.versions:type_name -> regie.v1.Version
-	35, // 21: regie.v1.Object.updated_at:type_name -> google.protobuf.Timestamp
-	22, // 22: regie.v1.ListObjectsResponse.objects:type_name -> regie.v1.Object
-	35, // 23: regie.v1.Schedule.next_at:type_name -> google.protobuf.Timestamp
-	35, // 24: regie.v1.Schedule.last_at:type_name -> google.protobuf.Timestamp
-	25, // 25: regie.v1.ListSchedulesResponse.schedules:type_name -> regie.v1.Schedule
-	25, // 26: regie.v1.GetScheduleResponse.schedule:type_name -> regie.v1.Schedule
-	35, // 27: regie.v1.GetScheduleResponse.ticks:type_name -> google.protobuf.Timestamp
-	25, // 28: regie.v1.PauseScheduleResponse.schedule:type_name -> regie.v1.Schedule
-	1,  // 29: regie.v1.WorkflowService.Apply:input_type -> regie.v1.ApplyRequest
-	4,  // 30: regie.v1.WorkflowService.Validate:input_type -> regie.v1.ValidateRequest
-	7,  // 31: regie.v1.WorkflowService.ListWorkflows:input_type -> regie.v1.ListWorkflowsRequest
-	9,  // 32: regie.v1.WorkflowService.GetWorkflow:input_type -> regie.v1.GetWorkflowRequest
-	18, // 33: regie.v1.WorkflowService.ListVersions:input_type -> regie.v1.ListVersionsRequest
-	13, // 34: regie.v1.WorkflowService.ActivateVersion:input_type -> regie.v1.ActivateVersionRequest
-	15, // 35: regie.v1.WorkflowService.CompareVersions:input_type -> regie.v1.CompareVersionsRequest
-	20, // 36: regie.v1.WorkflowService.DeleteWorkflow:input_type -> regie.v1.DeleteWorkflowRequest
-	23, // 37: regie.v1.WorkflowService.ListObjects:input_type -> regie.v1.ListObjectsRequest
-	26, // 38: regie.v1.ScheduleService.ListSchedules:input_type -> regie.v1.ListSchedulesRequest
-	28, // 39: regie.v1.ScheduleService.GetSchedule:input_type -> regie.v1.GetScheduleRequest
-	30, // 40: regie.v1.ScheduleService.PauseSchedule:input_type -> regie.v1.PauseScheduleRequest
-	2,  // 41: regie.v1.WorkflowService.Apply:output_type -> regie.v1.ApplyResponse
-	5,  // 42: regie.v1.WorkflowService.Validate:output_type -> regie.v1.ValidateResponse
-	8,  // 43: regie.v1.WorkflowService.ListWorkflows:output_type -> regie.v1.ListWorkflowsResponse
-	10, // 44: regie.v1.WorkflowService.GetWorkflow:output_type -> regie.v1.GetWorkflowResponse
-	19, // 45: regie.v1.WorkflowService.ListVersions:output_type -> regie.v1.ListVersionsResponse
-	14, // 46: regie.v1.WorkflowService.ActivateVersion:output_type -> regie.v1.ActivateVersionResponse
-	16, // 47: regie.v1.WorkflowService.CompareVersions:output_type -> regie.v1.CompareVersionsResponse
-	21, // 48: regie.v1.WorkflowService.DeleteWorkflow:output_type -> regie.v1.DeleteWorkflowResponse
-	24, // 49: regie.v1.WorkflowService.ListObjects:output_type -> regie.v1.ListObjectsResponse
-	27, // 50: regie.v1.ScheduleService.ListSchedules:output_type -> regie.v1.ListSchedulesResponse
-	29, // 51: regie.v1.ScheduleService.GetSchedule:output_type -> regie.v1.GetScheduleResponse
-	31, // 52: regie.v1.ScheduleService.PauseSchedule:output_type -> regie.v1.PauseScheduleResponse
-	41, // [41:53] is the sub-list for method output_type
-	29, // [29:41] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	39, // 15: regie.v1.InputSpec.default:type_name -> regie.v1.Json
+	39, // 16: regie.v1.InputSpec.enum:type_name -> regie.v1.Json
+	37, // 17: regie.v1.Version.created_at:type_name -> google.protobuf.Timestamp
+	37, // 18: regie.v1.Version.effective_from:type_name -> google.protobuf.Timestamp
+	19, // 19: regie.v1.CompareVersionsResponse.steps:type_name -> regie.v1.StepChange
+	40, // 20: regie.v1.GetGraphResponse.graph:type_name -> regie.v1.Graph
+	12, // 21: regie.v1.ListVersionsResponse.versions:type_name -> regie.v1.Version
+	37, // 22: regie.v1.Object.updated_at:type_name -> google.protobuf.Timestamp
+	24, // 23: regie.v1.ListObjectsResponse.objects:type_name -> regie.v1.Object
+	37, // 24: regie.v1.Schedule.next_at:type_name -> google.protobuf.Timestamp
+	37, // 25: regie.v1.Schedule.last_at:type_name -> google.protobuf.Timestamp
+	27, // 26: regie.v1.ListSchedulesResponse.schedules:type_name -> regie.v1.Schedule
+	27, // 27: regie.v1.GetScheduleResponse.schedule:type_name -> regie.v1.Schedule
+	37, // 28: regie.v1.GetScheduleResponse.ticks:type_name -> google.protobuf.Timestamp
+	27, // 29: regie.v1.PauseScheduleResponse.schedule:type_name -> regie.v1.Schedule
+	1,  // 30: regie.v1.WorkflowService.Apply:input_type -> regie.v1.ApplyRequest
+	4,  // 31: regie.v1.WorkflowService.Validate:input_type -> regie.v1.ValidateRequest
+	7,  // 32: regie.v1.WorkflowService.ListWorkflows:input_type -> regie.v1.ListWorkflowsRequest
+	9,  // 33: regie.v1.WorkflowService.GetWorkflow:input_type -> regie.v1.GetWorkflowRequest
+	20, // 34: regie.v1.WorkflowService.ListVersions:input_type -> regie.v1.ListVersionsRequest
+	13, // 35: regie.v1.WorkflowService.ActivateVersion:input_type -> regie.v1.ActivateVersionRequest
+	15, // 36: regie.v1.WorkflowService.CompareVersions:input_type -> regie.v1.CompareVersionsRequest
+	17, // 37: regie.v1.WorkflowService.GetGraph:input_type -> regie.v1.GetGraphRequest
+	22, // 38: regie.v1.WorkflowService.DeleteWorkflow:input_type -> regie.v1.DeleteWorkflowRequest
+	25, // 39: regie.v1.WorkflowService.ListObjects:input_type -> regie.v1.ListObjectsRequest
+	28, // 40: regie.v1.ScheduleService.ListSchedules:input_type -> regie.v1.ListSchedulesRequest
+	30, // 41: regie.v1.ScheduleService.GetSchedule:input_type -> regie.v1.GetScheduleRequest
+	32, // 42: regie.v1.ScheduleService.PauseSchedule:input_type -> regie.v1.PauseScheduleRequest
+	2,  // 43: regie.v1.WorkflowService.Apply:output_type -> regie.v1.ApplyResponse
+	5,  // 44: regie.v1.WorkflowService.Validate:output_type -> regie.v1.ValidateResponse
+	8,  // 45: regie.v1.WorkflowService.ListWorkflows:output_type -> regie.v1.ListWorkflowsResponse
+	10, // 46: regie.v1.WorkflowService.GetWorkflow:output_type -> regie.v1.GetWorkflowResponse
+	21, // 47: regie.v1.WorkflowService.ListVersions:output_type -> regie.v1.ListVersionsResponse
+	14, // 48: regie.v1.WorkflowService.ActivateVersion:output_type -> regie.v1.ActivateVersionResponse
+	16, // 49: regie.v1.WorkflowService.CompareVersions:output_type -> regie.v1.CompareVersionsResponse
+	18, // 50: regie.v1.WorkflowService.GetGraph:output_type -> regie.v1.GetGraphResponse
+	23, // 51: regie.v1.WorkflowService.DeleteWorkflow:output_type -> regie.v1.DeleteWorkflowResponse
+	26, // 52: regie.v1.WorkflowService.ListObjects:output_type -> regie.v1.ListObjectsResponse
+	29, // 53: regie.v1.ScheduleService.ListSchedules:output_type -> regie.v1.ListSchedulesResponse
+	31, // 54: regie.v1.ScheduleService.GetSchedule:output_type -> regie.v1.GetScheduleResponse
+	33, // 55: regie.v1.ScheduleService.PauseSchedule:output_type -> regie.v1.PauseScheduleResponse
+	43, // [43:56] is the sub-list for method output_type
+	30, // [30:43] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_workflows_proto_init() }
@@ -2593,6 +2719,7 @@ func file_regie_v1_workflows_proto_init() {
 	}
 	file_regie_v1_access_proto_init()
 	file_regie_v1_common_proto_init()
+	file_regie_v1_graph_proto_init()
 	file_regie_v1_runs_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2600,7 +2727,7 @@ func file_regie_v1_workflows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_workflows_proto_rawDesc), len(file_regie_v1_workflows_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

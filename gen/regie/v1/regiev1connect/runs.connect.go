@@ -40,6 +40,8 @@ const (
 	RunServiceListRunsProcedure = "/regie.v1.RunService/ListRuns"
 	// RunServiceGetRunProcedure is the fully-qualified name of the RunService's GetRun RPC.
 	RunServiceGetRunProcedure = "/regie.v1.RunService/GetRun"
+	// RunServiceGetRunGraphProcedure is the fully-qualified name of the RunService's GetRunGraph RPC.
+	RunServiceGetRunGraphProcedure = "/regie.v1.RunService/GetRunGraph"
 	// RunServiceGetRunDataProcedure is the fully-qualified name of the RunService's GetRunData RPC.
 	RunServiceGetRunDataProcedure = "/regie.v1.RunService/GetRunData"
 	// RunServiceListEventsProcedure is the fully-qualified name of the RunService's ListEvents RPC.
@@ -89,6 +91,8 @@ type RunServiceClient interface {
 	ListRuns(context.Context, *v1.ListRunsRequest) (*v1.ListRunsResponse, error)
 	// Shows a run without its data.
 	GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error)
+	// Draws the version that a run is of, with how far each node has come.
+	GetRunGraph(context.Context, *v1.GetRunGraphRequest) (*v1.GetRunGraphResponse, error)
 	// Shows input, output and errors of a run and of its steps.
 	GetRunData(context.Context, *v1.GetRunDataRequest) (*v1.GetRunDataResponse, error)
 	// Lists what happened in a run, in order. With wait it answers as soon as
@@ -160,6 +164,13 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			httpClient,
 			baseURL+RunServiceGetRunProcedure,
 			connect.WithSchema(runServiceMethods.ByName("GetRun")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getRunGraph: connect.NewClient[v1.GetRunGraphRequest, v1.GetRunGraphResponse](
+			httpClient,
+			baseURL+RunServiceGetRunGraphProcedure,
+			connect.WithSchema(runServiceMethods.ByName("GetRunGraph")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -276,6 +287,7 @@ type runServiceClient struct {
 	startRun         *connect.Client[v1.StartRunRequest, v1.StartRunResponse]
 	listRuns         *connect.Client[v1.ListRunsRequest, v1.ListRunsResponse]
 	getRun           *connect.Client[v1.GetRunRequest, v1.GetRunResponse]
+	getRunGraph      *connect.Client[v1.GetRunGraphRequest, v1.GetRunGraphResponse]
 	getRunData       *connect.Client[v1.GetRunDataRequest, v1.GetRunDataResponse]
 	listEvents       *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
 	watchRun         *connect.Client[v1.WatchRunRequest, v1.WatchRunResponse]
@@ -316,6 +328,15 @@ func (c *runServiceClient) ListRuns(ctx context.Context, req *v1.ListRunsRequest
 // GetRun calls regie.v1.RunService.GetRun.
 func (c *runServiceClient) GetRun(ctx context.Context, req *v1.GetRunRequest) (*v1.GetRunResponse, error) {
 	response, err := c.getRun.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetRunGraph calls regie.v1.RunService.GetRunGraph.
+func (c *runServiceClient) GetRunGraph(ctx context.Context, req *v1.GetRunGraphRequest) (*v1.GetRunGraphResponse, error) {
+	response, err := c.getRunGraph.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -459,6 +480,8 @@ type RunServiceHandler interface {
 	ListRuns(context.Context, *v1.ListRunsRequest) (*v1.ListRunsResponse, error)
 	// Shows a run without its data.
 	GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error)
+	// Draws the version that a run is of, with how far each node has come.
+	GetRunGraph(context.Context, *v1.GetRunGraphRequest) (*v1.GetRunGraphResponse, error)
 	// Shows input, output and errors of a run and of its steps.
 	GetRunData(context.Context, *v1.GetRunDataRequest) (*v1.GetRunDataResponse, error)
 	// Lists what happened in a run, in order. With wait it answers as soon as
@@ -526,6 +549,13 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 		RunServiceGetRunProcedure,
 		svc.GetRun,
 		connect.WithSchema(runServiceMethods.ByName("GetRun")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	runServiceGetRunGraphHandler := connect.NewUnaryHandlerSimple(
+		RunServiceGetRunGraphProcedure,
+		svc.GetRunGraph,
+		connect.WithSchema(runServiceMethods.ByName("GetRunGraph")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -642,6 +672,8 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 			runServiceListRunsHandler.ServeHTTP(w, r)
 		case RunServiceGetRunProcedure:
 			runServiceGetRunHandler.ServeHTTP(w, r)
+		case RunServiceGetRunGraphProcedure:
+			runServiceGetRunGraphHandler.ServeHTTP(w, r)
 		case RunServiceGetRunDataProcedure:
 			runServiceGetRunDataHandler.ServeHTTP(w, r)
 		case RunServiceListEventsProcedure:
@@ -695,6 +727,10 @@ func (UnimplementedRunServiceHandler) ListRuns(context.Context, *v1.ListRunsRequ
 
 func (UnimplementedRunServiceHandler) GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.GetRun is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) GetRunGraph(context.Context, *v1.GetRunGraphRequest) (*v1.GetRunGraphResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.GetRunGraph is not implemented"))
 }
 
 func (UnimplementedRunServiceHandler) GetRunData(context.Context, *v1.GetRunDataRequest) (*v1.GetRunDataResponse, error) {

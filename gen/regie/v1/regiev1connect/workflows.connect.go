@@ -55,6 +55,9 @@ const (
 	// WorkflowServiceCompareVersionsProcedure is the fully-qualified name of the WorkflowService's
 	// CompareVersions RPC.
 	WorkflowServiceCompareVersionsProcedure = "/regie.v1.WorkflowService/CompareVersions"
+	// WorkflowServiceGetGraphProcedure is the fully-qualified name of the WorkflowService's GetGraph
+	// RPC.
+	WorkflowServiceGetGraphProcedure = "/regie.v1.WorkflowService/GetGraph"
 	// WorkflowServiceDeleteWorkflowProcedure is the fully-qualified name of the WorkflowService's
 	// DeleteWorkflow RPC.
 	WorkflowServiceDeleteWorkflowProcedure = "/regie.v1.WorkflowService/DeleteWorkflow"
@@ -89,6 +92,9 @@ type WorkflowServiceClient interface {
 	ActivateVersion(context.Context, *v1.ActivateVersionRequest) (*v1.ActivateVersionResponse, error)
 	// Says how two versions differ: their text, and their steps.
 	CompareVersions(context.Context, *v1.CompareVersionsRequest) (*v1.CompareVersionsResponse, error)
+	// Draws a version of a workflow: its steps, what they lie in, and what leads
+	// from one to another. A version never changes, so its graph can be kept.
+	GetGraph(context.Context, *v1.GetGraphRequest) (*v1.GetGraphResponse, error)
 	// Removes a workflow: nothing starts it any more. Its runs and versions stay.
 	DeleteWorkflow(context.Context, *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error)
 	// Connections and channels, without secrets.
@@ -152,6 +158,13 @@ func NewWorkflowServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getGraph: connect.NewClient[v1.GetGraphRequest, v1.GetGraphResponse](
+			httpClient,
+			baseURL+WorkflowServiceGetGraphProcedure,
+			connect.WithSchema(workflowServiceMethods.ByName("GetGraph")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		deleteWorkflow: connect.NewClient[v1.DeleteWorkflowRequest, v1.DeleteWorkflowResponse](
 			httpClient,
 			baseURL+WorkflowServiceDeleteWorkflowProcedure,
@@ -177,6 +190,7 @@ type workflowServiceClient struct {
 	listVersions    *connect.Client[v1.ListVersionsRequest, v1.ListVersionsResponse]
 	activateVersion *connect.Client[v1.ActivateVersionRequest, v1.ActivateVersionResponse]
 	compareVersions *connect.Client[v1.CompareVersionsRequest, v1.CompareVersionsResponse]
+	getGraph        *connect.Client[v1.GetGraphRequest, v1.GetGraphResponse]
 	deleteWorkflow  *connect.Client[v1.DeleteWorkflowRequest, v1.DeleteWorkflowResponse]
 	listObjects     *connect.Client[v1.ListObjectsRequest, v1.ListObjectsResponse]
 }
@@ -244,6 +258,15 @@ func (c *workflowServiceClient) CompareVersions(ctx context.Context, req *v1.Com
 	return nil, err
 }
 
+// GetGraph calls regie.v1.WorkflowService.GetGraph.
+func (c *workflowServiceClient) GetGraph(ctx context.Context, req *v1.GetGraphRequest) (*v1.GetGraphResponse, error) {
+	response, err := c.getGraph.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DeleteWorkflow calls regie.v1.WorkflowService.DeleteWorkflow.
 func (c *workflowServiceClient) DeleteWorkflow(ctx context.Context, req *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error) {
 	response, err := c.deleteWorkflow.CallUnary(ctx, connect.NewRequest(req))
@@ -279,6 +302,9 @@ type WorkflowServiceHandler interface {
 	ActivateVersion(context.Context, *v1.ActivateVersionRequest) (*v1.ActivateVersionResponse, error)
 	// Says how two versions differ: their text, and their steps.
 	CompareVersions(context.Context, *v1.CompareVersionsRequest) (*v1.CompareVersionsResponse, error)
+	// Draws a version of a workflow: its steps, what they lie in, and what leads
+	// from one to another. A version never changes, so its graph can be kept.
+	GetGraph(context.Context, *v1.GetGraphRequest) (*v1.GetGraphResponse, error)
 	// Removes a workflow: nothing starts it any more. Its runs and versions stay.
 	DeleteWorkflow(context.Context, *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error)
 	// Connections and channels, without secrets.
@@ -338,6 +364,13 @@ func NewWorkflowServiceHandler(svc WorkflowServiceHandler, opts ...connect.Handl
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	workflowServiceGetGraphHandler := connect.NewUnaryHandlerSimple(
+		WorkflowServiceGetGraphProcedure,
+		svc.GetGraph,
+		connect.WithSchema(workflowServiceMethods.ByName("GetGraph")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	workflowServiceDeleteWorkflowHandler := connect.NewUnaryHandlerSimple(
 		WorkflowServiceDeleteWorkflowProcedure,
 		svc.DeleteWorkflow,
@@ -367,6 +400,8 @@ func NewWorkflowServiceHandler(svc WorkflowServiceHandler, opts ...connect.Handl
 			workflowServiceActivateVersionHandler.ServeHTTP(w, r)
 		case WorkflowServiceCompareVersionsProcedure:
 			workflowServiceCompareVersionsHandler.ServeHTTP(w, r)
+		case WorkflowServiceGetGraphProcedure:
+			workflowServiceGetGraphHandler.ServeHTTP(w, r)
 		case WorkflowServiceDeleteWorkflowProcedure:
 			workflowServiceDeleteWorkflowHandler.ServeHTTP(w, r)
 		case WorkflowServiceListObjectsProcedure:
@@ -406,6 +441,10 @@ func (UnimplementedWorkflowServiceHandler) ActivateVersion(context.Context, *v1.
 
 func (UnimplementedWorkflowServiceHandler) CompareVersions(context.Context, *v1.CompareVersionsRequest) (*v1.CompareVersionsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.WorkflowService.CompareVersions is not implemented"))
+}
+
+func (UnimplementedWorkflowServiceHandler) GetGraph(context.Context, *v1.GetGraphRequest) (*v1.GetGraphResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.WorkflowService.GetGraph is not implemented"))
 }
 
 func (UnimplementedWorkflowServiceHandler) DeleteWorkflow(context.Context, *v1.DeleteWorkflowRequest) (*v1.DeleteWorkflowResponse, error) {
