@@ -51,6 +51,7 @@ var rules = map[string]rule{
 	"regie.v1.RunService/StartRun": {roles: operators, write: true,
 		request: `{"namespace":"@NS@","workflow":"good"}`, harmless: `{"namespace":"@NS@","workflow":"none"}`, code: "not_found"},
 	"regie.v1.RunService/ListRuns":         {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.RunService/CountRuns":        {roles: readers, request: `{"namespace":"@NS@"}`},
 	"regie.v1.RunService/GetRun":           {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/GetRunGraph":      {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/GetRunData":       {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},

@@ -909,6 +909,239 @@ func (x *ListRunsResponse) GetPosition() uint64 {
 	return 0
 }
 
+type CountRunsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"` // "-": all
+	Filter        string                 `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`       // as of ListRuns; sort has no meaning
+	By            string                 `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`               // also for each namespace, or each workflow; empty: the sum only
+	MinPosition   uint64                 `protobuf:"varint,4,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountRunsRequest) Reset() {
+	*x = CountRunsRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountRunsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountRunsRequest) ProtoMessage() {}
+
+func (x *CountRunsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountRunsRequest.ProtoReflect.Descriptor instead.
+func (*CountRunsRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CountRunsRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *CountRunsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *CountRunsRequest) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *CountRunsRequest) GetMinPosition() uint64 {
+	if x != nil {
+		return x.MinPosition
+	}
+	return 0
+}
+
+type CountRunsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Total *RunCount              `protobuf:"bytes,1,opt,name=total,proto3" json:"total,omitempty"`
+	// At most 1000, those with the most runs first.
+	Groups []*RunCount `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// There are more groups.
+	MoreGroups bool `protobuf:"varint,3,opt,name=more_groups,json=moreGroups,proto3" json:"more_groups,omitempty"`
+	// There may be more runs than were looked at.
+	AtLeast       bool   `protobuf:"varint,4,opt,name=at_least,json=atLeast,proto3" json:"at_least,omitempty"`
+	Position      uint64 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountRunsResponse) Reset() {
+	*x = CountRunsResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountRunsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountRunsResponse) ProtoMessage() {}
+
+func (x *CountRunsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountRunsResponse.ProtoReflect.Descriptor instead.
+func (*CountRunsResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CountRunsResponse) GetTotal() *RunCount {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
+func (x *CountRunsResponse) GetGroups() []*RunCount {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *CountRunsResponse) GetMoreGroups() bool {
+	if x != nil {
+		return x.MoreGroups
+	}
+	return false
+}
+
+func (x *CountRunsResponse) GetAtLeast() bool {
+	if x != nil {
+		return x.AtLeast
+	}
+	return false
+}
+
+func (x *CountRunsResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// How many runs there are.
+type RunCount struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"` // of a group
+	Workflow  string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`   // of a group by workflow
+	Runs      uint32                 `protobuf:"varint,3,opt,name=runs,proto3" json:"runs,omitempty"`
+	States    map[string]uint32      `protobuf:"bytes,4,rep,name=states,proto3" json:"states,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// These flags count runs that are among the states too.
+	Late          uint32 `protobuf:"varint,5,opt,name=late,proto3" json:"late,omitempty"`
+	Held          uint32 `protobuf:"varint,6,opt,name=held,proto3" json:"held,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunCount) Reset() {
+	*x = RunCount{}
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunCount) ProtoMessage() {}
+
+func (x *RunCount) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunCount.ProtoReflect.Descriptor instead.
+func (*RunCount) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RunCount) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *RunCount) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *RunCount) GetRuns() uint32 {
+	if x != nil {
+		return x.Runs
+	}
+	return 0
+}
+
+func (x *RunCount) GetStates() map[string]uint32 {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *RunCount) GetLate() uint32 {
+	if x != nil {
+		return x.Late
+	}
+	return 0
+}
+
+func (x *RunCount) GetHeld() uint32 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
 type GetRunRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -925,7 +1158,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1170,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1183,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{6}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetRunRequest) GetNamespace() string {
@@ -1011,7 +1244,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1023,7 +1256,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1036,7 +1269,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{7}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -1087,7 +1320,7 @@ type GetRunGraphRequest struct {
 
 func (x *GetRunGraphRequest) Reset() {
 	*x = GetRunGraphRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1332,7 @@ func (x *GetRunGraphRequest) String() string {
 func (*GetRunGraphRequest) ProtoMessage() {}
 
 func (x *GetRunGraphRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1345,7 @@ func (x *GetRunGraphRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunGraphRequest.ProtoReflect.Descriptor instead.
 func (*GetRunGraphRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetRunGraphRequest) GetNamespace() string {
@@ -1157,7 +1390,7 @@ type GetRunGraphResponse struct {
 
 func (x *GetRunGraphResponse) Reset() {
 	*x = GetRunGraphResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1402,7 @@ func (x *GetRunGraphResponse) String() string {
 func (*GetRunGraphResponse) ProtoMessage() {}
 
 func (x *GetRunGraphResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1415,7 @@ func (x *GetRunGraphResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunGraphResponse.ProtoReflect.Descriptor instead.
 func (*GetRunGraphResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetRunGraphResponse) GetRun() *Run {
@@ -1225,7 +1458,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1470,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1483,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Note) GetActor() string {
@@ -1291,7 +1524,7 @@ type GetRunDataRequest struct {
 
 func (x *GetRunDataRequest) Reset() {
 	*x = GetRunDataRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1536,7 @@ func (x *GetRunDataRequest) String() string {
 func (*GetRunDataRequest) ProtoMessage() {}
 
 func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1549,7 @@ func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataRequest.ProtoReflect.Descriptor instead.
 func (*GetRunDataRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetRunDataRequest) GetNamespace() string {
@@ -1386,7 +1619,7 @@ type GetRunDataResponse struct {
 
 func (x *GetRunDataResponse) Reset() {
 	*x = GetRunDataResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1398,7 +1631,7 @@ func (x *GetRunDataResponse) String() string {
 func (*GetRunDataResponse) ProtoMessage() {}
 
 func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1411,7 +1644,7 @@ func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataResponse.ProtoReflect.Descriptor instead.
 func (*GetRunDataResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetRunDataResponse) GetInput() *Json {
@@ -1474,7 +1707,7 @@ type RunError struct {
 
 func (x *RunError) Reset() {
 	*x = RunError{}
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1719,7 @@ func (x *RunError) String() string {
 func (*RunError) ProtoMessage() {}
 
 func (x *RunError) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1732,7 @@ func (x *RunError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunError.ProtoReflect.Descriptor instead.
 func (*RunError) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RunError) GetName() string {
@@ -1536,7 +1769,7 @@ type StepData struct {
 
 func (x *StepData) Reset() {
 	*x = StepData{}
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1548,7 +1781,7 @@ func (x *StepData) String() string {
 func (*StepData) ProtoMessage() {}
 
 func (x *StepData) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1561,7 +1794,7 @@ func (x *StepData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepData.ProtoReflect.Descriptor instead.
 func (*StepData) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StepData) GetPath() string {
@@ -1617,7 +1850,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1629,7 +1862,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1642,7 +1875,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Event) GetNumber() uint64 {
@@ -1714,7 +1947,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1959,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1972,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListEventsRequest) GetNamespace() string {
@@ -1788,7 +2021,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +2033,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +2046,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -1843,7 +2076,7 @@ type WatchRunRequest struct {
 
 func (x *WatchRunRequest) Reset() {
 	*x = WatchRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +2088,7 @@ func (x *WatchRunRequest) String() string {
 func (*WatchRunRequest) ProtoMessage() {}
 
 func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +2101,7 @@ func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchRunRequest) GetNamespace() string {
@@ -1911,7 +2144,7 @@ type WatchRunResponse struct {
 
 func (x *WatchRunResponse) Reset() {
 	*x = WatchRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +2156,7 @@ func (x *WatchRunResponse) String() string {
 func (*WatchRunResponse) ProtoMessage() {}
 
 func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2169,7 @@ func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WatchRunResponse) GetEvents() []*Event {
@@ -1971,7 +2204,7 @@ type WatchRunsRequest struct {
 
 func (x *WatchRunsRequest) Reset() {
 	*x = WatchRunsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1983,7 +2216,7 @@ func (x *WatchRunsRequest) String() string {
 func (*WatchRunsRequest) ProtoMessage() {}
 
 func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1996,7 +2229,7 @@ func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchRunsRequest) GetNamespace() string {
@@ -2030,7 +2263,7 @@ type WatchRunsResponse struct {
 
 func (x *WatchRunsResponse) Reset() {
 	*x = WatchRunsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2275,7 @@ func (x *WatchRunsResponse) String() string {
 func (*WatchRunsResponse) ProtoMessage() {}
 
 func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2288,7 @@ func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WatchRunsResponse) GetRuns() []*Run {
@@ -2088,7 +2321,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2333,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2346,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetLogRequest) GetNamespace() string {
@@ -2176,7 +2409,7 @@ type GetLogResponse struct {
 
 func (x *GetLogResponse) Reset() {
 	*x = GetLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2188,7 +2421,7 @@ func (x *GetLogResponse) String() string {
 func (*GetLogResponse) ProtoMessage() {}
 
 func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2201,7 +2434,7 @@ func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
 func (*GetLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetLogResponse) GetLines() []*LogLine {
@@ -2241,7 +2474,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2253,7 +2486,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2266,7 +2499,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LogLine) GetAt() *timestamppb.Timestamp {
@@ -2323,7 +2556,7 @@ type DownloadLogRequest struct {
 
 func (x *DownloadLogRequest) Reset() {
 	*x = DownloadLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2335,7 +2568,7 @@ func (x *DownloadLogRequest) String() string {
 func (*DownloadLogRequest) ProtoMessage() {}
 
 func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2348,7 +2581,7 @@ func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadLogRequest.ProtoReflect.Descriptor instead.
 func (*DownloadLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DownloadLogRequest) GetNamespace() string {
@@ -2394,7 +2627,7 @@ type Cached struct {
 
 func (x *Cached) Reset() {
 	*x = Cached{}
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +2639,7 @@ func (x *Cached) String() string {
 func (*Cached) ProtoMessage() {}
 
 func (x *Cached) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +2652,7 @@ func (x *Cached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cached.ProtoReflect.Descriptor instead.
 func (*Cached) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Cached) GetWorkflow() string {
@@ -2473,7 +2706,7 @@ type ListCachedRequest struct {
 
 func (x *ListCachedRequest) Reset() {
 	*x = ListCachedRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2718,7 @@ func (x *ListCachedRequest) String() string {
 func (*ListCachedRequest) ProtoMessage() {}
 
 func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,7 +2731,7 @@ func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedRequest.ProtoReflect.Descriptor instead.
 func (*ListCachedRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListCachedRequest) GetNamespace() string {
@@ -2517,7 +2750,7 @@ type ListCachedResponse struct {
 
 func (x *ListCachedResponse) Reset() {
 	*x = ListCachedResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2529,7 +2762,7 @@ func (x *ListCachedResponse) String() string {
 func (*ListCachedResponse) ProtoMessage() {}
 
 func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2542,7 +2775,7 @@ func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedResponse.ProtoReflect.Descriptor instead.
 func (*ListCachedResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListCachedResponse) GetCached() []*Cached {
@@ -2563,7 +2796,7 @@ type ClearCacheRequest struct {
 
 func (x *ClearCacheRequest) Reset() {
 	*x = ClearCacheRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2575,7 +2808,7 @@ func (x *ClearCacheRequest) String() string {
 func (*ClearCacheRequest) ProtoMessage() {}
 
 func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2588,7 +2821,7 @@ func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheRequest.ProtoReflect.Descriptor instead.
 func (*ClearCacheRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ClearCacheRequest) GetNamespace() string {
@@ -2622,7 +2855,7 @@ type ClearCacheResponse struct {
 
 func (x *ClearCacheResponse) Reset() {
 	*x = ClearCacheResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2634,7 +2867,7 @@ func (x *ClearCacheResponse) String() string {
 func (*ClearCacheResponse) ProtoMessage() {}
 
 func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2647,7 +2880,7 @@ func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheResponse.ProtoReflect.Descriptor instead.
 func (*ClearCacheResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ClearCacheResponse) GetCleared() uint32 {
@@ -2678,7 +2911,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2690,7 +2923,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2703,7 +2936,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Artifact) GetStep() string {
@@ -2754,7 +2987,7 @@ type ListArtifactsRequest struct {
 
 func (x *ListArtifactsRequest) Reset() {
 	*x = ListArtifactsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2766,7 +2999,7 @@ func (x *ListArtifactsRequest) String() string {
 func (*ListArtifactsRequest) ProtoMessage() {}
 
 func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2779,7 +3012,7 @@ func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsRequest.ProtoReflect.Descriptor instead.
 func (*ListArtifactsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListArtifactsRequest) GetNamespace() string {
@@ -2830,7 +3063,7 @@ type ListArtifactsResponse struct {
 
 func (x *ListArtifactsResponse) Reset() {
 	*x = ListArtifactsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2842,7 +3075,7 @@ func (x *ListArtifactsResponse) String() string {
 func (*ListArtifactsResponse) ProtoMessage() {}
 
 func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2855,7 +3088,7 @@ func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsResponse.ProtoReflect.Descriptor instead.
 func (*ListArtifactsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListArtifactsResponse) GetArtifacts() []*Artifact {
@@ -2891,7 +3124,7 @@ type DownloadArtifactRequest struct {
 
 func (x *DownloadArtifactRequest) Reset() {
 	*x = DownloadArtifactRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2903,7 +3136,7 @@ func (x *DownloadArtifactRequest) String() string {
 func (*DownloadArtifactRequest) ProtoMessage() {}
 
 func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2916,7 +3149,7 @@ func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadArtifactRequest.ProtoReflect.Descriptor instead.
 func (*DownloadArtifactRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *DownloadArtifactRequest) GetNamespace() string {
@@ -2959,7 +3192,7 @@ type DownloadOutputRequest struct {
 
 func (x *DownloadOutputRequest) Reset() {
 	*x = DownloadOutputRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2971,7 +3204,7 @@ func (x *DownloadOutputRequest) String() string {
 func (*DownloadOutputRequest) ProtoMessage() {}
 
 func (x *DownloadOutputRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2984,7 +3217,7 @@ func (x *DownloadOutputRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadOutputRequest.ProtoReflect.Descriptor instead.
 func (*DownloadOutputRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DownloadOutputRequest) GetNamespace() string {
@@ -3028,7 +3261,7 @@ type WatchLogRequest struct {
 
 func (x *WatchLogRequest) Reset() {
 	*x = WatchLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3040,7 +3273,7 @@ func (x *WatchLogRequest) String() string {
 func (*WatchLogRequest) ProtoMessage() {}
 
 func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3053,7 +3286,7 @@ func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogRequest.ProtoReflect.Descriptor instead.
 func (*WatchLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WatchLogRequest) GetNamespace() string {
@@ -3101,7 +3334,7 @@ type WatchLogResponse struct {
 
 func (x *WatchLogResponse) Reset() {
 	*x = WatchLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3113,7 +3346,7 @@ func (x *WatchLogResponse) String() string {
 func (*WatchLogResponse) ProtoMessage() {}
 
 func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3126,7 +3359,7 @@ func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogResponse.ProtoReflect.Descriptor instead.
 func (*WatchLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WatchLogResponse) GetLines() []*LogLine {
@@ -3154,7 +3387,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3166,7 +3399,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3179,7 +3412,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ExplainRequest) GetNamespace() string {
@@ -3217,7 +3450,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3229,7 +3462,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3242,7 +3475,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ExplainResponse) GetRun() string {
@@ -3300,7 +3533,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3312,7 +3545,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3325,7 +3558,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Explanation) GetPath() string {
@@ -3381,7 +3614,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3393,7 +3626,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3406,7 +3639,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Condition) GetKind() string {
@@ -3496,7 +3729,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3508,7 +3741,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3521,7 +3754,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ActRequest) GetNamespace() string {
@@ -3662,7 +3895,7 @@ type WaitCondition struct {
 
 func (x *WaitCondition) Reset() {
 	*x = WaitCondition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[43]
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3674,7 +3907,7 @@ func (x *WaitCondition) String() string {
 func (*WaitCondition) ProtoMessage() {}
 
 func (x *WaitCondition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[43]
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3687,7 +3920,7 @@ func (x *WaitCondition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitCondition.ProtoReflect.Descriptor instead.
 func (*WaitCondition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{43}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WaitCondition) GetName() string {
@@ -3716,7 +3949,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3728,7 +3961,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3741,7 +3974,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{44}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ActResponse) GetResults() []*ActResult {
@@ -3780,7 +4013,7 @@ type ActResult struct {
 
 func (x *ActResult) Reset() {
 	*x = ActResult{}
-	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3792,7 +4025,7 @@ func (x *ActResult) String() string {
 func (*ActResult) ProtoMessage() {}
 
 func (x *ActResult) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3805,7 +4038,7 @@ func (x *ActResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResult.ProtoReflect.Descriptor instead.
 func (*ActResult) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{45}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ActResult) GetRun() string {
@@ -3855,7 +4088,7 @@ type HoldNamespaceRequest struct {
 
 func (x *HoldNamespaceRequest) Reset() {
 	*x = HoldNamespaceRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3867,7 +4100,7 @@ func (x *HoldNamespaceRequest) String() string {
 func (*HoldNamespaceRequest) ProtoMessage() {}
 
 func (x *HoldNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3880,7 +4113,7 @@ func (x *HoldNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*HoldNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{46}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *HoldNamespaceRequest) GetNamespace() string {
@@ -3917,7 +4150,7 @@ type HoldNamespaceResponse struct {
 
 func (x *HoldNamespaceResponse) Reset() {
 	*x = HoldNamespaceResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	mi := &file_regie_v1_runs_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3929,7 +4162,7 @@ func (x *HoldNamespaceResponse) String() string {
 func (*HoldNamespaceResponse) ProtoMessage() {}
 
 func (x *HoldNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	mi := &file_regie_v1_runs_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3942,7 +4175,7 @@ func (x *HoldNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*HoldNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{47}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *HoldNamespaceResponse) GetChanged() bool {
@@ -3979,7 +4212,7 @@ type ReleaseNamespaceRequest struct {
 
 func (x *ReleaseNamespaceRequest) Reset() {
 	*x = ReleaseNamespaceRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[48]
+	mi := &file_regie_v1_runs_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3991,7 +4224,7 @@ func (x *ReleaseNamespaceRequest) String() string {
 func (*ReleaseNamespaceRequest) ProtoMessage() {}
 
 func (x *ReleaseNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[48]
+	mi := &file_regie_v1_runs_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4004,7 +4237,7 @@ func (x *ReleaseNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{48}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ReleaseNamespaceRequest) GetNamespace() string {
@@ -4048,7 +4281,7 @@ type ReleaseNamespaceResponse struct {
 
 func (x *ReleaseNamespaceResponse) Reset() {
 	*x = ReleaseNamespaceResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[49]
+	mi := &file_regie_v1_runs_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4060,7 +4293,7 @@ func (x *ReleaseNamespaceResponse) String() string {
 func (*ReleaseNamespaceResponse) ProtoMessage() {}
 
 func (x *ReleaseNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[49]
+	mi := &file_regie_v1_runs_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4073,7 +4306,7 @@ func (x *ReleaseNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{49}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ReleaseNamespaceResponse) GetChanged() bool {
@@ -4111,7 +4344,7 @@ type EraseRunRequest struct {
 
 func (x *EraseRunRequest) Reset() {
 	*x = EraseRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[50]
+	mi := &file_regie_v1_runs_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4123,7 +4356,7 @@ func (x *EraseRunRequest) String() string {
 func (*EraseRunRequest) ProtoMessage() {}
 
 func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[50]
+	mi := &file_regie_v1_runs_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4136,7 +4369,7 @@ func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
 func (*EraseRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{50}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *EraseRunRequest) GetNamespace() string {
@@ -4184,7 +4417,7 @@ type EraseRunResponse struct {
 
 func (x *EraseRunResponse) Reset() {
 	*x = EraseRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[51]
+	mi := &file_regie_v1_runs_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4196,7 +4429,7 @@ func (x *EraseRunResponse) String() string {
 func (*EraseRunResponse) ProtoMessage() {}
 
 func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[51]
+	mi := &file_regie_v1_runs_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4209,7 +4442,7 @@ func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
 func (*EraseRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{51}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *EraseRunResponse) GetRun() string {
@@ -4345,7 +4578,29 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x10ListRunsResponse\x12!\n" +
 	"\x04runs\x18\x01 \x03(\v2\r.regie.v1.RunR\x04runs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"\xb8\x01\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"{\n" +
+	"\x10CountRunsRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x16\n" +
+	"\x06filter\x18\x02 \x01(\tR\x06filter\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x12!\n" +
+	"\fmin_position\x18\x04 \x01(\x04R\vminPosition\"\xc1\x01\n" +
+	"\x11CountRunsResponse\x12(\n" +
+	"\x05total\x18\x01 \x01(\v2\x12.regie.v1.RunCountR\x05total\x12*\n" +
+	"\x06groups\x18\x02 \x03(\v2\x12.regie.v1.RunCountR\x06groups\x12\x1f\n" +
+	"\vmore_groups\x18\x03 \x01(\bR\n" +
+	"moreGroups\x12\x19\n" +
+	"\bat_least\x18\x04 \x01(\bR\aatLeast\x12\x1a\n" +
+	"\bposition\x18\x05 \x01(\x04R\bposition\"\xf3\x01\n" +
+	"\bRunCount\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
+	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x12\n" +
+	"\x04runs\x18\x03 \x01(\rR\x04runs\x126\n" +
+	"\x06states\x18\x04 \x03(\v2\x1e.regie.v1.RunCount.StatesEntryR\x06states\x12\x12\n" +
+	"\x04late\x18\x05 \x01(\rR\x04late\x12\x12\n" +
+	"\x04held\x18\x06 \x01(\rR\x04held\x1a9\n" +
+	"\vStatesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\rR\x05value:\x028\x01\"\xb8\x01\n" +
 	"\rGetRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x14\n" +
@@ -4636,11 +4891,12 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x13ACTION_SET_PRIORITY\x10\x0e\x12\x17\n" +
 	"\x13ACTION_SET_DEADLINE\x10\x0f\x12\x13\n" +
 	"\x0fACTION_ADD_WAIT\x10\x10\x12\x14\n" +
-	"\x10ACTION_DROP_WAIT\x10\x112\xdc\x16\n" +
+	"\x10ACTION_DROP_WAIT\x10\x112\xe8\x17\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
-	"\bListRuns\x12\x19.regie.v1.ListRunsRequest\x1a\x1a.regie.v1.ListRunsResponse\"=\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02!\x12\x1f/v1/namespaces/{namespace}/runs\x90\x02\x01\x12~\n" +
+	"\bListRuns\x12\x19.regie.v1.ListRunsRequest\x1a\x1a.regie.v1.ListRunsResponse\"=\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02!\x12\x1f/v1/namespaces/{namespace}/runs\x90\x02\x01\x12\x89\x01\n" +
+	"\tCountRuns\x12\x1a.regie.v1.CountRunsRequest\x1a\x1b.regie.v1.CountRunsResponse\"C\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/runs:count\x90\x02\x01\x12~\n" +
 	"\x06GetRun\x12\x17.regie.v1.GetRunRequest\x1a\x18.regie.v1.GetRunResponse\"A\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/runs/{run}\x90\x02\x01\x12\x93\x01\n" +
 	"\vGetRunGraph\x12\x1c.regie.v1.GetRunGraphRequest\x1a\x1d.regie.v1.GetRunGraphResponse\"G\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02-\x12+/v1/namespaces/{namespace}/runs/{run}/graph\x90\x02\x01\x12\x8c\x01\n" +
 	"\n" +
@@ -4678,7 +4934,7 @@ func file_regie_v1_runs_proto_rawDescGZIP() []byte {
 }
 
 var file_regie_v1_runs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_regie_v1_runs_proto_goTypes = []any{
 	(Action)(0),                      // 0: regie.v1.Action
 	(*Run)(nil),                      // 1: regie.v1.Run
@@ -4687,159 +4943,168 @@ var file_regie_v1_runs_proto_goTypes = []any{
 	(*StartRunResponse)(nil),         // 4: regie.v1.StartRunResponse
 	(*ListRunsRequest)(nil),          // 5: regie.v1.ListRunsRequest
 	(*ListRunsResponse)(nil),         // 6: regie.v1.ListRunsResponse
-	(*GetRunRequest)(nil),            // 7: regie.v1.GetRunRequest
-	(*GetRunResponse)(nil),           // 8: regie.v1.GetRunResponse
-	(*GetRunGraphRequest)(nil),       // 9: regie.v1.GetRunGraphRequest
-	(*GetRunGraphResponse)(nil),      // 10: regie.v1.GetRunGraphResponse
-	(*Note)(nil),                     // 11: regie.v1.Note
-	(*GetRunDataRequest)(nil),        // 12: regie.v1.GetRunDataRequest
-	(*GetRunDataResponse)(nil),       // 13: regie.v1.GetRunDataResponse
-	(*RunError)(nil),                 // 14: regie.v1.RunError
-	(*StepData)(nil),                 // 15: regie.v1.StepData
-	(*Event)(nil),                    // 16: regie.v1.Event
-	(*ListEventsRequest)(nil),        // 17: regie.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),       // 18: regie.v1.ListEventsResponse
-	(*WatchRunRequest)(nil),          // 19: regie.v1.WatchRunRequest
-	(*WatchRunResponse)(nil),         // 20: regie.v1.WatchRunResponse
-	(*WatchRunsRequest)(nil),         // 21: regie.v1.WatchRunsRequest
-	(*WatchRunsResponse)(nil),        // 22: regie.v1.WatchRunsResponse
-	(*GetLogRequest)(nil),            // 23: regie.v1.GetLogRequest
-	(*GetLogResponse)(nil),           // 24: regie.v1.GetLogResponse
-	(*LogLine)(nil),                  // 25: regie.v1.LogLine
-	(*DownloadLogRequest)(nil),       // 26: regie.v1.DownloadLogRequest
-	(*Cached)(nil),                   // 27: regie.v1.Cached
-	(*ListCachedRequest)(nil),        // 28: regie.v1.ListCachedRequest
-	(*ListCachedResponse)(nil),       // 29: regie.v1.ListCachedResponse
-	(*ClearCacheRequest)(nil),        // 30: regie.v1.ClearCacheRequest
-	(*ClearCacheResponse)(nil),       // 31: regie.v1.ClearCacheResponse
-	(*Artifact)(nil),                 // 32: regie.v1.Artifact
-	(*ListArtifactsRequest)(nil),     // 33: regie.v1.ListArtifactsRequest
-	(*ListArtifactsResponse)(nil),    // 34: regie.v1.ListArtifactsResponse
-	(*DownloadArtifactRequest)(nil),  // 35: regie.v1.DownloadArtifactRequest
-	(*DownloadOutputRequest)(nil),    // 36: regie.v1.DownloadOutputRequest
-	(*WatchLogRequest)(nil),          // 37: regie.v1.WatchLogRequest
-	(*WatchLogResponse)(nil),         // 38: regie.v1.WatchLogResponse
-	(*ExplainRequest)(nil),           // 39: regie.v1.ExplainRequest
-	(*ExplainResponse)(nil),          // 40: regie.v1.ExplainResponse
-	(*Explanation)(nil),              // 41: regie.v1.Explanation
-	(*Condition)(nil),                // 42: regie.v1.Condition
-	(*ActRequest)(nil),               // 43: regie.v1.ActRequest
-	(*WaitCondition)(nil),            // 44: regie.v1.WaitCondition
-	(*ActResponse)(nil),              // 45: regie.v1.ActResponse
-	(*ActResult)(nil),                // 46: regie.v1.ActResult
-	(*HoldNamespaceRequest)(nil),     // 47: regie.v1.HoldNamespaceRequest
-	(*HoldNamespaceResponse)(nil),    // 48: regie.v1.HoldNamespaceResponse
-	(*ReleaseNamespaceRequest)(nil),  // 49: regie.v1.ReleaseNamespaceRequest
-	(*ReleaseNamespaceResponse)(nil), // 50: regie.v1.ReleaseNamespaceResponse
-	(*EraseRunRequest)(nil),          // 51: regie.v1.EraseRunRequest
-	(*EraseRunResponse)(nil),         // 52: regie.v1.EraseRunResponse
-	nil,                              // 53: regie.v1.Run.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 54: google.protobuf.Timestamp
-	(*Json)(nil),                     // 55: regie.v1.Json
-	(*Graph)(nil),                    // 56: regie.v1.Graph
-	(*GraphNodeState)(nil),           // 57: regie.v1.GraphNodeState
-	(*durationpb.Duration)(nil),      // 58: google.protobuf.Duration
-	(*httpbody.HttpBody)(nil),        // 59: google.api.HttpBody
+	(*CountRunsRequest)(nil),         // 7: regie.v1.CountRunsRequest
+	(*CountRunsResponse)(nil),        // 8: regie.v1.CountRunsResponse
+	(*RunCount)(nil),                 // 9: regie.v1.RunCount
+	(*GetRunRequest)(nil),            // 10: regie.v1.GetRunRequest
+	(*GetRunResponse)(nil),           // 11: regie.v1.GetRunResponse
+	(*GetRunGraphRequest)(nil),       // 12: regie.v1.GetRunGraphRequest
+	(*GetRunGraphResponse)(nil),      // 13: regie.v1.GetRunGraphResponse
+	(*Note)(nil),                     // 14: regie.v1.Note
+	(*GetRunDataRequest)(nil),        // 15: regie.v1.GetRunDataRequest
+	(*GetRunDataResponse)(nil),       // 16: regie.v1.GetRunDataResponse
+	(*RunError)(nil),                 // 17: regie.v1.RunError
+	(*StepData)(nil),                 // 18: regie.v1.StepData
+	(*Event)(nil),                    // 19: regie.v1.Event
+	(*ListEventsRequest)(nil),        // 20: regie.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),       // 21: regie.v1.ListEventsResponse
+	(*WatchRunRequest)(nil),          // 22: regie.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),         // 23: regie.v1.WatchRunResponse
+	(*WatchRunsRequest)(nil),         // 24: regie.v1.WatchRunsRequest
+	(*WatchRunsResponse)(nil),        // 25: regie.v1.WatchRunsResponse
+	(*GetLogRequest)(nil),            // 26: regie.v1.GetLogRequest
+	(*GetLogResponse)(nil),           // 27: regie.v1.GetLogResponse
+	(*LogLine)(nil),                  // 28: regie.v1.LogLine
+	(*DownloadLogRequest)(nil),       // 29: regie.v1.DownloadLogRequest
+	(*Cached)(nil),                   // 30: regie.v1.Cached
+	(*ListCachedRequest)(nil),        // 31: regie.v1.ListCachedRequest
+	(*ListCachedResponse)(nil),       // 32: regie.v1.ListCachedResponse
+	(*ClearCacheRequest)(nil),        // 33: regie.v1.ClearCacheRequest
+	(*ClearCacheResponse)(nil),       // 34: regie.v1.ClearCacheResponse
+	(*Artifact)(nil),                 // 35: regie.v1.Artifact
+	(*ListArtifactsRequest)(nil),     // 36: regie.v1.ListArtifactsRequest
+	(*ListArtifactsResponse)(nil),    // 37: regie.v1.ListArtifactsResponse
+	(*DownloadArtifactRequest)(nil),  // 38: regie.v1.DownloadArtifactRequest
+	(*DownloadOutputRequest)(nil),    // 39: regie.v1.DownloadOutputRequest
+	(*WatchLogRequest)(nil),          // 40: regie.v1.WatchLogRequest
+	(*WatchLogResponse)(nil),         // 41: regie.v1.WatchLogResponse
+	(*ExplainRequest)(nil),           // 42: regie.v1.ExplainRequest
+	(*ExplainResponse)(nil),          // 43: regie.v1.ExplainResponse
+	(*Explanation)(nil),              // 44: regie.v1.Explanation
+	(*Condition)(nil),                // 45: regie.v1.Condition
+	(*ActRequest)(nil),               // 46: regie.v1.ActRequest
+	(*WaitCondition)(nil),            // 47: regie.v1.WaitCondition
+	(*ActResponse)(nil),              // 48: regie.v1.ActResponse
+	(*ActResult)(nil),                // 49: regie.v1.ActResult
+	(*HoldNamespaceRequest)(nil),     // 50: regie.v1.HoldNamespaceRequest
+	(*HoldNamespaceResponse)(nil),    // 51: regie.v1.HoldNamespaceResponse
+	(*ReleaseNamespaceRequest)(nil),  // 52: regie.v1.ReleaseNamespaceRequest
+	(*ReleaseNamespaceResponse)(nil), // 53: regie.v1.ReleaseNamespaceResponse
+	(*EraseRunRequest)(nil),          // 54: regie.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),         // 55: regie.v1.EraseRunResponse
+	nil,                              // 56: regie.v1.Run.LabelsEntry
+	nil,                              // 57: regie.v1.RunCount.StatesEntry
+	(*timestamppb.Timestamp)(nil),    // 58: google.protobuf.Timestamp
+	(*Json)(nil),                     // 59: regie.v1.Json
+	(*Graph)(nil),                    // 60: regie.v1.Graph
+	(*GraphNodeState)(nil),           // 61: regie.v1.GraphNodeState
+	(*durationpb.Duration)(nil),      // 62: google.protobuf.Duration
+	(*httpbody.HttpBody)(nil),        // 63: google.api.HttpBody
 }
 var file_regie_v1_runs_proto_depIdxs = []int32{
-	54, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
-	54, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	54, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
-	54, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
-	53, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
-	54, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
-	54, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	54, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
-	54, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
-	55, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
+	58, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
+	58, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	58, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
+	58, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
+	56, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
+	58, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
+	58, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	58, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
+	58, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
+	59, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
 	1,  // 10: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
 	1,  // 11: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
-	1,  // 12: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
-	2,  // 13: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
-	11, // 14: regie.v1.GetRunResponse.notes:type_name -> regie.v1.Note
-	1,  // 15: regie.v1.GetRunGraphResponse.run:type_name -> regie.v1.Run
-	56, // 16: regie.v1.GetRunGraphResponse.graph:type_name -> regie.v1.Graph
-	57, // 17: regie.v1.GetRunGraphResponse.states:type_name -> regie.v1.GraphNodeState
-	54, // 18: regie.v1.Note.at:type_name -> google.protobuf.Timestamp
-	55, // 19: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
-	55, // 20: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
-	14, // 21: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
-	15, // 22: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
-	55, // 23: regie.v1.RunError.details:type_name -> regie.v1.Json
-	55, // 24: regie.v1.StepData.input:type_name -> regie.v1.Json
-	55, // 25: regie.v1.StepData.output:type_name -> regie.v1.Json
-	14, // 26: regie.v1.StepData.error:type_name -> regie.v1.RunError
-	54, // 27: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
-	58, // 28: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
-	16, // 29: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
-	16, // 30: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
-	2,  // 31: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
-	1,  // 32: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
-	1,  // 33: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
-	25, // 34: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
-	54, // 35: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
-	54, // 36: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
-	54, // 37: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
-	27, // 38: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
-	32, // 39: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
-	25, // 40: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
-	41, // 41: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
-	42, // 42: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
-	42, // 43: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
-	54, // 44: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	54, // 45: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
-	0,  // 46: regie.v1.ActRequest.action:type_name -> regie.v1.Action
-	55, // 47: regie.v1.ActRequest.output:type_name -> regie.v1.Json
-	54, // 48: regie.v1.ActRequest.finish_by:type_name -> google.protobuf.Timestamp
-	44, // 49: regie.v1.ActRequest.conditions:type_name -> regie.v1.WaitCondition
-	46, // 50: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
-	3,  // 51: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
-	5,  // 52: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
-	7,  // 53: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
-	9,  // 54: regie.v1.RunService.GetRunGraph:input_type -> regie.v1.GetRunGraphRequest
-	12, // 55: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
-	17, // 56: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
-	19, // 57: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
-	21, // 58: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
-	23, // 59: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
-	26, // 60: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
-	37, // 61: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
-	33, // 62: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
-	35, // 63: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
-	36, // 64: regie.v1.RunService.DownloadOutput:input_type -> regie.v1.DownloadOutputRequest
-	39, // 65: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
-	43, // 66: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	47, // 67: regie.v1.RunService.HoldNamespace:input_type -> regie.v1.HoldNamespaceRequest
-	49, // 68: regie.v1.RunService.ReleaseNamespace:input_type -> regie.v1.ReleaseNamespaceRequest
-	28, // 69: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
-	30, // 70: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
-	51, // 71: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
-	4,  // 72: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 73: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	8,  // 74: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	10, // 75: regie.v1.RunService.GetRunGraph:output_type -> regie.v1.GetRunGraphResponse
-	13, // 76: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	18, // 77: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	20, // 78: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	22, // 79: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	24, // 80: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	59, // 81: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	38, // 82: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	34, // 83: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
-	59, // 84: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
-	59, // 85: regie.v1.RunService.DownloadOutput:output_type -> google.api.HttpBody
-	40, // 86: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	45, // 87: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	48, // 88: regie.v1.RunService.HoldNamespace:output_type -> regie.v1.HoldNamespaceResponse
-	50, // 89: regie.v1.RunService.ReleaseNamespace:output_type -> regie.v1.ReleaseNamespaceResponse
-	29, // 90: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
-	31, // 91: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
-	52, // 92: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
-	72, // [72:93] is the sub-list for method output_type
-	51, // [51:72] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	9,  // 12: regie.v1.CountRunsResponse.total:type_name -> regie.v1.RunCount
+	9,  // 13: regie.v1.CountRunsResponse.groups:type_name -> regie.v1.RunCount
+	57, // 14: regie.v1.RunCount.states:type_name -> regie.v1.RunCount.StatesEntry
+	1,  // 15: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
+	2,  // 16: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
+	14, // 17: regie.v1.GetRunResponse.notes:type_name -> regie.v1.Note
+	1,  // 18: regie.v1.GetRunGraphResponse.run:type_name -> regie.v1.Run
+	60, // 19: regie.v1.GetRunGraphResponse.graph:type_name -> regie.v1.Graph
+	61, // 20: regie.v1.GetRunGraphResponse.states:type_name -> regie.v1.GraphNodeState
+	58, // 21: regie.v1.Note.at:type_name -> google.protobuf.Timestamp
+	59, // 22: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
+	59, // 23: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
+	17, // 24: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
+	18, // 25: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
+	59, // 26: regie.v1.RunError.details:type_name -> regie.v1.Json
+	59, // 27: regie.v1.StepData.input:type_name -> regie.v1.Json
+	59, // 28: regie.v1.StepData.output:type_name -> regie.v1.Json
+	17, // 29: regie.v1.StepData.error:type_name -> regie.v1.RunError
+	58, // 30: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
+	62, // 31: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
+	19, // 32: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
+	19, // 33: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
+	2,  // 34: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
+	1,  // 35: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
+	1,  // 36: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
+	28, // 37: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
+	58, // 38: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
+	58, // 39: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
+	58, // 40: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
+	30, // 41: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
+	35, // 42: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
+	28, // 43: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
+	44, // 44: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
+	45, // 45: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
+	45, // 46: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
+	58, // 47: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	58, // 48: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
+	0,  // 49: regie.v1.ActRequest.action:type_name -> regie.v1.Action
+	59, // 50: regie.v1.ActRequest.output:type_name -> regie.v1.Json
+	58, // 51: regie.v1.ActRequest.finish_by:type_name -> google.protobuf.Timestamp
+	47, // 52: regie.v1.ActRequest.conditions:type_name -> regie.v1.WaitCondition
+	49, // 53: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
+	3,  // 54: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
+	5,  // 55: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
+	7,  // 56: regie.v1.RunService.CountRuns:input_type -> regie.v1.CountRunsRequest
+	10, // 57: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
+	12, // 58: regie.v1.RunService.GetRunGraph:input_type -> regie.v1.GetRunGraphRequest
+	15, // 59: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
+	20, // 60: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
+	22, // 61: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
+	24, // 62: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
+	26, // 63: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
+	29, // 64: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
+	40, // 65: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
+	36, // 66: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
+	38, // 67: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
+	39, // 68: regie.v1.RunService.DownloadOutput:input_type -> regie.v1.DownloadOutputRequest
+	42, // 69: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
+	46, // 70: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
+	50, // 71: regie.v1.RunService.HoldNamespace:input_type -> regie.v1.HoldNamespaceRequest
+	52, // 72: regie.v1.RunService.ReleaseNamespace:input_type -> regie.v1.ReleaseNamespaceRequest
+	31, // 73: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
+	33, // 74: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
+	54, // 75: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
+	4,  // 76: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	6,  // 77: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	8,  // 78: regie.v1.RunService.CountRuns:output_type -> regie.v1.CountRunsResponse
+	11, // 79: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	13, // 80: regie.v1.RunService.GetRunGraph:output_type -> regie.v1.GetRunGraphResponse
+	16, // 81: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	21, // 82: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	23, // 83: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	25, // 84: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	27, // 85: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	63, // 86: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	41, // 87: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	37, // 88: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
+	63, // 89: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
+	63, // 90: regie.v1.RunService.DownloadOutput:output_type -> google.api.HttpBody
+	43, // 91: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	48, // 92: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	51, // 93: regie.v1.RunService.HoldNamespace:output_type -> regie.v1.HoldNamespaceResponse
+	53, // 94: regie.v1.RunService.ReleaseNamespace:output_type -> regie.v1.ReleaseNamespaceResponse
+	32, // 95: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
+	34, // 96: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
+	55, // 97: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
+	76, // [76:98] is the sub-list for method output_type
+	54, // [54:76] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_runs_proto_init() }
@@ -4850,14 +5115,14 @@ func file_regie_v1_runs_proto_init() {
 	file_regie_v1_access_proto_init()
 	file_regie_v1_common_proto_init()
 	file_regie_v1_graph_proto_init()
-	file_regie_v1_runs_proto_msgTypes[42].OneofWrappers = []any{}
+	file_regie_v1_runs_proto_msgTypes[45].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_runs_proto_rawDesc), len(file_regie_v1_runs_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   53,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -38,6 +38,8 @@ const (
 	RunServiceStartRunProcedure = "/regie.v1.RunService/StartRun"
 	// RunServiceListRunsProcedure is the fully-qualified name of the RunService's ListRuns RPC.
 	RunServiceListRunsProcedure = "/regie.v1.RunService/ListRuns"
+	// RunServiceCountRunsProcedure is the fully-qualified name of the RunService's CountRuns RPC.
+	RunServiceCountRunsProcedure = "/regie.v1.RunService/CountRuns"
 	// RunServiceGetRunProcedure is the fully-qualified name of the RunService's GetRun RPC.
 	RunServiceGetRunProcedure = "/regie.v1.RunService/GetRun"
 	// RunServiceGetRunGraphProcedure is the fully-qualified name of the RunService's GetRunGraph RPC.
@@ -89,6 +91,9 @@ type RunServiceClient interface {
 	StartRun(context.Context, *v1.StartRunRequest) (*v1.StartRunResponse, error)
 	// Lists runs, newest first.
 	ListRuns(context.Context, *v1.ListRunsRequest) (*v1.ListRunsResponse, error)
+	// Counts runs by their states. It looks at no more than 50,000, the newest: of
+	// more at_least is set.
+	CountRuns(context.Context, *v1.CountRunsRequest) (*v1.CountRunsResponse, error)
 	// Shows a run without its data.
 	GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error)
 	// Draws the version that a run is of, with how far each node has come.
@@ -157,6 +162,13 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			httpClient,
 			baseURL+RunServiceListRunsProcedure,
 			connect.WithSchema(runServiceMethods.ByName("ListRuns")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		countRuns: connect.NewClient[v1.CountRunsRequest, v1.CountRunsResponse](
+			httpClient,
+			baseURL+RunServiceCountRunsProcedure,
+			connect.WithSchema(runServiceMethods.ByName("CountRuns")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -286,6 +298,7 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 type runServiceClient struct {
 	startRun         *connect.Client[v1.StartRunRequest, v1.StartRunResponse]
 	listRuns         *connect.Client[v1.ListRunsRequest, v1.ListRunsResponse]
+	countRuns        *connect.Client[v1.CountRunsRequest, v1.CountRunsResponse]
 	getRun           *connect.Client[v1.GetRunRequest, v1.GetRunResponse]
 	getRunGraph      *connect.Client[v1.GetRunGraphRequest, v1.GetRunGraphResponse]
 	getRunData       *connect.Client[v1.GetRunDataRequest, v1.GetRunDataResponse]
@@ -319,6 +332,15 @@ func (c *runServiceClient) StartRun(ctx context.Context, req *v1.StartRunRequest
 // ListRuns calls regie.v1.RunService.ListRuns.
 func (c *runServiceClient) ListRuns(ctx context.Context, req *v1.ListRunsRequest) (*v1.ListRunsResponse, error) {
 	response, err := c.listRuns.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// CountRuns calls regie.v1.RunService.CountRuns.
+func (c *runServiceClient) CountRuns(ctx context.Context, req *v1.CountRunsRequest) (*v1.CountRunsResponse, error) {
+	response, err := c.countRuns.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -478,6 +500,9 @@ type RunServiceHandler interface {
 	StartRun(context.Context, *v1.StartRunRequest) (*v1.StartRunResponse, error)
 	// Lists runs, newest first.
 	ListRuns(context.Context, *v1.ListRunsRequest) (*v1.ListRunsResponse, error)
+	// Counts runs by their states. It looks at no more than 50,000, the newest: of
+	// more at_least is set.
+	CountRuns(context.Context, *v1.CountRunsRequest) (*v1.CountRunsResponse, error)
 	// Shows a run without its data.
 	GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error)
 	// Draws the version that a run is of, with how far each node has come.
@@ -542,6 +567,13 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 		RunServiceListRunsProcedure,
 		svc.ListRuns,
 		connect.WithSchema(runServiceMethods.ByName("ListRuns")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	runServiceCountRunsHandler := connect.NewUnaryHandlerSimple(
+		RunServiceCountRunsProcedure,
+		svc.CountRuns,
+		connect.WithSchema(runServiceMethods.ByName("CountRuns")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -670,6 +702,8 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 			runServiceStartRunHandler.ServeHTTP(w, r)
 		case RunServiceListRunsProcedure:
 			runServiceListRunsHandler.ServeHTTP(w, r)
+		case RunServiceCountRunsProcedure:
+			runServiceCountRunsHandler.ServeHTTP(w, r)
 		case RunServiceGetRunProcedure:
 			runServiceGetRunHandler.ServeHTTP(w, r)
 		case RunServiceGetRunGraphProcedure:
@@ -723,6 +757,10 @@ func (UnimplementedRunServiceHandler) StartRun(context.Context, *v1.StartRunRequ
 
 func (UnimplementedRunServiceHandler) ListRuns(context.Context, *v1.ListRunsRequest) (*v1.ListRunsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.ListRuns is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) CountRuns(context.Context, *v1.CountRunsRequest) (*v1.CountRunsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.CountRuns is not implemented"))
 }
 
 func (UnimplementedRunServiceHandler) GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error) {
