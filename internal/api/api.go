@@ -86,6 +86,8 @@ type API struct {
 	// desk has the work for workers outside; takers counts those who wait there.
 	desk   desk
 	takers atomic.Int64
+	// summaries are of runs that have ended.
+	summaries summaries
 }
 
 // New returns an API that needs Begin before anything else but Tables.

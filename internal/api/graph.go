@@ -89,10 +89,7 @@ func nodeStates(steps []*regiev1.Step) []*regiev1.GraphNodeState {
 		}
 		n.States[s.GetState()]++
 		n.Attempts = max(n.GetAttempts(), s.GetAttempts())
-		rank := slices.Index(telling, engine.State(s.GetState()))
-		if s.GetHandled() && s.GetState() == string(engine.Failed) {
-			rank = slices.Index(telling, engine.Succeeded)
-		}
+		rank := tells(s.GetState(), s.GetHandled())
 		if rank >= ranks[n.GetNode()] { // of the same, the later one
 			ranks[n.GetNode()], n.State, n.Path = rank, s.GetState(), s.GetPath()
 		}

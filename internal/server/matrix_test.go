@@ -54,6 +54,8 @@ var rules = map[string]rule{
 	"regie.v1.RunService/CountRuns":        {roles: readers, request: `{"namespace":"@NS@"}`},
 	"regie.v1.RunService/GetRun":           {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/GetRunGraph":      {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/ListStepHistory":  {roles: readers, request: `{"namespace":"@NS@","workflow":"good"}`},
+	"regie.v1.RunService/GetStatistics":    {roles: readers, request: `{"namespace":"@NS@","workflow":"good"}`},
 	"regie.v1.RunService/GetRunData":       {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/ListEvents":       {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/WatchRun":         {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},

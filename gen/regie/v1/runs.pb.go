@@ -909,6 +909,593 @@ func (x *ListRunsResponse) GetPosition() uint64 {
 	return 0
 }
 
+type ListStepHistoryRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Namespace string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Workflow  string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Filter    string                 `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`                        // as of ListRuns, without sort
+	PageSize  int32                  `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`   // runs, 1 to 100, default 30
+	PageToken string                 `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"` // to older runs
+	// Rows to pass over, and how many of them to show: 1 to 500, which is the default.
+	RowsFrom      uint32 `protobuf:"varint,6,opt,name=rows_from,json=rowsFrom,proto3" json:"rows_from,omitempty"`
+	RowsLimit     uint32 `protobuf:"varint,7,opt,name=rows_limit,json=rowsLimit,proto3" json:"rows_limit,omitempty"`
+	MinPosition   uint64 `protobuf:"varint,8,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStepHistoryRequest) Reset() {
+	*x = ListStepHistoryRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStepHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStepHistoryRequest) ProtoMessage() {}
+
+func (x *ListStepHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStepHistoryRequest.ProtoReflect.Descriptor instead.
+func (*ListStepHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListStepHistoryRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ListStepHistoryRequest) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *ListStepHistoryRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListStepHistoryRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListStepHistoryRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListStepHistoryRequest) GetRowsFrom() uint32 {
+	if x != nil {
+		return x.RowsFrom
+	}
+	return 0
+}
+
+func (x *ListStepHistoryRequest) GetRowsLimit() uint32 {
+	if x != nil {
+		return x.RowsLimit
+	}
+	return 0
+}
+
+func (x *ListStepHistoryRequest) GetMinPosition() uint64 {
+	if x != nil {
+		return x.MinPosition
+	}
+	return 0
+}
+
+type ListStepHistoryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Runs          []*Run                 `protobuf:"bytes,1,rep,name=runs,proto3" json:"runs,omitempty"` // the columns
+	Rows          []*StepHistory         `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
+	TotalRows     uint32                 `protobuf:"varint,3,opt,name=total_rows,json=totalRows,proto3" json:"total_rows,omitempty"` // of these runs
+	NextPageToken string                 `protobuf:"bytes,4,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// A run has more than 2000 steps: the later ones are not in the rows.
+	Truncated     bool `protobuf:"varint,5,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStepHistoryResponse) Reset() {
+	*x = ListStepHistoryResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStepHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStepHistoryResponse) ProtoMessage() {}
+
+func (x *ListStepHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStepHistoryResponse.ProtoReflect.Descriptor instead.
+func (*ListStepHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListStepHistoryResponse) GetRuns() []*Run {
+	if x != nil {
+		return x.Runs
+	}
+	return nil
+}
+
+func (x *ListStepHistoryResponse) GetRows() []*StepHistory {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *ListStepHistoryResponse) GetTotalRows() uint32 {
+	if x != nil {
+		return x.TotalRows
+	}
+	return 0
+}
+
+func (x *ListStepHistoryResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListStepHistoryResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// A node in several runs.
+type StepHistory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Node  string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Kind  string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Runs that have no step of it have no cell.
+	Cells         []*StepCell `protobuf:"bytes,3,rep,name=cells,proto3" json:"cells,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepHistory) Reset() {
+	*x = StepHistory{}
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepHistory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepHistory) ProtoMessage() {}
+
+func (x *StepHistory) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepHistory.ProtoReflect.Descriptor instead.
+func (*StepHistory) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *StepHistory) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *StepHistory) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *StepHistory) GetCells() []*StepCell {
+	if x != nil {
+		return x.Cells
+	}
+	return nil
+}
+
+// A node in one run: of several steps, what says most.
+type StepCell struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Run           uint32                 `protobuf:"varint,1,opt,name=run,proto3" json:"run,omitempty"` // index into runs
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Duration      *durationpb.Duration   `protobuf:"bytes,4,opt,name=duration,proto3" json:"duration,omitempty"`  // of running, the longest; absent: none has ended
+	Attempts      uint32                 `protobuf:"varint,5,opt,name=attempts,proto3" json:"attempts,omitempty"` // the most
+	Steps         uint32                 `protobuf:"varint,6,opt,name=steps,proto3" json:"steps,omitempty"`       // how many there are
+	Path          string                 `protobuf:"bytes,7,opt,name=path,proto3" json:"path,omitempty"`          // of the step that the state is of
+	Handled       bool                   `protobuf:"varint,8,opt,name=handled,proto3" json:"handled,omitempty"`
+	ErrorName     string                 `protobuf:"bytes,9,opt,name=error_name,json=errorName,proto3" json:"error_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepCell) Reset() {
+	*x = StepCell{}
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepCell) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepCell) ProtoMessage() {}
+
+func (x *StepCell) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepCell.ProtoReflect.Descriptor instead.
+func (*StepCell) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *StepCell) GetRun() uint32 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *StepCell) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *StepCell) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *StepCell) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *StepCell) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *StepCell) GetSteps() uint32 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *StepCell) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *StepCell) GetHandled() bool {
+	if x != nil {
+		return x.Handled
+	}
+	return false
+}
+
+func (x *StepCell) GetErrorName() string {
+	if x != nil {
+		return x.ErrorName
+	}
+	return ""
+}
+
+type GetStatisticsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Workflow      string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`    // this node of its graph too
+	Steps         bool                   `protobuf:"varint,4,opt,name=steps,proto3" json:"steps,omitempty"` // all nodes too
+	Runs          int32                  `protobuf:"varint,5,opt,name=runs,proto3" json:"runs,omitempty"`   // over how many runs, 1 to 100, default 30
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatisticsRequest) Reset() {
+	*x = GetStatisticsRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatisticsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatisticsRequest) ProtoMessage() {}
+
+func (x *GetStatisticsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatisticsRequest.ProtoReflect.Descriptor instead.
+func (*GetStatisticsRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetStatisticsRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *GetStatisticsRequest) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *GetStatisticsRequest) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *GetStatisticsRequest) GetSteps() bool {
+	if x != nil {
+		return x.Steps
+	}
+	return false
+}
+
+func (x *GetStatisticsRequest) GetRuns() int32 {
+	if x != nil {
+		return x.Runs
+	}
+	return 0
+}
+
+type GetStatisticsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Workflow      *Statistics            `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Steps         []*Statistics          `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`          // at most 500
+	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"` // there are more nodes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatisticsResponse) Reset() {
+	*x = GetStatisticsResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatisticsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatisticsResponse) ProtoMessage() {}
+
+func (x *GetStatisticsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatisticsResponse.ProtoReflect.Descriptor instead.
+func (*GetStatisticsResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetStatisticsResponse) GetWorkflow() *Statistics {
+	if x != nil {
+		return x.Workflow
+	}
+	return nil
+}
+
+func (x *GetStatisticsResponse) GetSteps() []*Statistics {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *GetStatisticsResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// Durations up to which half of the runs or steps, or 95 of a hundred, stay.
+type Statistics struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Node      string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Count     uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Succeeded uint32                 `protobuf:"varint,3,opt,name=succeeded,proto3" json:"succeeded,omitempty"`
+	Failed    uint32                 `protobuf:"varint,4,opt,name=failed,proto3" json:"failed,omitempty"`
+	RunP50    *durationpb.Duration   `protobuf:"bytes,5,opt,name=run_p50,json=runP50,proto3" json:"run_p50,omitempty"`
+	RunP95    *durationpb.Duration   `protobuf:"bytes,6,opt,name=run_p95,json=runP95,proto3" json:"run_p95,omitempty"`
+	// Until it ran: from the acceptance of a run, from when a step was reached.
+	WaitP50       *durationpb.Duration `protobuf:"bytes,7,opt,name=wait_p50,json=waitP50,proto3" json:"wait_p50,omitempty"`
+	WaitP95       *durationpb.Duration `protobuf:"bytes,8,opt,name=wait_p95,json=waitP95,proto3" json:"wait_p95,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Statistics) Reset() {
+	*x = Statistics{}
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Statistics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Statistics) ProtoMessage() {}
+
+func (x *Statistics) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Statistics.ProtoReflect.Descriptor instead.
+func (*Statistics) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Statistics) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Statistics) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Statistics) GetSucceeded() uint32 {
+	if x != nil {
+		return x.Succeeded
+	}
+	return 0
+}
+
+func (x *Statistics) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Statistics) GetRunP50() *durationpb.Duration {
+	if x != nil {
+		return x.RunP50
+	}
+	return nil
+}
+
+func (x *Statistics) GetRunP95() *durationpb.Duration {
+	if x != nil {
+		return x.RunP95
+	}
+	return nil
+}
+
+func (x *Statistics) GetWaitP50() *durationpb.Duration {
+	if x != nil {
+		return x.WaitP50
+	}
+	return nil
+}
+
+func (x *Statistics) GetWaitP95() *durationpb.Duration {
+	if x != nil {
+		return x.WaitP95
+	}
+	return nil
+}
+
 type CountRunsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"` // "-": all
@@ -921,7 +1508,7 @@ type CountRunsRequest struct {
 
 func (x *CountRunsRequest) Reset() {
 	*x = CountRunsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1520,7 @@ func (x *CountRunsRequest) String() string {
 func (*CountRunsRequest) ProtoMessage() {}
 
 func (x *CountRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1533,7 @@ func (x *CountRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRunsRequest.ProtoReflect.Descriptor instead.
 func (*CountRunsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{6}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CountRunsRequest) GetNamespace() string {
@@ -993,7 +1580,7 @@ type CountRunsResponse struct {
 
 func (x *CountRunsResponse) Reset() {
 	*x = CountRunsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1592,7 @@ func (x *CountRunsResponse) String() string {
 func (*CountRunsResponse) ProtoMessage() {}
 
 func (x *CountRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1605,7 @@ func (x *CountRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRunsResponse.ProtoReflect.Descriptor instead.
 func (*CountRunsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{7}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CountRunsResponse) GetTotal() *RunCount {
@@ -1072,7 +1659,7 @@ type RunCount struct {
 
 func (x *RunCount) Reset() {
 	*x = RunCount{}
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1671,7 @@ func (x *RunCount) String() string {
 func (*RunCount) ProtoMessage() {}
 
 func (x *RunCount) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1684,7 @@ func (x *RunCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunCount.ProtoReflect.Descriptor instead.
 func (*RunCount) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RunCount) GetNamespace() string {
@@ -1158,7 +1745,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1170,7 +1757,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1183,7 +1770,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetRunRequest) GetNamespace() string {
@@ -1244,7 +1831,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1256,7 +1843,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1269,7 +1856,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -1320,7 +1907,7 @@ type GetRunGraphRequest struct {
 
 func (x *GetRunGraphRequest) Reset() {
 	*x = GetRunGraphRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1919,7 @@ func (x *GetRunGraphRequest) String() string {
 func (*GetRunGraphRequest) ProtoMessage() {}
 
 func (x *GetRunGraphRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1932,7 @@ func (x *GetRunGraphRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunGraphRequest.ProtoReflect.Descriptor instead.
 func (*GetRunGraphRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetRunGraphRequest) GetNamespace() string {
@@ -1390,7 +1977,7 @@ type GetRunGraphResponse struct {
 
 func (x *GetRunGraphResponse) Reset() {
 	*x = GetRunGraphResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1989,7 @@ func (x *GetRunGraphResponse) String() string {
 func (*GetRunGraphResponse) ProtoMessage() {}
 
 func (x *GetRunGraphResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1415,7 +2002,7 @@ func (x *GetRunGraphResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunGraphResponse.ProtoReflect.Descriptor instead.
 func (*GetRunGraphResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetRunGraphResponse) GetRun() *Run {
@@ -1458,7 +2045,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +2057,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +2070,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Note) GetActor() string {
@@ -1524,7 +2111,7 @@ type GetRunDataRequest struct {
 
 func (x *GetRunDataRequest) Reset() {
 	*x = GetRunDataRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +2123,7 @@ func (x *GetRunDataRequest) String() string {
 func (*GetRunDataRequest) ProtoMessage() {}
 
 func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +2136,7 @@ func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataRequest.ProtoReflect.Descriptor instead.
 func (*GetRunDataRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetRunDataRequest) GetNamespace() string {
@@ -1619,7 +2206,7 @@ type GetRunDataResponse struct {
 
 func (x *GetRunDataResponse) Reset() {
 	*x = GetRunDataResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +2218,7 @@ func (x *GetRunDataResponse) String() string {
 func (*GetRunDataResponse) ProtoMessage() {}
 
 func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +2231,7 @@ func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataResponse.ProtoReflect.Descriptor instead.
 func (*GetRunDataResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetRunDataResponse) GetInput() *Json {
@@ -1707,7 +2294,7 @@ type RunError struct {
 
 func (x *RunError) Reset() {
 	*x = RunError{}
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +2306,7 @@ func (x *RunError) String() string {
 func (*RunError) ProtoMessage() {}
 
 func (x *RunError) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +2319,7 @@ func (x *RunError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunError.ProtoReflect.Descriptor instead.
 func (*RunError) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RunError) GetName() string {
@@ -1769,7 +2356,7 @@ type StepData struct {
 
 func (x *StepData) Reset() {
 	*x = StepData{}
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1781,7 +2368,7 @@ func (x *StepData) String() string {
 func (*StepData) ProtoMessage() {}
 
 func (x *StepData) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1794,7 +2381,7 @@ func (x *StepData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepData.ProtoReflect.Descriptor instead.
 func (*StepData) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StepData) GetPath() string {
@@ -1850,7 +2437,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +2449,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +2462,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Event) GetNumber() uint64 {
@@ -1947,7 +2534,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1959,7 +2546,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1972,7 +2559,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListEventsRequest) GetNamespace() string {
@@ -2021,7 +2608,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2033,7 +2620,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2046,7 +2633,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -2076,7 +2663,7 @@ type WatchRunRequest struct {
 
 func (x *WatchRunRequest) Reset() {
 	*x = WatchRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2088,7 +2675,7 @@ func (x *WatchRunRequest) String() string {
 func (*WatchRunRequest) ProtoMessage() {}
 
 func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2101,7 +2688,7 @@ func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WatchRunRequest) GetNamespace() string {
@@ -2144,7 +2731,7 @@ type WatchRunResponse struct {
 
 func (x *WatchRunResponse) Reset() {
 	*x = WatchRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2743,7 @@ func (x *WatchRunResponse) String() string {
 func (*WatchRunResponse) ProtoMessage() {}
 
 func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2756,7 @@ func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WatchRunResponse) GetEvents() []*Event {
@@ -2204,7 +2791,7 @@ type WatchRunsRequest struct {
 
 func (x *WatchRunsRequest) Reset() {
 	*x = WatchRunsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2216,7 +2803,7 @@ func (x *WatchRunsRequest) String() string {
 func (*WatchRunsRequest) ProtoMessage() {}
 
 func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2229,7 +2816,7 @@ func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchRunsRequest) GetNamespace() string {
@@ -2263,7 +2850,7 @@ type WatchRunsResponse struct {
 
 func (x *WatchRunsResponse) Reset() {
 	*x = WatchRunsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2862,7 @@ func (x *WatchRunsResponse) String() string {
 func (*WatchRunsResponse) ProtoMessage() {}
 
 func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2875,7 @@ func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchRunsResponse) GetRuns() []*Run {
@@ -2321,7 +2908,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2333,7 +2920,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2346,7 +2933,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetLogRequest) GetNamespace() string {
@@ -2409,7 +2996,7 @@ type GetLogResponse struct {
 
 func (x *GetLogResponse) Reset() {
 	*x = GetLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2421,7 +3008,7 @@ func (x *GetLogResponse) String() string {
 func (*GetLogResponse) ProtoMessage() {}
 
 func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2434,7 +3021,7 @@ func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
 func (*GetLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetLogResponse) GetLines() []*LogLine {
@@ -2474,7 +3061,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +3073,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +3086,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *LogLine) GetAt() *timestamppb.Timestamp {
@@ -2556,7 +3143,7 @@ type DownloadLogRequest struct {
 
 func (x *DownloadLogRequest) Reset() {
 	*x = DownloadLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2568,7 +3155,7 @@ func (x *DownloadLogRequest) String() string {
 func (*DownloadLogRequest) ProtoMessage() {}
 
 func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2581,7 +3168,7 @@ func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadLogRequest.ProtoReflect.Descriptor instead.
 func (*DownloadLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DownloadLogRequest) GetNamespace() string {
@@ -2627,7 +3214,7 @@ type Cached struct {
 
 func (x *Cached) Reset() {
 	*x = Cached{}
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2639,7 +3226,7 @@ func (x *Cached) String() string {
 func (*Cached) ProtoMessage() {}
 
 func (x *Cached) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2652,7 +3239,7 @@ func (x *Cached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cached.ProtoReflect.Descriptor instead.
 func (*Cached) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Cached) GetWorkflow() string {
@@ -2706,7 +3293,7 @@ type ListCachedRequest struct {
 
 func (x *ListCachedRequest) Reset() {
 	*x = ListCachedRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2718,7 +3305,7 @@ func (x *ListCachedRequest) String() string {
 func (*ListCachedRequest) ProtoMessage() {}
 
 func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2731,7 +3318,7 @@ func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedRequest.ProtoReflect.Descriptor instead.
 func (*ListCachedRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListCachedRequest) GetNamespace() string {
@@ -2750,7 +3337,7 @@ type ListCachedResponse struct {
 
 func (x *ListCachedResponse) Reset() {
 	*x = ListCachedResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +3349,7 @@ func (x *ListCachedResponse) String() string {
 func (*ListCachedResponse) ProtoMessage() {}
 
 func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +3362,7 @@ func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedResponse.ProtoReflect.Descriptor instead.
 func (*ListCachedResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListCachedResponse) GetCached() []*Cached {
@@ -2796,7 +3383,7 @@ type ClearCacheRequest struct {
 
 func (x *ClearCacheRequest) Reset() {
 	*x = ClearCacheRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2808,7 +3395,7 @@ func (x *ClearCacheRequest) String() string {
 func (*ClearCacheRequest) ProtoMessage() {}
 
 func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2821,7 +3408,7 @@ func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheRequest.ProtoReflect.Descriptor instead.
 func (*ClearCacheRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ClearCacheRequest) GetNamespace() string {
@@ -2855,7 +3442,7 @@ type ClearCacheResponse struct {
 
 func (x *ClearCacheResponse) Reset() {
 	*x = ClearCacheResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2867,7 +3454,7 @@ func (x *ClearCacheResponse) String() string {
 func (*ClearCacheResponse) ProtoMessage() {}
 
 func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2880,7 +3467,7 @@ func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheResponse.ProtoReflect.Descriptor instead.
 func (*ClearCacheResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ClearCacheResponse) GetCleared() uint32 {
@@ -2911,7 +3498,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2923,7 +3510,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2936,7 +3523,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Artifact) GetStep() string {
@@ -2987,7 +3574,7 @@ type ListArtifactsRequest struct {
 
 func (x *ListArtifactsRequest) Reset() {
 	*x = ListArtifactsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2999,7 +3586,7 @@ func (x *ListArtifactsRequest) String() string {
 func (*ListArtifactsRequest) ProtoMessage() {}
 
 func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3012,7 +3599,7 @@ func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsRequest.ProtoReflect.Descriptor instead.
 func (*ListArtifactsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListArtifactsRequest) GetNamespace() string {
@@ -3063,7 +3650,7 @@ type ListArtifactsResponse struct {
 
 func (x *ListArtifactsResponse) Reset() {
 	*x = ListArtifactsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3075,7 +3662,7 @@ func (x *ListArtifactsResponse) String() string {
 func (*ListArtifactsResponse) ProtoMessage() {}
 
 func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3088,7 +3675,7 @@ func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsResponse.ProtoReflect.Descriptor instead.
 func (*ListArtifactsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListArtifactsResponse) GetArtifacts() []*Artifact {
@@ -3124,7 +3711,7 @@ type DownloadArtifactRequest struct {
 
 func (x *DownloadArtifactRequest) Reset() {
 	*x = DownloadArtifactRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3136,7 +3723,7 @@ func (x *DownloadArtifactRequest) String() string {
 func (*DownloadArtifactRequest) ProtoMessage() {}
 
 func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3149,7 +3736,7 @@ func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadArtifactRequest.ProtoReflect.Descriptor instead.
 func (*DownloadArtifactRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DownloadArtifactRequest) GetNamespace() string {
@@ -3192,7 +3779,7 @@ type DownloadOutputRequest struct {
 
 func (x *DownloadOutputRequest) Reset() {
 	*x = DownloadOutputRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3204,7 +3791,7 @@ func (x *DownloadOutputRequest) String() string {
 func (*DownloadOutputRequest) ProtoMessage() {}
 
 func (x *DownloadOutputRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3217,7 +3804,7 @@ func (x *DownloadOutputRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadOutputRequest.ProtoReflect.Descriptor instead.
 func (*DownloadOutputRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DownloadOutputRequest) GetNamespace() string {
@@ -3261,7 +3848,7 @@ type WatchLogRequest struct {
 
 func (x *WatchLogRequest) Reset() {
 	*x = WatchLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3273,7 +3860,7 @@ func (x *WatchLogRequest) String() string {
 func (*WatchLogRequest) ProtoMessage() {}
 
 func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3286,7 +3873,7 @@ func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogRequest.ProtoReflect.Descriptor instead.
 func (*WatchLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WatchLogRequest) GetNamespace() string {
@@ -3334,7 +3921,7 @@ type WatchLogResponse struct {
 
 func (x *WatchLogResponse) Reset() {
 	*x = WatchLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3346,7 +3933,7 @@ func (x *WatchLogResponse) String() string {
 func (*WatchLogResponse) ProtoMessage() {}
 
 func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3359,7 +3946,7 @@ func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogResponse.ProtoReflect.Descriptor instead.
 func (*WatchLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *WatchLogResponse) GetLines() []*LogLine {
@@ -3387,7 +3974,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3399,7 +3986,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3412,7 +3999,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ExplainRequest) GetNamespace() string {
@@ -3450,7 +4037,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3462,7 +4049,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3475,7 +4062,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ExplainResponse) GetRun() string {
@@ -3533,7 +4120,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_regie_v1_runs_proto_msgTypes[43]
+	mi := &file_regie_v1_runs_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3545,7 +4132,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[43]
+	mi := &file_regie_v1_runs_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3558,7 +4145,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{43}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Explanation) GetPath() string {
@@ -3614,7 +4201,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	mi := &file_regie_v1_runs_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3626,7 +4213,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	mi := &file_regie_v1_runs_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3639,7 +4226,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{44}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Condition) GetKind() string {
@@ -3729,7 +4316,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	mi := &file_regie_v1_runs_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3741,7 +4328,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	mi := &file_regie_v1_runs_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3754,7 +4341,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{45}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ActRequest) GetNamespace() string {
@@ -3895,7 +4482,7 @@ type WaitCondition struct {
 
 func (x *WaitCondition) Reset() {
 	*x = WaitCondition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	mi := &file_regie_v1_runs_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3907,7 +4494,7 @@ func (x *WaitCondition) String() string {
 func (*WaitCondition) ProtoMessage() {}
 
 func (x *WaitCondition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	mi := &file_regie_v1_runs_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3920,7 +4507,7 @@ func (x *WaitCondition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitCondition.ProtoReflect.Descriptor instead.
 func (*WaitCondition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{46}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *WaitCondition) GetName() string {
@@ -3949,7 +4536,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	mi := &file_regie_v1_runs_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3961,7 +4548,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	mi := &file_regie_v1_runs_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3974,7 +4561,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{47}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ActResponse) GetResults() []*ActResult {
@@ -4013,7 +4600,7 @@ type ActResult struct {
 
 func (x *ActResult) Reset() {
 	*x = ActResult{}
-	mi := &file_regie_v1_runs_proto_msgTypes[48]
+	mi := &file_regie_v1_runs_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4025,7 +4612,7 @@ func (x *ActResult) String() string {
 func (*ActResult) ProtoMessage() {}
 
 func (x *ActResult) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[48]
+	mi := &file_regie_v1_runs_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4038,7 +4625,7 @@ func (x *ActResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResult.ProtoReflect.Descriptor instead.
 func (*ActResult) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{48}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ActResult) GetRun() string {
@@ -4088,7 +4675,7 @@ type HoldNamespaceRequest struct {
 
 func (x *HoldNamespaceRequest) Reset() {
 	*x = HoldNamespaceRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[49]
+	mi := &file_regie_v1_runs_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4100,7 +4687,7 @@ func (x *HoldNamespaceRequest) String() string {
 func (*HoldNamespaceRequest) ProtoMessage() {}
 
 func (x *HoldNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[49]
+	mi := &file_regie_v1_runs_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4113,7 +4700,7 @@ func (x *HoldNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*HoldNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{49}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *HoldNamespaceRequest) GetNamespace() string {
@@ -4150,7 +4737,7 @@ type HoldNamespaceResponse struct {
 
 func (x *HoldNamespaceResponse) Reset() {
 	*x = HoldNamespaceResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[50]
+	mi := &file_regie_v1_runs_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4162,7 +4749,7 @@ func (x *HoldNamespaceResponse) String() string {
 func (*HoldNamespaceResponse) ProtoMessage() {}
 
 func (x *HoldNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[50]
+	mi := &file_regie_v1_runs_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4175,7 +4762,7 @@ func (x *HoldNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*HoldNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{50}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *HoldNamespaceResponse) GetChanged() bool {
@@ -4212,7 +4799,7 @@ type ReleaseNamespaceRequest struct {
 
 func (x *ReleaseNamespaceRequest) Reset() {
 	*x = ReleaseNamespaceRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[51]
+	mi := &file_regie_v1_runs_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4224,7 +4811,7 @@ func (x *ReleaseNamespaceRequest) String() string {
 func (*ReleaseNamespaceRequest) ProtoMessage() {}
 
 func (x *ReleaseNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[51]
+	mi := &file_regie_v1_runs_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4237,7 +4824,7 @@ func (x *ReleaseNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{51}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ReleaseNamespaceRequest) GetNamespace() string {
@@ -4281,7 +4868,7 @@ type ReleaseNamespaceResponse struct {
 
 func (x *ReleaseNamespaceResponse) Reset() {
 	*x = ReleaseNamespaceResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[52]
+	mi := &file_regie_v1_runs_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4293,7 +4880,7 @@ func (x *ReleaseNamespaceResponse) String() string {
 func (*ReleaseNamespaceResponse) ProtoMessage() {}
 
 func (x *ReleaseNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[52]
+	mi := &file_regie_v1_runs_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4306,7 +4893,7 @@ func (x *ReleaseNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{52}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ReleaseNamespaceResponse) GetChanged() bool {
@@ -4344,7 +4931,7 @@ type EraseRunRequest struct {
 
 func (x *EraseRunRequest) Reset() {
 	*x = EraseRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[53]
+	mi := &file_regie_v1_runs_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4356,7 +4943,7 @@ func (x *EraseRunRequest) String() string {
 func (*EraseRunRequest) ProtoMessage() {}
 
 func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[53]
+	mi := &file_regie_v1_runs_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4369,7 +4956,7 @@ func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
 func (*EraseRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{53}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *EraseRunRequest) GetNamespace() string {
@@ -4417,7 +5004,7 @@ type EraseRunResponse struct {
 
 func (x *EraseRunResponse) Reset() {
 	*x = EraseRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[54]
+	mi := &file_regie_v1_runs_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4429,7 +5016,7 @@ func (x *EraseRunResponse) String() string {
 func (*EraseRunResponse) ProtoMessage() {}
 
 func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[54]
+	mi := &file_regie_v1_runs_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4442,7 +5029,7 @@ func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
 func (*EraseRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{54}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *EraseRunResponse) GetRun() string {
@@ -4578,7 +5165,60 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x10ListRunsResponse\x12!\n" +
 	"\x04runs\x18\x01 \x03(\v2\r.regie.v1.RunR\x04runs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"{\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"\x85\x02\n" +
+	"\x16ListStepHistoryRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
+	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x1b\n" +
+	"\tpage_size\x18\x04 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\x12\x1b\n" +
+	"\trows_from\x18\x06 \x01(\rR\browsFrom\x12\x1d\n" +
+	"\n" +
+	"rows_limit\x18\a \x01(\rR\trowsLimit\x12!\n" +
+	"\fmin_position\x18\b \x01(\x04R\vminPosition\"\xcc\x01\n" +
+	"\x17ListStepHistoryResponse\x12!\n" +
+	"\x04runs\x18\x01 \x03(\v2\r.regie.v1.RunR\x04runs\x12)\n" +
+	"\x04rows\x18\x02 \x03(\v2\x15.regie.v1.StepHistoryR\x04rows\x12\x1d\n" +
+	"\n" +
+	"total_rows\x18\x03 \x01(\rR\ttotalRows\x12&\n" +
+	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\x12\x1c\n" +
+	"\ttruncated\x18\x05 \x01(\bR\ttruncated\"_\n" +
+	"\vStepHistory\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12(\n" +
+	"\x05cells\x18\x03 \x03(\v2\x12.regie.v1.StepCellR\x05cells\"\x80\x02\n" +
+	"\bStepCell\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\rR\x03run\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x125\n" +
+	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x1a\n" +
+	"\battempts\x18\x05 \x01(\rR\battempts\x12\x14\n" +
+	"\x05steps\x18\x06 \x01(\rR\x05steps\x12\x12\n" +
+	"\x04path\x18\a \x01(\tR\x04path\x12\x18\n" +
+	"\ahandled\x18\b \x01(\bR\ahandled\x12\x1d\n" +
+	"\n" +
+	"error_name\x18\t \x01(\tR\terrorName\"\x8e\x01\n" +
+	"\x14GetStatisticsRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
+	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12\x14\n" +
+	"\x05steps\x18\x04 \x01(\bR\x05steps\x12\x12\n" +
+	"\x04runs\x18\x05 \x01(\x05R\x04runs\"\x93\x01\n" +
+	"\x15GetStatisticsResponse\x120\n" +
+	"\bworkflow\x18\x01 \x01(\v2\x14.regie.v1.StatisticsR\bworkflow\x12*\n" +
+	"\x05steps\x18\x02 \x03(\v2\x14.regie.v1.StatisticsR\x05steps\x12\x1c\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xc0\x02\n" +
+	"\n" +
+	"Statistics\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\x12\x1c\n" +
+	"\tsucceeded\x18\x03 \x01(\rR\tsucceeded\x12\x16\n" +
+	"\x06failed\x18\x04 \x01(\rR\x06failed\x122\n" +
+	"\arun_p50\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06runP50\x122\n" +
+	"\arun_p95\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x06runP95\x124\n" +
+	"\bwait_p50\x18\a \x01(\v2\x19.google.protobuf.DurationR\awaitP50\x124\n" +
+	"\bwait_p95\x18\b \x01(\v2\x19.google.protobuf.DurationR\awaitP95\"{\n" +
 	"\x10CountRunsRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x16\n" +
 	"\x06filter\x18\x02 \x01(\tR\x06filter\x12\x0e\n" +
@@ -4891,12 +5531,14 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x13ACTION_SET_PRIORITY\x10\x0e\x12\x17\n" +
 	"\x13ACTION_SET_DEADLINE\x10\x0f\x12\x13\n" +
 	"\x0fACTION_ADD_WAIT\x10\x10\x12\x14\n" +
-	"\x10ACTION_DROP_WAIT\x10\x112\xe8\x17\n" +
+	"\x10ACTION_DROP_WAIT\x10\x112\xc1\x1a\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
 	"\bListRuns\x12\x19.regie.v1.ListRunsRequest\x1a\x1a.regie.v1.ListRunsResponse\"=\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02!\x12\x1f/v1/namespaces/{namespace}/runs\x90\x02\x01\x12\x89\x01\n" +
-	"\tCountRuns\x12\x1a.regie.v1.CountRunsRequest\x1a\x1b.regie.v1.CountRunsResponse\"C\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/runs:count\x90\x02\x01\x12~\n" +
+	"\tCountRuns\x12\x1a.regie.v1.CountRunsRequest\x1a\x1b.regie.v1.CountRunsResponse\"C\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/runs:count\x90\x02\x01\x12\xab\x01\n" +
+	"\x0fListStepHistory\x12 .regie.v1.ListStepHistoryRequest\x1a!.regie.v1.ListStepHistoryResponse\"S\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x029\x127/v1/namespaces/{namespace}/workflows/{workflow}/history\x90\x02\x01\x12\xa8\x01\n" +
+	"\rGetStatistics\x12\x1e.regie.v1.GetStatisticsRequest\x1a\x1f.regie.v1.GetStatisticsResponse\"V\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02<\x12:/v1/namespaces/{namespace}/workflows/{workflow}/statistics\x90\x02\x01\x12~\n" +
 	"\x06GetRun\x12\x17.regie.v1.GetRunRequest\x1a\x18.regie.v1.GetRunResponse\"A\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/runs/{run}\x90\x02\x01\x12\x93\x01\n" +
 	"\vGetRunGraph\x12\x1c.regie.v1.GetRunGraphRequest\x1a\x1d.regie.v1.GetRunGraphResponse\"G\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02-\x12+/v1/namespaces/{namespace}/runs/{run}/graph\x90\x02\x01\x12\x8c\x01\n" +
 	"\n" +
@@ -4934,7 +5576,7 @@ func file_regie_v1_runs_proto_rawDescGZIP() []byte {
 }
 
 var file_regie_v1_runs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
 var file_regie_v1_runs_proto_goTypes = []any{
 	(Action)(0),                      // 0: regie.v1.Action
 	(*Run)(nil),                      // 1: regie.v1.Run
@@ -4943,168 +5585,189 @@ var file_regie_v1_runs_proto_goTypes = []any{
 	(*StartRunResponse)(nil),         // 4: regie.v1.StartRunResponse
 	(*ListRunsRequest)(nil),          // 5: regie.v1.ListRunsRequest
 	(*ListRunsResponse)(nil),         // 6: regie.v1.ListRunsResponse
-	(*CountRunsRequest)(nil),         // 7: regie.v1.CountRunsRequest
-	(*CountRunsResponse)(nil),        // 8: regie.v1.CountRunsResponse
-	(*RunCount)(nil),                 // 9: regie.v1.RunCount
-	(*GetRunRequest)(nil),            // 10: regie.v1.GetRunRequest
-	(*GetRunResponse)(nil),           // 11: regie.v1.GetRunResponse
-	(*GetRunGraphRequest)(nil),       // 12: regie.v1.GetRunGraphRequest
-	(*GetRunGraphResponse)(nil),      // 13: regie.v1.GetRunGraphResponse
-	(*Note)(nil),                     // 14: regie.v1.Note
-	(*GetRunDataRequest)(nil),        // 15: regie.v1.GetRunDataRequest
-	(*GetRunDataResponse)(nil),       // 16: regie.v1.GetRunDataResponse
-	(*RunError)(nil),                 // 17: regie.v1.RunError
-	(*StepData)(nil),                 // 18: regie.v1.StepData
-	(*Event)(nil),                    // 19: regie.v1.Event
-	(*ListEventsRequest)(nil),        // 20: regie.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),       // 21: regie.v1.ListEventsResponse
-	(*WatchRunRequest)(nil),          // 22: regie.v1.WatchRunRequest
-	(*WatchRunResponse)(nil),         // 23: regie.v1.WatchRunResponse
-	(*WatchRunsRequest)(nil),         // 24: regie.v1.WatchRunsRequest
-	(*WatchRunsResponse)(nil),        // 25: regie.v1.WatchRunsResponse
-	(*GetLogRequest)(nil),            // 26: regie.v1.GetLogRequest
-	(*GetLogResponse)(nil),           // 27: regie.v1.GetLogResponse
-	(*LogLine)(nil),                  // 28: regie.v1.LogLine
-	(*DownloadLogRequest)(nil),       // 29: regie.v1.DownloadLogRequest
-	(*Cached)(nil),                   // 30: regie.v1.Cached
-	(*ListCachedRequest)(nil),        // 31: regie.v1.ListCachedRequest
-	(*ListCachedResponse)(nil),       // 32: regie.v1.ListCachedResponse
-	(*ClearCacheRequest)(nil),        // 33: regie.v1.ClearCacheRequest
-	(*ClearCacheResponse)(nil),       // 34: regie.v1.ClearCacheResponse
-	(*Artifact)(nil),                 // 35: regie.v1.Artifact
-	(*ListArtifactsRequest)(nil),     // 36: regie.v1.ListArtifactsRequest
-	(*ListArtifactsResponse)(nil),    // 37: regie.v1.ListArtifactsResponse
-	(*DownloadArtifactRequest)(nil),  // 38: regie.v1.DownloadArtifactRequest
-	(*DownloadOutputRequest)(nil),    // 39: regie.v1.DownloadOutputRequest
-	(*WatchLogRequest)(nil),          // 40: regie.v1.WatchLogRequest
-	(*WatchLogResponse)(nil),         // 41: regie.v1.WatchLogResponse
-	(*ExplainRequest)(nil),           // 42: regie.v1.ExplainRequest
-	(*ExplainResponse)(nil),          // 43: regie.v1.ExplainResponse
-	(*Explanation)(nil),              // 44: regie.v1.Explanation
-	(*Condition)(nil),                // 45: regie.v1.Condition
-	(*ActRequest)(nil),               // 46: regie.v1.ActRequest
-	(*WaitCondition)(nil),            // 47: regie.v1.WaitCondition
-	(*ActResponse)(nil),              // 48: regie.v1.ActResponse
-	(*ActResult)(nil),                // 49: regie.v1.ActResult
-	(*HoldNamespaceRequest)(nil),     // 50: regie.v1.HoldNamespaceRequest
-	(*HoldNamespaceResponse)(nil),    // 51: regie.v1.HoldNamespaceResponse
-	(*ReleaseNamespaceRequest)(nil),  // 52: regie.v1.ReleaseNamespaceRequest
-	(*ReleaseNamespaceResponse)(nil), // 53: regie.v1.ReleaseNamespaceResponse
-	(*EraseRunRequest)(nil),          // 54: regie.v1.EraseRunRequest
-	(*EraseRunResponse)(nil),         // 55: regie.v1.EraseRunResponse
-	nil,                              // 56: regie.v1.Run.LabelsEntry
-	nil,                              // 57: regie.v1.RunCount.StatesEntry
-	(*timestamppb.Timestamp)(nil),    // 58: google.protobuf.Timestamp
-	(*Json)(nil),                     // 59: regie.v1.Json
-	(*Graph)(nil),                    // 60: regie.v1.Graph
-	(*GraphNodeState)(nil),           // 61: regie.v1.GraphNodeState
-	(*durationpb.Duration)(nil),      // 62: google.protobuf.Duration
-	(*httpbody.HttpBody)(nil),        // 63: google.api.HttpBody
+	(*ListStepHistoryRequest)(nil),   // 7: regie.v1.ListStepHistoryRequest
+	(*ListStepHistoryResponse)(nil),  // 8: regie.v1.ListStepHistoryResponse
+	(*StepHistory)(nil),              // 9: regie.v1.StepHistory
+	(*StepCell)(nil),                 // 10: regie.v1.StepCell
+	(*GetStatisticsRequest)(nil),     // 11: regie.v1.GetStatisticsRequest
+	(*GetStatisticsResponse)(nil),    // 12: regie.v1.GetStatisticsResponse
+	(*Statistics)(nil),               // 13: regie.v1.Statistics
+	(*CountRunsRequest)(nil),         // 14: regie.v1.CountRunsRequest
+	(*CountRunsResponse)(nil),        // 15: regie.v1.CountRunsResponse
+	(*RunCount)(nil),                 // 16: regie.v1.RunCount
+	(*GetRunRequest)(nil),            // 17: regie.v1.GetRunRequest
+	(*GetRunResponse)(nil),           // 18: regie.v1.GetRunResponse
+	(*GetRunGraphRequest)(nil),       // 19: regie.v1.GetRunGraphRequest
+	(*GetRunGraphResponse)(nil),      // 20: regie.v1.GetRunGraphResponse
+	(*Note)(nil),                     // 21: regie.v1.Note
+	(*GetRunDataRequest)(nil),        // 22: regie.v1.GetRunDataRequest
+	(*GetRunDataResponse)(nil),       // 23: regie.v1.GetRunDataResponse
+	(*RunError)(nil),                 // 24: regie.v1.RunError
+	(*StepData)(nil),                 // 25: regie.v1.StepData
+	(*Event)(nil),                    // 26: regie.v1.Event
+	(*ListEventsRequest)(nil),        // 27: regie.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),       // 28: regie.v1.ListEventsResponse
+	(*WatchRunRequest)(nil),          // 29: regie.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),         // 30: regie.v1.WatchRunResponse
+	(*WatchRunsRequest)(nil),         // 31: regie.v1.WatchRunsRequest
+	(*WatchRunsResponse)(nil),        // 32: regie.v1.WatchRunsResponse
+	(*GetLogRequest)(nil),            // 33: regie.v1.GetLogRequest
+	(*GetLogResponse)(nil),           // 34: regie.v1.GetLogResponse
+	(*LogLine)(nil),                  // 35: regie.v1.LogLine
+	(*DownloadLogRequest)(nil),       // 36: regie.v1.DownloadLogRequest
+	(*Cached)(nil),                   // 37: regie.v1.Cached
+	(*ListCachedRequest)(nil),        // 38: regie.v1.ListCachedRequest
+	(*ListCachedResponse)(nil),       // 39: regie.v1.ListCachedResponse
+	(*ClearCacheRequest)(nil),        // 40: regie.v1.ClearCacheRequest
+	(*ClearCacheResponse)(nil),       // 41: regie.v1.ClearCacheResponse
+	(*Artifact)(nil),                 // 42: regie.v1.Artifact
+	(*ListArtifactsRequest)(nil),     // 43: regie.v1.ListArtifactsRequest
+	(*ListArtifactsResponse)(nil),    // 44: regie.v1.ListArtifactsResponse
+	(*DownloadArtifactRequest)(nil),  // 45: regie.v1.DownloadArtifactRequest
+	(*DownloadOutputRequest)(nil),    // 46: regie.v1.DownloadOutputRequest
+	(*WatchLogRequest)(nil),          // 47: regie.v1.WatchLogRequest
+	(*WatchLogResponse)(nil),         // 48: regie.v1.WatchLogResponse
+	(*ExplainRequest)(nil),           // 49: regie.v1.ExplainRequest
+	(*ExplainResponse)(nil),          // 50: regie.v1.ExplainResponse
+	(*Explanation)(nil),              // 51: regie.v1.Explanation
+	(*Condition)(nil),                // 52: regie.v1.Condition
+	(*ActRequest)(nil),               // 53: regie.v1.ActRequest
+	(*WaitCondition)(nil),            // 54: regie.v1.WaitCondition
+	(*ActResponse)(nil),              // 55: regie.v1.ActResponse
+	(*ActResult)(nil),                // 56: regie.v1.ActResult
+	(*HoldNamespaceRequest)(nil),     // 57: regie.v1.HoldNamespaceRequest
+	(*HoldNamespaceResponse)(nil),    // 58: regie.v1.HoldNamespaceResponse
+	(*ReleaseNamespaceRequest)(nil),  // 59: regie.v1.ReleaseNamespaceRequest
+	(*ReleaseNamespaceResponse)(nil), // 60: regie.v1.ReleaseNamespaceResponse
+	(*EraseRunRequest)(nil),          // 61: regie.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),         // 62: regie.v1.EraseRunResponse
+	nil,                              // 63: regie.v1.Run.LabelsEntry
+	nil,                              // 64: regie.v1.RunCount.StatesEntry
+	(*timestamppb.Timestamp)(nil),    // 65: google.protobuf.Timestamp
+	(*Json)(nil),                     // 66: regie.v1.Json
+	(*durationpb.Duration)(nil),      // 67: google.protobuf.Duration
+	(*Graph)(nil),                    // 68: regie.v1.Graph
+	(*GraphNodeState)(nil),           // 69: regie.v1.GraphNodeState
+	(*httpbody.HttpBody)(nil),        // 70: google.api.HttpBody
 }
 var file_regie_v1_runs_proto_depIdxs = []int32{
-	58, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
-	58, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	58, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
-	58, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
-	56, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
-	58, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
-	58, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	58, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
-	58, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
-	59, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
+	65, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
+	65, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	65, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
+	65, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
+	63, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
+	65, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
+	65, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	65, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
+	65, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
+	66, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
 	1,  // 10: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
 	1,  // 11: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
-	9,  // 12: regie.v1.CountRunsResponse.total:type_name -> regie.v1.RunCount
-	9,  // 13: regie.v1.CountRunsResponse.groups:type_name -> regie.v1.RunCount
-	57, // 14: regie.v1.RunCount.states:type_name -> regie.v1.RunCount.StatesEntry
-	1,  // 15: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
-	2,  // 16: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
-	14, // 17: regie.v1.GetRunResponse.notes:type_name -> regie.v1.Note
-	1,  // 18: regie.v1.GetRunGraphResponse.run:type_name -> regie.v1.Run
-	60, // 19: regie.v1.GetRunGraphResponse.graph:type_name -> regie.v1.Graph
-	61, // 20: regie.v1.GetRunGraphResponse.states:type_name -> regie.v1.GraphNodeState
-	58, // 21: regie.v1.Note.at:type_name -> google.protobuf.Timestamp
-	59, // 22: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
-	59, // 23: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
-	17, // 24: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
-	18, // 25: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
-	59, // 26: regie.v1.RunError.details:type_name -> regie.v1.Json
-	59, // 27: regie.v1.StepData.input:type_name -> regie.v1.Json
-	59, // 28: regie.v1.StepData.output:type_name -> regie.v1.Json
-	17, // 29: regie.v1.StepData.error:type_name -> regie.v1.RunError
-	58, // 30: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
-	62, // 31: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
-	19, // 32: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
-	19, // 33: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
-	2,  // 34: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
-	1,  // 35: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
-	1,  // 36: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
-	28, // 37: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
-	58, // 38: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
-	58, // 39: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
-	58, // 40: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
-	30, // 41: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
-	35, // 42: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
-	28, // 43: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
-	44, // 44: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
-	45, // 45: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
-	45, // 46: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
-	58, // 47: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	58, // 48: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
-	0,  // 49: regie.v1.ActRequest.action:type_name -> regie.v1.Action
-	59, // 50: regie.v1.ActRequest.output:type_name -> regie.v1.Json
-	58, // 51: regie.v1.ActRequest.finish_by:type_name -> google.protobuf.Timestamp
-	47, // 52: regie.v1.ActRequest.conditions:type_name -> regie.v1.WaitCondition
-	49, // 53: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
-	3,  // 54: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
-	5,  // 55: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
-	7,  // 56: regie.v1.RunService.CountRuns:input_type -> regie.v1.CountRunsRequest
-	10, // 57: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
-	12, // 58: regie.v1.RunService.GetRunGraph:input_type -> regie.v1.GetRunGraphRequest
-	15, // 59: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
-	20, // 60: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
-	22, // 61: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
-	24, // 62: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
-	26, // 63: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
-	29, // 64: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
-	40, // 65: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
-	36, // 66: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
-	38, // 67: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
-	39, // 68: regie.v1.RunService.DownloadOutput:input_type -> regie.v1.DownloadOutputRequest
-	42, // 69: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
-	46, // 70: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	50, // 71: regie.v1.RunService.HoldNamespace:input_type -> regie.v1.HoldNamespaceRequest
-	52, // 72: regie.v1.RunService.ReleaseNamespace:input_type -> regie.v1.ReleaseNamespaceRequest
-	31, // 73: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
-	33, // 74: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
-	54, // 75: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
-	4,  // 76: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 77: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	8,  // 78: regie.v1.RunService.CountRuns:output_type -> regie.v1.CountRunsResponse
-	11, // 79: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	13, // 80: regie.v1.RunService.GetRunGraph:output_type -> regie.v1.GetRunGraphResponse
-	16, // 81: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	21, // 82: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	23, // 83: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	25, // 84: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	27, // 85: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	63, // 86: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	41, // 87: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	37, // 88: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
-	63, // 89: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
-	63, // 90: regie.v1.RunService.DownloadOutput:output_type -> google.api.HttpBody
-	43, // 91: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	48, // 92: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	51, // 93: regie.v1.RunService.HoldNamespace:output_type -> regie.v1.HoldNamespaceResponse
-	53, // 94: regie.v1.RunService.ReleaseNamespace:output_type -> regie.v1.ReleaseNamespaceResponse
-	32, // 95: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
-	34, // 96: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
-	55, // 97: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
-	76, // [76:98] is the sub-list for method output_type
-	54, // [54:76] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	1,  // 12: regie.v1.ListStepHistoryResponse.runs:type_name -> regie.v1.Run
+	9,  // 13: regie.v1.ListStepHistoryResponse.rows:type_name -> regie.v1.StepHistory
+	10, // 14: regie.v1.StepHistory.cells:type_name -> regie.v1.StepCell
+	67, // 15: regie.v1.StepCell.duration:type_name -> google.protobuf.Duration
+	13, // 16: regie.v1.GetStatisticsResponse.workflow:type_name -> regie.v1.Statistics
+	13, // 17: regie.v1.GetStatisticsResponse.steps:type_name -> regie.v1.Statistics
+	67, // 18: regie.v1.Statistics.run_p50:type_name -> google.protobuf.Duration
+	67, // 19: regie.v1.Statistics.run_p95:type_name -> google.protobuf.Duration
+	67, // 20: regie.v1.Statistics.wait_p50:type_name -> google.protobuf.Duration
+	67, // 21: regie.v1.Statistics.wait_p95:type_name -> google.protobuf.Duration
+	16, // 22: regie.v1.CountRunsResponse.total:type_name -> regie.v1.RunCount
+	16, // 23: regie.v1.CountRunsResponse.groups:type_name -> regie.v1.RunCount
+	64, // 24: regie.v1.RunCount.states:type_name -> regie.v1.RunCount.StatesEntry
+	1,  // 25: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
+	2,  // 26: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
+	21, // 27: regie.v1.GetRunResponse.notes:type_name -> regie.v1.Note
+	1,  // 28: regie.v1.GetRunGraphResponse.run:type_name -> regie.v1.Run
+	68, // 29: regie.v1.GetRunGraphResponse.graph:type_name -> regie.v1.Graph
+	69, // 30: regie.v1.GetRunGraphResponse.states:type_name -> regie.v1.GraphNodeState
+	65, // 31: regie.v1.Note.at:type_name -> google.protobuf.Timestamp
+	66, // 32: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
+	66, // 33: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
+	24, // 34: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
+	25, // 35: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
+	66, // 36: regie.v1.RunError.details:type_name -> regie.v1.Json
+	66, // 37: regie.v1.StepData.input:type_name -> regie.v1.Json
+	66, // 38: regie.v1.StepData.output:type_name -> regie.v1.Json
+	24, // 39: regie.v1.StepData.error:type_name -> regie.v1.RunError
+	65, // 40: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
+	67, // 41: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
+	26, // 42: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
+	26, // 43: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
+	2,  // 44: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
+	1,  // 45: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
+	1,  // 46: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
+	35, // 47: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
+	65, // 48: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
+	65, // 49: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
+	65, // 50: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
+	37, // 51: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
+	42, // 52: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
+	35, // 53: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
+	51, // 54: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
+	52, // 55: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
+	52, // 56: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
+	65, // 57: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	65, // 58: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
+	0,  // 59: regie.v1.ActRequest.action:type_name -> regie.v1.Action
+	66, // 60: regie.v1.ActRequest.output:type_name -> regie.v1.Json
+	65, // 61: regie.v1.ActRequest.finish_by:type_name -> google.protobuf.Timestamp
+	54, // 62: regie.v1.ActRequest.conditions:type_name -> regie.v1.WaitCondition
+	56, // 63: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
+	3,  // 64: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
+	5,  // 65: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
+	14, // 66: regie.v1.RunService.CountRuns:input_type -> regie.v1.CountRunsRequest
+	7,  // 67: regie.v1.RunService.ListStepHistory:input_type -> regie.v1.ListStepHistoryRequest
+	11, // 68: regie.v1.RunService.GetStatistics:input_type -> regie.v1.GetStatisticsRequest
+	17, // 69: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
+	19, // 70: regie.v1.RunService.GetRunGraph:input_type -> regie.v1.GetRunGraphRequest
+	22, // 71: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
+	27, // 72: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
+	29, // 73: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
+	31, // 74: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
+	33, // 75: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
+	36, // 76: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
+	47, // 77: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
+	43, // 78: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
+	45, // 79: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
+	46, // 80: regie.v1.RunService.DownloadOutput:input_type -> regie.v1.DownloadOutputRequest
+	49, // 81: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
+	53, // 82: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
+	57, // 83: regie.v1.RunService.HoldNamespace:input_type -> regie.v1.HoldNamespaceRequest
+	59, // 84: regie.v1.RunService.ReleaseNamespace:input_type -> regie.v1.ReleaseNamespaceRequest
+	38, // 85: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
+	40, // 86: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
+	61, // 87: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
+	4,  // 88: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	6,  // 89: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	15, // 90: regie.v1.RunService.CountRuns:output_type -> regie.v1.CountRunsResponse
+	8,  // 91: regie.v1.RunService.ListStepHistory:output_type -> regie.v1.ListStepHistoryResponse
+	12, // 92: regie.v1.RunService.GetStatistics:output_type -> regie.v1.GetStatisticsResponse
+	18, // 93: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	20, // 94: regie.v1.RunService.GetRunGraph:output_type -> regie.v1.GetRunGraphResponse
+	23, // 95: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	28, // 96: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	30, // 97: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	32, // 98: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	34, // 99: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	70, // 100: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	48, // 101: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	44, // 102: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
+	70, // 103: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
+	70, // 104: regie.v1.RunService.DownloadOutput:output_type -> google.api.HttpBody
+	50, // 105: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	55, // 106: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	58, // 107: regie.v1.RunService.HoldNamespace:output_type -> regie.v1.HoldNamespaceResponse
+	60, // 108: regie.v1.RunService.ReleaseNamespace:output_type -> regie.v1.ReleaseNamespaceResponse
+	39, // 109: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
+	41, // 110: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
+	62, // 111: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
+	88, // [88:112] is the sub-list for method output_type
+	64, // [64:88] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_runs_proto_init() }
@@ -5115,14 +5778,14 @@ func file_regie_v1_runs_proto_init() {
 	file_regie_v1_access_proto_init()
 	file_regie_v1_common_proto_init()
 	file_regie_v1_graph_proto_init()
-	file_regie_v1_runs_proto_msgTypes[45].OneofWrappers = []any{}
+	file_regie_v1_runs_proto_msgTypes[52].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_runs_proto_rawDesc), len(file_regie_v1_runs_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   57,
+			NumMessages:   64,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -40,6 +40,12 @@ const (
 	RunServiceListRunsProcedure = "/regie.v1.RunService/ListRuns"
 	// RunServiceCountRunsProcedure is the fully-qualified name of the RunService's CountRuns RPC.
 	RunServiceCountRunsProcedure = "/regie.v1.RunService/CountRuns"
+	// RunServiceListStepHistoryProcedure is the fully-qualified name of the RunService's
+	// ListStepHistory RPC.
+	RunServiceListStepHistoryProcedure = "/regie.v1.RunService/ListStepHistory"
+	// RunServiceGetStatisticsProcedure is the fully-qualified name of the RunService's GetStatistics
+	// RPC.
+	RunServiceGetStatisticsProcedure = "/regie.v1.RunService/GetStatistics"
 	// RunServiceGetRunProcedure is the fully-qualified name of the RunService's GetRun RPC.
 	RunServiceGetRunProcedure = "/regie.v1.RunService/GetRun"
 	// RunServiceGetRunGraphProcedure is the fully-qualified name of the RunService's GetRunGraph RPC.
@@ -94,6 +100,12 @@ type RunServiceClient interface {
 	// Counts runs by their states. It looks at no more than 50,000, the newest: of
 	// more at_least is set.
 	CountRuns(context.Context, *v1.CountRunsRequest) (*v1.CountRunsResponse, error)
+	// Shows the steps of runs of a workflow side by side: runs are columns, the
+	// newest first, and nodes of the graph rows.
+	ListStepHistory(context.Context, *v1.ListStepHistoryRequest) (*v1.ListStepHistoryResponse, error)
+	// Sums up how the last runs of a workflow went that have ended and were not
+	// skipped, and their steps.
+	GetStatistics(context.Context, *v1.GetStatisticsRequest) (*v1.GetStatisticsResponse, error)
 	// Shows a run without its data.
 	GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error)
 	// Draws the version that a run is of, with how far each node has come.
@@ -169,6 +181,20 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			httpClient,
 			baseURL+RunServiceCountRunsProcedure,
 			connect.WithSchema(runServiceMethods.ByName("CountRuns")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listStepHistory: connect.NewClient[v1.ListStepHistoryRequest, v1.ListStepHistoryResponse](
+			httpClient,
+			baseURL+RunServiceListStepHistoryProcedure,
+			connect.WithSchema(runServiceMethods.ByName("ListStepHistory")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getStatistics: connect.NewClient[v1.GetStatisticsRequest, v1.GetStatisticsResponse](
+			httpClient,
+			baseURL+RunServiceGetStatisticsProcedure,
+			connect.WithSchema(runServiceMethods.ByName("GetStatistics")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -299,6 +325,8 @@ type runServiceClient struct {
 	startRun         *connect.Client[v1.StartRunRequest, v1.StartRunResponse]
 	listRuns         *connect.Client[v1.ListRunsRequest, v1.ListRunsResponse]
 	countRuns        *connect.Client[v1.CountRunsRequest, v1.CountRunsResponse]
+	listStepHistory  *connect.Client[v1.ListStepHistoryRequest, v1.ListStepHistoryResponse]
+	getStatistics    *connect.Client[v1.GetStatisticsRequest, v1.GetStatisticsResponse]
 	getRun           *connect.Client[v1.GetRunRequest, v1.GetRunResponse]
 	getRunGraph      *connect.Client[v1.GetRunGraphRequest, v1.GetRunGraphResponse]
 	getRunData       *connect.Client[v1.GetRunDataRequest, v1.GetRunDataResponse]
@@ -341,6 +369,24 @@ func (c *runServiceClient) ListRuns(ctx context.Context, req *v1.ListRunsRequest
 // CountRuns calls regie.v1.RunService.CountRuns.
 func (c *runServiceClient) CountRuns(ctx context.Context, req *v1.CountRunsRequest) (*v1.CountRunsResponse, error) {
 	response, err := c.countRuns.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListStepHistory calls regie.v1.RunService.ListStepHistory.
+func (c *runServiceClient) ListStepHistory(ctx context.Context, req *v1.ListStepHistoryRequest) (*v1.ListStepHistoryResponse, error) {
+	response, err := c.listStepHistory.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetStatistics calls regie.v1.RunService.GetStatistics.
+func (c *runServiceClient) GetStatistics(ctx context.Context, req *v1.GetStatisticsRequest) (*v1.GetStatisticsResponse, error) {
+	response, err := c.getStatistics.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -503,6 +549,12 @@ type RunServiceHandler interface {
 	// Counts runs by their states. It looks at no more than 50,000, the newest: of
 	// more at_least is set.
 	CountRuns(context.Context, *v1.CountRunsRequest) (*v1.CountRunsResponse, error)
+	// Shows the steps of runs of a workflow side by side: runs are columns, the
+	// newest first, and nodes of the graph rows.
+	ListStepHistory(context.Context, *v1.ListStepHistoryRequest) (*v1.ListStepHistoryResponse, error)
+	// Sums up how the last runs of a workflow went that have ended and were not
+	// skipped, and their steps.
+	GetStatistics(context.Context, *v1.GetStatisticsRequest) (*v1.GetStatisticsResponse, error)
 	// Shows a run without its data.
 	GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error)
 	// Draws the version that a run is of, with how far each node has come.
@@ -574,6 +626,20 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 		RunServiceCountRunsProcedure,
 		svc.CountRuns,
 		connect.WithSchema(runServiceMethods.ByName("CountRuns")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	runServiceListStepHistoryHandler := connect.NewUnaryHandlerSimple(
+		RunServiceListStepHistoryProcedure,
+		svc.ListStepHistory,
+		connect.WithSchema(runServiceMethods.ByName("ListStepHistory")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	runServiceGetStatisticsHandler := connect.NewUnaryHandlerSimple(
+		RunServiceGetStatisticsProcedure,
+		svc.GetStatistics,
+		connect.WithSchema(runServiceMethods.ByName("GetStatistics")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -704,6 +770,10 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 			runServiceListRunsHandler.ServeHTTP(w, r)
 		case RunServiceCountRunsProcedure:
 			runServiceCountRunsHandler.ServeHTTP(w, r)
+		case RunServiceListStepHistoryProcedure:
+			runServiceListStepHistoryHandler.ServeHTTP(w, r)
+		case RunServiceGetStatisticsProcedure:
+			runServiceGetStatisticsHandler.ServeHTTP(w, r)
 		case RunServiceGetRunProcedure:
 			runServiceGetRunHandler.ServeHTTP(w, r)
 		case RunServiceGetRunGraphProcedure:
@@ -761,6 +831,14 @@ func (UnimplementedRunServiceHandler) ListRuns(context.Context, *v1.ListRunsRequ
 
 func (UnimplementedRunServiceHandler) CountRuns(context.Context, *v1.CountRunsRequest) (*v1.CountRunsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.CountRuns is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) ListStepHistory(context.Context, *v1.ListStepHistoryRequest) (*v1.ListStepHistoryResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.ListStepHistory is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) GetStatistics(context.Context, *v1.GetStatisticsRequest) (*v1.GetStatisticsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.GetStatistics is not implemented"))
 }
 
 func (UnimplementedRunServiceHandler) GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error) {
