@@ -41,7 +41,9 @@ func (g *porter) Identify(ctx context.Context, route *routes.Route, r transport.
 	identity, err := service.Authenticate(r.Header, r.Remote, r.TLS)
 	identity.Request = call.From(ctx).RequestID
 	if err != nil && route.Permission != regiev1.Permission_PERMISSION_PUBLIC {
-		g.api.denied(ctx, identity, route.Name, "", err)
+		if !asks(route, r) {
+			g.api.denied(ctx, identity, route.Name, "", err)
+		}
 		return ctx, accessFailure(err)
 	}
 	ctx = context.WithValue(ctx, headerKey{}, r)
@@ -60,6 +62,13 @@ func (g *porter) Identify(ctx context.Context, route *routes.Route, r transport.
 		}
 	}()
 	return watched, nil
+}
+
+// asks reports whether a request without any credential only asks who it is of, as
+// a console does before it shows the login: nobody tries anything with it, so that
+// it is refused without a word in the audit log.
+func asks(route *routes.Route, r transport.Request) bool {
+	return route.Name == "regie.v1.IdentityService/WhoAmI" && r.Header.Get("Authorization") == "" && r.Header.Get("Cookie") == ""
 }
 
 // headerKey is where the context has the request.

@@ -2,6 +2,9 @@ package api
 
 import (
 	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	regiev1 "github.com/regie-dev/regie/gen/regie/v1"
 	"github.com/regie-dev/regie/internal/catalog"
@@ -29,6 +32,7 @@ func (a *API) step(row *store.RunRow, s *history.Step) *regiev1.Step {
 		Activity: s.Activity, TakenBy: s.Taker, ChildRun: s.Child, Undone: s.Undone,
 		Node: graph.NodeOf(s.Path),
 	}
+	out.Tries = tries(s.Attempts)
 	if n := len(s.Attempts); n > 0 {
 		last := &s.Attempts[n-1]
 		out.StartedAt = timeOf(last.StartedAt)
@@ -41,6 +45,25 @@ func (a *API) step(row *store.RunRow, s *history.Step) *regiev1.Step {
 	}
 	if s.Error != nil {
 		out.ErrorName = s.Error.Name
+	}
+	return out
+}
+
+// MaxTries is how many attempts of a step are shown, the last ones.
+const MaxTries = 20
+
+func tries(attempts []history.Attempt) []*regiev1.Attempt {
+	var out []*regiev1.Attempt
+	for i := max(0, len(attempts)-MaxTries); i < len(attempts); i++ {
+		at := &attempts[i]
+		one := &regiev1.Attempt{
+			Number: uint32(at.Number), Outcome: string(at.Outcome), DecidedAt: timeOf(at.DecidedAt), StartedAt: timeOf(at.StartedAt),
+			EndedAt: timeOf(at.EndedAt), LogBytes: at.Usage.LogBytes, CpuTime: durationpb.New(time.Duration(at.Usage.CPUSeconds * float64(time.Second))), PeakMemory: at.Usage.PeakMemory,
+		}
+		if at.Error != nil {
+			one.ErrorName = at.Error.Name
+		}
+		out = append(out, one)
 	}
 	return out
 }

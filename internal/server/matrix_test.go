@@ -50,12 +50,14 @@ var rules = map[string]rule{
 
 	"regie.v1.RunService/StartRun": {roles: operators, write: true,
 		request: `{"namespace":"@NS@","workflow":"good"}`, harmless: `{"namespace":"@NS@","workflow":"none"}`, code: "not_found"},
-	"regie.v1.RunService/ListRuns":         {roles: readers, request: `{"namespace":"@NS@"}`},
-	"regie.v1.RunService/CountRuns":        {roles: readers, request: `{"namespace":"@NS@"}`},
-	"regie.v1.RunService/GetRun":           {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
-	"regie.v1.RunService/GetRunGraph":      {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
-	"regie.v1.RunService/ListStepHistory":  {roles: readers, request: `{"namespace":"@NS@","workflow":"good"}`},
-	"regie.v1.RunService/GetStatistics":    {roles: readers, request: `{"namespace":"@NS@","workflow":"good"}`},
+	"regie.v1.RunService/ListRuns":        {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.RunService/CountRuns":       {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.RunService/GetRun":          {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/GetRunGraph":     {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
+	"regie.v1.RunService/ListStepHistory": {roles: readers, request: `{"namespace":"@NS@","workflow":"good"}`},
+	"regie.v1.RunService/GetStatistics":   {roles: readers, request: `{"namespace":"@NS@","workflow":"good"}`},
+	"regie.v1.RunService/CompareRuns": {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`,
+		harmless: `{"namespace":"@NS@","run":"none"}`, code: "not_found"},
 	"regie.v1.RunService/GetRunData":       {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/ListEvents":       {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
 	"regie.v1.RunService/WatchRun":         {roles: readers, request: `{"namespace":"@NS@","run":"@RUN@"}`},
@@ -357,6 +359,9 @@ func TestEveryRouteForEveryCaller(t *testing.T) {
 				t.Parallel()
 				for i := range s.callers {
 					refusals, logins := s.try(t, r, rule, &s.callers[i])
+					if r.Name == "regie.v1.IdentityService/WhoAmI" && s.callers[i].token == "" {
+						refusals = 0 // who asks only for themselves attempts nothing
+					}
 					mu.Lock()
 					refused[s.callers[i].name] += refusals
 					refused["nobody"] += logins

@@ -401,7 +401,9 @@ type Step struct {
 	// What it did was undone.
 	Undone bool `protobuf:"varint,30,opt,name=undone,proto3" json:"undone,omitempty"`
 	// The node of the graph that it is of.
-	Node          string `protobuf:"bytes,31,opt,name=node,proto3" json:"node,omitempty"`
+	Node string `protobuf:"bytes,31,opt,name=node,proto3" json:"node,omitempty"`
+	// Its attempts, the last 20.
+	Tries         []*Attempt `protobuf:"bytes,32,rep,name=tries,proto3" json:"tries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -597,6 +599,123 @@ func (x *Step) GetNode() string {
 	return ""
 }
 
+func (x *Step) GetTries() []*Attempt {
+	if x != nil {
+		return x.Tries
+	}
+	return nil
+}
+
+// One try of a step.
+type Attempt struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// succeeded, failed, canceled, lost or not_started; empty while it lives.
+	Outcome       string                 `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	DecidedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	EndedAt       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
+	ErrorName     string                 `protobuf:"bytes,6,opt,name=error_name,json=errorName,proto3" json:"error_name,omitempty"`
+	LogBytes      int64                  `protobuf:"varint,7,opt,name=log_bytes,json=logBytes,proto3" json:"log_bytes,omitempty"`
+	CpuTime       *durationpb.Duration   `protobuf:"bytes,8,opt,name=cpu_time,json=cpuTime,proto3" json:"cpu_time,omitempty"`
+	PeakMemory    int64                  `protobuf:"varint,9,opt,name=peak_memory,json=peakMemory,proto3" json:"peak_memory,omitempty"` // bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attempt) Reset() {
+	*x = Attempt{}
+	mi := &file_regie_v1_runs_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attempt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attempt) ProtoMessage() {}
+
+func (x *Attempt) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
+func (*Attempt) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Attempt) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Attempt) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *Attempt) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *Attempt) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *Attempt) GetEndedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndedAt
+	}
+	return nil
+}
+
+func (x *Attempt) GetErrorName() string {
+	if x != nil {
+		return x.ErrorName
+	}
+	return ""
+}
+
+func (x *Attempt) GetLogBytes() int64 {
+	if x != nil {
+		return x.LogBytes
+	}
+	return 0
+}
+
+func (x *Attempt) GetCpuTime() *durationpb.Duration {
+	if x != nil {
+		return x.CpuTime
+	}
+	return nil
+}
+
+func (x *Attempt) GetPeakMemory() int64 {
+	if x != nil {
+		return x.PeakMemory
+	}
+	return 0
+}
+
 type StartRunRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Namespace    string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -619,7 +738,7 @@ type StartRunRequest struct {
 
 func (x *StartRunRequest) Reset() {
 	*x = StartRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[2]
+	mi := &file_regie_v1_runs_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +750,7 @@ func (x *StartRunRequest) String() string {
 func (*StartRunRequest) ProtoMessage() {}
 
 func (x *StartRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[2]
+	mi := &file_regie_v1_runs_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +763,7 @@ func (x *StartRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartRunRequest.ProtoReflect.Descriptor instead.
 func (*StartRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{2}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StartRunRequest) GetNamespace() string {
@@ -722,7 +841,7 @@ type StartRunResponse struct {
 
 func (x *StartRunResponse) Reset() {
 	*x = StartRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[3]
+	mi := &file_regie_v1_runs_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +853,7 @@ func (x *StartRunResponse) String() string {
 func (*StartRunResponse) ProtoMessage() {}
 
 func (x *StartRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[3]
+	mi := &file_regie_v1_runs_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +866,7 @@ func (x *StartRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartRunResponse.ProtoReflect.Descriptor instead.
 func (*StartRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{3}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StartRunResponse) GetRun() *Run {
@@ -786,7 +905,7 @@ type ListRunsRequest struct {
 
 func (x *ListRunsRequest) Reset() {
 	*x = ListRunsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[4]
+	mi := &file_regie_v1_runs_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +917,7 @@ func (x *ListRunsRequest) String() string {
 func (*ListRunsRequest) ProtoMessage() {}
 
 func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[4]
+	mi := &file_regie_v1_runs_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +930,7 @@ func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListRunsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{4}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListRunsRequest) GetNamespace() string {
@@ -860,7 +979,7 @@ type ListRunsResponse struct {
 
 func (x *ListRunsResponse) Reset() {
 	*x = ListRunsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[5]
+	mi := &file_regie_v1_runs_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +991,7 @@ func (x *ListRunsResponse) String() string {
 func (*ListRunsResponse) ProtoMessage() {}
 
 func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[5]
+	mi := &file_regie_v1_runs_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +1004,7 @@ func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListRunsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{5}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListRunsResponse) GetRuns() []*Run {
@@ -926,7 +1045,7 @@ type ListStepHistoryRequest struct {
 
 func (x *ListStepHistoryRequest) Reset() {
 	*x = ListStepHistoryRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	mi := &file_regie_v1_runs_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1057,7 @@ func (x *ListStepHistoryRequest) String() string {
 func (*ListStepHistoryRequest) ProtoMessage() {}
 
 func (x *ListStepHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[6]
+	mi := &file_regie_v1_runs_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1070,7 @@ func (x *ListStepHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStepHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListStepHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{6}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListStepHistoryRequest) GetNamespace() string {
@@ -1024,7 +1143,7 @@ type ListStepHistoryResponse struct {
 
 func (x *ListStepHistoryResponse) Reset() {
 	*x = ListStepHistoryResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1155,7 @@ func (x *ListStepHistoryResponse) String() string {
 func (*ListStepHistoryResponse) ProtoMessage() {}
 
 func (x *ListStepHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[7]
+	mi := &file_regie_v1_runs_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1168,7 @@ func (x *ListStepHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStepHistoryResponse.ProtoReflect.Descriptor instead.
 func (*ListStepHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{7}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListStepHistoryResponse) GetRuns() []*Run {
@@ -1100,7 +1219,7 @@ type StepHistory struct {
 
 func (x *StepHistory) Reset() {
 	*x = StepHistory{}
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1231,7 @@ func (x *StepHistory) String() string {
 func (*StepHistory) ProtoMessage() {}
 
 func (x *StepHistory) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[8]
+	mi := &file_regie_v1_runs_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1244,7 @@ func (x *StepHistory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepHistory.ProtoReflect.Descriptor instead.
 func (*StepHistory) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{8}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StepHistory) GetNode() string {
@@ -1167,7 +1286,7 @@ type StepCell struct {
 
 func (x *StepCell) Reset() {
 	*x = StepCell{}
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1298,7 @@ func (x *StepCell) String() string {
 func (*StepCell) ProtoMessage() {}
 
 func (x *StepCell) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[9]
+	mi := &file_regie_v1_runs_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1311,7 @@ func (x *StepCell) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepCell.ProtoReflect.Descriptor instead.
 func (*StepCell) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{9}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StepCell) GetRun() uint32 {
@@ -1271,7 +1390,7 @@ type GetStatisticsRequest struct {
 
 func (x *GetStatisticsRequest) Reset() {
 	*x = GetStatisticsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1402,7 @@ func (x *GetStatisticsRequest) String() string {
 func (*GetStatisticsRequest) ProtoMessage() {}
 
 func (x *GetStatisticsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[10]
+	mi := &file_regie_v1_runs_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1415,7 @@ func (x *GetStatisticsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatisticsRequest.ProtoReflect.Descriptor instead.
 func (*GetStatisticsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{10}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetStatisticsRequest) GetNamespace() string {
@@ -1345,7 +1464,7 @@ type GetStatisticsResponse struct {
 
 func (x *GetStatisticsResponse) Reset() {
 	*x = GetStatisticsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1476,7 @@ func (x *GetStatisticsResponse) String() string {
 func (*GetStatisticsResponse) ProtoMessage() {}
 
 func (x *GetStatisticsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[11]
+	mi := &file_regie_v1_runs_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1489,7 @@ func (x *GetStatisticsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatisticsResponse.ProtoReflect.Descriptor instead.
 func (*GetStatisticsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{11}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetStatisticsResponse) GetWorkflow() *Statistics {
@@ -1412,7 +1531,7 @@ type Statistics struct {
 
 func (x *Statistics) Reset() {
 	*x = Statistics{}
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1543,7 @@ func (x *Statistics) String() string {
 func (*Statistics) ProtoMessage() {}
 
 func (x *Statistics) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[12]
+	mi := &file_regie_v1_runs_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,7 +1556,7 @@ func (x *Statistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Statistics.ProtoReflect.Descriptor instead.
 func (*Statistics) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{12}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Statistics) GetNode() string {
@@ -1496,6 +1615,237 @@ func (x *Statistics) GetWaitP95() *durationpb.Duration {
 	return nil
 }
 
+type CompareRunsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Run           string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	With          string                 `protobuf:"bytes,3,opt,name=with,proto3" json:"with,omitempty"` // another run; empty: the newest before it that succeeded
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareRunsRequest) Reset() {
+	*x = CompareRunsRequest{}
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareRunsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareRunsRequest) ProtoMessage() {}
+
+func (x *CompareRunsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareRunsRequest.ProtoReflect.Descriptor instead.
+func (*CompareRunsRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CompareRunsRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *CompareRunsRequest) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *CompareRunsRequest) GetWith() string {
+	if x != nil {
+		return x.With
+	}
+	return ""
+}
+
+type CompareRunsResponse struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Run            *Run                   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	With           *Run                   `protobuf:"bytes,2,opt,name=with,proto3" json:"with,omitempty"`
+	VersionDiffers bool                   `protobuf:"varint,3,opt,name=version_differs,json=versionDiffers,proto3" json:"version_differs,omitempty"` // CompareVersions says how
+	InputDiffers   bool                   `protobuf:"varint,4,opt,name=input_differs,json=inputDiffers,proto3" json:"input_differs,omitempty"`       // GetRunData of both shows it
+	InputUnknown   bool                   `protobuf:"varint,5,opt,name=input_unknown,json=inputUnknown,proto3" json:"input_unknown,omitempty"`       // that of one of them was erased
+	// At most 1000, in the order of the run; what only the other one has is last.
+	Steps         []*StepDifference `protobuf:"bytes,6,rep,name=steps,proto3" json:"steps,omitempty"`
+	Truncated     bool              `protobuf:"varint,7,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareRunsResponse) Reset() {
+	*x = CompareRunsResponse{}
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareRunsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareRunsResponse) ProtoMessage() {}
+
+func (x *CompareRunsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareRunsResponse.ProtoReflect.Descriptor instead.
+func (*CompareRunsResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CompareRunsResponse) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *CompareRunsResponse) GetWith() *Run {
+	if x != nil {
+		return x.With
+	}
+	return nil
+}
+
+func (x *CompareRunsResponse) GetVersionDiffers() bool {
+	if x != nil {
+		return x.VersionDiffers
+	}
+	return false
+}
+
+func (x *CompareRunsResponse) GetInputDiffers() bool {
+	if x != nil {
+		return x.InputDiffers
+	}
+	return false
+}
+
+func (x *CompareRunsResponse) GetInputUnknown() bool {
+	if x != nil {
+		return x.InputUnknown
+	}
+	return false
+}
+
+func (x *CompareRunsResponse) GetSteps() []*StepDifference {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *CompareRunsResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// A node of the graph in two runs.
+type StepDifference struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Node   string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Change string                 `protobuf:"bytes,2,opt,name=change,proto3" json:"change,omitempty"` // added, removed, state (another one, or another error) or same
+	Now    *StepCell              `protobuf:"bytes,3,opt,name=now,proto3" json:"now,omitempty"`
+	Before *StepCell              `protobuf:"bytes,4,opt,name=before,proto3" json:"before,omitempty"`
+	// How long it ran, in percent of how long it did before; 0: nobody can say.
+	Percent       uint32 `protobuf:"varint,5,opt,name=percent,proto3" json:"percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepDifference) Reset() {
+	*x = StepDifference{}
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepDifference) ProtoMessage() {}
+
+func (x *StepDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepDifference.ProtoReflect.Descriptor instead.
+func (*StepDifference) Descriptor() ([]byte, []int) {
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *StepDifference) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *StepDifference) GetChange() string {
+	if x != nil {
+		return x.Change
+	}
+	return ""
+}
+
+func (x *StepDifference) GetNow() *StepCell {
+	if x != nil {
+		return x.Now
+	}
+	return nil
+}
+
+func (x *StepDifference) GetBefore() *StepCell {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *StepDifference) GetPercent() uint32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
 type CountRunsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"` // "-": all
@@ -1508,7 +1858,7 @@ type CountRunsRequest struct {
 
 func (x *CountRunsRequest) Reset() {
 	*x = CountRunsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1870,7 @@ func (x *CountRunsRequest) String() string {
 func (*CountRunsRequest) ProtoMessage() {}
 
 func (x *CountRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[13]
+	mi := &file_regie_v1_runs_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1883,7 @@ func (x *CountRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRunsRequest.ProtoReflect.Descriptor instead.
 func (*CountRunsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{13}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CountRunsRequest) GetNamespace() string {
@@ -1580,7 +1930,7 @@ type CountRunsResponse struct {
 
 func (x *CountRunsResponse) Reset() {
 	*x = CountRunsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1942,7 @@ func (x *CountRunsResponse) String() string {
 func (*CountRunsResponse) ProtoMessage() {}
 
 func (x *CountRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[14]
+	mi := &file_regie_v1_runs_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1955,7 @@ func (x *CountRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRunsResponse.ProtoReflect.Descriptor instead.
 func (*CountRunsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{14}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CountRunsResponse) GetTotal() *RunCount {
@@ -1659,7 +2009,7 @@ type RunCount struct {
 
 func (x *RunCount) Reset() {
 	*x = RunCount{}
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1671,7 +2021,7 @@ func (x *RunCount) String() string {
 func (*RunCount) ProtoMessage() {}
 
 func (x *RunCount) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[15]
+	mi := &file_regie_v1_runs_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1684,7 +2034,7 @@ func (x *RunCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunCount.ProtoReflect.Descriptor instead.
 func (*RunCount) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{15}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RunCount) GetNamespace() string {
@@ -1745,7 +2095,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1757,7 +2107,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[16]
+	mi := &file_regie_v1_runs_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1770,7 +2120,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{16}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetRunRequest) GetNamespace() string {
@@ -1831,7 +2181,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1843,7 +2193,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[17]
+	mi := &file_regie_v1_runs_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1856,7 +2206,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{17}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -1907,7 +2257,7 @@ type GetRunGraphRequest struct {
 
 func (x *GetRunGraphRequest) Reset() {
 	*x = GetRunGraphRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1919,7 +2269,7 @@ func (x *GetRunGraphRequest) String() string {
 func (*GetRunGraphRequest) ProtoMessage() {}
 
 func (x *GetRunGraphRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[18]
+	mi := &file_regie_v1_runs_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1932,7 +2282,7 @@ func (x *GetRunGraphRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunGraphRequest.ProtoReflect.Descriptor instead.
 func (*GetRunGraphRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{18}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetRunGraphRequest) GetNamespace() string {
@@ -1977,7 +2327,7 @@ type GetRunGraphResponse struct {
 
 func (x *GetRunGraphResponse) Reset() {
 	*x = GetRunGraphResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1989,7 +2339,7 @@ func (x *GetRunGraphResponse) String() string {
 func (*GetRunGraphResponse) ProtoMessage() {}
 
 func (x *GetRunGraphResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[19]
+	mi := &file_regie_v1_runs_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2002,7 +2352,7 @@ func (x *GetRunGraphResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunGraphResponse.ProtoReflect.Descriptor instead.
 func (*GetRunGraphResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{19}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetRunGraphResponse) GetRun() *Run {
@@ -2045,7 +2395,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2407,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[20]
+	mi := &file_regie_v1_runs_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2420,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{20}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Note) GetActor() string {
@@ -2111,7 +2461,7 @@ type GetRunDataRequest struct {
 
 func (x *GetRunDataRequest) Reset() {
 	*x = GetRunDataRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2473,7 @@ func (x *GetRunDataRequest) String() string {
 func (*GetRunDataRequest) ProtoMessage() {}
 
 func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[21]
+	mi := &file_regie_v1_runs_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2486,7 @@ func (x *GetRunDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataRequest.ProtoReflect.Descriptor instead.
 func (*GetRunDataRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{21}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetRunDataRequest) GetNamespace() string {
@@ -2206,7 +2556,7 @@ type GetRunDataResponse struct {
 
 func (x *GetRunDataResponse) Reset() {
 	*x = GetRunDataResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2568,7 @@ func (x *GetRunDataResponse) String() string {
 func (*GetRunDataResponse) ProtoMessage() {}
 
 func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[22]
+	mi := &file_regie_v1_runs_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2231,7 +2581,7 @@ func (x *GetRunDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunDataResponse.ProtoReflect.Descriptor instead.
 func (*GetRunDataResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{22}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetRunDataResponse) GetInput() *Json {
@@ -2294,7 +2644,7 @@ type RunError struct {
 
 func (x *RunError) Reset() {
 	*x = RunError{}
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2656,7 @@ func (x *RunError) String() string {
 func (*RunError) ProtoMessage() {}
 
 func (x *RunError) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[23]
+	mi := &file_regie_v1_runs_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2669,7 @@ func (x *RunError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunError.ProtoReflect.Descriptor instead.
 func (*RunError) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{23}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RunError) GetName() string {
@@ -2356,7 +2706,7 @@ type StepData struct {
 
 func (x *StepData) Reset() {
 	*x = StepData{}
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2368,7 +2718,7 @@ func (x *StepData) String() string {
 func (*StepData) ProtoMessage() {}
 
 func (x *StepData) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[24]
+	mi := &file_regie_v1_runs_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2381,7 +2731,7 @@ func (x *StepData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepData.ProtoReflect.Descriptor instead.
 func (*StepData) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{24}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StepData) GetPath() string {
@@ -2437,7 +2787,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2449,7 +2799,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[25]
+	mi := &file_regie_v1_runs_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2462,7 +2812,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{25}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Event) GetNumber() uint64 {
@@ -2534,7 +2884,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +2896,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[26]
+	mi := &file_regie_v1_runs_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +2909,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{26}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListEventsRequest) GetNamespace() string {
@@ -2608,7 +2958,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2620,7 +2970,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[27]
+	mi := &file_regie_v1_runs_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2633,7 +2983,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{27}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -2663,7 +3013,7 @@ type WatchRunRequest struct {
 
 func (x *WatchRunRequest) Reset() {
 	*x = WatchRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2675,7 +3025,7 @@ func (x *WatchRunRequest) String() string {
 func (*WatchRunRequest) ProtoMessage() {}
 
 func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[28]
+	mi := &file_regie_v1_runs_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2688,7 +3038,7 @@ func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{28}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchRunRequest) GetNamespace() string {
@@ -2731,7 +3081,7 @@ type WatchRunResponse struct {
 
 func (x *WatchRunResponse) Reset() {
 	*x = WatchRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2743,7 +3093,7 @@ func (x *WatchRunResponse) String() string {
 func (*WatchRunResponse) ProtoMessage() {}
 
 func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[29]
+	mi := &file_regie_v1_runs_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2756,7 +3106,7 @@ func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{29}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WatchRunResponse) GetEvents() []*Event {
@@ -2791,7 +3141,7 @@ type WatchRunsRequest struct {
 
 func (x *WatchRunsRequest) Reset() {
 	*x = WatchRunsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2803,7 +3153,7 @@ func (x *WatchRunsRequest) String() string {
 func (*WatchRunsRequest) ProtoMessage() {}
 
 func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[30]
+	mi := &file_regie_v1_runs_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2816,7 +3166,7 @@ func (x *WatchRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{30}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WatchRunsRequest) GetNamespace() string {
@@ -2850,7 +3200,7 @@ type WatchRunsResponse struct {
 
 func (x *WatchRunsResponse) Reset() {
 	*x = WatchRunsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2862,7 +3212,7 @@ func (x *WatchRunsResponse) String() string {
 func (*WatchRunsResponse) ProtoMessage() {}
 
 func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[31]
+	mi := &file_regie_v1_runs_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2875,7 +3225,7 @@ func (x *WatchRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunsResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{31}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WatchRunsResponse) GetRuns() []*Run {
@@ -2908,7 +3258,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2920,7 +3270,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[32]
+	mi := &file_regie_v1_runs_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2933,7 +3283,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetLogRequest) GetNamespace() string {
@@ -2996,7 +3346,7 @@ type GetLogResponse struct {
 
 func (x *GetLogResponse) Reset() {
 	*x = GetLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3008,7 +3358,7 @@ func (x *GetLogResponse) String() string {
 func (*GetLogResponse) ProtoMessage() {}
 
 func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[33]
+	mi := &file_regie_v1_runs_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3021,7 +3371,7 @@ func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
 func (*GetLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetLogResponse) GetLines() []*LogLine {
@@ -3061,7 +3411,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3073,7 +3423,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[34]
+	mi := &file_regie_v1_runs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3086,7 +3436,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{34}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LogLine) GetAt() *timestamppb.Timestamp {
@@ -3143,7 +3493,7 @@ type DownloadLogRequest struct {
 
 func (x *DownloadLogRequest) Reset() {
 	*x = DownloadLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3155,7 +3505,7 @@ func (x *DownloadLogRequest) String() string {
 func (*DownloadLogRequest) ProtoMessage() {}
 
 func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[35]
+	mi := &file_regie_v1_runs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3168,7 +3518,7 @@ func (x *DownloadLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadLogRequest.ProtoReflect.Descriptor instead.
 func (*DownloadLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{35}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DownloadLogRequest) GetNamespace() string {
@@ -3214,7 +3564,7 @@ type Cached struct {
 
 func (x *Cached) Reset() {
 	*x = Cached{}
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3226,7 +3576,7 @@ func (x *Cached) String() string {
 func (*Cached) ProtoMessage() {}
 
 func (x *Cached) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[36]
+	mi := &file_regie_v1_runs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3239,7 +3589,7 @@ func (x *Cached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cached.ProtoReflect.Descriptor instead.
 func (*Cached) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{36}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Cached) GetWorkflow() string {
@@ -3293,7 +3643,7 @@ type ListCachedRequest struct {
 
 func (x *ListCachedRequest) Reset() {
 	*x = ListCachedRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3305,7 +3655,7 @@ func (x *ListCachedRequest) String() string {
 func (*ListCachedRequest) ProtoMessage() {}
 
 func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[37]
+	mi := &file_regie_v1_runs_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3318,7 +3668,7 @@ func (x *ListCachedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedRequest.ProtoReflect.Descriptor instead.
 func (*ListCachedRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{37}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListCachedRequest) GetNamespace() string {
@@ -3337,7 +3687,7 @@ type ListCachedResponse struct {
 
 func (x *ListCachedResponse) Reset() {
 	*x = ListCachedResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3349,7 +3699,7 @@ func (x *ListCachedResponse) String() string {
 func (*ListCachedResponse) ProtoMessage() {}
 
 func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[38]
+	mi := &file_regie_v1_runs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3362,7 +3712,7 @@ func (x *ListCachedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCachedResponse.ProtoReflect.Descriptor instead.
 func (*ListCachedResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{38}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListCachedResponse) GetCached() []*Cached {
@@ -3383,7 +3733,7 @@ type ClearCacheRequest struct {
 
 func (x *ClearCacheRequest) Reset() {
 	*x = ClearCacheRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3395,7 +3745,7 @@ func (x *ClearCacheRequest) String() string {
 func (*ClearCacheRequest) ProtoMessage() {}
 
 func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[39]
+	mi := &file_regie_v1_runs_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3408,7 +3758,7 @@ func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheRequest.ProtoReflect.Descriptor instead.
 func (*ClearCacheRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{39}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ClearCacheRequest) GetNamespace() string {
@@ -3442,7 +3792,7 @@ type ClearCacheResponse struct {
 
 func (x *ClearCacheResponse) Reset() {
 	*x = ClearCacheResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3454,7 +3804,7 @@ func (x *ClearCacheResponse) String() string {
 func (*ClearCacheResponse) ProtoMessage() {}
 
 func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[40]
+	mi := &file_regie_v1_runs_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3467,7 +3817,7 @@ func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCacheResponse.ProtoReflect.Descriptor instead.
 func (*ClearCacheResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{40}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ClearCacheResponse) GetCleared() uint32 {
@@ -3498,7 +3848,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3510,7 +3860,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[41]
+	mi := &file_regie_v1_runs_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3523,7 +3873,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{41}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Artifact) GetStep() string {
@@ -3574,7 +3924,7 @@ type ListArtifactsRequest struct {
 
 func (x *ListArtifactsRequest) Reset() {
 	*x = ListArtifactsRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3586,7 +3936,7 @@ func (x *ListArtifactsRequest) String() string {
 func (*ListArtifactsRequest) ProtoMessage() {}
 
 func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[42]
+	mi := &file_regie_v1_runs_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3599,7 +3949,7 @@ func (x *ListArtifactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsRequest.ProtoReflect.Descriptor instead.
 func (*ListArtifactsRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{42}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListArtifactsRequest) GetNamespace() string {
@@ -3650,7 +4000,7 @@ type ListArtifactsResponse struct {
 
 func (x *ListArtifactsResponse) Reset() {
 	*x = ListArtifactsResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[43]
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3662,7 +4012,7 @@ func (x *ListArtifactsResponse) String() string {
 func (*ListArtifactsResponse) ProtoMessage() {}
 
 func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[43]
+	mi := &file_regie_v1_runs_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3675,7 +4025,7 @@ func (x *ListArtifactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArtifactsResponse.ProtoReflect.Descriptor instead.
 func (*ListArtifactsResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{43}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListArtifactsResponse) GetArtifacts() []*Artifact {
@@ -3711,7 +4061,7 @@ type DownloadArtifactRequest struct {
 
 func (x *DownloadArtifactRequest) Reset() {
 	*x = DownloadArtifactRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3723,7 +4073,7 @@ func (x *DownloadArtifactRequest) String() string {
 func (*DownloadArtifactRequest) ProtoMessage() {}
 
 func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[44]
+	mi := &file_regie_v1_runs_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3736,7 +4086,7 @@ func (x *DownloadArtifactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadArtifactRequest.ProtoReflect.Descriptor instead.
 func (*DownloadArtifactRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{44}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DownloadArtifactRequest) GetNamespace() string {
@@ -3779,7 +4129,7 @@ type DownloadOutputRequest struct {
 
 func (x *DownloadOutputRequest) Reset() {
 	*x = DownloadOutputRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3791,7 +4141,7 @@ func (x *DownloadOutputRequest) String() string {
 func (*DownloadOutputRequest) ProtoMessage() {}
 
 func (x *DownloadOutputRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[45]
+	mi := &file_regie_v1_runs_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3804,7 +4154,7 @@ func (x *DownloadOutputRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadOutputRequest.ProtoReflect.Descriptor instead.
 func (*DownloadOutputRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{45}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DownloadOutputRequest) GetNamespace() string {
@@ -3848,7 +4198,7 @@ type WatchLogRequest struct {
 
 func (x *WatchLogRequest) Reset() {
 	*x = WatchLogRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	mi := &file_regie_v1_runs_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3860,7 +4210,7 @@ func (x *WatchLogRequest) String() string {
 func (*WatchLogRequest) ProtoMessage() {}
 
 func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[46]
+	mi := &file_regie_v1_runs_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3873,7 +4223,7 @@ func (x *WatchLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogRequest.ProtoReflect.Descriptor instead.
 func (*WatchLogRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{46}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *WatchLogRequest) GetNamespace() string {
@@ -3921,7 +4271,7 @@ type WatchLogResponse struct {
 
 func (x *WatchLogResponse) Reset() {
 	*x = WatchLogResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	mi := &file_regie_v1_runs_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3933,7 +4283,7 @@ func (x *WatchLogResponse) String() string {
 func (*WatchLogResponse) ProtoMessage() {}
 
 func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[47]
+	mi := &file_regie_v1_runs_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3946,7 +4296,7 @@ func (x *WatchLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLogResponse.ProtoReflect.Descriptor instead.
 func (*WatchLogResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{47}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *WatchLogResponse) GetLines() []*LogLine {
@@ -3974,7 +4324,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[48]
+	mi := &file_regie_v1_runs_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3986,7 +4336,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[48]
+	mi := &file_regie_v1_runs_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3999,7 +4349,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{48}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ExplainRequest) GetNamespace() string {
@@ -4037,7 +4387,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[49]
+	mi := &file_regie_v1_runs_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4049,7 +4399,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[49]
+	mi := &file_regie_v1_runs_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4062,7 +4412,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{49}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ExplainResponse) GetRun() string {
@@ -4120,7 +4470,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_regie_v1_runs_proto_msgTypes[50]
+	mi := &file_regie_v1_runs_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4132,7 +4482,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[50]
+	mi := &file_regie_v1_runs_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4145,7 +4495,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{50}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Explanation) GetPath() string {
@@ -4201,7 +4551,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[51]
+	mi := &file_regie_v1_runs_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4213,7 +4563,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[51]
+	mi := &file_regie_v1_runs_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4226,7 +4576,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{51}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Condition) GetKind() string {
@@ -4316,7 +4666,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[52]
+	mi := &file_regie_v1_runs_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4328,7 +4678,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[52]
+	mi := &file_regie_v1_runs_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4341,7 +4691,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{52}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ActRequest) GetNamespace() string {
@@ -4482,7 +4832,7 @@ type WaitCondition struct {
 
 func (x *WaitCondition) Reset() {
 	*x = WaitCondition{}
-	mi := &file_regie_v1_runs_proto_msgTypes[53]
+	mi := &file_regie_v1_runs_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4494,7 +4844,7 @@ func (x *WaitCondition) String() string {
 func (*WaitCondition) ProtoMessage() {}
 
 func (x *WaitCondition) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[53]
+	mi := &file_regie_v1_runs_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4507,7 +4857,7 @@ func (x *WaitCondition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitCondition.ProtoReflect.Descriptor instead.
 func (*WaitCondition) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{53}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *WaitCondition) GetName() string {
@@ -4536,7 +4886,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[54]
+	mi := &file_regie_v1_runs_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4548,7 +4898,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[54]
+	mi := &file_regie_v1_runs_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4561,7 +4911,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{54}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ActResponse) GetResults() []*ActResult {
@@ -4600,7 +4950,7 @@ type ActResult struct {
 
 func (x *ActResult) Reset() {
 	*x = ActResult{}
-	mi := &file_regie_v1_runs_proto_msgTypes[55]
+	mi := &file_regie_v1_runs_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4612,7 +4962,7 @@ func (x *ActResult) String() string {
 func (*ActResult) ProtoMessage() {}
 
 func (x *ActResult) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[55]
+	mi := &file_regie_v1_runs_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4625,7 +4975,7 @@ func (x *ActResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResult.ProtoReflect.Descriptor instead.
 func (*ActResult) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{55}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ActResult) GetRun() string {
@@ -4675,7 +5025,7 @@ type HoldNamespaceRequest struct {
 
 func (x *HoldNamespaceRequest) Reset() {
 	*x = HoldNamespaceRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[56]
+	mi := &file_regie_v1_runs_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4687,7 +5037,7 @@ func (x *HoldNamespaceRequest) String() string {
 func (*HoldNamespaceRequest) ProtoMessage() {}
 
 func (x *HoldNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[56]
+	mi := &file_regie_v1_runs_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4700,7 +5050,7 @@ func (x *HoldNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*HoldNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{56}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *HoldNamespaceRequest) GetNamespace() string {
@@ -4737,7 +5087,7 @@ type HoldNamespaceResponse struct {
 
 func (x *HoldNamespaceResponse) Reset() {
 	*x = HoldNamespaceResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[57]
+	mi := &file_regie_v1_runs_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4749,7 +5099,7 @@ func (x *HoldNamespaceResponse) String() string {
 func (*HoldNamespaceResponse) ProtoMessage() {}
 
 func (x *HoldNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[57]
+	mi := &file_regie_v1_runs_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4762,7 +5112,7 @@ func (x *HoldNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*HoldNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{57}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *HoldNamespaceResponse) GetChanged() bool {
@@ -4799,7 +5149,7 @@ type ReleaseNamespaceRequest struct {
 
 func (x *ReleaseNamespaceRequest) Reset() {
 	*x = ReleaseNamespaceRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[58]
+	mi := &file_regie_v1_runs_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4811,7 +5161,7 @@ func (x *ReleaseNamespaceRequest) String() string {
 func (*ReleaseNamespaceRequest) ProtoMessage() {}
 
 func (x *ReleaseNamespaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[58]
+	mi := &file_regie_v1_runs_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4824,7 +5174,7 @@ func (x *ReleaseNamespaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseNamespaceRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseNamespaceRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{58}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ReleaseNamespaceRequest) GetNamespace() string {
@@ -4868,7 +5218,7 @@ type ReleaseNamespaceResponse struct {
 
 func (x *ReleaseNamespaceResponse) Reset() {
 	*x = ReleaseNamespaceResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[59]
+	mi := &file_regie_v1_runs_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4880,7 +5230,7 @@ func (x *ReleaseNamespaceResponse) String() string {
 func (*ReleaseNamespaceResponse) ProtoMessage() {}
 
 func (x *ReleaseNamespaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[59]
+	mi := &file_regie_v1_runs_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4893,7 +5243,7 @@ func (x *ReleaseNamespaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseNamespaceResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseNamespaceResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{59}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ReleaseNamespaceResponse) GetChanged() bool {
@@ -4931,7 +5281,7 @@ type EraseRunRequest struct {
 
 func (x *EraseRunRequest) Reset() {
 	*x = EraseRunRequest{}
-	mi := &file_regie_v1_runs_proto_msgTypes[60]
+	mi := &file_regie_v1_runs_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4943,7 +5293,7 @@ func (x *EraseRunRequest) String() string {
 func (*EraseRunRequest) ProtoMessage() {}
 
 func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[60]
+	mi := &file_regie_v1_runs_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4956,7 +5306,7 @@ func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
 func (*EraseRunRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{60}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *EraseRunRequest) GetNamespace() string {
@@ -5004,7 +5354,7 @@ type EraseRunResponse struct {
 
 func (x *EraseRunResponse) Reset() {
 	*x = EraseRunResponse{}
-	mi := &file_regie_v1_runs_proto_msgTypes[61]
+	mi := &file_regie_v1_runs_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5016,7 +5366,7 @@ func (x *EraseRunResponse) String() string {
 func (*EraseRunResponse) ProtoMessage() {}
 
 func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_runs_proto_msgTypes[61]
+	mi := &file_regie_v1_runs_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5029,7 +5379,7 @@ func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
 func (*EraseRunResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_runs_proto_rawDescGZIP(), []int{61}
+	return file_regie_v1_runs_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *EraseRunResponse) GetRun() string {
@@ -5109,7 +5459,7 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x06parent\x18\x18 \x01(\tR\x06parent\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd9\x05\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x06\n" +
 	"\x04Step\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -5140,7 +5490,22 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\btaken_by\x18\x14 \x01(\tR\atakenBy\x12\x1b\n" +
 	"\tchild_run\x18\x15 \x01(\tR\bchildRun\x12\x16\n" +
 	"\x06undone\x18\x1e \x01(\bR\x06undone\x12\x12\n" +
-	"\x04node\x18\x1f \x01(\tR\x04node\"\xa0\x02\n" +
+	"\x04node\x18\x1f \x01(\tR\x04node\x12'\n" +
+	"\x05tries\x18  \x03(\v2\x11.regie.v1.AttemptR\x05tries\"\xfb\x02\n" +
+	"\aAttempt\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x129\n" +
+	"\n" +
+	"decided_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x129\n" +
+	"\n" +
+	"started_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x125\n" +
+	"\bended_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12\x1d\n" +
+	"\n" +
+	"error_name\x18\x06 \x01(\tR\terrorName\x12\x1b\n" +
+	"\tlog_bytes\x18\a \x01(\x03R\blogBytes\x124\n" +
+	"\bcpu_time\x18\b \x01(\v2\x19.google.protobuf.DurationR\acpuTime\x12\x1f\n" +
+	"\vpeak_memory\x18\t \x01(\x03R\n" +
+	"peakMemory\"\xa0\x02\n" +
 	"\x0fStartRunRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12$\n" +
@@ -5218,7 +5583,25 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\arun_p50\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06runP50\x122\n" +
 	"\arun_p95\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x06runP95\x124\n" +
 	"\bwait_p50\x18\a \x01(\v2\x19.google.protobuf.DurationR\awaitP50\x124\n" +
-	"\bwait_p95\x18\b \x01(\v2\x19.google.protobuf.DurationR\awaitP95\"{\n" +
+	"\bwait_p95\x18\b \x01(\v2\x19.google.protobuf.DurationR\awaitP95\"X\n" +
+	"\x12CompareRunsRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\tR\x03run\x12\x12\n" +
+	"\x04with\x18\x03 \x01(\tR\x04with\"\x9a\x02\n" +
+	"\x13CompareRunsResponse\x12\x1f\n" +
+	"\x03run\x18\x01 \x01(\v2\r.regie.v1.RunR\x03run\x12!\n" +
+	"\x04with\x18\x02 \x01(\v2\r.regie.v1.RunR\x04with\x12'\n" +
+	"\x0fversion_differs\x18\x03 \x01(\bR\x0eversionDiffers\x12#\n" +
+	"\rinput_differs\x18\x04 \x01(\bR\finputDiffers\x12#\n" +
+	"\rinput_unknown\x18\x05 \x01(\bR\finputUnknown\x12.\n" +
+	"\x05steps\x18\x06 \x03(\v2\x18.regie.v1.StepDifferenceR\x05steps\x12\x1c\n" +
+	"\ttruncated\x18\a \x01(\bR\ttruncated\"\xa8\x01\n" +
+	"\x0eStepDifference\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
+	"\x06change\x18\x02 \x01(\tR\x06change\x12$\n" +
+	"\x03now\x18\x03 \x01(\v2\x12.regie.v1.StepCellR\x03now\x12*\n" +
+	"\x06before\x18\x04 \x01(\v2\x12.regie.v1.StepCellR\x06before\x12\x18\n" +
+	"\apercent\x18\x05 \x01(\rR\apercent\"{\n" +
 	"\x10CountRunsRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x16\n" +
 	"\x06filter\x18\x02 \x01(\tR\x06filter\x12\x0e\n" +
@@ -5531,14 +5914,15 @@ const file_regie_v1_runs_proto_rawDesc = "" +
 	"\x13ACTION_SET_PRIORITY\x10\x0e\x12\x17\n" +
 	"\x13ACTION_SET_DEADLINE\x10\x0f\x12\x13\n" +
 	"\x0fACTION_ADD_WAIT\x10\x10\x12\x14\n" +
-	"\x10ACTION_DROP_WAIT\x10\x112\xc1\x1a\n" +
+	"\x10ACTION_DROP_WAIT\x10\x112\xd9\x1b\n" +
 	"\n" +
 	"RunService\x12\x95\x01\n" +
 	"\bStartRun\x12\x19.regie.v1.StartRunRequest\x1a\x1a.regie.v1.StartRunResponse\"R\x8a\xe7\x18\x0f\b\x04\x12\tnamespace \x01\x82\xd3\xe4\x93\x029:\x01*\"4/v1/namespaces/{namespace}/workflows/{workflow}/runs\x12\x80\x01\n" +
 	"\bListRuns\x12\x19.regie.v1.ListRunsRequest\x1a\x1a.regie.v1.ListRunsResponse\"=\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02!\x12\x1f/v1/namespaces/{namespace}/runs\x90\x02\x01\x12\x89\x01\n" +
 	"\tCountRuns\x12\x1a.regie.v1.CountRunsRequest\x1a\x1b.regie.v1.CountRunsResponse\"C\x8a\xe7\x18\x0f\b\x03\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/runs:count\x90\x02\x01\x12\xab\x01\n" +
 	"\x0fListStepHistory\x12 .regie.v1.ListStepHistoryRequest\x1a!.regie.v1.ListStepHistoryResponse\"S\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x029\x127/v1/namespaces/{namespace}/workflows/{workflow}/history\x90\x02\x01\x12\xa8\x01\n" +
-	"\rGetStatistics\x12\x1e.regie.v1.GetStatisticsRequest\x1a\x1f.regie.v1.GetStatisticsResponse\"V\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02<\x12:/v1/namespaces/{namespace}/workflows/{workflow}/statistics\x90\x02\x01\x12~\n" +
+	"\rGetStatistics\x12\x1e.regie.v1.GetStatisticsRequest\x1a\x1f.regie.v1.GetStatisticsResponse\"V\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02<\x12:/v1/namespaces/{namespace}/workflows/{workflow}/statistics\x90\x02\x01\x12\x95\x01\n" +
+	"\vCompareRuns\x12\x1c.regie.v1.CompareRunsRequest\x1a\x1d.regie.v1.CompareRunsResponse\"I\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02/\x12-/v1/namespaces/{namespace}/runs/{run}:compare\x90\x02\x01\x12~\n" +
 	"\x06GetRun\x12\x17.regie.v1.GetRunRequest\x1a\x18.regie.v1.GetRunResponse\"A\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02'\x12%/v1/namespaces/{namespace}/runs/{run}\x90\x02\x01\x12\x93\x01\n" +
 	"\vGetRunGraph\x12\x1c.regie.v1.GetRunGraphRequest\x1a\x1d.regie.v1.GetRunGraphResponse\"G\x8a\xe7\x18\r\b\x03\x12\tnamespace\x82\xd3\xe4\x93\x02-\x12+/v1/namespaces/{namespace}/runs/{run}/graph\x90\x02\x01\x12\x8c\x01\n" +
 	"\n" +
@@ -5576,198 +5960,214 @@ func file_regie_v1_runs_proto_rawDescGZIP() []byte {
 }
 
 var file_regie_v1_runs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
+var file_regie_v1_runs_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
 var file_regie_v1_runs_proto_goTypes = []any{
 	(Action)(0),                      // 0: regie.v1.Action
 	(*Run)(nil),                      // 1: regie.v1.Run
 	(*Step)(nil),                     // 2: regie.v1.Step
-	(*StartRunRequest)(nil),          // 3: regie.v1.StartRunRequest
-	(*StartRunResponse)(nil),         // 4: regie.v1.StartRunResponse
-	(*ListRunsRequest)(nil),          // 5: regie.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),         // 6: regie.v1.ListRunsResponse
-	(*ListStepHistoryRequest)(nil),   // 7: regie.v1.ListStepHistoryRequest
-	(*ListStepHistoryResponse)(nil),  // 8: regie.v1.ListStepHistoryResponse
-	(*StepHistory)(nil),              // 9: regie.v1.StepHistory
-	(*StepCell)(nil),                 // 10: regie.v1.StepCell
-	(*GetStatisticsRequest)(nil),     // 11: regie.v1.GetStatisticsRequest
-	(*GetStatisticsResponse)(nil),    // 12: regie.v1.GetStatisticsResponse
-	(*Statistics)(nil),               // 13: regie.v1.Statistics
-	(*CountRunsRequest)(nil),         // 14: regie.v1.CountRunsRequest
-	(*CountRunsResponse)(nil),        // 15: regie.v1.CountRunsResponse
-	(*RunCount)(nil),                 // 16: regie.v1.RunCount
-	(*GetRunRequest)(nil),            // 17: regie.v1.GetRunRequest
-	(*GetRunResponse)(nil),           // 18: regie.v1.GetRunResponse
-	(*GetRunGraphRequest)(nil),       // 19: regie.v1.GetRunGraphRequest
-	(*GetRunGraphResponse)(nil),      // 20: regie.v1.GetRunGraphResponse
-	(*Note)(nil),                     // 21: regie.v1.Note
-	(*GetRunDataRequest)(nil),        // 22: regie.v1.GetRunDataRequest
-	(*GetRunDataResponse)(nil),       // 23: regie.v1.GetRunDataResponse
-	(*RunError)(nil),                 // 24: regie.v1.RunError
-	(*StepData)(nil),                 // 25: regie.v1.StepData
-	(*Event)(nil),                    // 26: regie.v1.Event
-	(*ListEventsRequest)(nil),        // 27: regie.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),       // 28: regie.v1.ListEventsResponse
-	(*WatchRunRequest)(nil),          // 29: regie.v1.WatchRunRequest
-	(*WatchRunResponse)(nil),         // 30: regie.v1.WatchRunResponse
-	(*WatchRunsRequest)(nil),         // 31: regie.v1.WatchRunsRequest
-	(*WatchRunsResponse)(nil),        // 32: regie.v1.WatchRunsResponse
-	(*GetLogRequest)(nil),            // 33: regie.v1.GetLogRequest
-	(*GetLogResponse)(nil),           // 34: regie.v1.GetLogResponse
-	(*LogLine)(nil),                  // 35: regie.v1.LogLine
-	(*DownloadLogRequest)(nil),       // 36: regie.v1.DownloadLogRequest
-	(*Cached)(nil),                   // 37: regie.v1.Cached
-	(*ListCachedRequest)(nil),        // 38: regie.v1.ListCachedRequest
-	(*ListCachedResponse)(nil),       // 39: regie.v1.ListCachedResponse
-	(*ClearCacheRequest)(nil),        // 40: regie.v1.ClearCacheRequest
-	(*ClearCacheResponse)(nil),       // 41: regie.v1.ClearCacheResponse
-	(*Artifact)(nil),                 // 42: regie.v1.Artifact
-	(*ListArtifactsRequest)(nil),     // 43: regie.v1.ListArtifactsRequest
-	(*ListArtifactsResponse)(nil),    // 44: regie.v1.ListArtifactsResponse
-	(*DownloadArtifactRequest)(nil),  // 45: regie.v1.DownloadArtifactRequest
-	(*DownloadOutputRequest)(nil),    // 46: regie.v1.DownloadOutputRequest
-	(*WatchLogRequest)(nil),          // 47: regie.v1.WatchLogRequest
-	(*WatchLogResponse)(nil),         // 48: regie.v1.WatchLogResponse
-	(*ExplainRequest)(nil),           // 49: regie.v1.ExplainRequest
-	(*ExplainResponse)(nil),          // 50: regie.v1.ExplainResponse
-	(*Explanation)(nil),              // 51: regie.v1.Explanation
-	(*Condition)(nil),                // 52: regie.v1.Condition
-	(*ActRequest)(nil),               // 53: regie.v1.ActRequest
-	(*WaitCondition)(nil),            // 54: regie.v1.WaitCondition
-	(*ActResponse)(nil),              // 55: regie.v1.ActResponse
-	(*ActResult)(nil),                // 56: regie.v1.ActResult
-	(*HoldNamespaceRequest)(nil),     // 57: regie.v1.HoldNamespaceRequest
-	(*HoldNamespaceResponse)(nil),    // 58: regie.v1.HoldNamespaceResponse
-	(*ReleaseNamespaceRequest)(nil),  // 59: regie.v1.ReleaseNamespaceRequest
-	(*ReleaseNamespaceResponse)(nil), // 60: regie.v1.ReleaseNamespaceResponse
-	(*EraseRunRequest)(nil),          // 61: regie.v1.EraseRunRequest
-	(*EraseRunResponse)(nil),         // 62: regie.v1.EraseRunResponse
-	nil,                              // 63: regie.v1.Run.LabelsEntry
-	nil,                              // 64: regie.v1.RunCount.StatesEntry
-	(*timestamppb.Timestamp)(nil),    // 65: google.protobuf.Timestamp
-	(*Json)(nil),                     // 66: regie.v1.Json
-	(*durationpb.Duration)(nil),      // 67: google.protobuf.Duration
-	(*Graph)(nil),                    // 68: regie.v1.Graph
-	(*GraphNodeState)(nil),           // 69: regie.v1.GraphNodeState
-	(*httpbody.HttpBody)(nil),        // 70: google.api.HttpBody
+	(*Attempt)(nil),                  // 3: regie.v1.Attempt
+	(*StartRunRequest)(nil),          // 4: regie.v1.StartRunRequest
+	(*StartRunResponse)(nil),         // 5: regie.v1.StartRunResponse
+	(*ListRunsRequest)(nil),          // 6: regie.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),         // 7: regie.v1.ListRunsResponse
+	(*ListStepHistoryRequest)(nil),   // 8: regie.v1.ListStepHistoryRequest
+	(*ListStepHistoryResponse)(nil),  // 9: regie.v1.ListStepHistoryResponse
+	(*StepHistory)(nil),              // 10: regie.v1.StepHistory
+	(*StepCell)(nil),                 // 11: regie.v1.StepCell
+	(*GetStatisticsRequest)(nil),     // 12: regie.v1.GetStatisticsRequest
+	(*GetStatisticsResponse)(nil),    // 13: regie.v1.GetStatisticsResponse
+	(*Statistics)(nil),               // 14: regie.v1.Statistics
+	(*CompareRunsRequest)(nil),       // 15: regie.v1.CompareRunsRequest
+	(*CompareRunsResponse)(nil),      // 16: regie.v1.CompareRunsResponse
+	(*StepDifference)(nil),           // 17: regie.v1.StepDifference
+	(*CountRunsRequest)(nil),         // 18: regie.v1.CountRunsRequest
+	(*CountRunsResponse)(nil),        // 19: regie.v1.CountRunsResponse
+	(*RunCount)(nil),                 // 20: regie.v1.RunCount
+	(*GetRunRequest)(nil),            // 21: regie.v1.GetRunRequest
+	(*GetRunResponse)(nil),           // 22: regie.v1.GetRunResponse
+	(*GetRunGraphRequest)(nil),       // 23: regie.v1.GetRunGraphRequest
+	(*GetRunGraphResponse)(nil),      // 24: regie.v1.GetRunGraphResponse
+	(*Note)(nil),                     // 25: regie.v1.Note
+	(*GetRunDataRequest)(nil),        // 26: regie.v1.GetRunDataRequest
+	(*GetRunDataResponse)(nil),       // 27: regie.v1.GetRunDataResponse
+	(*RunError)(nil),                 // 28: regie.v1.RunError
+	(*StepData)(nil),                 // 29: regie.v1.StepData
+	(*Event)(nil),                    // 30: regie.v1.Event
+	(*ListEventsRequest)(nil),        // 31: regie.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),       // 32: regie.v1.ListEventsResponse
+	(*WatchRunRequest)(nil),          // 33: regie.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),         // 34: regie.v1.WatchRunResponse
+	(*WatchRunsRequest)(nil),         // 35: regie.v1.WatchRunsRequest
+	(*WatchRunsResponse)(nil),        // 36: regie.v1.WatchRunsResponse
+	(*GetLogRequest)(nil),            // 37: regie.v1.GetLogRequest
+	(*GetLogResponse)(nil),           // 38: regie.v1.GetLogResponse
+	(*LogLine)(nil),                  // 39: regie.v1.LogLine
+	(*DownloadLogRequest)(nil),       // 40: regie.v1.DownloadLogRequest
+	(*Cached)(nil),                   // 41: regie.v1.Cached
+	(*ListCachedRequest)(nil),        // 42: regie.v1.ListCachedRequest
+	(*ListCachedResponse)(nil),       // 43: regie.v1.ListCachedResponse
+	(*ClearCacheRequest)(nil),        // 44: regie.v1.ClearCacheRequest
+	(*ClearCacheResponse)(nil),       // 45: regie.v1.ClearCacheResponse
+	(*Artifact)(nil),                 // 46: regie.v1.Artifact
+	(*ListArtifactsRequest)(nil),     // 47: regie.v1.ListArtifactsRequest
+	(*ListArtifactsResponse)(nil),    // 48: regie.v1.ListArtifactsResponse
+	(*DownloadArtifactRequest)(nil),  // 49: regie.v1.DownloadArtifactRequest
+	(*DownloadOutputRequest)(nil),    // 50: regie.v1.DownloadOutputRequest
+	(*WatchLogRequest)(nil),          // 51: regie.v1.WatchLogRequest
+	(*WatchLogResponse)(nil),         // 52: regie.v1.WatchLogResponse
+	(*ExplainRequest)(nil),           // 53: regie.v1.ExplainRequest
+	(*ExplainResponse)(nil),          // 54: regie.v1.ExplainResponse
+	(*Explanation)(nil),              // 55: regie.v1.Explanation
+	(*Condition)(nil),                // 56: regie.v1.Condition
+	(*ActRequest)(nil),               // 57: regie.v1.ActRequest
+	(*WaitCondition)(nil),            // 58: regie.v1.WaitCondition
+	(*ActResponse)(nil),              // 59: regie.v1.ActResponse
+	(*ActResult)(nil),                // 60: regie.v1.ActResult
+	(*HoldNamespaceRequest)(nil),     // 61: regie.v1.HoldNamespaceRequest
+	(*HoldNamespaceResponse)(nil),    // 62: regie.v1.HoldNamespaceResponse
+	(*ReleaseNamespaceRequest)(nil),  // 63: regie.v1.ReleaseNamespaceRequest
+	(*ReleaseNamespaceResponse)(nil), // 64: regie.v1.ReleaseNamespaceResponse
+	(*EraseRunRequest)(nil),          // 65: regie.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),         // 66: regie.v1.EraseRunResponse
+	nil,                              // 67: regie.v1.Run.LabelsEntry
+	nil,                              // 68: regie.v1.RunCount.StatesEntry
+	(*timestamppb.Timestamp)(nil),    // 69: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 70: google.protobuf.Duration
+	(*Json)(nil),                     // 71: regie.v1.Json
+	(*Graph)(nil),                    // 72: regie.v1.Graph
+	(*GraphNodeState)(nil),           // 73: regie.v1.GraphNodeState
+	(*httpbody.HttpBody)(nil),        // 74: google.api.HttpBody
 }
 var file_regie_v1_runs_proto_depIdxs = []int32{
-	65, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
-	65, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	65, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
-	65, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
-	63, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
-	65, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
-	65, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	65, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
-	65, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
-	66, // 9: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
-	1,  // 10: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
-	1,  // 11: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
-	1,  // 12: regie.v1.ListStepHistoryResponse.runs:type_name -> regie.v1.Run
-	9,  // 13: regie.v1.ListStepHistoryResponse.rows:type_name -> regie.v1.StepHistory
-	10, // 14: regie.v1.StepHistory.cells:type_name -> regie.v1.StepCell
-	67, // 15: regie.v1.StepCell.duration:type_name -> google.protobuf.Duration
-	13, // 16: regie.v1.GetStatisticsResponse.workflow:type_name -> regie.v1.Statistics
-	13, // 17: regie.v1.GetStatisticsResponse.steps:type_name -> regie.v1.Statistics
-	67, // 18: regie.v1.Statistics.run_p50:type_name -> google.protobuf.Duration
-	67, // 19: regie.v1.Statistics.run_p95:type_name -> google.protobuf.Duration
-	67, // 20: regie.v1.Statistics.wait_p50:type_name -> google.protobuf.Duration
-	67, // 21: regie.v1.Statistics.wait_p95:type_name -> google.protobuf.Duration
-	16, // 22: regie.v1.CountRunsResponse.total:type_name -> regie.v1.RunCount
-	16, // 23: regie.v1.CountRunsResponse.groups:type_name -> regie.v1.RunCount
-	64, // 24: regie.v1.RunCount.states:type_name -> regie.v1.RunCount.StatesEntry
-	1,  // 25: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
-	2,  // 26: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
-	21, // 27: regie.v1.GetRunResponse.notes:type_name -> regie.v1.Note
-	1,  // 28: regie.v1.GetRunGraphResponse.run:type_name -> regie.v1.Run
-	68, // 29: regie.v1.GetRunGraphResponse.graph:type_name -> regie.v1.Graph
-	69, // 30: regie.v1.GetRunGraphResponse.states:type_name -> regie.v1.GraphNodeState
-	65, // 31: regie.v1.Note.at:type_name -> google.protobuf.Timestamp
-	66, // 32: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
-	66, // 33: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
-	24, // 34: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
-	25, // 35: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
-	66, // 36: regie.v1.RunError.details:type_name -> regie.v1.Json
-	66, // 37: regie.v1.StepData.input:type_name -> regie.v1.Json
-	66, // 38: regie.v1.StepData.output:type_name -> regie.v1.Json
-	24, // 39: regie.v1.StepData.error:type_name -> regie.v1.RunError
-	65, // 40: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
-	67, // 41: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
-	26, // 42: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
-	26, // 43: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
-	2,  // 44: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
-	1,  // 45: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
-	1,  // 46: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
-	35, // 47: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
-	65, // 48: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
-	65, // 49: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
-	65, // 50: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
-	37, // 51: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
-	42, // 52: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
-	35, // 53: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
-	51, // 54: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
-	52, // 55: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
-	52, // 56: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
-	65, // 57: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	65, // 58: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
-	0,  // 59: regie.v1.ActRequest.action:type_name -> regie.v1.Action
-	66, // 60: regie.v1.ActRequest.output:type_name -> regie.v1.Json
-	65, // 61: regie.v1.ActRequest.finish_by:type_name -> google.protobuf.Timestamp
-	54, // 62: regie.v1.ActRequest.conditions:type_name -> regie.v1.WaitCondition
-	56, // 63: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
-	3,  // 64: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
-	5,  // 65: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
-	14, // 66: regie.v1.RunService.CountRuns:input_type -> regie.v1.CountRunsRequest
-	7,  // 67: regie.v1.RunService.ListStepHistory:input_type -> regie.v1.ListStepHistoryRequest
-	11, // 68: regie.v1.RunService.GetStatistics:input_type -> regie.v1.GetStatisticsRequest
-	17, // 69: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
-	19, // 70: regie.v1.RunService.GetRunGraph:input_type -> regie.v1.GetRunGraphRequest
-	22, // 71: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
-	27, // 72: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
-	29, // 73: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
-	31, // 74: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
-	33, // 75: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
-	36, // 76: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
-	47, // 77: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
-	43, // 78: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
-	45, // 79: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
-	46, // 80: regie.v1.RunService.DownloadOutput:input_type -> regie.v1.DownloadOutputRequest
-	49, // 81: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
-	53, // 82: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
-	57, // 83: regie.v1.RunService.HoldNamespace:input_type -> regie.v1.HoldNamespaceRequest
-	59, // 84: regie.v1.RunService.ReleaseNamespace:input_type -> regie.v1.ReleaseNamespaceRequest
-	38, // 85: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
-	40, // 86: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
-	61, // 87: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
-	4,  // 88: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
-	6,  // 89: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
-	15, // 90: regie.v1.RunService.CountRuns:output_type -> regie.v1.CountRunsResponse
-	8,  // 91: regie.v1.RunService.ListStepHistory:output_type -> regie.v1.ListStepHistoryResponse
-	12, // 92: regie.v1.RunService.GetStatistics:output_type -> regie.v1.GetStatisticsResponse
-	18, // 93: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
-	20, // 94: regie.v1.RunService.GetRunGraph:output_type -> regie.v1.GetRunGraphResponse
-	23, // 95: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
-	28, // 96: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
-	30, // 97: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
-	32, // 98: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
-	34, // 99: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
-	70, // 100: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
-	48, // 101: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
-	44, // 102: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
-	70, // 103: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
-	70, // 104: regie.v1.RunService.DownloadOutput:output_type -> google.api.HttpBody
-	50, // 105: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
-	55, // 106: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
-	58, // 107: regie.v1.RunService.HoldNamespace:output_type -> regie.v1.HoldNamespaceResponse
-	60, // 108: regie.v1.RunService.ReleaseNamespace:output_type -> regie.v1.ReleaseNamespaceResponse
-	39, // 109: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
-	41, // 110: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
-	62, // 111: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
-	88, // [88:112] is the sub-list for method output_type
-	64, // [64:88] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	69, // 0: regie.v1.Run.accepted_at:type_name -> google.protobuf.Timestamp
+	69, // 1: regie.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	69, // 2: regie.v1.Run.ended_at:type_name -> google.protobuf.Timestamp
+	69, // 3: regie.v1.Run.due_at:type_name -> google.protobuf.Timestamp
+	67, // 4: regie.v1.Run.labels:type_name -> regie.v1.Run.LabelsEntry
+	69, // 5: regie.v1.Step.activated_at:type_name -> google.protobuf.Timestamp
+	69, // 6: regie.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	69, // 7: regie.v1.Step.ended_at:type_name -> google.protobuf.Timestamp
+	69, // 8: regie.v1.Step.waits_until:type_name -> google.protobuf.Timestamp
+	3,  // 9: regie.v1.Step.tries:type_name -> regie.v1.Attempt
+	69, // 10: regie.v1.Attempt.decided_at:type_name -> google.protobuf.Timestamp
+	69, // 11: regie.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	69, // 12: regie.v1.Attempt.ended_at:type_name -> google.protobuf.Timestamp
+	70, // 13: regie.v1.Attempt.cpu_time:type_name -> google.protobuf.Duration
+	71, // 14: regie.v1.StartRunRequest.input:type_name -> regie.v1.Json
+	1,  // 15: regie.v1.StartRunResponse.run:type_name -> regie.v1.Run
+	1,  // 16: regie.v1.ListRunsResponse.runs:type_name -> regie.v1.Run
+	1,  // 17: regie.v1.ListStepHistoryResponse.runs:type_name -> regie.v1.Run
+	10, // 18: regie.v1.ListStepHistoryResponse.rows:type_name -> regie.v1.StepHistory
+	11, // 19: regie.v1.StepHistory.cells:type_name -> regie.v1.StepCell
+	70, // 20: regie.v1.StepCell.duration:type_name -> google.protobuf.Duration
+	14, // 21: regie.v1.GetStatisticsResponse.workflow:type_name -> regie.v1.Statistics
+	14, // 22: regie.v1.GetStatisticsResponse.steps:type_name -> regie.v1.Statistics
+	70, // 23: regie.v1.Statistics.run_p50:type_name -> google.protobuf.Duration
+	70, // 24: regie.v1.Statistics.run_p95:type_name -> google.protobuf.Duration
+	70, // 25: regie.v1.Statistics.wait_p50:type_name -> google.protobuf.Duration
+	70, // 26: regie.v1.Statistics.wait_p95:type_name -> google.protobuf.Duration
+	1,  // 27: regie.v1.CompareRunsResponse.run:type_name -> regie.v1.Run
+	1,  // 28: regie.v1.CompareRunsResponse.with:type_name -> regie.v1.Run
+	17, // 29: regie.v1.CompareRunsResponse.steps:type_name -> regie.v1.StepDifference
+	11, // 30: regie.v1.StepDifference.now:type_name -> regie.v1.StepCell
+	11, // 31: regie.v1.StepDifference.before:type_name -> regie.v1.StepCell
+	20, // 32: regie.v1.CountRunsResponse.total:type_name -> regie.v1.RunCount
+	20, // 33: regie.v1.CountRunsResponse.groups:type_name -> regie.v1.RunCount
+	68, // 34: regie.v1.RunCount.states:type_name -> regie.v1.RunCount.StatesEntry
+	1,  // 35: regie.v1.GetRunResponse.run:type_name -> regie.v1.Run
+	2,  // 36: regie.v1.GetRunResponse.steps:type_name -> regie.v1.Step
+	25, // 37: regie.v1.GetRunResponse.notes:type_name -> regie.v1.Note
+	1,  // 38: regie.v1.GetRunGraphResponse.run:type_name -> regie.v1.Run
+	72, // 39: regie.v1.GetRunGraphResponse.graph:type_name -> regie.v1.Graph
+	73, // 40: regie.v1.GetRunGraphResponse.states:type_name -> regie.v1.GraphNodeState
+	69, // 41: regie.v1.Note.at:type_name -> google.protobuf.Timestamp
+	71, // 42: regie.v1.GetRunDataResponse.input:type_name -> regie.v1.Json
+	71, // 43: regie.v1.GetRunDataResponse.output:type_name -> regie.v1.Json
+	28, // 44: regie.v1.GetRunDataResponse.error:type_name -> regie.v1.RunError
+	29, // 45: regie.v1.GetRunDataResponse.steps:type_name -> regie.v1.StepData
+	71, // 46: regie.v1.RunError.details:type_name -> regie.v1.Json
+	71, // 47: regie.v1.StepData.input:type_name -> regie.v1.Json
+	71, // 48: regie.v1.StepData.output:type_name -> regie.v1.Json
+	28, // 49: regie.v1.StepData.error:type_name -> regie.v1.RunError
+	69, // 50: regie.v1.Event.at:type_name -> google.protobuf.Timestamp
+	70, // 51: regie.v1.ListEventsRequest.wait:type_name -> google.protobuf.Duration
+	30, // 52: regie.v1.ListEventsResponse.events:type_name -> regie.v1.Event
+	30, // 53: regie.v1.WatchRunResponse.events:type_name -> regie.v1.Event
+	2,  // 54: regie.v1.WatchRunResponse.steps:type_name -> regie.v1.Step
+	1,  // 55: regie.v1.WatchRunResponse.run:type_name -> regie.v1.Run
+	1,  // 56: regie.v1.WatchRunsResponse.runs:type_name -> regie.v1.Run
+	39, // 57: regie.v1.GetLogResponse.lines:type_name -> regie.v1.LogLine
+	69, // 58: regie.v1.LogLine.at:type_name -> google.protobuf.Timestamp
+	69, // 59: regie.v1.Cached.at:type_name -> google.protobuf.Timestamp
+	69, // 60: regie.v1.Cached.until:type_name -> google.protobuf.Timestamp
+	41, // 61: regie.v1.ListCachedResponse.cached:type_name -> regie.v1.Cached
+	46, // 62: regie.v1.ListArtifactsResponse.artifacts:type_name -> regie.v1.Artifact
+	39, // 63: regie.v1.WatchLogResponse.lines:type_name -> regie.v1.LogLine
+	55, // 64: regie.v1.ExplainResponse.steps:type_name -> regie.v1.Explanation
+	56, // 65: regie.v1.ExplainResponse.conditions:type_name -> regie.v1.Condition
+	56, // 66: regie.v1.Explanation.conditions:type_name -> regie.v1.Condition
+	69, // 67: regie.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	69, // 68: regie.v1.Condition.expected:type_name -> google.protobuf.Timestamp
+	0,  // 69: regie.v1.ActRequest.action:type_name -> regie.v1.Action
+	71, // 70: regie.v1.ActRequest.output:type_name -> regie.v1.Json
+	69, // 71: regie.v1.ActRequest.finish_by:type_name -> google.protobuf.Timestamp
+	58, // 72: regie.v1.ActRequest.conditions:type_name -> regie.v1.WaitCondition
+	60, // 73: regie.v1.ActResponse.results:type_name -> regie.v1.ActResult
+	4,  // 74: regie.v1.RunService.StartRun:input_type -> regie.v1.StartRunRequest
+	6,  // 75: regie.v1.RunService.ListRuns:input_type -> regie.v1.ListRunsRequest
+	18, // 76: regie.v1.RunService.CountRuns:input_type -> regie.v1.CountRunsRequest
+	8,  // 77: regie.v1.RunService.ListStepHistory:input_type -> regie.v1.ListStepHistoryRequest
+	12, // 78: regie.v1.RunService.GetStatistics:input_type -> regie.v1.GetStatisticsRequest
+	15, // 79: regie.v1.RunService.CompareRuns:input_type -> regie.v1.CompareRunsRequest
+	21, // 80: regie.v1.RunService.GetRun:input_type -> regie.v1.GetRunRequest
+	23, // 81: regie.v1.RunService.GetRunGraph:input_type -> regie.v1.GetRunGraphRequest
+	26, // 82: regie.v1.RunService.GetRunData:input_type -> regie.v1.GetRunDataRequest
+	31, // 83: regie.v1.RunService.ListEvents:input_type -> regie.v1.ListEventsRequest
+	33, // 84: regie.v1.RunService.WatchRun:input_type -> regie.v1.WatchRunRequest
+	35, // 85: regie.v1.RunService.WatchRuns:input_type -> regie.v1.WatchRunsRequest
+	37, // 86: regie.v1.RunService.GetLog:input_type -> regie.v1.GetLogRequest
+	40, // 87: regie.v1.RunService.DownloadLog:input_type -> regie.v1.DownloadLogRequest
+	51, // 88: regie.v1.RunService.WatchLog:input_type -> regie.v1.WatchLogRequest
+	47, // 89: regie.v1.RunService.ListArtifacts:input_type -> regie.v1.ListArtifactsRequest
+	49, // 90: regie.v1.RunService.DownloadArtifact:input_type -> regie.v1.DownloadArtifactRequest
+	50, // 91: regie.v1.RunService.DownloadOutput:input_type -> regie.v1.DownloadOutputRequest
+	53, // 92: regie.v1.RunService.Explain:input_type -> regie.v1.ExplainRequest
+	57, // 93: regie.v1.RunService.Act:input_type -> regie.v1.ActRequest
+	61, // 94: regie.v1.RunService.HoldNamespace:input_type -> regie.v1.HoldNamespaceRequest
+	63, // 95: regie.v1.RunService.ReleaseNamespace:input_type -> regie.v1.ReleaseNamespaceRequest
+	42, // 96: regie.v1.RunService.ListCached:input_type -> regie.v1.ListCachedRequest
+	44, // 97: regie.v1.RunService.ClearCache:input_type -> regie.v1.ClearCacheRequest
+	65, // 98: regie.v1.RunService.EraseRun:input_type -> regie.v1.EraseRunRequest
+	5,  // 99: regie.v1.RunService.StartRun:output_type -> regie.v1.StartRunResponse
+	7,  // 100: regie.v1.RunService.ListRuns:output_type -> regie.v1.ListRunsResponse
+	19, // 101: regie.v1.RunService.CountRuns:output_type -> regie.v1.CountRunsResponse
+	9,  // 102: regie.v1.RunService.ListStepHistory:output_type -> regie.v1.ListStepHistoryResponse
+	13, // 103: regie.v1.RunService.GetStatistics:output_type -> regie.v1.GetStatisticsResponse
+	16, // 104: regie.v1.RunService.CompareRuns:output_type -> regie.v1.CompareRunsResponse
+	22, // 105: regie.v1.RunService.GetRun:output_type -> regie.v1.GetRunResponse
+	24, // 106: regie.v1.RunService.GetRunGraph:output_type -> regie.v1.GetRunGraphResponse
+	27, // 107: regie.v1.RunService.GetRunData:output_type -> regie.v1.GetRunDataResponse
+	32, // 108: regie.v1.RunService.ListEvents:output_type -> regie.v1.ListEventsResponse
+	34, // 109: regie.v1.RunService.WatchRun:output_type -> regie.v1.WatchRunResponse
+	36, // 110: regie.v1.RunService.WatchRuns:output_type -> regie.v1.WatchRunsResponse
+	38, // 111: regie.v1.RunService.GetLog:output_type -> regie.v1.GetLogResponse
+	74, // 112: regie.v1.RunService.DownloadLog:output_type -> google.api.HttpBody
+	52, // 113: regie.v1.RunService.WatchLog:output_type -> regie.v1.WatchLogResponse
+	48, // 114: regie.v1.RunService.ListArtifacts:output_type -> regie.v1.ListArtifactsResponse
+	74, // 115: regie.v1.RunService.DownloadArtifact:output_type -> google.api.HttpBody
+	74, // 116: regie.v1.RunService.DownloadOutput:output_type -> google.api.HttpBody
+	54, // 117: regie.v1.RunService.Explain:output_type -> regie.v1.ExplainResponse
+	59, // 118: regie.v1.RunService.Act:output_type -> regie.v1.ActResponse
+	62, // 119: regie.v1.RunService.HoldNamespace:output_type -> regie.v1.HoldNamespaceResponse
+	64, // 120: regie.v1.RunService.ReleaseNamespace:output_type -> regie.v1.ReleaseNamespaceResponse
+	43, // 121: regie.v1.RunService.ListCached:output_type -> regie.v1.ListCachedResponse
+	45, // 122: regie.v1.RunService.ClearCache:output_type -> regie.v1.ClearCacheResponse
+	66, // 123: regie.v1.RunService.EraseRun:output_type -> regie.v1.EraseRunResponse
+	99, // [99:124] is the sub-list for method output_type
+	74, // [74:99] is the sub-list for method input_type
+	74, // [74:74] is the sub-list for extension type_name
+	74, // [74:74] is the sub-list for extension extendee
+	0,  // [0:74] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_runs_proto_init() }
@@ -5778,14 +6178,14 @@ func file_regie_v1_runs_proto_init() {
 	file_regie_v1_access_proto_init()
 	file_regie_v1_common_proto_init()
 	file_regie_v1_graph_proto_init()
-	file_regie_v1_runs_proto_msgTypes[52].OneofWrappers = []any{}
+	file_regie_v1_runs_proto_msgTypes[56].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_runs_proto_rawDesc), len(file_regie_v1_runs_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   64,
+			NumMessages:   68,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

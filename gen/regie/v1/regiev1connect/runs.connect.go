@@ -46,6 +46,8 @@ const (
 	// RunServiceGetStatisticsProcedure is the fully-qualified name of the RunService's GetStatistics
 	// RPC.
 	RunServiceGetStatisticsProcedure = "/regie.v1.RunService/GetStatistics"
+	// RunServiceCompareRunsProcedure is the fully-qualified name of the RunService's CompareRuns RPC.
+	RunServiceCompareRunsProcedure = "/regie.v1.RunService/CompareRuns"
 	// RunServiceGetRunProcedure is the fully-qualified name of the RunService's GetRun RPC.
 	RunServiceGetRunProcedure = "/regie.v1.RunService/GetRun"
 	// RunServiceGetRunGraphProcedure is the fully-qualified name of the RunService's GetRunGraph RPC.
@@ -106,6 +108,9 @@ type RunServiceClient interface {
 	// Sums up how the last runs of a workflow went that have ended and were not
 	// skipped, and their steps.
 	GetStatistics(context.Context, *v1.GetStatisticsRequest) (*v1.GetStatisticsResponse, error)
+	// Says how a run differs from another one of its workflow: version, input, and
+	// how its steps ended and how long they took.
+	CompareRuns(context.Context, *v1.CompareRunsRequest) (*v1.CompareRunsResponse, error)
 	// Shows a run without its data.
 	GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error)
 	// Draws the version that a run is of, with how far each node has come.
@@ -195,6 +200,13 @@ func NewRunServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			httpClient,
 			baseURL+RunServiceGetStatisticsProcedure,
 			connect.WithSchema(runServiceMethods.ByName("GetStatistics")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		compareRuns: connect.NewClient[v1.CompareRunsRequest, v1.CompareRunsResponse](
+			httpClient,
+			baseURL+RunServiceCompareRunsProcedure,
+			connect.WithSchema(runServiceMethods.ByName("CompareRuns")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -327,6 +339,7 @@ type runServiceClient struct {
 	countRuns        *connect.Client[v1.CountRunsRequest, v1.CountRunsResponse]
 	listStepHistory  *connect.Client[v1.ListStepHistoryRequest, v1.ListStepHistoryResponse]
 	getStatistics    *connect.Client[v1.GetStatisticsRequest, v1.GetStatisticsResponse]
+	compareRuns      *connect.Client[v1.CompareRunsRequest, v1.CompareRunsResponse]
 	getRun           *connect.Client[v1.GetRunRequest, v1.GetRunResponse]
 	getRunGraph      *connect.Client[v1.GetRunGraphRequest, v1.GetRunGraphResponse]
 	getRunData       *connect.Client[v1.GetRunDataRequest, v1.GetRunDataResponse]
@@ -387,6 +400,15 @@ func (c *runServiceClient) ListStepHistory(ctx context.Context, req *v1.ListStep
 // GetStatistics calls regie.v1.RunService.GetStatistics.
 func (c *runServiceClient) GetStatistics(ctx context.Context, req *v1.GetStatisticsRequest) (*v1.GetStatisticsResponse, error) {
 	response, err := c.getStatistics.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// CompareRuns calls regie.v1.RunService.CompareRuns.
+func (c *runServiceClient) CompareRuns(ctx context.Context, req *v1.CompareRunsRequest) (*v1.CompareRunsResponse, error) {
+	response, err := c.compareRuns.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -555,6 +577,9 @@ type RunServiceHandler interface {
 	// Sums up how the last runs of a workflow went that have ended and were not
 	// skipped, and their steps.
 	GetStatistics(context.Context, *v1.GetStatisticsRequest) (*v1.GetStatisticsResponse, error)
+	// Says how a run differs from another one of its workflow: version, input, and
+	// how its steps ended and how long they took.
+	CompareRuns(context.Context, *v1.CompareRunsRequest) (*v1.CompareRunsResponse, error)
 	// Shows a run without its data.
 	GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error)
 	// Draws the version that a run is of, with how far each node has come.
@@ -640,6 +665,13 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 		RunServiceGetStatisticsProcedure,
 		svc.GetStatistics,
 		connect.WithSchema(runServiceMethods.ByName("GetStatistics")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	runServiceCompareRunsHandler := connect.NewUnaryHandlerSimple(
+		RunServiceCompareRunsProcedure,
+		svc.CompareRuns,
+		connect.WithSchema(runServiceMethods.ByName("CompareRuns")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -774,6 +806,8 @@ func NewRunServiceHandler(svc RunServiceHandler, opts ...connect.HandlerOption) 
 			runServiceListStepHistoryHandler.ServeHTTP(w, r)
 		case RunServiceGetStatisticsProcedure:
 			runServiceGetStatisticsHandler.ServeHTTP(w, r)
+		case RunServiceCompareRunsProcedure:
+			runServiceCompareRunsHandler.ServeHTTP(w, r)
 		case RunServiceGetRunProcedure:
 			runServiceGetRunHandler.ServeHTTP(w, r)
 		case RunServiceGetRunGraphProcedure:
@@ -839,6 +873,10 @@ func (UnimplementedRunServiceHandler) ListStepHistory(context.Context, *v1.ListS
 
 func (UnimplementedRunServiceHandler) GetStatistics(context.Context, *v1.GetStatisticsRequest) (*v1.GetStatisticsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.GetStatistics is not implemented"))
+}
+
+func (UnimplementedRunServiceHandler) CompareRuns(context.Context, *v1.CompareRunsRequest) (*v1.CompareRunsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.RunService.CompareRuns is not implemented"))
 }
 
 func (UnimplementedRunServiceHandler) GetRun(context.Context, *v1.GetRunRequest) (*v1.GetRunResponse, error) {
