@@ -103,6 +103,7 @@ var rules = map[string]rule{
 	"regie.v1.WorkflowService/ListObjects": {roles: readers, request: `{"namespace":"@NS@"}`},
 
 	"regie.v1.ScheduleService/ListSchedules": {roles: readers, request: `{"namespace":"@NS@"}`},
+	"regie.v1.ScheduleService/ListTicks":     {roles: readers, request: `{"namespace":"@NS@"}`},
 	"regie.v1.ScheduleService/GetSchedule":   {roles: readers, request: `{"namespace":"@NS@","workflow":"good","schedule":"@SCHEDULE@"}`},
 	"regie.v1.ScheduleService/PauseSchedule": {roles: operators, write: true,
 		request:  `{"namespace":"@NS@","workflow":"good","schedule":"@SCHEDULE@","paused":true}`,

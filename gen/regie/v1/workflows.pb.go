@@ -2243,6 +2243,196 @@ func (x *GetScheduleResponse) GetTicks() []*timestamppb.Timestamp {
 	return nil
 }
 
+type ListTicksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"` // "-": all
+	Workflow      string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`   // empty: all
+	Limit         int32                  `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`        // 1 to 1000, default 100
+	Until         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`         // those before it only
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTicksRequest) Reset() {
+	*x = ListTicksRequest{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTicksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTicksRequest) ProtoMessage() {}
+
+func (x *ListTicksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTicksRequest.ProtoReflect.Descriptor instead.
+func (*ListTicksRequest) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListTicksRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ListTicksRequest) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *ListTicksRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListTicksRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+type ListTicksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Ticks []*Tick                `protobuf:"bytes,1,rep,name=ticks,proto3" json:"ticks,omitempty"`
+	// There are more than 2000 schedules: those of the rest are left out.
+	Truncated     bool `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTicksResponse) Reset() {
+	*x = ListTicksResponse{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTicksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTicksResponse) ProtoMessage() {}
+
+func (x *ListTicksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTicksResponse.ProtoReflect.Descriptor instead.
+func (*ListTicksResponse) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListTicksResponse) GetTicks() []*Tick {
+	if x != nil {
+		return x.Ticks
+	}
+	return nil
+}
+
+func (x *ListTicksResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// An instant at which a schedule starts a run.
+type Tick struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	Namespace     string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Workflow      string                 `protobuf:"bytes,3,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Schedule      string                 `protobuf:"bytes,4,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tick) Reset() {
+	*x = Tick{}
+	mi := &file_regie_v1_workflows_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tick) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tick) ProtoMessage() {}
+
+func (x *Tick) ProtoReflect() protoreflect.Message {
+	mi := &file_regie_v1_workflows_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tick.ProtoReflect.Descriptor instead.
+func (*Tick) Descriptor() ([]byte, []int) {
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Tick) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Tick) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *Tick) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *Tick) GetSchedule() string {
+	if x != nil {
+		return x.Schedule
+	}
+	return ""
+}
+
 type PauseScheduleRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -2256,7 +2446,7 @@ type PauseScheduleRequest struct {
 
 func (x *PauseScheduleRequest) Reset() {
 	*x = PauseScheduleRequest{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[32]
+	mi := &file_regie_v1_workflows_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2458,7 @@ func (x *PauseScheduleRequest) String() string {
 func (*PauseScheduleRequest) ProtoMessage() {}
 
 func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[32]
+	mi := &file_regie_v1_workflows_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2471,7 @@ func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleRequest.ProtoReflect.Descriptor instead.
 func (*PauseScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{32}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PauseScheduleRequest) GetNamespace() string {
@@ -2329,7 +2519,7 @@ type PauseScheduleResponse struct {
 
 func (x *PauseScheduleResponse) Reset() {
 	*x = PauseScheduleResponse{}
-	mi := &file_regie_v1_workflows_proto_msgTypes[33]
+	mi := &file_regie_v1_workflows_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2341,7 +2531,7 @@ func (x *PauseScheduleResponse) String() string {
 func (*PauseScheduleResponse) ProtoMessage() {}
 
 func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_regie_v1_workflows_proto_msgTypes[33]
+	mi := &file_regie_v1_workflows_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2354,7 +2544,7 @@ func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleResponse.ProtoReflect.Descriptor instead.
 func (*PauseScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{33}
+	return file_regie_v1_workflows_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PauseScheduleResponse) GetSchedule() *Schedule {
@@ -2565,7 +2755,20 @@ const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\x05ticks\x18\x04 \x01(\x05R\x05ticks\"w\n" +
 	"\x13GetScheduleResponse\x12.\n" +
 	"\bschedule\x18\x01 \x01(\v2\x12.regie.v1.ScheduleR\bschedule\x120\n" +
-	"\x05ticks\x18\x02 \x03(\v2\x1a.google.protobuf.TimestampR\x05ticks\"\x9c\x01\n" +
+	"\x05ticks\x18\x02 \x03(\v2\x1a.google.protobuf.TimestampR\x05ticks\"\x94\x01\n" +
+	"\x10ListTicksRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
+	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x05R\x05limit\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"W\n" +
+	"\x11ListTicksResponse\x12$\n" +
+	"\x05ticks\x18\x01 \x03(\v2\x0e.regie.v1.TickR\x05ticks\x12\x1c\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\x88\x01\n" +
+	"\x04Tick\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x1a\n" +
+	"\bworkflow\x18\x03 \x01(\tR\bworkflow\x12\x1a\n" +
+	"\bschedule\x18\x04 \x01(\tR\bschedule\"\x9c\x01\n" +
 	"\x14PauseScheduleRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x1a\n" +
@@ -2585,10 +2788,11 @@ const file_regie_v1_workflows_proto_rawDesc = "" +
 	"\x0fCompareVersions\x12 .regie.v1.CompareVersionsRequest\x1a!.regie.v1.CompareVersionsResponse\"c\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x02I\x12G/v1/namespaces/{namespace}/workflows/{workflow}/versions/{from}:compare\x90\x02\x01\x12\x94\x01\n" +
 	"\bGetGraph\x12\x19.regie.v1.GetGraphRequest\x1a\x1a.regie.v1.GetGraphResponse\"Q\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x027\x125/v1/namespaces/{namespace}/workflows/{workflow}/graph\x90\x02\x01\x12\x9f\x01\n" +
 	"\x0eDeleteWorkflow\x12\x1f.regie.v1.DeleteWorkflowRequest\x1a .regie.v1.DeleteWorkflowResponse\"J\x8a\xe7\x18\x0f\b\t\x12\tnamespace \x01\x82\xd3\xe4\x93\x021*//v1/namespaces/{namespace}/workflows/{workflow}\x12\x8c\x01\n" +
-	"\vListObjects\x12\x1c.regie.v1.ListObjectsRequest\x1a\x1d.regie.v1.ListObjectsResponse\"@\x8a\xe7\x18\x0f\b\b\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02$\x12\"/v1/namespaces/{namespace}/objects\x90\x02\x012\x94\x04\n" +
+	"\vListObjects\x12\x1c.regie.v1.ListObjectsRequest\x1a\x1d.regie.v1.ListObjectsResponse\"@\x8a\xe7\x18\x0f\b\b\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02$\x12\"/v1/namespaces/{namespace}/objects\x90\x02\x012\x9b\x05\n" +
 	"\x0fScheduleService\x12\x94\x01\n" +
 	"\rListSchedules\x12\x1e.regie.v1.ListSchedulesRequest\x1a\x1f.regie.v1.ListSchedulesResponse\"B\x8a\xe7\x18\x0f\b\b\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02&\x12$/v1/namespaces/{namespace}/schedules\x90\x02\x01\x12\xac\x01\n" +
-	"\vGetSchedule\x12\x1c.regie.v1.GetScheduleRequest\x1a\x1d.regie.v1.GetScheduleResponse\"`\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x02F\x12D/v1/namespaces/{namespace}/workflows/{workflow}/schedules/{schedule}\x90\x02\x01\x12\xba\x01\n" +
+	"\vGetSchedule\x12\x1c.regie.v1.GetScheduleRequest\x1a\x1d.regie.v1.GetScheduleResponse\"`\x8a\xe7\x18\r\b\b\x12\tnamespace\x82\xd3\xe4\x93\x02F\x12D/v1/namespaces/{namespace}/workflows/{workflow}/schedules/{schedule}\x90\x02\x01\x12\x84\x01\n" +
+	"\tListTicks\x12\x1a.regie.v1.ListTicksRequest\x1a\x1b.regie.v1.ListTicksResponse\">\x8a\xe7\x18\x0f\b\b\x12\tnamespace\x18\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/namespaces/{namespace}/ticks\x90\x02\x01\x12\xba\x01\n" +
 	"\rPauseSchedule\x12\x1e.regie.v1.PauseScheduleRequest\x1a\x1f.regie.v1.PauseScheduleResponse\"h\x8a\xe7\x18\x0f\b\n" +
 	"\x12\tnamespace \x01\x82\xd3\xe4\x93\x02O:\x01*\"J/v1/namespaces/{namespace}/workflows/{workflow}/schedules/{schedule}:pauseB1Z/github.com/regie-dev/regie/gen/regie/v1;regiev1b\x06proto3"
 
@@ -2604,7 +2808,7 @@ func file_regie_v1_workflows_proto_rawDescGZIP() []byte {
 	return file_regie_v1_workflows_proto_rawDescData
 }
 
-var file_regie_v1_workflows_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_regie_v1_workflows_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_regie_v1_workflows_proto_goTypes = []any{
 	(*SourceFile)(nil),              // 0: regie.v1.SourceFile
 	(*ApplyRequest)(nil),            // 1: regie.v1.ApplyRequest
@@ -2638,78 +2842,86 @@ var file_regie_v1_workflows_proto_goTypes = []any{
 	(*ListSchedulesResponse)(nil),   // 29: regie.v1.ListSchedulesResponse
 	(*GetScheduleRequest)(nil),      // 30: regie.v1.GetScheduleRequest
 	(*GetScheduleResponse)(nil),     // 31: regie.v1.GetScheduleResponse
-	(*PauseScheduleRequest)(nil),    // 32: regie.v1.PauseScheduleRequest
-	(*PauseScheduleResponse)(nil),   // 33: regie.v1.PauseScheduleResponse
-	nil,                             // 34: regie.v1.Workflow.LabelsEntry
-	nil,                             // 35: regie.v1.Workflow.AboutEntry
-	(*Diagnostic)(nil),              // 36: regie.v1.Diagnostic
-	(*timestamppb.Timestamp)(nil),   // 37: google.protobuf.Timestamp
-	(*Run)(nil),                     // 38: regie.v1.Run
-	(*Json)(nil),                    // 39: regie.v1.Json
-	(*Graph)(nil),                   // 40: regie.v1.Graph
+	(*ListTicksRequest)(nil),        // 32: regie.v1.ListTicksRequest
+	(*ListTicksResponse)(nil),       // 33: regie.v1.ListTicksResponse
+	(*Tick)(nil),                    // 34: regie.v1.Tick
+	(*PauseScheduleRequest)(nil),    // 35: regie.v1.PauseScheduleRequest
+	(*PauseScheduleResponse)(nil),   // 36: regie.v1.PauseScheduleResponse
+	nil,                             // 37: regie.v1.Workflow.LabelsEntry
+	nil,                             // 38: regie.v1.Workflow.AboutEntry
+	(*Diagnostic)(nil),              // 39: regie.v1.Diagnostic
+	(*timestamppb.Timestamp)(nil),   // 40: google.protobuf.Timestamp
+	(*Run)(nil),                     // 41: regie.v1.Run
+	(*Json)(nil),                    // 42: regie.v1.Json
+	(*Graph)(nil),                   // 43: regie.v1.Graph
 }
 var file_regie_v1_workflows_proto_depIdxs = []int32{
 	0,  // 0: regie.v1.ApplyRequest.files:type_name -> regie.v1.SourceFile
 	3,  // 1: regie.v1.ApplyResponse.changes:type_name -> regie.v1.Change
-	36, // 2: regie.v1.ApplyResponse.diagnostics:type_name -> regie.v1.Diagnostic
-	37, // 3: regie.v1.Change.effective_from:type_name -> google.protobuf.Timestamp
+	39, // 2: regie.v1.ApplyResponse.diagnostics:type_name -> regie.v1.Diagnostic
+	40, // 3: regie.v1.Change.effective_from:type_name -> google.protobuf.Timestamp
 	0,  // 4: regie.v1.ValidateRequest.files:type_name -> regie.v1.SourceFile
-	36, // 5: regie.v1.ValidateResponse.diagnostics:type_name -> regie.v1.Diagnostic
-	34, // 6: regie.v1.Workflow.labels:type_name -> regie.v1.Workflow.LabelsEntry
-	37, // 7: regie.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	39, // 5: regie.v1.ValidateResponse.diagnostics:type_name -> regie.v1.Diagnostic
+	37, // 6: regie.v1.Workflow.labels:type_name -> regie.v1.Workflow.LabelsEntry
+	40, // 7: regie.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	27, // 8: regie.v1.Workflow.schedules:type_name -> regie.v1.Schedule
-	38, // 9: regie.v1.Workflow.last_run:type_name -> regie.v1.Run
-	35, // 10: regie.v1.Workflow.about:type_name -> regie.v1.Workflow.AboutEntry
+	41, // 9: regie.v1.Workflow.last_run:type_name -> regie.v1.Run
+	38, // 10: regie.v1.Workflow.about:type_name -> regie.v1.Workflow.AboutEntry
 	6,  // 11: regie.v1.ListWorkflowsResponse.workflows:type_name -> regie.v1.Workflow
 	6,  // 12: regie.v1.GetWorkflowResponse.workflow:type_name -> regie.v1.Workflow
 	0,  // 13: regie.v1.GetWorkflowResponse.source:type_name -> regie.v1.SourceFile
 	11, // 14: regie.v1.GetWorkflowResponse.inputs:type_name -> regie.v1.InputSpec
-	39, // 15: regie.v1.InputSpec.default:type_name -> regie.v1.Json
-	39, // 16: regie.v1.InputSpec.enum:type_name -> regie.v1.Json
-	37, // 17: regie.v1.Version.created_at:type_name -> google.protobuf.Timestamp
-	37, // 18: regie.v1.Version.effective_from:type_name -> google.protobuf.Timestamp
+	42, // 15: regie.v1.InputSpec.default:type_name -> regie.v1.Json
+	42, // 16: regie.v1.InputSpec.enum:type_name -> regie.v1.Json
+	40, // 17: regie.v1.Version.created_at:type_name -> google.protobuf.Timestamp
+	40, // 18: regie.v1.Version.effective_from:type_name -> google.protobuf.Timestamp
 	19, // 19: regie.v1.CompareVersionsResponse.steps:type_name -> regie.v1.StepChange
-	40, // 20: regie.v1.GetGraphResponse.graph:type_name -> regie.v1.Graph
+	43, // 20: regie.v1.GetGraphResponse.graph:type_name -> regie.v1.Graph
 	12, // 21: regie.v1.ListVersionsResponse.versions:type_name -> regie.v1.Version
-	37, // 22: regie.v1.Object.updated_at:type_name -> google.protobuf.Timestamp
+	40, // 22: regie.v1.Object.updated_at:type_name -> google.protobuf.Timestamp
 	24, // 23: regie.v1.ListObjectsResponse.objects:type_name -> regie.v1.Object
-	37, // 24: regie.v1.Schedule.next_at:type_name -> google.protobuf.Timestamp
-	37, // 25: regie.v1.Schedule.last_at:type_name -> google.protobuf.Timestamp
+	40, // 24: regie.v1.Schedule.next_at:type_name -> google.protobuf.Timestamp
+	40, // 25: regie.v1.Schedule.last_at:type_name -> google.protobuf.Timestamp
 	27, // 26: regie.v1.ListSchedulesResponse.schedules:type_name -> regie.v1.Schedule
 	27, // 27: regie.v1.GetScheduleResponse.schedule:type_name -> regie.v1.Schedule
-	37, // 28: regie.v1.GetScheduleResponse.ticks:type_name -> google.protobuf.Timestamp
-	27, // 29: regie.v1.PauseScheduleResponse.schedule:type_name -> regie.v1.Schedule
-	1,  // 30: regie.v1.WorkflowService.Apply:input_type -> regie.v1.ApplyRequest
-	4,  // 31: regie.v1.WorkflowService.Validate:input_type -> regie.v1.ValidateRequest
-	7,  // 32: regie.v1.WorkflowService.ListWorkflows:input_type -> regie.v1.ListWorkflowsRequest
-	9,  // 33: regie.v1.WorkflowService.GetWorkflow:input_type -> regie.v1.GetWorkflowRequest
-	20, // 34: regie.v1.WorkflowService.ListVersions:input_type -> regie.v1.ListVersionsRequest
-	13, // 35: regie.v1.WorkflowService.ActivateVersion:input_type -> regie.v1.ActivateVersionRequest
-	15, // 36: regie.v1.WorkflowService.CompareVersions:input_type -> regie.v1.CompareVersionsRequest
-	17, // 37: regie.v1.WorkflowService.GetGraph:input_type -> regie.v1.GetGraphRequest
-	22, // 38: regie.v1.WorkflowService.DeleteWorkflow:input_type -> regie.v1.DeleteWorkflowRequest
-	25, // 39: regie.v1.WorkflowService.ListObjects:input_type -> regie.v1.ListObjectsRequest
-	28, // 40: regie.v1.ScheduleService.ListSchedules:input_type -> regie.v1.ListSchedulesRequest
-	30, // 41: regie.v1.ScheduleService.GetSchedule:input_type -> regie.v1.GetScheduleRequest
-	32, // 42: regie.v1.ScheduleService.PauseSchedule:input_type -> regie.v1.PauseScheduleRequest
-	2,  // 43: regie.v1.WorkflowService.Apply:output_type -> regie.v1.ApplyResponse
-	5,  // 44: regie.v1.WorkflowService.Validate:output_type -> regie.v1.ValidateResponse
-	8,  // 45: regie.v1.WorkflowService.ListWorkflows:output_type -> regie.v1.ListWorkflowsResponse
-	10, // 46: regie.v1.WorkflowService.GetWorkflow:output_type -> regie.v1.GetWorkflowResponse
-	21, // 47: regie.v1.WorkflowService.ListVersions:output_type -> regie.v1.ListVersionsResponse
-	14, // 48: regie.v1.WorkflowService.ActivateVersion:output_type -> regie.v1.ActivateVersionResponse
-	16, // 49: regie.v1.WorkflowService.CompareVersions:output_type -> regie.v1.CompareVersionsResponse
-	18, // 50: regie.v1.WorkflowService.GetGraph:output_type -> regie.v1.GetGraphResponse
-	23, // 51: regie.v1.WorkflowService.DeleteWorkflow:output_type -> regie.v1.DeleteWorkflowResponse
-	26, // 52: regie.v1.WorkflowService.ListObjects:output_type -> regie.v1.ListObjectsResponse
-	29, // 53: regie.v1.ScheduleService.ListSchedules:output_type -> regie.v1.ListSchedulesResponse
-	31, // 54: regie.v1.ScheduleService.GetSchedule:output_type -> regie.v1.GetScheduleResponse
-	33, // 55: regie.v1.ScheduleService.PauseSchedule:output_type -> regie.v1.PauseScheduleResponse
-	43, // [43:56] is the sub-list for method output_type
-	30, // [30:43] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	40, // 28: regie.v1.GetScheduleResponse.ticks:type_name -> google.protobuf.Timestamp
+	40, // 29: regie.v1.ListTicksRequest.until:type_name -> google.protobuf.Timestamp
+	34, // 30: regie.v1.ListTicksResponse.ticks:type_name -> regie.v1.Tick
+	40, // 31: regie.v1.Tick.at:type_name -> google.protobuf.Timestamp
+	27, // 32: regie.v1.PauseScheduleResponse.schedule:type_name -> regie.v1.Schedule
+	1,  // 33: regie.v1.WorkflowService.Apply:input_type -> regie.v1.ApplyRequest
+	4,  // 34: regie.v1.WorkflowService.Validate:input_type -> regie.v1.ValidateRequest
+	7,  // 35: regie.v1.WorkflowService.ListWorkflows:input_type -> regie.v1.ListWorkflowsRequest
+	9,  // 36: regie.v1.WorkflowService.GetWorkflow:input_type -> regie.v1.GetWorkflowRequest
+	20, // 37: regie.v1.WorkflowService.ListVersions:input_type -> regie.v1.ListVersionsRequest
+	13, // 38: regie.v1.WorkflowService.ActivateVersion:input_type -> regie.v1.ActivateVersionRequest
+	15, // 39: regie.v1.WorkflowService.CompareVersions:input_type -> regie.v1.CompareVersionsRequest
+	17, // 40: regie.v1.WorkflowService.GetGraph:input_type -> regie.v1.GetGraphRequest
+	22, // 41: regie.v1.WorkflowService.DeleteWorkflow:input_type -> regie.v1.DeleteWorkflowRequest
+	25, // 42: regie.v1.WorkflowService.ListObjects:input_type -> regie.v1.ListObjectsRequest
+	28, // 43: regie.v1.ScheduleService.ListSchedules:input_type -> regie.v1.ListSchedulesRequest
+	30, // 44: regie.v1.ScheduleService.GetSchedule:input_type -> regie.v1.GetScheduleRequest
+	32, // 45: regie.v1.ScheduleService.ListTicks:input_type -> regie.v1.ListTicksRequest
+	35, // 46: regie.v1.ScheduleService.PauseSchedule:input_type -> regie.v1.PauseScheduleRequest
+	2,  // 47: regie.v1.WorkflowService.Apply:output_type -> regie.v1.ApplyResponse
+	5,  // 48: regie.v1.WorkflowService.Validate:output_type -> regie.v1.ValidateResponse
+	8,  // 49: regie.v1.WorkflowService.ListWorkflows:output_type -> regie.v1.ListWorkflowsResponse
+	10, // 50: regie.v1.WorkflowService.GetWorkflow:output_type -> regie.v1.GetWorkflowResponse
+	21, // 51: regie.v1.WorkflowService.ListVersions:output_type -> regie.v1.ListVersionsResponse
+	14, // 52: regie.v1.WorkflowService.ActivateVersion:output_type -> regie.v1.ActivateVersionResponse
+	16, // 53: regie.v1.WorkflowService.CompareVersions:output_type -> regie.v1.CompareVersionsResponse
+	18, // 54: regie.v1.WorkflowService.GetGraph:output_type -> regie.v1.GetGraphResponse
+	23, // 55: regie.v1.WorkflowService.DeleteWorkflow:output_type -> regie.v1.DeleteWorkflowResponse
+	26, // 56: regie.v1.WorkflowService.ListObjects:output_type -> regie.v1.ListObjectsResponse
+	29, // 57: regie.v1.ScheduleService.ListSchedules:output_type -> regie.v1.ListSchedulesResponse
+	31, // 58: regie.v1.ScheduleService.GetSchedule:output_type -> regie.v1.GetScheduleResponse
+	33, // 59: regie.v1.ScheduleService.ListTicks:output_type -> regie.v1.ListTicksResponse
+	36, // 60: regie.v1.ScheduleService.PauseSchedule:output_type -> regie.v1.PauseScheduleResponse
+	47, // [47:61] is the sub-list for method output_type
+	33, // [33:47] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_regie_v1_workflows_proto_init() }
@@ -2727,7 +2939,7 @@ func file_regie_v1_workflows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_regie_v1_workflows_proto_rawDesc), len(file_regie_v1_workflows_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   36,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

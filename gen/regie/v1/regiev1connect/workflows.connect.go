@@ -70,6 +70,9 @@ const (
 	// ScheduleServiceGetScheduleProcedure is the fully-qualified name of the ScheduleService's
 	// GetSchedule RPC.
 	ScheduleServiceGetScheduleProcedure = "/regie.v1.ScheduleService/GetSchedule"
+	// ScheduleServiceListTicksProcedure is the fully-qualified name of the ScheduleService's ListTicks
+	// RPC.
+	ScheduleServiceListTicksProcedure = "/regie.v1.ScheduleService/ListTicks"
 	// ScheduleServicePauseScheduleProcedure is the fully-qualified name of the ScheduleService's
 	// PauseSchedule RPC.
 	ScheduleServicePauseScheduleProcedure = "/regie.v1.ScheduleService/PauseSchedule"
@@ -461,6 +464,9 @@ type ScheduleServiceClient interface {
 	ListSchedules(context.Context, *v1.ListSchedulesRequest) (*v1.ListSchedulesResponse, error)
 	// Shows a schedule and its next ticks.
 	GetSchedule(context.Context, *v1.GetScheduleRequest) (*v1.GetScheduleResponse, error)
+	// Lists the next ticks of all schedules that are not paused, or of those of one
+	// workflow, in the order of time.
+	ListTicks(context.Context, *v1.ListTicksRequest) (*v1.ListTicksResponse, error)
 	// Pauses or resumes a schedule. Ticks of the pause are not made up for.
 	PauseSchedule(context.Context, *v1.PauseScheduleRequest) (*v1.PauseScheduleResponse, error)
 }
@@ -490,6 +496,13 @@ func NewScheduleServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listTicks: connect.NewClient[v1.ListTicksRequest, v1.ListTicksResponse](
+			httpClient,
+			baseURL+ScheduleServiceListTicksProcedure,
+			connect.WithSchema(scheduleServiceMethods.ByName("ListTicks")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		pauseSchedule: connect.NewClient[v1.PauseScheduleRequest, v1.PauseScheduleResponse](
 			httpClient,
 			baseURL+ScheduleServicePauseScheduleProcedure,
@@ -503,6 +516,7 @@ func NewScheduleServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 type scheduleServiceClient struct {
 	listSchedules *connect.Client[v1.ListSchedulesRequest, v1.ListSchedulesResponse]
 	getSchedule   *connect.Client[v1.GetScheduleRequest, v1.GetScheduleResponse]
+	listTicks     *connect.Client[v1.ListTicksRequest, v1.ListTicksResponse]
 	pauseSchedule *connect.Client[v1.PauseScheduleRequest, v1.PauseScheduleResponse]
 }
 
@@ -524,6 +538,15 @@ func (c *scheduleServiceClient) GetSchedule(ctx context.Context, req *v1.GetSche
 	return nil, err
 }
 
+// ListTicks calls regie.v1.ScheduleService.ListTicks.
+func (c *scheduleServiceClient) ListTicks(ctx context.Context, req *v1.ListTicksRequest) (*v1.ListTicksResponse, error) {
+	response, err := c.listTicks.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // PauseSchedule calls regie.v1.ScheduleService.PauseSchedule.
 func (c *scheduleServiceClient) PauseSchedule(ctx context.Context, req *v1.PauseScheduleRequest) (*v1.PauseScheduleResponse, error) {
 	response, err := c.pauseSchedule.CallUnary(ctx, connect.NewRequest(req))
@@ -539,6 +562,9 @@ type ScheduleServiceHandler interface {
 	ListSchedules(context.Context, *v1.ListSchedulesRequest) (*v1.ListSchedulesResponse, error)
 	// Shows a schedule and its next ticks.
 	GetSchedule(context.Context, *v1.GetScheduleRequest) (*v1.GetScheduleResponse, error)
+	// Lists the next ticks of all schedules that are not paused, or of those of one
+	// workflow, in the order of time.
+	ListTicks(context.Context, *v1.ListTicksRequest) (*v1.ListTicksResponse, error)
 	// Pauses or resumes a schedule. Ticks of the pause are not made up for.
 	PauseSchedule(context.Context, *v1.PauseScheduleRequest) (*v1.PauseScheduleResponse, error)
 }
@@ -564,6 +590,13 @@ func NewScheduleServiceHandler(svc ScheduleServiceHandler, opts ...connect.Handl
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	scheduleServiceListTicksHandler := connect.NewUnaryHandlerSimple(
+		ScheduleServiceListTicksProcedure,
+		svc.ListTicks,
+		connect.WithSchema(scheduleServiceMethods.ByName("ListTicks")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	scheduleServicePauseScheduleHandler := connect.NewUnaryHandlerSimple(
 		ScheduleServicePauseScheduleProcedure,
 		svc.PauseSchedule,
@@ -576,6 +609,8 @@ func NewScheduleServiceHandler(svc ScheduleServiceHandler, opts ...connect.Handl
 			scheduleServiceListSchedulesHandler.ServeHTTP(w, r)
 		case ScheduleServiceGetScheduleProcedure:
 			scheduleServiceGetScheduleHandler.ServeHTTP(w, r)
+		case ScheduleServiceListTicksProcedure:
+			scheduleServiceListTicksHandler.ServeHTTP(w, r)
 		case ScheduleServicePauseScheduleProcedure:
 			scheduleServicePauseScheduleHandler.ServeHTTP(w, r)
 		default:
@@ -593,6 +628,10 @@ func (UnimplementedScheduleServiceHandler) ListSchedules(context.Context, *v1.Li
 
 func (UnimplementedScheduleServiceHandler) GetSchedule(context.Context, *v1.GetScheduleRequest) (*v1.GetScheduleResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.ScheduleService.GetSchedule is not implemented"))
+}
+
+func (UnimplementedScheduleServiceHandler) ListTicks(context.Context, *v1.ListTicksRequest) (*v1.ListTicksResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("regie.v1.ScheduleService.ListTicks is not implemented"))
 }
 
 func (UnimplementedScheduleServiceHandler) PauseSchedule(context.Context, *v1.PauseScheduleRequest) (*v1.PauseScheduleResponse, error) {
